@@ -1,0 +1,56 @@
+# Every target does its own set-up; `make help` lists them.
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+MANAGE := $(BIN)/python manage.py
+SECRET = $$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(48))')
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-browser lint bench lock
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
+
+.venv/.installed: requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.env:
+	@umask 077 && { \
+		echo "# Made for this machine alone. .env.example explains each line."; \
+		echo "SECRET_KEY=$(SECRET)"; \
+		echo "API_KEY_PEPPERS=1:$(SECRET)"; \
+		echo "DATABASE_URL=sqlite:///db.sqlite3"; \
+		echo "ALLOWED_HOSTS=localhost,127.0.0.1"; \
+		echo "HTTPS=false"; \
+	} > $@
+
+setup: .venv/.installed ## Make .venv with the locked dependencies
+
+run: setup .env ## Serve a demo organization on 127.0.0.1:$PORT (default 8000)
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) collectstatic --noinput --verbosity 0
+	@PORT=$(PORT) $(MANAGE) demo
+	@$(BIN)/gunicorn echopoint.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 --log-level warning
+
+test: setup ## Run the tests, on SQLite unless DATABASE_URL names another database
+	$(BIN)/python -m pytest --ignore tests/browser
+
+test-browser: setup ## Run the browser tests in Debian's Chromium
+	$(BIN)/python -m pytest tests/browser
+
+lint: setup ## Check style, format and migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	DJANGO_SETTINGS_MODULE=tests.settings $(MANAGE) makemigrations --check --dry-run
+
+bench: setup ## Measure the key path
+	$(BIN)/python -m tests.bench
+
+lock: setup ## Lock the dependencies anew
+	$(LOCK) -o requirements.lock
+	$(LOCK) --extra dev -o requirements-dev.lock
