@@ -1,0 +1,23 @@
+"""The project's settings, as the tests want them."""
+
+import os
+
+os.environ.setdefault("DATABASE_URL", "sqlite://:memory:")
+os.environ["SECRET_KEY"] = "only-for-tests-" + "s" * 48
+os.environ["API_KEY_PEPPERS"] = "1:only-for-tests-" + "p" * 48
+os.environ["API_KEY_PREFIX"] = "epk_live"
+os.environ["ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"
+os.environ["DEBUG"] = "false"
+os.environ["HTTPS"] = "false"
+os.environ["REDIS_URL"] = ""
+os.environ["TRUSTED_PROXIES"] = "0"
+
+from echopoint.settings import *  # noqa: E402
+
+# The slow hash of passwords is Django's to test.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"]["BACKEND"] = (  # noqa: F405
+    "django.contrib.staticfiles.storage.StaticFilesStorage"
+)
+# Static files are found in the tree, without collecting them first.
+WHITENOISE_AUTOREFRESH = True
