@@ -1,0 +1,22 @@
+"""Random text for public ids and secrets, in base62."""
+
+import secrets
+import string
+
+BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+ID_LENGTH = 16  # 95 bits
+
+
+def random_base62(length: int) -> str:
+    """Return `length` characters, each carrying 5.95 bits of the system's randomness."""
+    return "".join(secrets.choice(BASE62) for _ in range(length))
+
+
+def organization_id() -> str:
+    """Return a new organization id, `org_…`."""
+    return f"org_{random_base62(ID_LENGTH)}"
+
+
+def user_id() -> str:
+    """Return a new user id, `user_…`."""
+    return f"user_{random_base62(ID_LENGTH)}"

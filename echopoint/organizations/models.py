@@ -1,0 +1,194 @@
+"""Who uses the platform: users, their organizations, and their roles there."""
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models, transaction
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from echopoint.organizations import ids, roles
+
+MAX_LIFETIME_DAYS = 3650
+
+
+class UserManager(BaseUserManager):
+    """Makes users, who sign in by e-mail in any case."""
+
+    def create_user(self, email, password=None, **fields):
+        """Return a new user; without a password they can set one, not sign in."""
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.full_clean()
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email, password=None, **fields):
+        """Return a new user with every right in the admin console."""
+        return self.create_user(
+            email, password, is_staff=True, is_superuser=True, **fields
+        )
+
+    def get_by_natural_key(self, email):
+        return self.get(email__iexact=email)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person."""
+
+    id = models.CharField(
+        primary_key=True, max_length=40, default=ids.user_id, editable=False
+    )
+    email = models.EmailField("e-mail", unique=True)
+    name = models.CharField(max_length=150, blank=True)
+    is_staff = models.BooleanField("may sign in to the admin console", default=False)
+    is_active = models.BooleanField("may sign in", default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_unique",
+                violation_error_message="A user with this e-mail exists already.",
+            )
+        ]
+
+    def __str__(self):
+        return self.email
+
+
+class OrganizationManager(models.Manager):
+    """Makes organizations."""
+
+    @transaction.atomic
+    def create_with_owner(self, name, owner):
+        """Return a new organization with its first member, an owner."""
+        organization = self.model(name=name)
+        organization.full_clean()
+        organization.save()
+        organization.memberships.create(user=owner, role=Membership.Role.OWNER)
+        return organization
+
+
+class Organization(models.Model):
+    """A tenant, and the policy that bounds the keys it issues."""
+
+    id = models.CharField(
+        primary_key=True, max_length=40, default=ids.organization_id, editable=False
+    )
+    name = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    default_lifetime_days = models.PositiveIntegerField(
+        default=90,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_LIFETIME_DAYS)],
+        help_text="The expiry of a key when none is chosen.",
+    )
+    max_lifetime_days = models.PositiveIntegerField(
+        default=365,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_LIFETIME_DAYS)],
+        help_text="The latest expiry a key can have.",
+    )
+    allow_non_expiring = models.BooleanField(
+        default=False, help_text="Whether a key may have no expiry at all."
+    )
+    max_overlap_days = models.PositiveIntegerField(
+        default=7,
+        validators=[MaxValueValidator(MAX_LIFETIME_DAYS)],
+        help_text="How long both keys of a rotation may work.",
+    )
+
+    objects = OrganizationManager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(default_lifetime_days__gte=1)
+                & models.Q(default_lifetime_days__lte=models.F("max_lifetime_days")),
+                name="organization_default_within_max_lifetime",
+                violation_error_message=(
+                    "The default lifetime must lie between 1 day and the maximum lifetime."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(max_lifetime_days__lte=MAX_LIFETIME_DAYS)
+                & models.Q(max_overlap_days__lte=MAX_LIFETIME_DAYS),
+                name="organization_limits_bounded",
+            ),
+        ]
+
+    def __str__(self):
+        return self.name
+
+
+class MembershipQuerySet(models.QuerySet):
+    """Who belongs where."""
+
+    def of(self, user, organization_id):
+        """Return the user's membership with its organization, or None."""
+        return (
+            self.select_related("organization")
+            .filter(user=user, organization_id=organization_id)
+            .first()
+        )
+
+
+class Membership(models.Model):
+    """A user's role in an organization."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", "Owner"
+        ADMIN = "admin", "Admin"
+        MEMBER = "member", "Member"
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="memberships"
+    )
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "user"], name="membership_unique"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=sorted(roles.PERMISSIONS)),
+                name="membership_role_known",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.user} in {self.organization} ({self.role})"
+
+    @property
+    def permissions(self):
+        """Return the permissions of the role, a frozenset of `resource:action`."""
+        return roles.PERMISSIONS[self.role]
+
+
+class OrgOwnedQuerySet(models.QuerySet):
+    """Rows that belong to an organization."""
+
+    def for_org(self, organization):
+        """Only this organization's rows."""
+        return self.filter(organization=organization)
+
+
+class OrgOwned(models.Model):
+    """What an organization owns, and no other organization can see."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
+
+    objects = OrgOwnedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,37 @@
+"""What each role may do: plain data, in the spelling of the scope catalog.
+
+`api_key:*` are permissions of people only; no key can hold them.
+"""
+
+MANAGE_KEYS = frozenset({"api_key:create", "api_key:delete"})
+READ_KEYS = frozenset({"api_key:read"})
+BUILD = frozenset(
+    {
+        "flows:read",
+        "flows:create",
+        "flows:update",
+        "flows:delete",
+        "flows:execute",
+        "webhooks:read",
+        "webhooks:create",
+        "webhooks:delete",
+        "collections:read",
+        "collections:create",
+        "collections:update",
+        "collections:delete",
+        "environment:read",
+    }
+)
+CONFIGURE = frozenset(
+    {"environment:create", "environment:update", "environment:delete"}
+)
+# Nobody works as a runner; who holds these may hand them to a key.
+RUN = frozenset({"runner:claim", "runner:complete"})
+
+ADMIN = READ_KEYS | MANAGE_KEYS | BUILD | CONFIGURE | RUN
+
+PERMISSIONS = {
+    "owner": ADMIN,
+    "admin": ADMIN,
+    "member": READ_KEYS | BUILD,
+}
