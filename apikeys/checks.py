@@ -1,0 +1,100 @@
+"""System checks: a pepper that does not protect is refused before it is used."""
+
+from django.conf import settings
+from django.core import checks
+from django.db import connections
+from django.db.utils import DatabaseError
+
+from apikeys import tokens
+from apikeys.models import ApiKey
+
+HINT = "Set API_KEY_PEPPERS to 1:<secret>,2:<secret>; the highest version is current."
+
+
+@checks.register(checks.Tags.security)
+def check_peppers(app_configs, **kwargs):
+    """Return what is wrong with API_KEY_PEPPERS."""
+    try:
+        peppers = tokens.read_peppers(settings.API_KEY_PEPPERS)
+    except ValueError as error:
+        return [checks.Error(str(error), hint=HINT, id="apikeys.E001")]
+    secrets = [pepper.secret for pepper in peppers]
+    errors = []
+    if min(map(len, secrets)) < tokens.PEPPER_MIN_LENGTH:
+        errors.append(
+            checks.Error(
+                f"A pepper is shorter than {tokens.PEPPER_MIN_LENGTH} characters.",
+                hint=HINT,
+                id="apikeys.E002",
+            )
+        )
+    if len(set(secrets)) < len(peppers) or len({p.version for p in peppers}) < len(
+        peppers
+    ):
+        errors.append(
+            checks.Error(
+                "Two peppers have the same version or the same secret.",
+                hint=HINT,
+                id="apikeys.E003",
+            )
+        )
+    if {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS} & set(secrets):
+        errors.append(
+            checks.Error(
+                "A pepper equals SECRET_KEY; a leak of one would be a leak of both.",
+                hint=HINT,
+                id="apikeys.E004",
+            )
+        )
+    return errors
+
+
+@checks.register(checks.Tags.security)
+def check_prefix(app_configs, **kwargs):
+    """Return what is wrong with API_KEY_PREFIX."""
+    if (
+        tokens.PREFIX.fullmatch(settings.API_KEY_PREFIX)
+        and len(settings.API_KEY_PREFIX) <= tokens.PREFIX_MAX_LENGTH
+    ):
+        return []
+    return [
+        checks.Error(
+            "API_KEY_PREFIX must be lower-case words joined by underscores, at most"
+            f" {tokens.PREFIX_MAX_LENGTH} characters.",
+            hint="For example epk_live or epk_test.",
+            id="apikeys.E005",
+        )
+    ]
+
+
+@checks.register(checks.Tags.database)
+def check_peppers_in_use(app_configs, databases, **kwargs):
+    """Return the pepper versions that keys need and the setting lacks."""
+    try:
+        known = {p.version for p in tokens.read_peppers(settings.API_KEY_PEPPERS)}
+    except ValueError:
+        return []  # E001 has said so
+    missing = set()
+    for alias in databases or ():
+        missing |= versions_in_use(alias) - known
+    if not missing:
+        return []
+    return [
+        checks.Error(
+            f"Keys in use need the pepper versions {sorted(missing)}, which"
+            " API_KEY_PEPPERS does not have.",
+            hint="Put them back: keys move to the current pepper as they are used.",
+            id="apikeys.E006",
+        )
+    ]
+
+
+def versions_in_use(alias):
+    """Return the pepper versions of keys that may still be used."""
+    try:
+        if ApiKey._meta.db_table not in connections[alias].introspection.table_names():
+            return set()  # before the first migration
+        usable = ApiKey.objects.using(alias).unrevoked()
+        return set(usable.values_list("pepper_version", flat=True).distinct())
+    except DatabaseError:
+        return set()  # the database is checked by Django itself

@@ -1,0 +1,80 @@
+"""Why a key is refused: each reason with its code and what to do next."""
+
+from http import HTTPStatus
+
+
+class Refused(Exception):
+    """A request or change that keys do not allow.
+
+    `code` is for programs, the text for people, `metadata` a JSON object or None.
+    """
+
+    code = "FORBIDDEN"
+    status = HTTPStatus.FORBIDDEN
+    field = None
+
+    def __init__(self, message, *, metadata=None):
+        super().__init__(message)
+        self.message = message
+        self.metadata = metadata
+
+
+class MalformedKey(ValueError):
+    """Text that is not a key; says why without repeating it."""
+
+
+class KeyRejected(Refused):
+    """A credential that does not authenticate."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+    def __init__(self, code, message, *, metadata=None):
+        super().__init__(message, metadata=metadata)
+        self.code = code
+
+
+class OrganizationRequired(Refused):
+    """No single organization is named."""
+
+    code = "ORGANIZATION_REQUIRED"
+    status = HTTPStatus.BAD_REQUEST
+
+
+class OrganizationMismatch(Refused):
+    """The credential does not belong to the organization that is named."""
+
+    code = "ORGANIZATION_MISMATCH"
+
+
+class ScopeDenied(Refused):
+    """The credential lacks scopes; `missing` lists them."""
+
+    code = "MISSING_REQUIRED_SCOPES"
+
+    def __init__(self, message, *, required, missing):
+        super().__init__(
+            message,
+            metadata={"required_scopes": sorted(required), "missing_scopes": missing},
+        )
+        self.missing = missing
+
+
+class InvalidKeyRequest(Refused):
+    """A key that cannot be issued as asked; `field` says which part is at fault."""
+
+    code = "VALIDATION_ERROR"
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, field, message, *, metadata=None):
+        super().__init__(message, metadata=metadata)
+        self.field = field
+
+
+class KeyConflict(Refused):
+    """A change that the state of the key refuses."""
+
+    status = HTTPStatus.CONFLICT
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code

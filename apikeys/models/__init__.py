@@ -1,0 +1,8 @@
+"""The rows: keys, their audit, and the facts of their use."""
+
+from apikeys.models.api_key import ApiKey
+from apikeys.models.audit import AuditChain, AuditEvent
+from apikeys.models.nonce import SpentNonce
+from apikeys.models.refusal import Refusal
+
+__all__ = ["ApiKey", "AuditChain", "AuditEvent", "Refusal", "SpentNonce"]

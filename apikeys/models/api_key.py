@@ -1,0 +1,383 @@
+"""The key: what it may do, until when, and who made it so."""
+
+import logging
+import uuid
+from datetime import timedelta
+
+from django.db import DatabaseError, models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+from apikeys import tokens
+from apikeys.actors import Actor
+from apikeys.clients import USER_AGENT_LENGTH
+from apikeys.exceptions import (
+    KeyConflict,
+    KeyRejected,
+    OrganizationMismatch,
+    OrganizationRequired,
+    ScopeDenied,
+)
+from apikeys.models.audit import AuditEvent, Immutable
+from apikeys.models.manager import ApiKeyManager, is_usable, require_text
+from apikeys.scopes import PRESETS, missing
+from echopoint.organizations.models import Organization
+
+logger = logging.getLogger(__name__)
+
+Action = AuditEvent.Action
+TOUCH_EVERY = timedelta(minutes=1)
+
+
+def new_family():
+    """Return the id of a new lineage of keys."""
+    return uuid.uuid4()
+
+
+class ApiKey(models.Model):
+    """A credential of an organization; it outlives the person who made it."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "Active"
+        RETIRING = "retiring", "Retiring"
+        EXPIRED = "expired", "Expired"
+        RETIRED = "retired", "Retired"
+        SUSPENDED = "suspended", "Suspended"
+        REVOKED = "revoked", "Revoked"
+
+    public_id = models.CharField(
+        max_length=tokens.PUBLIC_ID_LENGTH, unique=True, editable=False
+    )
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="api_keys"
+    )
+    name = models.CharField(max_length=100)
+    description = models.CharField(max_length=500, blank=True)
+    scopes = models.JSONField()
+    preset = models.CharField(
+        max_length=40, blank=True, choices=[(p.name, p.label) for p in PRESETS.values()]
+    )
+    digest = models.CharField(max_length=64, editable=False)
+    pepper_version = models.PositiveIntegerField(editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(
+        "organizations.User",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    created_by_label = models.CharField(max_length=255)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    rotated_from = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="successors",
+    )
+    family_id = models.UUIDField(default=new_family, editable=False)
+    retire_at = models.DateTimeField(null=True, blank=True)
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by_label = models.CharField(max_length=255, blank=True)
+    revoke_reason = models.CharField(max_length=255, blank=True)
+    first_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_ip = models.GenericIPAddressField(null=True, blank=True)
+    last_used_user_agent = models.CharField(max_length=USER_AGENT_LENGTH, blank=True)
+    last_used_route = models.CharField(max_length=200, blank=True)
+
+    objects = ApiKeyManager()
+
+    class Meta:
+        verbose_name = "API key"
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(scopes=[]), name="api_key_scopes_not_empty"
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at=None) | Q(expires_at__gt=F("created_at")),
+                name="api_key_expires_after_created",
+            ),
+            models.CheckConstraint(
+                condition=Q(retire_at=None)
+                | Q(expires_at=None)
+                | Q(retire_at__lte=F("expires_at")),
+                name="api_key_retires_before_expiry",
+            ),
+            models.UniqueConstraint(
+                "organization",
+                Lower("name"),
+                condition=Q(revoked_at=None, retire_at=None),
+                name="api_key_name_unique",
+            ),
+            models.UniqueConstraint(
+                fields=["rotated_from"],
+                condition=Q(revoked_at=None),
+                name="api_key_one_live_successor",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["organization", "-created_at", "-id"], name="api_key_list"
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(revoked_at=None),
+                name="api_key_expiring",
+            ),
+            models.Index(fields=["family_id"], name="api_key_family"),
+        ]
+
+    def __str__(self):
+        return f"{self.name} ({self.display_id})"
+
+    @property
+    def rest_id(self):
+        """Return the key's id in the REST API."""
+        return f"key_{self.public_id}"
+
+    @property
+    def display_id(self):
+        """Return how the key is recognized by people; opens nothing."""
+        return f"{tokens.settings.API_KEY_PREFIX}_{self.public_id}_…"
+
+    @property
+    def permissions(self):
+        """Return the scopes, under the name that roles have too."""
+        return frozenset(self.scopes)
+
+    @property
+    def ends_at(self):
+        """Return when the key stops by date, or None."""
+        return self.retire_at or self.expires_at
+
+    def status(self, at=None):
+        """Return the state at this moment; nothing is written when a date passes."""
+        at = at or timezone.now()
+        if self.revoked_at:
+            return self.Status.REVOKED
+        if self.suspended_at:
+            return self.Status.SUSPENDED
+        if self.retire_at and at >= self.retire_at:
+            return self.Status.RETIRED
+        if self.expires_at and at >= self.expires_at:
+            return self.Status.EXPIRED
+        return self.Status.RETIRING if self.retire_at else self.Status.ACTIVE
+
+    @cached_property
+    def state(self):
+        """Return the status now, the same for all parts of one page."""
+        return self.status()
+
+    def require_usable(self, at=None):
+        """Raise `KeyRejected` unless the key opens the API at this moment."""
+        status = self.status(at)
+        if status in STOPPED:
+            since, advice = STOPPED[status]
+            when = getattr(self, since)
+            raise KeyRejected(
+                f"API_KEY_{status.upper()}",
+                f"This API key was {status} on {when:%Y-%m-%d at %H:%M} UTC. {advice}"
+                if status != self.Status.EXPIRED
+                else f"This API key expired on {when:%Y-%m-%d at %H:%M} UTC. {advice}",
+                metadata={since: when.isoformat().replace("+00:00", "Z")},
+            )
+
+    def require_organization(self, organization_id):
+        """Raise unless this is the key's organization; None asks for none."""
+        require_one_organization(organization_id)
+        if organization_id is not None and organization_id != self.organization_id:
+            raise OrganizationMismatch(
+                "This API key does not belong to the organization that"
+                " X-Organization-Id names. Send the id of the key's own organization."
+            )
+
+    def require_scopes(self, *required):
+        """Raise `ScopeDenied` unless the key holds all of these."""
+        if lacking := missing(self.scopes, required):
+            raise ScopeDenied(
+                f"This API key lacks {', '.join(lacking)}. Scopes never change: create"
+                " a key that has them, or use another.",
+                required=required,
+                missing=lacking,
+            )
+
+    def record(self, action, by, *, at=None, **details):
+        """Append an audit event about this key."""
+        AuditEvent.objects.record(
+            action,
+            organization=self.organization,
+            actor=by,
+            target=("api_key", self.rest_id, self.name),
+            at=at,
+            **details,
+        )
+
+    record.alters_data = True
+
+    def record_use(self, client, at=None):
+        """Remember when, whence and for what the key was used, at most once a minute.
+
+        One conditional UPDATE; the first use is an audit event too. A failure is logged,
+        never raised: a request is not refused because its trace could not be kept.
+        """
+        at = at or timezone.now()
+        if self.last_used_at and at - self.last_used_at < TOUCH_EVERY:
+            return
+        try:
+            if self.first_used_at is None:
+                self._record_first_use(client, at)
+            else:
+                self._touch(Q(last_used_at__lte=at - TOUCH_EVERY), client, at)
+        except DatabaseError:
+            logger.exception("Could not record the use of %s.", self.rest_id)
+
+    record_use.alters_data = True
+
+    @transaction.atomic
+    def _record_first_use(self, client, at):
+        if self._touch(Q(first_used_at=None), client, at, first_used_at=at):
+            self.record(
+                Action.FIRST_USED, Actor.key(self, client), at=at, route=client.route
+            )
+
+    def _touch(self, condition, client, at, **more):
+        return (
+            type(self)
+            .objects.filter(condition, pk=self.pk)
+            .update(
+                last_used_at=at,
+                last_used_ip=client.ip,
+                last_used_user_agent=client.user_agent,
+                last_used_route=client.route[:200],
+                **more,
+            )
+        )
+
+    def keep_up_with_peppers(self, token):
+        """Digest the key anew when a newer pepper has come since."""
+        pepper = tokens.current_pepper()
+        if pepper.version == self.pepper_version:
+            return
+        try:
+            type(self).objects.filter(
+                pk=self.pk, pepper_version=self.pepper_version
+            ).update(digest=tokens.digest(token, pepper), pepper_version=pepper.version)
+        except DatabaseError:
+            logger.exception("Could not digest %s anew.", self.rest_id)
+
+    keep_up_with_peppers.alters_data = True
+
+    @transaction.atomic
+    def revoke(self, *, by, reason="", at=None):
+        """Stop the key now and for good; revoking twice changes nothing.
+
+        Return whether this call is the one that stopped it.
+        """
+        at = at or timezone.now()
+        return self._change(
+            Q(revoked_at=None),
+            Action.REVOKED,
+            by,
+            at,
+            reason,
+            revoked_at=at,
+            revoked_by_label=by.label,
+            revoke_reason=reason,
+        )
+
+    revoke.alters_data = True
+
+    @transaction.atomic
+    def suspend(self, *, by, reason="", at=None):
+        """Stop the key until it is resumed; return whether this call did.
+
+        Raise `KeyConflict` for a key that has ended: there is nothing to pause.
+        """
+        at = at or timezone.now()
+        if self._change(
+            is_usable(at), Action.SUSPENDED, by, at, reason, suspended_at=at
+        ):
+            return True
+        self._require_not_ended(at)
+        return False
+
+    suspend.alters_data = True
+
+    @transaction.atomic
+    def resume(self, *, by, reason="", at=None):
+        """Let a suspended key work again; return whether this call did.
+
+        Raise `KeyConflict` for a revoked key.
+        """
+        at = at or timezone.now()
+        suspended = Q(revoked_at=None, suspended_at__isnull=False)
+        if self._change(suspended, Action.RESUMED, by, at, reason, suspended_at=None):
+            return True
+        self._require_not_ended(at)
+        return False
+
+    resume.alters_data = True
+
+    def _change(self, condition, action, by, at, reason, **values):
+        """Change the row if the condition still holds, and record that it was done."""
+        require_text("revoke_reason", reason, type(self))
+        changed = type(self).objects.filter(condition, pk=self.pk).update(**values)
+        if changed:
+            for name, value in values.items():
+                setattr(self, name, value)
+            self.__dict__.pop("state", None)
+            self.record(action, by, at=at, reason=reason)
+        else:
+            self.refresh_from_db()
+        return bool(changed)
+
+    def _require_not_ended(self, at):
+        status = self.status(at)
+        ended = {self.Status.REVOKED, self.Status.RETIRED, self.Status.EXPIRED}
+        if status in ended:
+            raise KeyConflict("CONFLICT", f"This key is {status}; that is final.")
+
+    def delete(self, *args, **options):
+        raise Immutable("API keys are revoked, never deleted.")
+
+    delete.alters_data = True
+
+
+STOPPED = {
+    ApiKey.Status.REVOKED: (
+        "revoked_at",
+        "That is final: create another key and use it instead.",
+    ),
+    ApiKey.Status.SUSPENDED: (
+        "suspended_at",
+        "An admin of the organization can resume it.",
+    ),
+    ApiKey.Status.RETIRED: (
+        "retire_at",
+        "Its rotation is complete: use its successor instead.",
+    ),
+    ApiKey.Status.EXPIRED: (
+        "expires_at",
+        "Create another key and use it instead.",
+    ),
+}
+
+
+def require_one_organization(organization_id):
+    """Raise `OrganizationRequired` unless the header names one; None asks for none."""
+    if organization_id is None:
+        return
+    if not organization_id.strip():
+        raise OrganizationRequired(
+            "Send the header X-Organization-Id with the id of your organization"
+            " (org_…)."
+        )
+    if "," in organization_id:
+        raise OrganizationRequired(
+            "X-Organization-Id was sent more than once. Send it once."
+        )

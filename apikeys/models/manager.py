@@ -1,0 +1,205 @@
+"""How keys come to be, and the one place that says whether a text is one."""
+
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+from apikeys import policy, tokens
+from apikeys.actors import Actor
+from apikeys.exceptions import (
+    InvalidKeyRequest,
+    KeyRejected,
+    MalformedKey,
+    Refused,
+    ScopeDenied,
+)
+from apikeys.models.audit import AuditEvent, Immutable
+from apikeys.models.lookup import CompiledLookup
+from apikeys.models.refusal import Refusal
+from apikeys.scopes import canonical, missing, preset_of
+from echopoint.organizations.models import Organization, OrgOwnedQuerySet
+
+MAX_SCOPES = 100  # in one request; the catalog has far fewer
+INVALID = (
+    "This API key is not valid. Check that it was copied whole and is still in use."
+)
+
+
+class ApiKeyQuerySet(OrgOwnedQuerySet):
+    """Keys by their state."""
+
+    def usable(self, at=None):
+        """Only keys that open the API at this moment."""
+        return self.filter(is_usable(at or timezone.now()))
+
+    def unrevoked(self):
+        """Only keys that were not stopped for good."""
+        return self.filter(revoked_at=None)
+
+    def delete(self):
+        raise Immutable("API keys are revoked, never deleted.")
+
+
+class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
+    """Issues keys, and is the one place that says whether a key is one."""
+
+    @transaction.atomic
+    def issue(
+        self,
+        *,
+        organization: Organization,
+        name: str,
+        scopes: list[str],
+        by: Actor,
+        expires_in_days=policy.DEFAULT,
+        description: str = "",
+        at=None,
+    ) -> tuple[models.Model, str]:
+        """Create a key and return it with its secret, which is not kept.
+
+        `expires_in_days` is a number of days, None for no expiry, or `policy.DEFAULT`.
+        Raise `InvalidKeyRequest` for a name, scopes or an expiry that cannot be, and
+        `ScopeDenied` for scopes that the role of `by` lacks.
+        """
+        at = at or timezone.now()
+        name = self._checked_name(organization, name)
+        scopes = self._checked_scopes(organization, scopes, by)
+        require_text("description", description, self.model)
+        token = tokens.generate()
+        pepper = tokens.current_pepper()
+        key = self.model(
+            public_id=token.public_id,
+            organization=organization,
+            name=name,
+            description=description,
+            scopes=scopes,
+            preset=preset_of(scopes),
+            digest=tokens.digest(token, pepper),
+            pepper_version=pepper.version,
+            created_at=at,
+            created_by=by.user,
+            created_by_label=by.label,
+            expires_at=policy.expiry(organization, expires_in_days, at=at),
+        )
+        try:
+            with transaction.atomic():
+                key.save(force_insert=True)
+        except IntegrityError:
+            # Another request took the name since it was checked.
+            self._checked_name(organization, name)
+            raise
+        key.record(
+            AuditEvent.Action.CREATED,
+            by,
+            at=at,
+            scopes=scopes,
+            preset=key.preset,
+            expires_at=key.expires_at and key.expires_at.isoformat(),
+        )
+        key.record(AuditEvent.Action.SECRET_DISPLAYED, by, at=at)
+        return key, token.text
+
+    issue.alters_data = True
+
+    def _checked_name(self, organization, name):
+        if not name.strip():
+            raise InvalidKeyRequest("name", "Give the key a name.")
+        require_text("name", name, self.model)
+        holder = self.for_org(organization).filter(
+            name__iexact=name, revoked_at=None, retire_at=None
+        )
+        if key := holder.first():
+            hint = (
+                " It has expired and holds its name until it is revoked."
+                if key.status() == self.model.Status.EXPIRED
+                else ""
+            )
+            raise InvalidKeyRequest(
+                "name",
+                f"The key {key.display_id} has this name already.{hint} Choose another"
+                " name, or revoke that key first.",
+            )
+        return name
+
+    def _checked_scopes(self, organization, names, by):
+        if not names:
+            raise InvalidKeyRequest("scopes", "Choose at least one scope.")
+        if len(names) > MAX_SCOPES:
+            raise InvalidKeyRequest(
+                "scopes",
+                f"A key takes at most {MAX_SCOPES} scopes.",
+                metadata={"maxItems": MAX_SCOPES},
+            )
+        if unknown := sorted({name for name in names if not canonical(name)}):
+            listed = ", ".join(f'"{name[:60]}"' for name in unknown[:5])
+            raise InvalidKeyRequest(
+                "scopes",
+                f"Not in the scope catalog: {listed}. GET /permissions lists what can"
+                " be granted.",
+            )
+        scopes = sorted({canonical(name) for name in names})
+        held = by.permissions_in(organization)
+        if held is not None and (lacking := missing(held, scopes)):
+            raise ScopeDenied(
+                f"Your role cannot grant {', '.join(lacking)}.",
+                required=scopes,
+                missing=lacking,
+            )
+        return scopes
+
+    def authenticate(
+        self, text: str, *, organization_id: str | None, ip: str | None, at=None
+    ) -> models.Model:
+        """Return the key with this text, if it opens this organization now.
+
+        `organization_id` is the header as it was sent, "" when it is missing, or None
+        when the endpoint does without. Raise `KeyRejected`, `OrganizationRequired` or
+        `OrganizationMismatch`. No query for text that cannot be a key, else one.
+        """
+        at = at or timezone.now()
+        try:
+            token = tokens.parse(text)
+        except MalformedKey as error:
+            raise KeyRejected(
+                "INVALID_API_KEY", f"This API key is not valid. {error}"
+            ) from None
+        key = self.by_public_id(token.public_id)
+        # Unknown id and wrong secret do the same work and get the same answer.
+        if not tokens.matches(token, key and key.digest, key and key.pepper_version):
+            raise KeyRejected("INVALID_API_KEY", INVALID)
+        try:
+            key.require_usable(at)
+            key.require_organization(organization_id)
+        except Refused as refusal:
+            Refusal.objects.record(key, refusal.code, ip=ip, at=at)
+            raise
+        key.keep_up_with_peppers(token)
+        return key
+
+    @cached_property
+    def by_public_id(self):
+        """Return the hot path's lookup of a key with its organization."""
+        return CompiledLookup(self.model, "public_id", "organization")
+
+
+def is_usable(at):
+    """Return the condition that a key opens the API at this moment."""
+    return (
+        (Q(expires_at=None) | Q(expires_at__gt=at))
+        & (Q(retire_at=None) | Q(retire_at__gt=at))
+        & Q(revoked_at=None, suspended_at=None)
+    )
+
+
+def require_text(field, text, model):
+    """Raise `InvalidKeyRequest` unless the column can hold the text as it stands."""
+    maximum = model._meta.get_field(field).max_length
+    if len(text) > maximum:
+        raise InvalidKeyRequest(
+            field,
+            f"Use at most {maximum} characters; these are {len(text)}.",
+            metadata={"maxLength": maximum},
+        )
+    if not text.isprintable():
+        raise InvalidKeyRequest(field, "Use one line without control characters.")

@@ -1,0 +1,60 @@
+"""What makes a form good for one submission."""
+
+from django.core import signing
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+
+from echopoint.organizations.ids import random_base62
+
+MAX_AGE = 24 * 60 * 60  # seconds
+
+
+class StaleForm(Exception):
+    """A form that is too old or not ours; fill in a new one."""
+
+
+class SpentForm(Exception):
+    """A form that was submitted before; `key` is what it made, if that is still known."""
+
+    def __init__(self, key):
+        super().__init__("This form was submitted before.")
+        self.key = key
+
+
+class SpentNonceManager(models.Manager):
+    """Issues nonces, which cost no row, and spends them, which does."""
+
+    signer = signing.TimestampSigner(salt="apikeys.form")
+
+    def issue(self):
+        """Return a nonce for a hidden field; good for a day."""
+        return self.signer.sign(random_base62(22))
+
+    def spend(self, signed, *, key):
+        """Use the nonce up, in the transaction that made `key`.
+
+        Raise `StaleForm` or `SpentForm`; either undoes that transaction.
+        """
+        try:
+            nonce = self.signer.unsign(signed, max_age=MAX_AGE)
+        except signing.BadSignature as error:
+            raise StaleForm from error
+        try:
+            with transaction.atomic():
+                self.create(nonce=nonce, key=key)
+        except IntegrityError as error:
+            spent = self.select_related("key").get(nonce=nonce)
+            raise SpentForm(spent.key) from error
+
+
+class SpentNonce(models.Model):
+    """A form that was submitted, and the key that it made."""
+
+    nonce = models.CharField(max_length=32, unique=True)
+    key = models.ForeignKey("apikeys.ApiKey", on_delete=models.CASCADE)
+    spent_at = models.DateTimeField(default=timezone.now)
+
+    objects = SpentNonceManager()
+
+    def __str__(self):
+        return f"form of {self.spent_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,69 @@
+"""What a caller may do: every API action declares its scopes."""
+
+from django.core.exceptions import ImproperlyConfigured
+from rest_framework import exceptions, permissions
+
+from apikeys.authentication import RefusedRequest
+from apikeys.clients import address
+from apikeys.exceptions import ScopeDenied
+from apikeys.models import ApiKey, Refusal
+from apikeys.scopes import missing
+
+ANY_CALLER = "any caller"  # an action open to all who are authenticated, said aloud
+
+
+def required_scopes(view):
+    """Return the scopes of the view's action; raise if none are declared."""
+    required = getattr(view, "required_scopes", {}).get(view.action)
+    if not required:
+        # A forgotten declaration must be an error, never an open door.
+        raise ImproperlyConfigured(
+            f"{type(view).__name__}.{view.action} declares no required_scopes."
+        )
+    return () if required == ANY_CALLER else tuple(required)
+
+
+class HasRequiredScopes(permissions.BasePermission):
+    """Admit a caller of an accepted kind that holds every declared scope.
+
+    A view says in `accepts` which kinds of `request.auth` it takes: `ApiKey`,
+    `Membership`, or NoneType for a user outside of any organization.
+    """
+
+    def has_permission(self, request, view):
+        if view.action is None:
+            return True  # a method that is not served; DRF answers 405
+        required = required_scopes(view)
+        if not request.user.is_authenticated:
+            return False
+        self.require_accepted(request, view)
+        try:
+            self.require_scopes(request.auth, required)
+        except ScopeDenied as denial:
+            if isinstance(request.auth, ApiKey):
+                Refusal.objects.record(request.auth, denial.code, ip=address(request))
+            raise RefusedRequest(denial) from None
+        return True
+
+    def require_accepted(self, request, view):
+        """Raise unless the view takes this kind of credential."""
+        if isinstance(request.auth, view.accepts):
+            return
+        if isinstance(request.auth, ApiKey):
+            raise exceptions.PermissionDenied(
+                "API keys cannot do this. Sign in and do it as a person."
+            )
+        raise exceptions.NotAuthenticated(
+            "Only an API key can do this. Send it in the header X-Api-Key."
+        )
+
+    def require_scopes(self, auth, required):
+        """Raise `ScopeDenied` unless the key, or the member's role, holds them all."""
+        if isinstance(auth, ApiKey):
+            auth.require_scopes(*required)
+        elif lacking := missing(auth.permissions if auth else (), required):
+            raise ScopeDenied(
+                f"Your role lacks {', '.join(lacking)}. Ask an admin of the organization.",
+                required=required,
+                missing=lacking,
+            )

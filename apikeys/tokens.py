@@ -1,0 +1,143 @@
+"""The text of a key: how it is made, read and digested. No database.
+
+    epk_live_<public id: 12>_<secret: 43><crc: 6>
+
+The alphabet is base62. The secret carries 256 bits, so a fast HMAC is enough to store
+it, and a pepper keeps a stolen table useless. The last six characters are the CRC-32
+of all before them: a typing error is refused without touching the database.
+"""
+
+import hmac
+import re
+import zlib
+from functools import lru_cache
+from typing import NamedTuple
+
+from django.conf import settings
+
+from apikeys.exceptions import MalformedKey
+from echopoint.organizations.ids import BASE62, random_base62
+
+PUBLIC_ID_LENGTH = 12
+SECRET_LENGTH = 43
+CRC_LENGTH = 6
+MAX_LENGTH = 128
+PEPPER_MIN_LENGTH = 32
+PREFIX_MAX_LENGTH = 32
+
+PREFIX = re.compile(r"[a-z]+(_[a-z]+)*")
+BODY = re.compile(
+    rf"([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH + CRC_LENGTH}}})"
+)
+
+
+class Token(NamedTuple):
+    """A key's text and the public id in it."""
+
+    public_id: str
+    text: str
+
+    def __repr__(self):
+        return f"<Token {self.public_id}>"
+
+    __str__ = __repr__
+
+
+class Pepper(NamedTuple):
+    """The server-side secret of a digest."""
+
+    version: int
+    secret: str
+
+    def __repr__(self):
+        return f"<Pepper {self.version}>"
+
+
+def generate() -> Token:
+    """Return a new key."""
+    public_id = random_base62(PUBLIC_ID_LENGTH)
+    body = f"{settings.API_KEY_PREFIX}_{public_id}_{random_base62(SECRET_LENGTH)}"
+    return Token(public_id, body + checksum(body))
+
+
+def parse(text: str) -> Token:
+    """Return the key in `text`; raise `MalformedKey`, saying what is wrong with it.
+
+    Nothing is trimmed or repaired, and no message repeats what was sent.
+    """
+    if len(text) > MAX_LENGTH:
+        raise MalformedKey("It is longer than any API key.")
+    prefix = f"{settings.API_KEY_PREFIX}_"
+    match = text.startswith(prefix) and BODY.fullmatch(text, len(prefix))
+    if not match:
+        raise MalformedKey(complaint(text, prefix))
+    if checksum(text[:-CRC_LENGTH]) != text[-CRC_LENGTH:]:
+        raise MalformedKey(
+            "Its checksum does not match, so a character is wrong. Copy it again."
+        )
+    return Token(match[1], text)
+
+
+def complaint(text: str, prefix: str) -> str:
+    """Return what keeps the text from being a key."""
+    if "," in text:
+        return "The header was sent more than once, or holds a list. Send one key."
+    if text != text.strip() or any(c in text for c in "\"' "):
+        return "It has spaces or quotes around it. Send the key alone."
+    if text.startswith("key_"):
+        return "This is the id of a key, not the key."
+    if not text.startswith(prefix):
+        return f"An API key begins with {prefix}."
+    if text.endswith(("_…", "_...", "_")) or "_" not in text[len(prefix) :]:
+        return "This is the public id of a key, not the key."
+    whole = len(prefix) + PUBLIC_ID_LENGTH + 1 + SECRET_LENGTH + CRC_LENGTH
+    if len(text) < whole:
+        return f"It is truncated: an API key has {whole} characters."
+    if len(text) > whole:
+        return f"It is too long: an API key has {whole} characters."
+    return "It has characters that no API key has."
+
+
+def checksum(body: str) -> str:
+    """Return the CRC-32 of `body` in base62, six characters."""
+    number = zlib.crc32(body.encode())
+    digits = ""
+    while number:
+        number, digit = divmod(number, len(BASE62))
+        digits = BASE62[digit] + digits
+    return digits.rjust(CRC_LENGTH, BASE62[0])
+
+
+@lru_cache(maxsize=8)
+def read_peppers(text: str) -> tuple[Pepper, ...]:
+    """Return the peppers in `1:<secret>,2:<secret>`, in order; raise `ValueError`."""
+    peppers = []
+    for part in text.split(","):
+        version, colon, secret = part.strip().partition(":")
+        if not (colon and version.isascii() and version.isdigit() and secret):
+            raise ValueError("API_KEY_PEPPERS must read 1:<secret>,2:<secret>.")
+        peppers.append(Pepper(int(version), secret))
+    return tuple(sorted(peppers))
+
+
+def current_pepper() -> Pepper:
+    """Return the pepper that new digests are made with: the highest version."""
+    return read_peppers(settings.API_KEY_PEPPERS)[-1]
+
+
+def digest(token: Token, pepper: Pepper) -> str:
+    """Return the HMAC-SHA256 of the whole key (RFC 2104), 64 hex characters."""
+    return hmac.digest(pepper.secret.encode(), token.text.encode(), "sha256").hex()
+
+
+def matches(token: Token, stored: str | None, version: int | None) -> bool:
+    """Whether the key has this digest, in the same time for any `stored`.
+
+    `stored` is None when no row was found: the digest is computed all the same.
+    """
+    known = {
+        pepper.version: pepper for pepper in read_peppers(settings.API_KEY_PEPPERS)
+    }
+    computed = digest(token, known.get(version) or current_pepper())
+    same = hmac.compare_digest(computed, stored or "0" * 64)
+    return same and stored is not None and version in known
