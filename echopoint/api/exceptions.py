@@ -1,0 +1,142 @@
+"""One error envelope for every answer of the API."""
+
+import logging
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from apikeys.authentication import RefusedRequest, challenge
+from apikeys.exceptions import Refused
+
+logger = logging.getLogger(__name__)
+
+NOT_FOUND = "There is nothing here. Check the path and the ids in it."
+UNEXPECTED = (
+    "Something went wrong on our side. Try again; if it stays so, tell us the"
+    " X-Request-Id of this answer."
+)
+# What a model calls by our name for it is called by the wire's name in an answer.
+WIRE_NAMES = {"scopes": "permissions"}
+
+CODES = {
+    exceptions.ParseError: "BAD_REQUEST",
+    exceptions.NotAuthenticated: "UNAUTHENTICATED",
+    exceptions.AuthenticationFailed: "UNAUTHENTICATED",
+    exceptions.PermissionDenied: "FORBIDDEN",
+    exceptions.NotFound: "NOT_FOUND",
+    exceptions.MethodNotAllowed: "METHOD_NOT_ALLOWED",
+    exceptions.NotAcceptable: "NOT_ACCEPTABLE",
+    exceptions.UnsupportedMediaType: "UNSUPPORTED_MEDIA_TYPE",
+    exceptions.Throttled: "TOO_MANY_REQUESTS",
+}
+
+
+class Conflict(exceptions.APIException):
+    """Well formed, the target exists, its state refuses."""
+
+    status_code = 409
+    default_code = "CONFLICT"
+
+
+class PayloadTooLarge(exceptions.APIException):
+    """A body over the limit."""
+
+    status_code = 413
+    default_code = "PAYLOAD_TOO_LARGE"
+
+    def __init__(self, limit=None):
+        limit = limit or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        super().__init__(f"The body is larger than {limit} bytes. Send less.")
+
+
+def error(code, message, field=None, metadata=None):
+    """Return one item of the envelope."""
+    item = {"code": code, "message": message}
+    if field:
+        item["field"] = field
+    if metadata:
+        item["metadata"] = metadata
+    return item
+
+
+def envelope(exc, context):
+    """Return the answer to an exception; DRF's EXCEPTION_HANDLER."""
+    set_rollback()
+    exc = as_api_exception(exc)
+    if exc is None:
+        return None
+    headers = {}
+    if exc.status_code == 401:
+        code = errors_of(exc)[0]["code"]
+        headers["WWW-Authenticate"] = challenge(code)
+    if getattr(exc, "wait", None):
+        headers["Retry-After"] = str(int(exc.wait))
+    return Response({"errors": errors_of(exc)}, exc.status_code, headers=headers)
+
+
+def as_api_exception(exc):
+    """Return the exception as one of DRF's, or None when it is a fault of ours."""
+    if isinstance(exc, exceptions.APIException):
+        return exc
+    if isinstance(exc, Refused):
+        return RefusedRequest(exc)
+    if isinstance(exc, Http404):
+        return exceptions.NotFound(NOT_FOUND)
+    if isinstance(exc, PermissionDenied):
+        return exceptions.PermissionDenied()
+    if isinstance(exc, RequestDataTooBig):
+        return PayloadTooLarge()
+    return None
+
+
+def errors_of(exc):
+    """Return the items of the envelope for one of DRF's exceptions."""
+    if isinstance(exc, RefusedRequest):
+        refusal = exc.refusal
+        field = WIRE_NAMES.get(refusal.field, refusal.field)
+        return [error(refusal.code, refusal.message, field, refusal.metadata)]
+    if isinstance(exc, exceptions.ValidationError):
+        return list(flatten(exc.detail))
+    if isinstance(exc, exceptions.UnsupportedMediaType):
+        return [
+            error(
+                CODES[type(exc)],
+                "Send JSON, with the header Content-Type: application/json.",
+            )
+        ]
+    code = CODES.get(type(exc), exc.default_code)
+    return [error(code, str(exc.detail))]
+
+
+def flatten(detail, path=""):
+    """Yield an item for each message of a ValidationError, with its field's path."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            own = path if name == "non_field_errors" else join(path, name)
+            yield from flatten(inner, own)
+    elif isinstance(detail, list):
+        for index, inner in enumerate(detail):
+            if isinstance(inner, (dict, list)):
+                yield from flatten(inner, f"{path}[{index}]")
+            else:
+                yield from flatten(inner, path)
+    else:
+        yield error("VALIDATION_ERROR", str(detail), path or None)
+
+
+def join(path, name):
+    """Return the path of a field inside another; a list's items go by their index."""
+    if isinstance(name, int):
+        return f"{path}[{name}]"
+    return f"{path}.{name}" if path else str(name)
+
+
+def plain(status, code, message):
+    """Return the envelope as an answer of Django's own, outside of DRF."""
+    response = JsonResponse({"errors": [error(code, message)]}, status=status)
+    response["Cache-Control"] = "no-store"
+    return response

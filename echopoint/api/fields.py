@@ -1,0 +1,69 @@
+"""Fields that take a value as it is or refuse it; DRF's own would convert."""
+
+from rest_framework import serializers
+
+
+class Text(serializers.CharField):
+    """A string; a number or a boolean is not one."""
+
+    default_error_messages = {"invalid": "This must be a string."}
+
+    def __init__(self, **options):
+        options.setdefault("trim_whitespace", False)
+        super().__init__(**options)
+
+    def to_internal_value(self, data):
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Name(Text):
+    """A name people gave: not blank, without the spaces around it."""
+
+    def __init__(self, **options):
+        super().__init__(trim_whitespace=True, min_length=1, **options)
+
+
+class Integer(serializers.IntegerField):
+    """A whole number; a boolean, a string or 1.5 is not one."""
+
+    default_error_messages = {"invalid": "This must be a whole number."}
+
+    def to_internal_value(self, data):
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Boolean(serializers.BooleanField):
+    """True or false."""
+
+    default_error_messages = {"invalid": "This must be true or false."}
+
+    def to_internal_value(self, data):
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class Object(serializers.DictField):
+    """A JSON object."""
+
+    default_error_messages = {"not_a_dict": "This must be an object."}
+
+
+class StringMap(Object):
+    """A JSON object whose values are strings."""
+
+    child = Text(allow_blank=True)
+
+
+class Choice(serializers.ChoiceField):
+    """One of a few strings, in exactly their spelling."""
+
+    def to_internal_value(self, data):
+        if not isinstance(data, str) or data not in self.choices:
+            allowed = ", ".join(str(choice) for choice in self.choices)
+            raise serializers.ValidationError(f"Use one of: {allowed}.")
+        return data

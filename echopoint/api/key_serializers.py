@@ -1,0 +1,115 @@
+"""The shapes of `/api-keys` and `/permissions` on the wire."""
+
+from rest_framework import serializers
+
+from apikeys.models import ApiKey
+from apikeys.models.manager import MAX_SCOPES
+from echopoint.api.fields import Choice, Integer, Name, Text
+from echopoint.api.operations import opened_by
+from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
+
+MAX_DAYS = 2**31 - 1
+
+
+class ApiKeySerializer(serializers.Serializer):
+    """A key as it can be read: everything but what opens the door."""
+
+    id = serializers.CharField(source="rest_id")
+    name = serializers.CharField()
+    status = serializers.ChoiceField(choices=ApiKey.Status.choices, source="state")
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    permissions = serializers.ListField(child=serializers.CharField(), source="scopes")
+
+
+class ApiKeyCreateResponseSerializer(ApiKeySerializer):
+    """A new key with its secret, this once."""
+
+    secret = serializers.CharField()
+
+    def to_representation(self, issued):
+        key, secret = issued
+        self.fields.pop("secret", None)
+        return super().to_representation(key) | {"secret": secret}
+
+
+class ApiKeyCreateRequestSerializer(serializers.Serializer):
+    """What a key is to be. Nothing else is taken: a field that was misspelled and passed
+    over would make a key that nobody asked for."""
+
+    name = Name(max_length=ApiKey._meta.get_field("name").max_length)
+    permissions = serializers.ListField(
+        child=Text(), min_length=1, max_length=MAX_SCOPES
+    )
+    expires_in_days = Integer(
+        min_value=1, max_value=MAX_DAYS, required=False, allow_null=True
+    )
+
+    def to_internal_value(self, data):
+        values = super().to_internal_value(data)
+        if unknown := sorted(set(data) - set(self.fields)):
+            taken = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {unknown[0][:100]: [f"There is no such field. A key takes: {taken}."]}
+            )
+        return values
+
+
+class ApiKeyFilterSerializer(serializers.Serializer):
+    """Which keys to find."""
+
+    ids = Texts(required=False)
+    names = Texts(required=False)
+    last_used_after = serializers.DateTimeField(required=False)
+    last_used_before = serializers.DateTimeField(required=False)
+
+
+class ApiKeySearchRequestSerializer(SearchRequestSerializer):
+    """A search for keys."""
+
+    filter = ApiKeyFilterSerializer(required=False)
+    sort_by = SortBy("id", "name", "created_at", "last_used_at", default="created_at")
+
+
+class ApiKeyIdentitySerializer(serializers.Serializer):
+    """What a key is told of itself."""
+
+    api_key_id = serializers.CharField(source="rest_id")
+    organization_id = serializers.CharField()
+    permissions = serializers.ListField(child=serializers.CharField(), source="scopes")
+
+
+class PermissionQuerySerializer(serializers.Serializer):
+    """Which part of the catalog."""
+
+    type = Choice(choices=["custom", "runner", "ci"], default="custom")
+
+
+class OperationSerializer(serializers.Serializer):
+    """An operation that a scope opens."""
+
+    method = serializers.CharField()
+    path = serializers.CharField()
+    operation_id = serializers.CharField()
+
+
+class PermissionSerializer(serializers.Serializer):
+    """A scope of the catalog."""
+
+    name = serializers.CharField()
+    description = serializers.CharField(allow_null=True)
+    scope_modifier = serializers.SerializerMethodField()
+    resource = serializers.CharField()
+    action = serializers.CharField()
+    sensitive = serializers.SerializerMethodField()
+    endpoints = serializers.SerializerMethodField()
+
+    def get_scope_modifier(self, scope) -> str | None:
+        return None
+
+    def get_sensitive(self, scope) -> bool:
+        return bool(scope.sensitive)
+
+    def get_endpoints(self, scope) -> OperationSerializer(many=True):
+        return opened_by(scope.name)

@@ -1,0 +1,130 @@
+"""`/api-keys` and `/permissions`: managing keys, and what they can be granted."""
+
+from django.http import Http404
+from rest_framework.response import Response
+
+from apikeys.actors import Actor
+from apikeys.models import ApiKey
+from apikeys.permissions import ANY_CALLER
+from apikeys.policy import DEFAULT
+from apikeys.scopes import PRESETS, SCOPES
+from echopoint.api.key_serializers import (
+    ApiKeyCreateRequestSerializer,
+    ApiKeyCreateResponseSerializer,
+    ApiKeyIdentitySerializer,
+    ApiKeySearchRequestSerializer,
+    ApiKeySerializer,
+    PermissionQuerySerializer,
+    PermissionSerializer,
+)
+from echopoint.api.pagination import page_envelope
+from echopoint.api.search import matching
+from echopoint.api.viewsets import ApiViewSet, OrgScopedViewSet
+from echopoint.organizations.models import Membership
+
+
+class ApiKeyViewSet(OrgScopedViewSet):
+    """The keys of the organization, managed by people: a key that could mint keys would
+    be a way to more rights. Revoked keys leave the lists, and stay readable by id."""
+
+    tag = "API keys"
+    accepts = (Membership,)
+    queryset = ApiKey.objects.order_by("-created_at", "-pk")
+    serializer_class = ApiKeySerializer
+    required_scopes = {
+        "list": ["api_key:read"],
+        "create": ["api_key:create"],
+        "search": ["api_key:read"],
+        "retrieve": ["api_key:read"],
+        "destroy": ["api_key:delete"],
+    }
+    operation_ids = {
+        "list": "listAPIKeys",
+        "create": "createAPIKey",
+        "search": "searchAPIKeys",
+        "retrieve": "getAPIKey",
+        "destroy": "deleteAPIKey",
+    }
+    bodies = {
+        "create": ApiKeyCreateRequestSerializer,
+        "search": ApiKeySearchRequestSerializer,
+    }
+    answers = {"create": ApiKeyCreateResponseSerializer}
+    sort_columns = {"id": "public_id"}
+
+    def get_queryset(self):
+        keys = super().get_queryset()
+        return keys.unrevoked() if self.action in self.lists else keys
+
+    def get_object(self):
+        prefix, _, public_id = self.kwargs["id"].partition("_")
+        key = self.get_queryset().filter(public_id=public_id).first()
+        if key is None or prefix != "key":
+            raise Http404
+        return key
+
+    def create(self, request):
+        body = self.body()
+        issued = ApiKey.objects.issue(
+            organization=self.organization,
+            name=body["name"],
+            scopes=body["permissions"],
+            expires_in_days=body.get("expires_in_days", DEFAULT),
+            by=Actor.from_request(request, via="api"),
+        )
+        return self.show(issued, 201)
+
+    def searched(self, queryset, search):
+        rules = search.get("filter", {})
+        if "ids" in rules:
+            ids = [id.removeprefix("key_") for id in rules["ids"] if id[:4] == "key_"]
+            queryset = queryset.filter(public_id__in=ids)
+        if "names" in rules:
+            queryset = queryset.filter(name__in=rules["names"])
+        if "last_used_after" in rules:
+            queryset = queryset.filter(last_used_at__gte=rules["last_used_after"])
+        if "last_used_before" in rules:
+            queryset = queryset.filter(last_used_at__lte=rules["last_used_before"])
+        text = search.get("full_text_search")
+        queryset = matching(queryset, text, "name", "public_id")
+        return super().searched(queryset, search)
+
+    def destroy(self, request, id):
+        """Revoke the key. It stops at once and for good, and stays in the record."""
+        key = self.get_object()
+        key.revoke(by=Actor.from_request(request, via="api"))
+        return Response(status=204)
+
+
+class ApiKeySelfViewSet(ApiViewSet):
+    """The key that asks."""
+
+    tag = "API keys"
+    accepts = (ApiKey,)
+    requires_organization = False
+    required_scopes = {"retrieve": ANY_CALLER}
+    operation_ids = {"retrieve": "getCurrentAPIKey"}
+    serializer_class = ApiKeyIdentitySerializer
+
+    def retrieve(self, request):
+        """Return which key this is, of which organization, with which scopes."""
+        return self.show(request.auth)
+
+
+class PermissionViewSet(ApiViewSet):
+    """The scope catalog and its presets."""
+
+    tag = "API keys"
+    whole = True
+    required_scopes = {"list": ANY_CALLER}
+    operation_ids = {"list": "listPermissions"}
+    serializer_class = PermissionSerializer
+
+    def list(self, request):
+        """Return what a key can be granted, and the operations that each scope opens."""
+        query = PermissionQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        preset = PRESETS.get(query.validated_data["type"])
+        names = preset.scopes if preset else SCOPES
+        items = self.get_serializer([SCOPES[n] for n in names], many=True).data
+        return Response(page_envelope(items, len(items)))

@@ -1,0 +1,19 @@
+"""What every answer carries."""
+
+import uuid
+
+
+class RequestIdMiddleware:
+    """Name each request, for the answer, the log and the audit.
+
+    The id is always ours: one that a client chose could be made to look like another's.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        request.id = uuid.uuid4().hex
+        response = self.get_response(request)
+        response["X-Request-Id"] = request.id
+        return response

@@ -1,0 +1,129 @@
+"""The OpenAPI document, generated from what the endpoints declare."""
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from apikeys.authentication import ORGANIZATION_HEADER
+from apikeys.models import ApiKey
+from apikeys.permissions import required_scopes
+
+SECURITY_SCHEMES = {
+    "ApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Api-Key",
+        "description": "An API key of the organization.",
+    },
+    "Session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sessionid",
+        "description": "A signed-in member; changes need X-CSRFToken too.",
+    },
+}
+ERRORS = {
+    400: "A field, a query parameter or a header is wrong; nothing was changed.",
+    401: "No credential, or one that does not authenticate.",
+    403: "The credential may not do this: a scope is missing, or it belongs to another organization.",
+    404: "Something named in the path is not there, or not in this organization.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    500: "A fault on our side.",
+}
+
+
+class ApiErrorSerializer(serializers.Serializer):
+    """What went wrong, for programs (`code`) and for people (`message`)."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    field = serializers.CharField(required=False)
+    metadata = serializers.DictField(required=False)
+
+
+class ApiErrorResponseSerializer(serializers.Serializer):
+    """The envelope of every error."""
+
+    errors = ApiErrorSerializer(many=True)
+
+
+class ScopedSchema(AutoSchema):
+    """Read an operation off its viewset: id, scopes, bodies, answers."""
+
+    def get_operation_id(self):
+        return self.view.operation_ids[self.view.action]
+
+    def get_tags(self):
+        return [self.view.tag]
+
+    def get_description(self):
+        return super().get_description() or ""
+
+    def get_auth(self):
+        required = list(required_scopes(self.view))
+        if self.view.accepts == (ApiKey,):
+            return [{"ApiKey": required}]
+        if ApiKey not in self.view.accepts:
+            return [{"Session": required}]
+        return [{"Session": required}, {"ApiKey": required}]
+
+    def get_override_parameters(self):
+        return [
+            OpenApiParameter(
+                ORGANIZATION_HEADER,
+                str,
+                OpenApiParameter.HEADER,
+                required=self.view.requires_organization,
+                description="The id of the organization, org_….",
+            )
+        ]
+
+    def get_request_serializer(self):
+        return self.view.bodies.get(self.view.action)
+
+    def get_response_serializers(self):
+        answers = {self.success_status(): self.success_serializer()}
+        for status in self.error_statuses():
+            answers[status] = ApiErrorResponseSerializer
+        return answers
+
+    def success_status(self):
+        return {"create": 201, "destroy": 204}.get(self.view.action, 200)
+
+    def success_serializer(self):
+        if self.view.action == "destroy":
+            return None
+        serializer = self.view.get_serializer_class()
+        return serializer(many=self.view.action in self.view.lists)
+
+    def error_statuses(self):
+        """Return the statuses an operation may refuse with, from what it takes."""
+        statuses = {400, 401, 403, 500}
+        if "{" in self.path:
+            statuses.add(404)
+        if self.view.action in self.view.bodies:
+            statuses |= {413, 415}
+        return sorted(statuses)
+
+    def get_paginated_name(self, serializer_name):
+        return f"{serializer_name}ListResponse"
+
+    def _get_pagination_parameters(self):
+        # A search has its page in the body; some lists come whole.
+        if self.view.action == "list" and not self.view.whole:
+            return super()._get_pagination_parameters()
+        return []
+
+    def _get_response_for_code(self, serializer, status_code, *args, **kwargs):
+        answer = super()._get_response_for_code(
+            serializer, status_code, *args, **kwargs
+        )
+        answer["description"] = ERRORS.get(int(status_code), "Success.")
+        return answer
+
+
+def finish(result, generator, request, public):
+    """Add what no single operation says: the security schemes."""
+    result["components"]["securitySchemes"] = SECURITY_SCHEMES
+    return result

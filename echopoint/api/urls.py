@@ -1,0 +1,25 @@
+"""The paths of the keys' own API, and of the document."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.urls import path
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from echopoint.api.keys import ApiKeySelfViewSet, ApiKeyViewSet, PermissionViewSet
+from echopoint.api.me import MeViewSet
+
+urlpatterns = [
+    path("me", MeViewSet.as_view({"get": "retrieve"})),
+    path("permissions", PermissionViewSet.as_view({"get": "list"})),
+    path("api-keys", ApiKeyViewSet.as_view({"get": "list", "post": "create"})),
+    path("api-keys/search", ApiKeyViewSet.as_view({"post": "search"})),
+    path("api-keys/self", ApiKeySelfViewSet.as_view({"get": "retrieve"})),
+    path(
+        "api-keys/<str:id>",
+        ApiKeyViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+    ),
+    path(
+        "openapi.json",
+        login_not_required(SpectacularJSONAPIView.as_view()),
+        name="openapi",
+    ),
+]

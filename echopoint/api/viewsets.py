@@ -1,0 +1,141 @@
+"""What the API's endpoints share: tenancy, bodies, lists, headers."""
+
+import uuid
+from datetime import UTC
+
+from django.http import Http404
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from apikeys.authentication import KEY_HEADER
+from apikeys.models import ApiKey
+from echopoint.api.pagination import page_envelope
+from echopoint.api.search import ordered, page_of
+from echopoint.organizations.models import Membership
+
+
+class ApiViewSet(GenericViewSet):
+    """An endpoint: it declares, by action, its scopes, operation ids and bodies.
+
+    required_scopes  {action: [scope, …] or ANY_CALLER}
+    operation_ids    {action: operationId of the OpenAPI document}
+    bodies           {action: serializer class of the request's body}
+    answers          {action: serializer class}, where it is not `serializer_class`
+    lists            the actions that answer with many rows
+    whole            whether the list comes without limit and offset
+    accepts          the kinds of `request.auth` that may call
+    tag              the section of the document
+    """
+
+    accepts = (ApiKey, Membership)
+    required_scopes = {}
+    operation_ids = {}
+    bodies = {}
+    answers = {}
+    lists = ("list", "search")
+    whole = False
+    tag = ""
+    requires_organization = True
+    lookup_field = "id"
+
+    @property
+    def organization(self):
+        """Return the caller's organization; every query begins with it."""
+        return self.request.auth.organization
+
+    def get_serializer_class(self):
+        return self.answers.get(self.action, self.serializer_class)
+
+    def body(self, instance=None):
+        """Return the validated body of the request, or raise what is wrong with it."""
+        serializer = self.bodies[self.action](
+            instance,
+            data=self.request.data,
+            partial=instance is not None,
+            context=self.get_serializer_context(),
+        )
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
+
+    def show(self, instance, status=200):
+        """Return the answer that shows a row."""
+        return Response(self.get_serializer(instance).data, status)
+
+    def finalize_response(self, request, response, *args, **kwargs):
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        response["Vary"] = f"{KEY_HEADER}, Cookie"
+        auth = getattr(request, "_auth", None)
+        if isinstance(auth, ApiKey) and auth.ends_at:
+            ends_at = auth.ends_at.astimezone(UTC)
+            response["X-Api-Key-Expires-At"] = f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"
+        return response
+
+
+class OrgScopedViewSet(ApiViewSet):
+    """Rows of the caller's organization, and of no other.
+
+    search_fields   the columns that `full_text_search` and `sort_by` look at
+    """
+
+    search_fields = ()
+    sort_columns = {}
+
+    def get_queryset(self):
+        return super().get_queryset().for_org(self.organization)
+
+    def find(self, queryset, text):
+        """Return the row with the id in the path, or answer 404."""
+        row = queryset.filter(pk=self.path_id(text)).first()
+        if row is None:
+            raise Http404
+        return row
+
+    def path_id(self, text):
+        """Return the id in the path, or answer 404 for one of another shape."""
+        try:
+            return uuid.UUID(text)
+        except ValueError:
+            raise Http404 from None
+
+    def get_object(self):
+        return self.find(self.get_queryset(), self.kwargs["id"])
+
+    def list(self, request):
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def retrieve(self, request, id):
+        return self.show(self.get_object())
+
+    def search(self, request):
+        search = self.body()
+        rows = self.searched(self.get_queryset(), search)
+        page, total = page_of(rows, search)
+        items = self.get_serializer(page, many=True).data
+        return Response(page_envelope(items, total))
+
+    def searched(self, queryset, search):
+        """Return the rows that a validated search asks for, in its order."""
+        column = self.sort_columns.get(search["sort_by"], search["sort_by"])
+        return ordered(queryset, column, search["sort_direction"])
+
+    def create(self, request):
+        row = self.queryset.model(organization=self.organization)
+        return self.show(self.save(row, self.body()), 201)
+
+    def update(self, request, id):
+        row = self.get_object()
+        return self.show(self.save(row, self.body(row)))
+
+    def save(self, row, values):
+        """Write the values into the row; fields that are absent keep theirs."""
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.save()
+        return row
+
+    def destroy(self, request, id):
+        """Delete the row; one that is gone already, or another's, changes nothing."""
+        self.get_queryset().filter(pk=self.path_id(id)).delete()
+        return Response(status=204)
