@@ -1,0 +1,56 @@
+from django.core.management.base import CommandError
+
+from apikeys.actors import Actor
+from apikeys.exceptions import Refused
+from apikeys.models import ApiKey
+from apikeys.policy import DEFAULT
+from apikeys.scopes import PRESETS
+from apikeys.wire import describe
+from echopoint.organizations.commands import AnsweringCommand, organization_named
+
+
+class Command(AnsweringCommand):
+    help = "Issue an API key, and show its secret this once."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--organization", required=True, metavar="ID")
+        parser.add_argument("--name", required=True, help="where the key is used")
+        scopes = parser.add_mutually_exclusive_group(required=True)
+        scopes.add_argument("--preset", choices=list(PRESETS))
+        scopes.add_argument(
+            "--scope", action="append", metavar="S", help="resource:action; repeatable"
+        )
+        expiry = parser.add_mutually_exclusive_group()
+        expiry.add_argument("--expires-in-days", type=int, metavar="N")
+        expiry.add_argument("--no-expiry", action="store_true")
+
+    def handle(self, *, organization, name, preset, scope, **options):
+        try:
+            key, secret = ApiKey.objects.issue(
+                organization=organization_named(organization),
+                name=name,
+                scopes=list(PRESETS[preset].scopes) if preset else scope,
+                expires_in_days=self.lifetime(options),
+                by=Actor.command("issue_api_key"),
+            )
+        except Refused as refusal:
+            raise CommandError(refusal.message) from None
+        until = (
+            f"until {key.expires_at:%Y-%m-%d %H:%M} UTC"
+            if key.expires_at
+            else "for good"
+        )
+        fields = describe(key) | {"organization_id": organization, "secret": secret}
+        self.answer(
+            options,
+            fields,
+            f"{key.rest_id} ({key.name}) works {until}, for {', '.join(key.scopes)}.",
+            "Its secret, shown this once:",
+            secret,
+        )
+
+    def lifetime(self, options):
+        if options["no_expiry"]:
+            return None
+        days = options["expires_in_days"]
+        return DEFAULT if days is None else days

@@ -1,0 +1,38 @@
+"""What the management commands share."""
+
+import json
+
+from django.core.management.base import BaseCommand, CommandError
+
+from echopoint.organizations.models import Organization
+
+
+class AnsweringCommand(BaseCommand):
+    """A command that answers in lines for people, or in one JSON object with --json."""
+
+    requires_migrations_checks = True
+
+    def create_parser(self, prog_name, subcommand, **kwargs):
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.add_argument(
+            "--json", action="store_true", help="answer with one JSON object"
+        )
+        return parser
+
+    def answer(self, options, fields, *lines):
+        """Write the answer to standard output, and nothing else goes there."""
+        if options["json"]:
+            lines = [json.dumps(fields, indent=2)]
+        for line in lines:
+            self.stdout.write(line)
+
+
+def organization_named(organization_id):
+    """Return the organization with this id, or end the command with what to do."""
+    organization = Organization.objects.filter(pk=organization_id).first()
+    if organization is None:
+        raise CommandError(
+            f"There is no organization {organization_id}. Make one with"
+            " create_organization, or take the id (org_…) from the API Keys page."
+        )
+    return organization
