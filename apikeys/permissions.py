@@ -9,6 +9,7 @@ from apikeys.exceptions import ScopeDenied
 from apikeys.models import ApiKey, Refusal
 from apikeys.scopes import missing
 
+NOT_SERVED = {None, "metadata"}  # methods without an action, and OPTIONS
 ANY_CALLER = "any caller"  # an action open to all who are authenticated, said aloud
 
 
@@ -31,8 +32,8 @@ class HasRequiredScopes(permissions.BasePermission):
     """
 
     def has_permission(self, request, view):
-        if view.action is None:
-            return True  # a method that is not served; DRF answers 405
+        if view.action in NOT_SERVED:
+            return True  # DRF answers 405 by itself
         required = required_scopes(view)
         if not request.user.is_authenticated:
             return False

@@ -122,7 +122,7 @@ class PermissionViewSet(ApiViewSet):
 
     def list(self, request):
         """Return what a key can be granted, and the operations that each scope opens."""
-        query = PermissionQuerySerializer(data=request.query_params)
+        query = PermissionQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         preset = PRESETS.get(query.validated_data["type"])
         names = preset.scopes if preset else SCOPES

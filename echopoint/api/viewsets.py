@@ -3,7 +3,9 @@
 import uuid
 from datetime import UTC
 
+from django.db import transaction
 from django.http import Http404
+from rest_framework.exceptions import ParseError
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
@@ -48,6 +50,8 @@ class ApiViewSet(GenericViewSet):
 
     def body(self, instance=None):
         """Return the validated body of the request, or raise what is wrong with it."""
+        if self.request.stream is None:
+            raise ParseError("Send a JSON object as the body; it may be {}.")
         serializer = self.bodies[self.action](
             instance,
             data=self.request.data,
@@ -124,8 +128,14 @@ class OrgScopedViewSet(ApiViewSet):
         row = self.queryset.model(organization=self.organization)
         return self.show(self.save(row, self.body()), 201)
 
+    def locked(self):
+        """Return the rows for a change; others that would change them wait for its end."""
+        return self.get_queryset().select_for_update(of=("self",))
+
+    @transaction.atomic
     def update(self, request, id):
-        row = self.get_object()
+        # Without the lock, saving a row that was just deleted would bring it back.
+        row = self.find(self.locked(), id)
         return self.show(self.save(row, self.body(row)))
 
     def save(self, row, values):
@@ -135,7 +145,10 @@ class OrgScopedViewSet(ApiViewSet):
         row.save()
         return row
 
+    @transaction.atomic
     def destroy(self, request, id):
         """Delete the row; one that is gone already, or another's, changes nothing."""
-        self.get_queryset().filter(pk=self.path_id(id)).delete()
+        # With the lock, nobody adds to what the row takes along.
+        for row in self.locked().filter(pk=self.path_id(id)):
+            row.delete()
         return Response(status=204)

@@ -1,0 +1,309 @@
+"""`/api-keys`: managing keys by REST."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from apikeys.models import ApiKey, AuditEvent
+
+
+@pytest.fixture
+def people(api, alice):
+    """Return alice's client."""
+    return api(user=alice)
+
+
+def create(client, **overrides):
+    return client.post(
+        "/api-keys", {"name": "ci", "permissions": ["flows:read"]} | overrides
+    )
+
+
+def first_error(response):
+    return response.json()["errors"][0]
+
+
+def test_a_new_key_comes_with_its_secret_and_opens_the_api(people, api, acme):
+    response = create(people)
+
+    assert response.status_code == 201
+    body = response.json()
+    assert set(body) == {
+        "id", "name", "status", "created_at", "expires_at", "last_used_at",
+        "permissions", "secret",
+    }  # fmt: skip
+    assert body["permissions"] == ["flows:read"]
+    assert (
+        api(secret=body["secret"], organization=acme).get("/flows").status_code == 200
+    )
+
+
+def test_the_secret_is_in_no_later_answer(people):
+    secret = create(people).json()["secret"]
+
+    key = ApiKey.objects.get()
+    answers = [
+        people.get("/api-keys"),
+        people.get(f"/api-keys/{key.rest_id}"),
+        people.post("/api-keys/search"),
+    ]
+
+    for answer in answers:
+        assert answer.status_code == 200
+        assert secret not in answer.content.decode()
+        assert "secret" not in answer.json().get("items", [answer.json()])[0]
+
+
+def test_without_an_expiry_the_policys_default_applies(people):
+    body = create(people).json()
+
+    lifetime = datetime.fromisoformat(body["expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=89) < lifetime <= timedelta(days=90)
+
+
+def test_no_expiry_is_refused_until_the_policy_allows_it(people, acme):
+    refused = create(people, expires_in_days=None)
+    acme.allow_non_expiring = True
+    acme.save()
+    allowed = create(people, expires_in_days=None)
+
+    assert refused.status_code == 400
+    assert first_error(refused)["field"] == "expires_in_days"
+    assert "365" in first_error(refused)["message"]
+    assert allowed.status_code == 201
+    assert allowed.json()["expires_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "  "}, "name"),
+        ({"name": "x" * 101}, "name"),
+        ({"name": 5}, "name"),
+        ({"name": None}, "name"),
+        ({"name": "a\nb"}, "name"),
+        ({"permissions": []}, "permissions"),
+        ({"permissions": "flows:read"}, "permissions"),
+        ({"permissions": ["flows:fly"]}, "permissions"),
+        ({"permissions": [1]}, "permissions[0]"),
+        ({"permissions": ["api_key:create"]}, "permissions"),
+        ({"permissions": [f"flows:{n}" for n in range(10_000)]}, "permissions"),
+        ({"expires_in_days": 0}, "expires_in_days"),
+        ({"expires_in_days": 366}, "expires_in_days"),
+        ({"expires_in_days": True}, "expires_in_days"),
+        ({"expires_in_days": "30"}, "expires_in_days"),
+        ({"expires_in_days": 1.5}, "expires_in_days"),
+        ({"expires_in_days": 2**31}, "expires_in_days"),
+        ({"scopes": ["flows:read"]}, "scopes"),
+        ({"expires_at": "2027-01-01T00:00:00Z"}, "expires_at"),
+    ],
+)
+def test_a_key_that_cannot_be_is_refused_by_field(people, values, field):
+    response = create(people, **values)
+
+    assert response.status_code == 400
+    assert first_error(response)["code"] == "VALIDATION_ERROR"
+    assert first_error(response)["field"] == field
+    assert not ApiKey.objects.exists()
+
+
+def test_an_unknown_scope_is_named(people):
+    response = create(people, permissions=["flows:read", "flows:fly"])
+
+    assert '"flows:fly"' in first_error(response)["message"]
+
+
+def test_scopes_are_matched_in_any_case_and_kept_in_the_catalogs(people):
+    response = create(people, permissions=["FLOWS:Read", "flows:read"])
+
+    assert response.json()["permissions"] == ["flows:read"]
+
+
+def test_a_name_in_use_is_refused_in_any_case(people):
+    create(people, name="Deploy")
+
+    response = create(people, name="deploy")
+
+    assert response.status_code == 400
+    assert first_error(response)["field"] == "name"
+    assert ApiKey.objects.count() == 1
+
+
+def test_a_revoked_keys_name_is_free(people):
+    created = create(people).json()
+    people.delete(f"/api-keys/{created['id']}")
+
+    assert create(people).status_code == 201
+
+
+def test_a_revoked_key_stops_leaves_the_list_and_stays_in_the_record(people, api, acme):
+    created = create(people).json()
+    key = api(secret=created["secret"], organization=acme)
+    assert key.get("/flows").status_code == 200
+
+    response = people.delete(f"/api-keys/{created['id']}")
+
+    assert response.status_code == 204
+    assert first_error(key.get("/flows"))["code"] == "API_KEY_REVOKED"
+    assert people.get("/api-keys").json()["items"] == []
+    assert people.post("/api-keys/search").json()["items"] == []
+    record = people.get(f"/api-keys/{created['id']}").json()
+    assert record["status"] == "revoked"
+
+
+def test_revoking_twice_is_one_event(people):
+    id = create(people).json()["id"]
+
+    answers = [people.delete(f"/api-keys/{id}").status_code for _ in range(2)]
+
+    assert answers == [204, 204]
+    assert AuditEvent.objects.filter(action="api_key.revoked").count() == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("id", ["key_000000000000", "nothing", "key_", "%00", "key_é"])
+def test_an_unknown_key_is_not_found(people, method, id):
+    response = people(method, f"/api-keys/{id}")
+
+    assert response.status_code == 404
+    assert first_error(response)["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_another_organizations_key_is_as_unknown(people, method, issue, globex):
+    key, _ = issue(organization=globex)
+
+    theirs = people(method, f"/api-keys/{key.rest_id}")
+    nobodys = people(method, "/api-keys/key_000000000000")
+
+    assert theirs.status_code == nobodys.status_code == 404
+    assert theirs.content == nobodys.content
+    key.refresh_from_db()
+    assert key.revoked_at is None
+
+
+def test_a_member_reads_keys_and_makes_none(api, bob, issue):
+    key, _ = issue()
+    member = api(user=bob)
+
+    assert member.get("/api-keys").json()["total"] == 1
+    assert create(member).status_code == 403
+    assert member.delete(f"/api-keys/{key.rest_id}").status_code == 403
+    key.refresh_from_db()
+    assert key.revoked_at is None
+
+
+def test_the_list_is_the_organizations_own_newest_first(people, issue, globex):
+    older, newer = issue()[0], issue()[0]
+    issue(organization=globex)
+
+    body = people.get("/api-keys").json()
+
+    assert body["total"] == body["count"] == 2
+    assert [item["id"] for item in body["items"]] == [newer.rest_id, older.rest_id]
+
+
+@pytest.fixture
+def three(issue):
+    """Return three keys used an hour apart, and one never used."""
+    keys = [issue(name=name)[0] for name in ("Alpha_1", "beta%", "Gamma", "unused")]
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    for hours, key in enumerate(keys[:3]):
+        key.last_used_at = noon + timedelta(hours=hours)
+        key.save()
+    return keys
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ({}, ["unused", "Gamma", "beta%", "Alpha_1"]),
+        ({"sort_direction": "ASC"}, ["Alpha_1", "beta%", "Gamma", "unused"]),
+        ({"sort_by": "last_used_at"}, ["Gamma", "beta%", "Alpha_1", "unused"]),
+        (
+            {"sort_by": "last_used_at", "sort_direction": "ASC"},
+            ["Alpha_1", "beta%", "Gamma", "unused"],
+        ),
+        ({"full_text_search": "ALPHA"}, ["Alpha_1"]),
+        ({"full_text_search": "%"}, ["beta%"]),
+        ({"full_text_search": "_"}, ["Alpha_1"]),
+        ({"filter": {"names": ["Gamma", "gamma"]}}, ["Gamma"]),
+        ({"filter": {"names": []}}, []),
+        ({"filter": {"last_used_after": "2026-01-01T13:00:00Z"}}, ["Gamma", "beta%"]),
+        ({"filter": {"last_used_before": "2026-01-01T13:00:00Z"}}, ["beta%", "Alpha_1"]),
+        ({"pagination": {"limit": 1, "offset": 1}}, ["Gamma"]),
+    ],
+)  # fmt: skip
+def test_a_search_finds(people, three, search, found):
+    body = people.post("/api-keys/search", search).json()
+
+    assert [item["name"] for item in body["items"]] == found
+    assert body["count"] == len(found)
+
+
+def test_a_search_by_ids_finds_only_ones_own(people, three, issue, globex):
+    foreign, _ = issue(organization=globex)
+    ids = [three[0].rest_id, foreign.rest_id, three[1].public_id]
+
+    body = people.post("/api-keys/search", {"filter": {"ids": ids}}).json()
+
+    assert [item["name"] for item in body["items"]] == ["Alpha_1"]
+
+
+@pytest.mark.parametrize(
+    ("search", "field"),
+    [
+        ({"pagination": {"limit": 0}}, "pagination.limit"),
+        ({"pagination": {"limit": 101}}, "pagination.limit"),
+        ({"pagination": {"offset": -1}}, "pagination.offset"),
+        ({"pagination": []}, "pagination"),
+        ({"sort_by": "digest"}, "sort_by"),
+        ({"sort_direction": "asc"}, "sort_direction"),
+        ({"filter": {"ids": "key_x"}}, "filter.ids"),
+        ({"filter": {"ids": [1]}}, "filter.ids[0]"),
+        ({"filter": {"last_used_after": "yesterday"}}, "filter.last_used_after"),
+        ({"full_text_search": 5}, "full_text_search"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_refused_by_field(people, search, field):
+    response = people.post("/api-keys/search", search)
+
+    assert response.status_code == 400
+    assert first_error(response)["field"] == field
+
+
+def test_listing_costs_the_same_for_twenty_keys_as_for_three(
+    people, issue, django_assert_num_queries
+):
+    for _ in range(3):
+        issue()
+    with django_assert_num_queries(5):  # session, user, membership, count, rows
+        people.get("/api-keys")
+    for _ in range(17):
+        issue()
+
+    with django_assert_num_queries(5):
+        response = people.get("/api-keys")
+
+    assert response.json()["count"] == 20
+
+
+def test_a_key_knows_itself_without_an_organization_header(api, issue, acme):
+    key, secret = issue("webhooks:read")
+    caller = api(secret=secret, organization=acme)
+
+    response = caller.get("/api-keys/self", X_Organization_Id=None)
+
+    assert response.json() == {
+        "api_key_id": key.rest_id,
+        "organization_id": acme.pk,
+        "permissions": ["webhooks:read"],
+    }
+
+
+@pytest.mark.parametrize("organization", ["org_other", "", " "])
+def test_the_header_is_checked_where_it_is_optional(api, organization):
+    response = api("flows:read").get("/api-keys/self", X_Organization_Id=organization)
+
+    assert response.status_code in {400, 403}

@@ -1,0 +1,121 @@
+"""The OpenAPI document: generated, valid, and true."""
+
+import json
+
+import jsonschema
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from openapi_spec_validator import validate
+
+from echopoint.api.operations import operations
+
+CONTRACT_IDS = {
+    "getMe", "listAPIKeys", "createAPIKey", "searchAPIKeys", "getAPIKey", "deleteAPIKey",
+    "getCurrentAPIKey", "listPermissions",
+    "listFlows", "createFlow", "searchFlows", "listFlowTags", "getFlow", "updateFlow",
+    "deleteFlow",
+    "listWebhooks", "createWebhook", "getWebhook", "deleteWebhook", "searchWebhooks",
+    "searchWebhookRequests",
+    "listCollections", "createCollection", "getCollection", "updateCollection",
+    "deleteCollection", "listCollectionFolders", "addFolder", "updateFolder",
+    "deleteFolder", "listCollectionRequests", "addRequest", "getCollectionRequest",
+    "updateRequest", "deleteRequest",
+}  # fmt: skip
+RECEIVER_IDS = {f"receiveWebhook{m}" for m in ("Get", "Post", "Put", "Patch", "Delete")}
+
+
+@pytest.fixture(scope="module")
+def document(django_db_blocker):
+    return Client().get("/openapi.json").json()
+
+
+def operations_of(document):
+    return {
+        (method.upper(), path): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    }
+
+
+def test_the_document_is_openapi_3_1_and_valid(document):
+    assert document["openapi"].startswith("3.1")
+    validate(document)
+
+
+def test_generating_it_warns_of_nothing(capsys):
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", "/dev/null")
+
+
+def test_every_operation_is_there_by_its_id(document):
+    ids = {operation["operationId"] for operation in operations_of(document).values()}
+
+    assert ids == CONTRACT_IDS | RECEIVER_IDS
+
+
+@pytest.mark.parametrize("operation", operations(), ids=lambda o: o.operation_id)
+def test_an_operation_states_its_scopes_its_answers_and_its_errors(document, operation):
+    stated = operations_of(document)[operation.method, operation.path]
+
+    for requirement in stated["security"]:
+        (scopes,) = requirement.values()
+        assert scopes == list(operation.scopes)
+    kinds = {kind for requirement in stated["security"] for kind in requirement}
+    assert kinds <= {"ApiKey", "Session"}
+    assert kinds
+    statuses = set(stated["responses"])
+    assert statuses & {"200", "201", "204"}
+    assert {"400", "401", "403", "500"} <= statuses
+    assert ("404" in statuses) == ("{" in operation.path)
+    assert ("requestBody" in stated) == (operation.action in operation.view.bodies)
+    for status, answer in stated["responses"].items():
+        assert answer["description"]
+        if status >= "400":
+            schema = answer["content"]["application/json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/ApiErrorResponse"}
+        elif status != "204":
+            assert answer["content"]["application/json"]["schema"]
+
+
+def test_the_components_have_the_names_that_clients_know(document):
+    known = {
+        "ApiKey", "ApiKeyCreateRequest", "ApiKeyCreateResponse", "ApiKeyListResponse",
+        "ApiKeySearchRequest", "ApiKeyFilter", "ApiKeyIdentity", "Permission",
+        "PermissionListResponse", "ApiError", "ApiErrorResponse", "CurrentUserResponse",
+        "Flow", "FlowListResponse", "FlowDefinition", "CreateFlowRequest",
+        "UpdateFlowRequest", "FlowSearchRequest", "FlowSearchItem",
+        "FlowTagListResponse", "FlowMetadata", "Webhook", "WebhookListResponse",
+        "CreateWebhookRequest", "WebhookSearchRequest", "WebhookRequestSearchRequest",
+        "Collection", "CollectionListResponse", "CollectionFolder", "CollectionRequest",
+        "CreateCollectionRequest", "CreateFolderRequest", "CreateRequestRequest",
+    }  # fmt: skip
+
+    assert known <= set(document["components"]["schemas"])
+
+
+def conforms(document, name, value):
+    """Raise unless the value is what the document says of the component."""
+    schema = document | {"$ref": f"#/components/schemas/{name}"}
+    jsonschema.Draft202012Validator(schema).validate(json.loads(json.dumps(value)))
+
+
+def test_answers_are_what_the_document_says(document, api, alice, issue):
+    issue()
+    people = api(user=alice)
+    definition = {"name": "f", "version": "1", "nodes": [], "edges": []}
+    flow = people.post("/flows", {"name": "f", "flow_definition": definition}).json()
+
+    conforms(document, "Flow", flow)
+    conforms(document, "FlowListResponse", people.get("/flows").json())
+    conforms(document, "ApiKeyListResponse", people.get("/api-keys").json())
+    conforms(document, "PermissionListResponse", people.get("/permissions").json())
+    conforms(document, "CurrentUserResponse", people.get("/me").json())
+    conforms(document, "ApiErrorResponse", people.get("/nowhere").json())
+
+
+def test_the_documentation_page_is_public(client):
+    response = client.get("/docs/")
+
+    assert response.status_code == 200
+    assert b"swagger-ui" in response.content

@@ -1,0 +1,71 @@
+"""Imports run one way: each layer may import the ones below it, and no others."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = {
+    "echopoint.organizations": set(),
+    "apikeys": {"echopoint.organizations"},
+    "echopoint.api": {"echopoint.organizations", "apikeys"},
+    "echopoint.flows": {"echopoint.organizations", "apikeys", "echopoint.api"},
+    "echopoint.webhooks": {"echopoint.organizations", "apikeys", "echopoint.api"},
+    "echopoint.collections": {"echopoint.organizations", "apikeys", "echopoint.api"},
+}
+# The composition root puts all of it together.
+ROOT_MODULES = {"settings", "urls", "wsgi", "errors", "demo", "management"}
+
+
+def layer_of(module):
+    """Return the layer that a module is part of, or None for a library's."""
+    for layer in LAYERS:
+        if module == layer or module.startswith(f"{layer}."):
+            return layer
+    return "root" if module.split(".")[0] in {"echopoint", "tests"} else None
+
+
+def imported(path):
+    """Yield every module that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def files_of(layer):
+    return sorted((ROOT / layer.replace(".", "/")).rglob("*.py"))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_imports_only_the_layers_below_it(layer):
+    allowed = LAYERS[layer] | {layer, None}
+
+    upward = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in files_of(layer)
+        for module in imported(path)
+        if layer_of(module) not in allowed
+    ]
+
+    assert files_of(layer)
+    assert upward == []
+
+
+def test_every_module_is_in_a_layer():
+    strays = {
+        path.relative_to(ROOT / "echopoint").parts[0].removesuffix(".py")
+        for path in (ROOT / "echopoint").rglob("*.py")
+        if layer_of(".".join(path.relative_to(ROOT).with_suffix("").parts)) == "root"
+    } - {"__init__"}
+
+    assert strays <= ROOT_MODULES
+
+
+def test_the_scope_catalog_and_the_package_load_without_django():
+    modules = {*imported(ROOT / "apikeys/scopes.py")}
+
+    assert not [name for name in modules if name.startswith("django")]
+    assert (ROOT / "echopoint/__init__.py").read_text() == ""
