@@ -1,0 +1,23 @@
+from django.contrib import admin
+
+from echopoint.flows.models import Flow, FlowTag
+from echopoint.organizations.console import ReadOnlyAdmin
+
+
+@admin.register(Flow)
+class FlowAdmin(ReadOnlyAdmin):
+    """Flows; they are written through the API, which validates them."""
+
+    list_display = ["name", "organization", "version", "updated_at"]
+    list_filter = ["organization"]
+    list_select_related = ["organization"]
+    search_fields = ["name"]
+
+
+@admin.register(FlowTag)
+class FlowTagAdmin(ReadOnlyAdmin):
+    """The tags of flows."""
+
+    list_display = ["name", "flow"]
+    list_select_related = ["flow"]
+    search_fields = ["name"]

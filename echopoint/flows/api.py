@@ -1,0 +1,91 @@
+"""`/flows`."""
+
+from django.db import transaction
+from rest_framework.response import Response
+
+from echopoint.api.pagination import page_envelope
+from echopoint.api.search import matching, page_of
+from echopoint.api.viewsets import OrgScopedViewSet
+from echopoint.flows.models import Flow, FlowTag
+from echopoint.flows.serializers import (
+    CreateFlowRequestSerializer,
+    FlowSearchItemSerializer,
+    FlowSearchRequestSerializer,
+    FlowSerializer,
+    FlowTagListResponseSerializer,
+    UpdateFlowRequestSerializer,
+)
+
+TAG_LIMIT = 100
+
+
+class FlowViewSet(OrgScopedViewSet):
+    """The flows of the organization."""
+
+    tag = "Flows"
+    queryset = Flow.objects.prefetch_related("tag_rows").order_by("-created_at", "-pk")
+    serializer_class = FlowSerializer
+    required_scopes = {
+        "list": ["flows:read"],
+        "create": ["flows:create"],
+        "search": ["flows:read"],
+        "tags": ["flows:read"],
+        "retrieve": ["flows:read"],
+        "update": ["flows:update"],
+        "destroy": ["flows:delete"],
+    }
+    operation_ids = {
+        "list": "listFlows",
+        "create": "createFlow",
+        "search": "searchFlows",
+        "tags": "listFlowTags",
+        "retrieve": "getFlow",
+        "update": "updateFlow",
+        "destroy": "deleteFlow",
+    }
+    bodies = {
+        "create": CreateFlowRequestSerializer,
+        "search": FlowSearchRequestSerializer,
+        "update": UpdateFlowRequestSerializer,
+    }
+    answers = {
+        "search": FlowSearchItemSerializer,
+        "tags": FlowTagListResponseSerializer,
+    }
+
+    @transaction.atomic
+    def save(self, flow, values):
+        tags = values.pop("tags", None)
+        flow = super().save(flow, values)
+        if tags is not None:
+            flow.set_tags(tags)
+        return flow
+
+    def search(self, request):
+        search = self.body()
+        rows, total = page_of(self.searched(self.get_queryset(), search), search)
+        serializer = FlowSearchItemSerializer(
+            rows,
+            many=True,
+            context={"include_definition": search["include_definition"]},
+        )
+        return Response(page_envelope(serializer.data, total))
+
+    def searched(self, queryset, search):
+        if tags := [tag.strip().lower() for tag in search.get("tags", [])]:
+            every = search["tag_match_mode"] == "all"
+            queryset = queryset.tagged(tags, every=every)
+        text = search.get("full_text_search")
+        queryset = matching(queryset, text, "name", "description")
+        return super().searched(queryset, search)
+
+    def tags(self, request):
+        """Return the tags in use, the first hundred of them in order."""
+        names = (
+            FlowTag.objects.filter(flow__in=Flow.objects.for_org(self.organization))
+            .values_list("name", flat=True)
+            .distinct()
+            .order_by("name")
+        )
+        items = list(names[:TAG_LIMIT])
+        return Response({"items": items, "count": len(items), "limit": TAG_LIMIT})

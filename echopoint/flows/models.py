@@ -1,0 +1,78 @@
+"""Flows: graphs of HTTP requests with assertions."""
+
+import uuid
+
+from django.db import models
+
+from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
+
+
+class FlowQuerySet(OrgOwnedQuerySet):
+    """Flows by their tags."""
+
+    def tagged(self, tags, *, every=False):
+        """Only flows with one of these tags, or with every one of them."""
+        flows = self
+        for names in [[tag] for tag in tags] if every else [tags]:
+            having = FlowTag.objects.filter(flow=models.OuterRef("pk"), name__in=names)
+            flows = flows.filter(models.Exists(having))
+        return flows
+
+
+class Flow(OrgOwned):
+    """A flow, with its definition as it was written."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=255)
+    description = models.CharField(max_length=1000, null=True, blank=True)  # noqa: DJ001, the wire tells null from ""
+    version = models.CharField(max_length=50, default="1.0")
+    flow_definition = models.JSONField()
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = FlowQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["organization", "-created_at", "-id"], name="flow_list"
+            )
+        ]
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def tags(self):
+        """Return the names of the tags, sorted."""
+        return sorted(tag.name for tag in self.tag_rows.all())
+
+    @property
+    def node_count(self):
+        """Return how many nodes the flow itself has, those of inner bodies aside."""
+        return len(self.flow_definition["nodes"])
+
+    def set_tags(self, names):
+        """Let the flow have exactly these tags."""
+        self.tag_rows.exclude(name__in=names).delete()
+        FlowTag.objects.bulk_create(
+            [FlowTag(flow=self, name=name) for name in names], ignore_conflicts=True
+        )
+
+    set_tags.alters_data = True
+
+
+class FlowTag(models.Model):
+    """A tag of a flow: lower case, without spaces around it."""
+
+    flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="tag_rows")
+    name = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name", "flow"], name="flow_tag_unique")
+        ]
+
+    def __str__(self):
+        return self.name

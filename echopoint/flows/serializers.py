@@ -1,0 +1,171 @@
+"""Flows on the wire."""
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from echopoint.api.fields import Boolean, Choice, Name, Object, Text
+from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
+from echopoint.flows.definition import problems
+from echopoint.flows.models import FlowTag
+
+TAG_LENGTH = FlowTag._meta.get_field("name").max_length
+MAX_TAGS = 50
+
+
+@extend_schema_field({"$ref": "#/components/schemas/FlowDefinition"})
+class Definition(serializers.Field):
+    """A flow definition, refused with the place of each mistake in it."""
+
+    def to_internal_value(self, data):
+        found = {}
+        for problem in problems(data):
+            messages = found.setdefault(problem.field or "non_field_errors", [])
+            messages.append(problem.message)
+        if found:
+            raise serializers.ValidationError(found)
+        return data
+
+    def to_representation(self, value):
+        return value
+
+
+@extend_schema_field({"$ref": "#/components/schemas/FlowMetadata"})
+class Metadata(Object):
+    """What editors keep beside a flow: positions of nodes, an environment's key."""
+
+    def to_internal_value(self, data):
+        data = super().to_internal_value(data)
+        positions = data.get("node_positions", {})
+        if not isinstance(positions, dict):
+            raise serializers.ValidationError(
+                {"node_positions": ["This must be an object."]}
+            )
+        for node, position in positions.items():
+            if not is_position(position):
+                raise serializers.ValidationError(
+                    {"node_positions": {node[:100]: ["Give the numbers x and y."]}}
+                )
+        if not isinstance(data.get("target_environment_key", ""), str):
+            raise serializers.ValidationError(
+                {"target_environment_key": ["This must be a string."]}
+            )
+        return data
+
+
+def is_position(value):
+    """Whether the value is a point, {"x": number, "y": number}, both optional."""
+    return isinstance(value, dict) and all(
+        isinstance(value.get(axis, 0), (int, float))
+        and not isinstance(value.get(axis), bool)
+        for axis in "xy"
+    )
+
+
+class Tags(serializers.ListField):
+    """Tags, lower-cased, trimmed, each once, sorted."""
+
+    def __init__(self, **options):
+        child = Text(trim_whitespace=True, max_length=TAG_LENGTH)
+        super().__init__(child=child, max_length=MAX_TAGS, **options)
+
+    def to_internal_value(self, data):
+        return sorted({tag.lower() for tag in super().to_internal_value(data)})
+
+
+class FolderId(serializers.UUIDField):
+    """The folder of a flow. There are none here, so only null resolves."""
+
+    def __init__(self, **options):
+        super().__init__(required=False, allow_null=True, **options)
+
+    def to_internal_value(self, data):
+        super().to_internal_value(data)
+        raise serializers.ValidationError("There is no folder with this id.")
+
+
+class FlowSerializer(serializers.Serializer):
+    """A flow."""
+
+    id = serializers.UUIDField()
+    organization_id = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField(allow_null=True)
+    version = serializers.CharField()
+    flow_definition = Definition()
+    metadata = Metadata()
+    tags = serializers.ListField(child=serializers.CharField())
+    folder_id = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    def get_folder_id(self, flow) -> str | None:
+        return None
+
+
+class UpdateFlowRequestSerializer(serializers.Serializer):
+    """A change of a flow: what is absent stays, tags [] clears them."""
+
+    name = Name(max_length=255, required=False)
+    description = Text(
+        max_length=1000, required=False, allow_null=True, allow_blank=True
+    )
+    version = Text(max_length=50, required=False)
+    flow_definition = Definition(required=False)
+    auto_layout = Boolean(required=False, write_only=True)
+    metadata = Metadata(required=False)
+    tags = Tags(required=False)
+
+    def validate(self, values):
+        # Where nodes stand on a screen is for editors to work out.
+        values.pop("auto_layout", None)
+        return values
+
+
+class CreateFlowRequestSerializer(UpdateFlowRequestSerializer):
+    """A new flow."""
+
+    name = Name(max_length=255)
+    version = Text(max_length=50, default="1.0")
+    flow_definition = Definition()
+    folder_id = FolderId()
+
+    def validate(self, values):
+        values.pop("folder_id", None)
+        return super().validate(values)
+
+
+class FlowSearchRequestSerializer(SearchRequestSerializer):
+    """A search for flows."""
+
+    tags = Texts(required=False)
+    tag_match_mode = Choice(choices=["any", "all"], default="any")
+    include_definition = Boolean(default=False)
+    folder_id = FolderId()
+    uncategorized = Boolean(default=False)
+    sort_by = SortBy("name", "created_at", "updated_at", default="created_at")
+
+
+class FlowSearchItemSerializer(FlowSerializer):
+    """A flow that was found; its definition only if it was asked for."""
+
+    flow_definition = Definition(required=False)
+    metadata = None
+    node_count = serializers.IntegerField()
+    last_run_status = serializers.SerializerMethodField()
+
+    def get_fields(self):
+        fields = super().get_fields()
+        if not self.context.get("include_definition", True):
+            del fields["flow_definition"]
+        return fields
+
+    def get_last_run_status(self, flow) -> str:
+        return "none"
+
+
+class FlowTagListResponseSerializer(serializers.Serializer):
+    """The tags of an organization's flows."""
+
+    items = serializers.ListField(child=serializers.CharField(), max_length=100)
+    count = serializers.IntegerField()
+    limit = serializers.IntegerField()
