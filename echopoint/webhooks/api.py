@@ -1,0 +1,94 @@
+"""`/webhooks`, and what they captured."""
+
+from django.db.models import Q
+from django.http import Http404
+from rest_framework.response import Response
+
+from echopoint.api.pagination import page_envelope
+from echopoint.api.search import matching, ordered, page_of
+from echopoint.api.viewsets import OrgScopedViewSet
+from echopoint.webhooks.models import WEBHOOK_ID, Webhook
+from echopoint.webhooks.serializers import (
+    CreateWebhookRequestSerializer,
+    WebhookRequestResponseSerializer,
+    WebhookRequestSearchRequestSerializer,
+    WebhookSearchRequestSerializer,
+    WebhookSerializer,
+)
+
+LOOKUPS = {
+    "ids": "pk__in",
+    "names": "name__in",
+    "methods": "method__in",
+    "ip_addresses": "ip_address__in",
+    "since": "received_at__gte",
+    "until": "received_at__lte",
+}
+ABSENT = {"has_body": Q(body=""), "has_query_params": Q(query_params={})}
+
+
+def filtered(queryset, rules):
+    """Only the rows that a validated `filter` lets through."""
+    for name, value in rules.items():
+        if name in ABSENT:
+            queryset = queryset.filter(~ABSENT[name] if value else ABSENT[name])
+        else:
+            queryset = queryset.filter(**{LOOKUPS[name]: value})
+    return queryset
+
+
+class WebhookViewSet(OrgScopedViewSet):
+    """The webhooks of the organization."""
+
+    tag = "Webhooks"
+    queryset = Webhook.objects.counted().order_by("-created_at", "-pk")
+    serializer_class = WebhookSerializer
+    whole = True
+    lists = ("list", "search", "search_requests")
+    required_scopes = {
+        "list": ["webhooks:read"],
+        "create": ["webhooks:create"],
+        "search": ["webhooks:read"],
+        "retrieve": ["webhooks:read"],
+        "destroy": ["webhooks:delete"],
+        "search_requests": ["webhooks:read"],
+    }
+    operation_ids = {
+        "list": "listWebhooks",
+        "create": "createWebhook",
+        "search": "searchWebhooks",
+        "retrieve": "getWebhook",
+        "destroy": "deleteWebhook",
+        "search_requests": "searchWebhookRequests",
+    }
+    bodies = {
+        "create": CreateWebhookRequestSerializer,
+        "search": WebhookSearchRequestSerializer,
+        "search_requests": WebhookRequestSearchRequestSerializer,
+    }
+    answers = {"search_requests": WebhookRequestResponseSerializer}
+
+    def path_id(self, text):
+        if not WEBHOOK_ID.fullmatch(text):
+            raise Http404
+        return text
+
+    def list(self, request):
+        """Return all webhooks; this list has no pages."""
+        items = self.get_serializer(self.get_queryset(), many=True).data
+        return Response(page_envelope(items, len(items)))
+
+    def searched(self, queryset, search):
+        queryset = filtered(queryset, search.get("filter", {}))
+        queryset = matching(queryset, search.get("full_text_search"), "name", "id")
+        return super().searched(queryset, search)
+
+    def search_requests(self, request, id):
+        """Search what was sent to the webhook."""
+        webhook = self.get_object()
+        search = self.body()
+        rows = filtered(webhook.requests.all(), search.get("filter", {}))
+        rows = rows.containing(search.get("full_text_search"))
+        rows = ordered(rows, search["sort_by"], search["sort_direction"])
+        page, total = page_of(rows, search)
+        return Response(page_envelope(self.get_serializer(page, many=True).data, total))

@@ -1,0 +1,137 @@
+"""Webhooks: addresses that keep what is sent to them."""
+
+import re
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from echopoint.organizations.ids import ID_LENGTH, random_base62
+from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
+
+MAX_CAPTURED_REQUESTS = 1000
+WEBHOOK_ID = re.compile(r"wh_[0-9A-Za-z]{1,37}")
+
+
+def webhook_id() -> str:
+    """Return a new webhook id, `wh_…`. Who knows it may send: there is no other proof."""
+    return f"wh_{random_base62(ID_LENGTH)}"
+
+
+def captured_request_id() -> str:
+    """Return a new captured request's id, `req_…`."""
+    return f"req_{random_base62(ID_LENGTH)}"
+
+
+class WebhookQuerySet(OrgOwnedQuerySet):
+    """Webhooks with what was sent to them."""
+
+    def counted(self):
+        """Add `request_count`, in the same query."""
+        captured = CapturedRequest.objects.filter(webhook=OuterRef("pk"))
+        count = captured.values("webhook").annotate(n=Count("pk")).values("n")
+        return self.annotate(request_count=Coalesce(Subquery(count), 0))
+
+
+class Webhook(OrgOwned):
+    """An address of an organization that anyone can send to."""
+
+    id = models.CharField(
+        primary_key=True, max_length=40, default=webhook_id, editable=False
+    )
+    name = models.CharField(max_length=255)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = WebhookQuerySet.as_manager()
+
+    # A new one; `counted` tells of the others.
+    request_count = 0
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["organization", "-created_at", "-id"], name="webhook_list"
+            )
+        ]
+
+    def __str__(self):
+        return self.name
+
+    def capture(self, **values):
+        """Keep a request and return it; the oldest beyond the limit are deleted.
+
+        Raise IntegrityError when the webhook was deleted in the meantime.
+        """
+        captured = self.requests.create(**values)
+        self.trim()
+        return captured
+
+    capture.alters_data = True
+
+    def trim(self):
+        """Delete the oldest captured requests beyond WEBHOOK_MAX_CAPTURED_REQUESTS."""
+        limit = getattr(
+            settings, "WEBHOOK_MAX_CAPTURED_REQUESTS", MAX_CAPTURED_REQUESTS
+        )
+        newest_first = self.requests.order_by("-received_at", "-pk").values("pk")
+        self.requests.filter(pk__in=newest_first[limit:]).delete()
+
+    trim.alters_data = True
+
+
+class CapturedRequestQuerySet(models.QuerySet):
+    """What was sent to webhooks."""
+
+    def containing(self, text):
+        """Only requests with the text in their body, headers, parameters or method."""
+        if not text:
+            return self
+        # Letters of base64 that happen to spell the text are no match.
+        in_body = Q(body__icontains=text, body_is_base64=False)
+        return self.filter(in_body | Q(search_text__icontains=text))
+
+
+class CapturedRequest(models.Model):
+    """A request as it was sent to a webhook."""
+
+    id = models.CharField(
+        primary_key=True, max_length=40, default=captured_request_id, editable=False
+    )
+    webhook = models.ForeignKey(
+        Webhook,
+        on_delete=models.CASCADE,
+        related_name="requests",
+        db_index=False,  # the index of the list begins with it
+    )
+    method = models.CharField(max_length=10)
+    headers = models.JSONField(default=dict)
+    query_params = models.JSONField(default=dict)
+    body = models.TextField(blank=True)
+    body_is_base64 = models.BooleanField(default=False)
+    content_type = models.TextField(blank=True)
+    user_agent = models.TextField(blank=True)
+    ip_address = models.CharField(max_length=64, blank=True)
+    received_at = models.DateTimeField(default=timezone.now)
+    # The text in the JSON columns, which the databases would search in JSON's escapes.
+    search_text = models.TextField(blank=True, editable=False)
+
+    objects = CapturedRequestQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["webhook", "-received_at", "-id"], name="captured_request_list"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.method} at {self.received_at:%Y-%m-%d %H:%M:%S}"
+
+    def save(self, **options):
+        pairs = [*self.headers.items(), *self.query_params.items()]
+        lines = [f"{name}: {value}" for name, value in pairs]
+        self.search_text = "\n".join([self.method, *lines])
+        super().save(**options)

@@ -1,0 +1,54 @@
+"""The public receiver's part of the OpenAPI document; no viewset stands behind it."""
+
+from echopoint.webhooks.serializers import METHODS_RECEIVED
+
+ERRORS = {
+    "400": "The body ended too early.",
+    "404": "There is no webhook at this address.",
+    "413": "The body is too large.",
+    "500": "A fault on our side.",
+}
+
+
+def add_receiver(result, generator, request, public):
+    """Publish an operation for each method that is captured; a post-processing hook."""
+    result["paths"]["/webhook/{id}"] = {
+        method.lower(): operation(method) for method in METHODS_RECEIVED
+    }
+    result["components"]["schemas"]["WebhookResponse"] = {
+        "type": "object",
+        "required": ["message", "request_id", "received_at"],
+        "properties": {
+            "message": {"type": "string"},
+            "request_id": {"type": "string"},
+            "received_at": {"type": "string", "format": "date-time"},
+        },
+    }
+    return result
+
+
+def operation(method):
+    """Return the operation that captures requests of this method."""
+    responses = {"200": answer("The request is captured.", "WebhookResponse")}
+    for status, description in ERRORS.items():
+        responses[status] = answer(description, "ApiErrorResponse")
+    return {
+        "operationId": f"receiveWebhook{method.capitalize()}",
+        "description": "Capture a request. Anyone may send one; no credential is needed.",
+        "tags": ["Webhooks"],
+        "parameters": [
+            {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+        ],
+        "requestBody": {"content": {"*/*": {"schema": {}}}},
+        "security": [],
+        "responses": responses,
+    }
+
+
+def answer(description, component):
+    """Return an answer in JSON."""
+    schema = {"$ref": f"#/components/schemas/{component}"}
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": schema}},
+    }

@@ -1,0 +1,99 @@
+"""Webhooks and captured requests on the wire."""
+
+from django.urls import reverse
+from rest_framework import serializers
+
+from echopoint.api.fields import Boolean, Method, Name
+from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
+
+METHODS_RECEIVED = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class TextOrNull(serializers.CharField):
+    """A stored string; null on the wire where there is none."""
+
+    def __init__(self, **options):
+        super().__init__(allow_null=True, **options)
+
+    def to_representation(self, value):
+        return value or None
+
+
+class WebhookSerializer(serializers.Serializer):
+    """A webhook, with the address to send to."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    url = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    request_count = serializers.IntegerField()
+
+    def get_url(self, webhook) -> str:
+        path = reverse("receive_webhook", args=[webhook.pk])
+        return self.context["request"].build_absolute_uri(path)
+
+
+class CreateWebhookRequestSerializer(serializers.Serializer):
+    """A new webhook."""
+
+    name = Name(max_length=255)
+
+
+class WebhookFilterSerializer(serializers.Serializer):
+    """Which webhooks to find."""
+
+    ids = Texts(required=False)
+    names = Texts(required=False)
+
+
+class WebhookSearchRequestSerializer(SearchRequestSerializer):
+    """A search for webhooks."""
+
+    filter = WebhookFilterSerializer(required=False)
+    sort_by = SortBy(
+        "name", "created_at", "updated_at", "request_count", default="created_at"
+    )
+
+
+class WebhookRequestResponseSerializer(serializers.Serializer):
+    """A captured request. A body that is no text comes in base64, and says so."""
+
+    id = serializers.CharField()
+    webhook_id = serializers.CharField()
+    method = Method()
+    headers = serializers.DictField(child=serializers.CharField())
+    query_params = serializers.DictField(child=serializers.CharField())
+    body = TextOrNull()
+    body_is_base64 = serializers.BooleanField()
+    content_type = TextOrNull()
+    user_agent = TextOrNull()
+    ip_address = serializers.CharField()
+    received_at = serializers.DateTimeField()
+
+
+class WebhookRequestFilterSerializer(serializers.Serializer):
+    """Which captured requests to find."""
+
+    ids = Texts(required=False)
+    methods = Texts(child=Method(), required=False)
+    ip_addresses = Texts(required=False)
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+    has_body = Boolean(required=False)
+    has_query_params = Boolean(required=False)
+
+
+class WebhookRequestSearchRequestSerializer(SearchRequestSerializer):
+    """A search for captured requests."""
+
+    filter = WebhookRequestFilterSerializer(required=False)
+    sort_by = SortBy("received_at", "method", "ip_address", default="received_at")
+
+
+class WebhookResponseSerializer(serializers.Serializer):
+    """What a sender is told."""
+
+    message = serializers.CharField(default="The request was captured.")
+    request_id = serializers.CharField(source="id")
+    received_at = serializers.DateTimeField()

@@ -1,0 +1,20 @@
+"""The paths of webhooks: those of their owners, and the one that anyone sends to."""
+
+from django.urls import path
+
+from echopoint.webhooks.api import WebhookViewSet
+from echopoint.webhooks.capture import receive
+
+urlpatterns = [
+    path("webhooks", WebhookViewSet.as_view({"get": "list", "post": "create"})),
+    path("webhooks/search", WebhookViewSet.as_view({"post": "search"})),
+    path(
+        "webhooks/<str:id>",
+        WebhookViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+    ),
+    path(
+        "webhooks/<str:id>/requests/search",
+        WebhookViewSet.as_view({"post": "search_requests"}),
+    ),
+    path("webhook/<str:id>", receive, name="receive_webhook"),
+]

@@ -1,0 +1,62 @@
+"""Changes at the same time, for PostgreSQL: fixtures for a conftest to import."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, connections, transaction
+
+WAITING = """SELECT count(*) FROM pg_locks
+             WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"""
+
+
+def triggers(verb):
+    """Turn the triggers of the audit table on or off."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE apikeys_auditevent {verb} TRIGGER USER")
+
+
+@pytest.fixture(autouse=True)
+def guarded_again(request, django_db_blocker):
+    """Ends after the tables are emptied, so that no test leaves the triggers off."""
+    yield
+    if "committing" in request.fixturenames:
+        with django_db_blocker.unblock():
+            triggers("ENABLE")
+
+
+@pytest.fixture
+def committing(transactional_db):
+    """Let the test commit; the audit table is emptied after it, which it refuses itself."""
+    yield
+    triggers("DISABLE")
+
+
+@pytest.fixture
+def meanwhile(committing):
+    """Return a function that sends a request before a change is committed.
+
+    The change keeps its transaction open until the request waits for it or is answered.
+    """
+
+    def meanwhile(change, request):
+        def send():
+            try:
+                return request()
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(1) as pool:
+            with transaction.atomic(), connection.cursor() as cursor:
+                change()
+                # Django's foreign keys are checked, and lock their row, at the end.
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                answer = pool.submit(send)
+                until = time.monotonic() + 10
+                while time.monotonic() < until and not answer.done():
+                    if cursor.execute(WAITING).fetchone()[0]:
+                        break
+                    time.sleep(0.02)
+            return answer.result(10)
+
+    return meanwhile

@@ -1,0 +1,41 @@
+import pytest
+from django.test import Client
+
+from echopoint.organizations.models import User
+from echopoint.webhooks.models import Webhook
+
+
+@pytest.fixture
+def console(db):
+    client = Client()
+    client.force_login(User.objects.create_superuser("root@example.com"))
+    return client
+
+
+def test_a_captured_request_can_be_read_and_not_written(console, webhook):
+    captured = webhook.capture(method="POST", body="hello")
+    path = f"/admin/webhooks/capturedrequest/{captured.pk}/change/"
+
+    page = console.get(path)
+
+    assert page.status_code == 200
+    assert "hello" in page.content.decode()
+    assert console.post(path, {"body": "other"}).status_code == 403
+    assert console.get("/admin/webhooks/capturedrequest/add/").status_code == 403
+
+
+def test_a_list_of_captured_requests_shows_none_of_their_contents(console, webhook):
+    webhook.capture(method="POST", body="hello", headers={"Authorization": "hello"})
+
+    page = console.get("/admin/webhooks/capturedrequest/")
+
+    assert page.status_code == 200
+    assert "hello" not in page.content.decode()
+
+
+def test_a_webhook_can_be_deleted_with_what_it_captured(console, webhook):
+    webhook.capture(method="POST")
+
+    console.post(f"/admin/webhooks/webhook/{webhook.pk}/delete/", {"post": "yes"})
+
+    assert not Webhook.objects.exists()

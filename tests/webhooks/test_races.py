@@ -1,0 +1,46 @@
+"""Changes of a webhook at the same time: one waits for the other, and none is a 500."""
+
+import pytest
+from django.test import Client
+
+from echopoint.webhooks.models import CapturedRequest, Webhook
+
+pytestmark = pytest.mark.postgresql
+
+
+def test_a_webhook_is_deleted_with_a_request_that_is_just_captured(
+    api, webhook, meanwhile
+):
+    acme_api = api("webhooks:delete")
+
+    answer = meanwhile(
+        lambda: webhook.capture(method="GET"),
+        lambda: acme_api.delete(f"/webhooks/{webhook.pk}"),
+    )
+
+    assert answer.status_code == 204
+    assert not Webhook.objects.exists()
+    assert not CapturedRequest.objects.exists()
+
+
+def test_a_request_to_a_webhook_that_is_just_deleted_is_not_found(webhook, meanwhile):
+    client = Client(raise_request_exception=False)
+
+    answer = meanwhile(
+        lambda: Webhook.objects.all().delete(),
+        lambda: client.post(f"/webhook/{webhook.pk}"),
+    )
+
+    assert answer.status_code == 404
+    assert not CapturedRequest.objects.exists()
+
+
+def test_of_two_deletes_at_once_both_succeed(api, webhook, meanwhile):
+    acme_api = api("webhooks:delete")
+
+    answer = meanwhile(
+        lambda: Webhook.objects.all().delete(),
+        lambda: acme_api.delete(f"/webhooks/{webhook.pk}"),
+    )
+
+    assert answer.status_code == 204
