@@ -1,0 +1,169 @@
+"""`/collections`, their folders and their saved requests."""
+
+from django.db import transaction
+from django.utils.functional import cached_property
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+
+from echopoint.api.pagination import page_envelope
+from echopoint.api.search import matching
+from echopoint.api.viewsets import OrgScopedViewSet
+from echopoint.collections.models import Collection, Folder, SavedRequest
+from echopoint.collections.serializers import (
+    CollectionFolderSerializer,
+    CollectionRequestQuerySerializer,
+    CollectionRequestSerializer,
+    CollectionSerializer,
+    CreateCollectionRequestSerializer,
+    CreateFolderRequestSerializer,
+    CreateRequestRequestSerializer,
+    UpdateCollectionRequestSerializer,
+    UpdateFolderRequestSerializer,
+    UpdateRequestRequestSerializer,
+)
+
+SCOPES = {
+    "list": ["collections:read"],
+    "create": ["collections:create"],
+    "retrieve": ["collections:read"],
+    "update": ["collections:update"],
+    "destroy": ["collections:delete"],
+}
+
+
+class CollectionViewSet(OrgScopedViewSet):
+    """The collections of the organization."""
+
+    tag = "Collections"
+    queryset = Collection.objects.counted()
+    serializer_class = CollectionSerializer
+    required_scopes = SCOPES
+    operation_ids = {
+        "list": "listCollections",
+        "create": "createCollection",
+        "retrieve": "getCollection",
+        "update": "updateCollection",
+        "destroy": "deleteCollection",
+    }
+    bodies = {
+        "create": CreateCollectionRequestSerializer,
+        "update": UpdateCollectionRequestSerializer,
+    }
+
+
+class ContentViewSet(OrgScopedViewSet):
+    """What is in one collection, which is in the path and must be the organization's.
+
+    row_name   the path's name for the id of a row
+    """
+
+    tag = "Collections"
+    queryset = Collection.objects.all()
+    required_scopes = SCOPES
+    row_name = ""
+
+    @cached_property
+    def collection(self):
+        """Return the collection in the path, or answer 404."""
+        collections = super().get_queryset()
+        if self.request.method != "GET":
+            # Changes in a collection take turns: two moves at once could put two
+            # folders in each other, and a row could be added to one that is going.
+            collections = collections.select_for_update()
+        ids = self.kwargs
+        return self.find(collections, ids.get("collectionId", ids.get("id")))
+
+    def get_object(self):
+        return self.find(self.get_queryset(), self.kwargs[self.row_name])
+
+    def get_serializer_context(self):
+        return super().get_serializer_context() | {"collection": self.collection}
+
+    def retrieve(self, request, **ids):
+        return self.show(self.get_object())
+
+    @transaction.atomic
+    def create(self, request, id):
+        row = self.get_queryset().model(collection=self.collection)
+        return self.show(self.save(row, self.body()), 201)
+
+    @transaction.atomic
+    def update(self, request, **ids):
+        row = self.get_object()
+        return self.show(self.save(row, self.body(row)))
+
+    @transaction.atomic
+    def destroy(self, request, **ids):
+        self.get_object().delete()
+        return Response(status=204)
+
+
+class FolderViewSet(ContentViewSet):
+    """The folders of a collection."""
+
+    serializer_class = CollectionFolderSerializer
+    whole = True
+    row_name = "folderId"
+    operation_ids = {
+        "list": "listCollectionFolders",
+        "create": "addFolder",
+        "update": "updateFolder",
+        "destroy": "deleteFolder",
+    }
+    bodies = {
+        "create": CreateFolderRequestSerializer,
+        "update": UpdateFolderRequestSerializer,
+    }
+
+    def get_queryset(self):
+        return Folder.objects.filter(collection=self.collection)
+
+    def list(self, request, id):
+        """Return all folders; this list has no pages."""
+        items = self.get_serializer(self.get_queryset(), many=True).data
+        return Response(page_envelope(items, len(items)))
+
+    def destroy(self, request, **ids):
+        """Delete the folder with those in it; the requests move to the root."""
+        return super().destroy(request, **ids)
+
+
+class SavedRequestViewSet(ContentViewSet):
+    """The saved requests of a collection."""
+
+    serializer_class = CollectionRequestSerializer
+    row_name = "requestId"
+    operation_ids = {
+        "list": "listCollectionRequests",
+        "create": "addRequest",
+        "retrieve": "getCollectionRequest",
+        "update": "updateRequest",
+        "destroy": "deleteRequest",
+    }
+    bodies = {
+        "create": CreateRequestRequestSerializer,
+        "update": UpdateRequestRequestSerializer,
+    }
+
+    def get_queryset(self):
+        return SavedRequest.objects.filter(collection=self.collection)
+
+    @extend_schema(parameters=[CollectionRequestQuerySerializer])
+    def list(self, request, id):
+        """Return the requests of a folder, or those at the root of the collection."""
+        query = CollectionRequestQuerySerializer(
+            data=request.query_params.dict(), context=self.get_serializer_context()
+        )
+        query.is_valid(raise_exception=True)
+        rows = self.within(**query.validated_data)
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def within(self, include_nested, folder=None, search=""):
+        """Return the requests in a folder or the root, with what is nested or without."""
+        rows = matching(self.get_queryset(), search, "name", "url", "description")
+        if not include_nested:
+            return rows.filter(folder=folder)
+        if folder is None:
+            return rows
+        return rows.filter(folder__in=self.collection.tree.below(folder.pk))
