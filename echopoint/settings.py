@@ -52,6 +52,7 @@ DEBUG = env.bool("DEBUG", default=False)
 # Whether browsers reach the site over TLS. False only on 127.0.0.1.
 HTTPS = env.bool("HTTPS", default=not DEBUG)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+PORT = env.int("PORT", default=8000)
 # How many proxies in front of us append to X-Forwarded-For. With 0 the header is
 # not believed, and the address of a client is the one of its connection.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
@@ -81,12 +82,14 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
+    "echopoint",
     "echopoint.organizations",
     "apikeys",
     "echopoint.api",
@@ -146,7 +149,6 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "echopoint" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -159,6 +161,7 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "echopoint.errors.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -201,10 +204,26 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True},
     "SCHEMA_PATH_PREFIX": "",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "POSTPROCESSING_HOOKS": ["echopoint.api.schema.finish"],
+    "ENUM_NAME_OVERRIDES": {
+        "SortDirection": ["ASC", "DESC"],
+        "TagMatchMode": ["any", "all"],
+        "MembershipStatus": ["PENDING_SYNC", "READY"],
+        "ApiKeyStatus": "apikeys.models.ApiKey.Status",
+        "ApiKeySortField": ["id", "name", "created_at", "last_used_at"],
+        "WebhookSortField": ["name", "created_at", "updated_at", "request_count"],
+        "CollectionSource": ["manual", "openapi"],
+        "CollectionRequestAuthType": ["none", "bearer", "api_key", "basic"],
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "echopoint.api.schema.finish",
+        "echopoint.flows.schema.add_definition",
+        "echopoint.webhooks.schema.add_receiver",
+    ],
 }
 
 LOGGING = {
@@ -223,5 +242,9 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": "INFO"},
     # Django's own handlers mail and colour; everything goes through the filter above.
-    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # A refused request is the client's news, not the operator's.
+        "django.request": {"level": "ERROR"},
+    },
 }

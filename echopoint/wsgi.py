@@ -7,3 +7,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "echopoint.settings")
 
 application = get_wsgi_application()
+
+from echopoint.api.chunks import Dechunked  # noqa: E402, needs Django to be set up
+
+application = Dechunked(application)

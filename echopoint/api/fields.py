@@ -1,6 +1,9 @@
 """Fields that take a value as it is or refuse it; DRF's own would convert."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 class Text(serializers.CharField):
@@ -67,3 +70,11 @@ class Choice(serializers.ChoiceField):
             allowed = ", ".join(str(choice) for choice in self.choices)
             raise serializers.ValidationError(f"Use one of: {allowed}.")
         return data
+
+
+@extend_schema_field({"$ref": "#/components/schemas/HttpMethod"})
+class Method(Choice):
+    """An HTTP method."""
+
+    def __init__(self, **options):
+        super().__init__(choices=METHODS, **options)

@@ -107,7 +107,13 @@ class ScopedSchema(AutoSchema):
         return sorted(statuses)
 
     def get_paginated_name(self, serializer_name):
-        return f"{serializer_name}ListResponse"
+        if serializer_name.endswith("SearchItem"):
+            return f"{serializer_name.removesuffix('Item')}Response"
+        return f"{serializer_name.removesuffix('Response')}ListResponse"
+
+    def _get_serializer_name(self, serializer, direction, *args, **kwargs):
+        # The names of bodies end in Request already; a second one would be added.
+        return super()._get_serializer_name(serializer, "response", *args, **kwargs)
 
     def _get_pagination_parameters(self):
         # A search has its page in the body; some lists come whole.

@@ -2,7 +2,7 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path
-from drf_spectacular.views import SpectacularJSONAPIView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from echopoint.api.keys import ApiKeySelfViewSet, ApiKeyViewSet, PermissionViewSet
 from echopoint.api.me import MeViewSet
@@ -21,5 +21,14 @@ urlpatterns = [
         "openapi.json",
         login_not_required(SpectacularJSONAPIView.as_view()),
         name="openapi",
+    ),
+    path(
+        "docs/",
+        login_not_required(
+            SpectacularSwaggerSplitView.as_view(
+                url_name="openapi", template_name="docs.html"
+            )
+        ),
+        name="docs",
     ),
 ]

@@ -85,7 +85,7 @@ def test_the_components_have_the_names_that_clients_know(document):
         "PermissionListResponse", "ApiError", "ApiErrorResponse", "CurrentUserResponse",
         "Flow", "FlowListResponse", "FlowDefinition", "CreateFlowRequest",
         "UpdateFlowRequest", "FlowSearchRequest", "FlowSearchItem",
-        "FlowTagListResponse", "FlowMetadata", "Webhook", "WebhookListResponse",
+        "FlowTagListResponse", "FlowSearchResponse", "SortDirection", "FlowMetadata", "Webhook", "WebhookListResponse",
         "CreateWebhookRequest", "WebhookSearchRequest", "WebhookRequestSearchRequest",
         "Collection", "CollectionListResponse", "CollectionFolder", "CollectionRequest",
         "CreateCollectionRequest", "CreateFolderRequest", "CreateRequestRequest",
