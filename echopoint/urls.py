@@ -5,5 +5,15 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("echopoint.api.urls")),
+    path("", include("echopoint.flows.urls")),
+    path("", include("echopoint.webhooks.urls")),
+    path("", include("echopoint.collections.urls")),
+    path("", include("echopoint.organizations.urls")),
+    path("orgs/<str:organization>/api-keys/", include("apikeys.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "echopoint.errors.bad_request"
+handler403 = "echopoint.errors.forbidden"
+handler404 = "echopoint.errors.not_found"
+handler500 = "echopoint.errors.unexpected"

@@ -22,7 +22,7 @@ class SpentForm(Exception):
 
 
 class SpentNonceManager(models.Manager):
-    """Issues nonces, which cost no row, and spends them, which does."""
+    """Issues nonces, which cost no row, and spends them, which costs one."""
 
     signer = signing.TimestampSigner(salt="apikeys.form")
 
@@ -30,10 +30,11 @@ class SpentNonceManager(models.Manager):
         """Return a nonce for a hidden field; good for a day."""
         return self.signer.sign(random_base62(22))
 
-    def spend(self, signed, *, key):
-        """Use the nonce up, in the transaction that made `key`.
+    def spend(self, signed):
+        """Use the nonce up, in the transaction of what the form does.
 
-        Raise `StaleForm` or `SpentForm`; either undoes that transaction.
+        Return the row, to be told what came of it. Raise `StaleForm` or `SpentForm`.
+        Of two submissions at once the second waits here for the first to end.
         """
         try:
             nonce = self.signer.unsign(signed, max_age=MAX_AGE)
@@ -41,7 +42,7 @@ class SpentNonceManager(models.Manager):
             raise StaleForm from error
         try:
             with transaction.atomic():
-                self.create(nonce=nonce, key=key)
+                return self.create(nonce=nonce)
         except IntegrityError as error:
             spent = self.select_related("key").get(nonce=nonce)
             raise SpentForm(spent.key) from error
@@ -51,10 +52,17 @@ class SpentNonce(models.Model):
     """A form that was submitted, and the key that it made."""
 
     nonce = models.CharField(max_length=32, unique=True)
-    key = models.ForeignKey("apikeys.ApiKey", on_delete=models.CASCADE)
+    key = models.ForeignKey("apikeys.ApiKey", null=True, on_delete=models.CASCADE)
     spent_at = models.DateTimeField(default=timezone.now)
 
     objects = SpentNonceManager()
 
     def __str__(self):
         return f"form of {self.spent_at:%Y-%m-%d %H:%M}"
+
+    def made(self, key):
+        """Remember the key that the form made."""
+        self.key = key
+        self.save(update_fields=["key"])
+
+    made.alters_data = True

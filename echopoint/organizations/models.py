@@ -2,7 +2,11 @@
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import (
+    MaxValueValidator,
+    MinValueValidator,
+    RegexValidator,
+)
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -82,7 +86,9 @@ class Organization(models.Model):
     id = models.CharField(
         primary_key=True, max_length=40, default=ids.organization_id, editable=False
     )
-    name = models.CharField(max_length=255)
+    name = models.CharField(
+        max_length=255, validators=[RegexValidator(r"\S", "The name cannot be blank.")]
+    )
     description = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     default_lifetime_days = models.PositiveIntegerField(

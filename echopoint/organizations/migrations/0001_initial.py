@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
             name='Organization',
             fields=[
                 ('id', models.CharField(default=echopoint.organizations.ids.organization_id, editable=False, max_length=40, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=255)),
+                ('name', models.CharField(max_length=255, validators=[django.core.validators.RegexValidator('\\S', 'The name cannot be blank.')])),
                 ('description', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('default_lifetime_days', models.PositiveIntegerField(default=90, help_text='The expiry of a key when none is chosen.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(3650)])),

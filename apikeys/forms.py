@@ -1,0 +1,116 @@
+"""The forms of the pages: shape and choice; the rules are the model's."""
+
+from datetime import timedelta
+from itertools import groupby
+
+from django import forms
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from apikeys.models import ApiKey
+from apikeys.scopes import PRESETS, SCOPES
+
+USUAL_LIFETIMES = (1, 7, 30, 60, 90, 180, 365)  # days
+NO_EXPIRY = "never"
+
+
+def scope_choices():
+    """Return the catalog by resource, as (resource, [(name, name), …])."""
+    return [
+        (resource, [(scope.name, scope.name) for scope in scopes])
+        for resource, scopes in groupby(SCOPES.values(), key=lambda s: s.resource)
+    ]
+
+
+def lifetime_choices(organization, *, at):
+    """Return the lifetimes that the policy allows, as (days, label)."""
+    default, maximum = (
+        organization.default_lifetime_days,
+        organization.max_lifetime_days,
+    )
+    days = sorted({*USUAL_LIFETIMES, default, maximum})
+    choices = [
+        (str(n), lifetime_label(n, at=at, default=n == default))
+        for n in days
+        if n <= maximum
+    ]
+    if organization.allow_non_expiring:
+        choices.append((NO_EXPIRY, "No expiry"))
+    return choices
+
+
+def lifetime_label(days, *, at, default):
+    """Return "90 days, until 21 February 2027 (default)"."""
+    until = date_format(at + timedelta(days=days), "j F Y")
+    count = "1 day" if days == 1 else f"{days} days"
+    return f"{count}, until {until}{' (default)' if default else ''}"
+
+
+def policy_sentence(organization):
+    """Return what the organization's policy says about the expiry."""
+    maximum = organization.max_lifetime_days
+    without = "are allowed" if organization.allow_non_expiring else "are refused"
+    return (
+        f"The policy of {organization.name}: at most {maximum} days; keys without an"
+        f" expiry {without}."
+    )
+
+
+class IssueApiKeyForm(forms.Form):
+    """What a new key is to be."""
+
+    nonce = forms.CharField(widget=forms.HiddenInput, required=False)
+    name = forms.CharField(
+        max_length=ApiKey._meta.get_field("name").max_length,
+        help_text="Say where the key is used, for example “GitHub Actions, web”.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    scopes = forms.MultipleChoiceField(
+        choices=scope_choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one scope, or a preset."},
+    )
+    expires_in_days = forms.ChoiceField(label="Expiry")
+
+    def __init__(self, *args, organization, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.organization = organization
+        # When the form comes back with errors, these get the focus.
+        self.fields["name"].widget.attrs["autofocus"] = not self.is_bound
+        expiry = self.fields["expires_in_days"]
+        expiry.choices = lifetime_choices(organization, at=timezone.now())
+        expiry.initial = str(organization.default_lifetime_days)
+        expiry.help_text = policy_sentence(organization)
+
+    def clean_expires_in_days(self):
+        choice = self.cleaned_data["expires_in_days"]
+        return None if choice == NO_EXPIRY else int(choice)
+
+    def chosen_scopes(self):
+        """Return the names of the scopes that are chosen, in the catalog's order."""
+        chosen = set(self["scopes"].value() or ())
+        return [name for name in SCOPES if name in chosen]
+
+    def scopes_by_resource(self):
+        """Return the catalog with what is chosen, as [(resource, [(scope, chosen)])]."""
+        chosen = self.chosen_scopes()
+        return [
+            (resource, [(SCOPES[name], name in chosen) for name, _ in choices])
+            for resource, choices in scope_choices()
+        ]
+
+    def presets(self):
+        """Return the presets, with whether each is what is chosen."""
+        chosen = set(self.chosen_scopes())
+        return [(preset, chosen == set(preset.scopes)) for preset in PRESETS.values()]
+
+
+class RevokeApiKeyForm(forms.Form):
+    """Why a key is stopped."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=ApiKey._meta.get_field("revoke_reason").max_length,
+        help_text="For the record, for example “replaced” or “leaked in a log”.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )

@@ -1,0 +1,78 @@
+"""How the pages show moments, and what to know about a key."""
+
+from datetime import timedelta
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+
+register = template.Library()
+
+MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
+MONTH, YEAR = 30.44 * DAY, 365.25 * DAY
+# Below this many seconds, count in this unit. Policies are in days, hence the 120.
+UNITS = (
+    (90 * MINUTE, MINUTE, "minute"),
+    (36 * HOUR, HOUR, "hour"),
+    (120 * DAY, DAY, "day"),
+    (2 * YEAR, MONTH, "month"),
+    (float("inf"), YEAR, "year"),
+)
+SOON = timedelta(days=7)
+
+
+def relative(when, at=None):
+    """Return "in 12 days", "3 hours ago" or "just now"."""
+    seconds = (when - (at or timezone.now())).total_seconds()
+    distance = abs(seconds)
+    if distance < MINUTE:
+        return "just now" if seconds <= 0 else "in under a minute"
+    size, unit = next((size, unit) for below, size, unit in UNITS if distance < below)
+    count = round(distance / size)
+    span = f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"in {span}" if seconds > 0 else f"{span} ago"
+
+
+def time_element(when, text):
+    """Return `<time>` with the text, the exact UTC in its attributes."""
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        f"{when:%Y-%m-%dT%H:%M:%SZ}",
+        date_format(when, "j F Y, H:i:s") + " UTC",
+        text,
+    )
+
+
+@register.filter
+def ago(when):
+    """Return how long ago, or how soon."""
+    return time_element(when, relative(when))
+
+
+@register.filter
+def day(when):
+    """Return the date."""
+    return time_element(when, date_format(when, "j M Y"))
+
+
+@register.filter
+def exact(when):
+    """Return the date and time."""
+    return time_element(when, date_format(when, "j F Y, H:i") + " UTC")
+
+
+@register.filter
+def ends_soon(key):
+    """Whether a key that works stops by date within the week."""
+    left = key.ends_at and key.ends_at - timezone.now()
+    return bool(left) and not key.revoked_at and timedelta() < left <= SOON
+
+
+@register.filter
+def creator_left(key):
+    """Whether a person made the key who is not in its organization any more.
+
+    The key's queryset says so, as `creator_is_member`.
+    """
+    return "@" in key.created_by_label and not key.creator_is_member

@@ -1,0 +1,58 @@
+"""The answers to what no view answers: a page for people, the envelope for programs."""
+
+from http import HTTPStatus
+
+from django.conf import settings
+from django.shortcuts import render
+
+from echopoint.api.exceptions import NOT_FOUND, UNEXPECTED, PayloadTooLarge, plain
+
+PAGES = ("/orgs/", "/accounts/", "/admin/", "/docs/", "/static/")
+
+
+def is_page(request):
+    """Whether a person is looking at this path; all others are the API's."""
+    return request.path == "/" or request.path.startswith(PAGES)
+
+
+def answer(request, status, code, message):
+    """Return the error in the form that the path's readers expect."""
+    if is_page(request):
+        return render(request, f"{status.value}.html", status=status)
+    return plain(status, code, message)
+
+
+def bad_request(request, exception):
+    """Return 400, or 413 for a body over the limit."""
+    if type(exception).__name__ == "RequestDataTooBig":
+        error = PayloadTooLarge(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        return plain(error.status_code, error.default_code, str(error.detail))
+    message = "The request could not be understood. Check its address and its headers."
+    return answer(request, HTTPStatus.BAD_REQUEST, "BAD_REQUEST", message)
+
+
+def forbidden(request, exception):
+    """Return 403."""
+    message = "You may not do this. Ask an admin of the organization."
+    return answer(request, HTTPStatus.FORBIDDEN, "FORBIDDEN", message)
+
+
+def not_found(request, exception):
+    """Return 404."""
+    return answer(request, HTTPStatus.NOT_FOUND, "NOT_FOUND", NOT_FOUND)
+
+
+def unexpected(request):
+    """Return 500, without a word of what went wrong inside."""
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return answer(request, status, "UNEXPECTED_ERROR", UNEXPECTED)
+
+
+def csrf_failure(request, reason=""):
+    """Return 403 for a form that did not come from our own page, or came too late."""
+    if is_page(request):
+        return render(request, "403_csrf.html", status=HTTPStatus.FORBIDDEN)
+    message = (
+        "The CSRF token is missing or wrong. Send the cookie's value as X-CSRFToken."
+    )
+    return plain(HTTPStatus.FORBIDDEN, "FORBIDDEN", message)

@@ -1,0 +1,143 @@
+"use strict";
+
+// Every page works without this file; it makes them quicker and the secret less exposed.
+
+document.documentElement.classList.add("js");
+
+const all = (selector) => document.querySelectorAll(selector);
+
+function announce(text) {
+  const announcer = document.querySelector("[data-announcer]");
+  // Emptied first, so that the same words twice are read out twice.
+  announcer.textContent = "";
+  setTimeout(() => { announcer.textContent = text; }, 50);
+}
+
+function visibleLabel(button) {
+  return button.firstChild;
+}
+
+// The secret: masked until it is asked for, and gone from the page when that is left.
+function guardSecret(field) {
+  let secret = field.value;
+  const masked = field.dataset.mask.replace("…", "•".repeat(secret.length - field.dataset.mask.length + 1));
+  const show = document.querySelector(`[data-show="${field.id}"]`);
+  const section = field.closest("[data-unsaved-secret]");
+  let unsaved = true;
+
+  const reveal = (isShown) => {
+    field.value = isShown ? secret : masked;
+    visibleLabel(show).textContent = isShown ? "Hide" : "Show";
+    field.classList.toggle("is-shown", isShown);
+  };
+  reveal(false);
+  field.defaultValue = masked;
+  field.classList.add("is-guarded");
+
+  show.addEventListener("click", () => {
+    reveal(!field.classList.contains("is-shown"));
+    announce(field.classList.contains("is-shown") ? "The secret is shown." : "The secret is hidden.");
+  });
+  // A selection of the mask is copied as what it stands for.
+  field.addEventListener("copy", (event) => {
+    event.preventDefault();
+    const selected = field.value.slice(field.selectionStart, field.selectionEnd);
+    event.clipboardData.setData("text/plain", selected === masked ? secret : selected);
+    if (selected.length === secret.length) unsaved = false;
+  });
+  field.addEventListener("focus", () => field.select());
+  section.querySelector("[data-stored]").addEventListener("click", () => { unsaved = false; });
+  addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
+  // The browser may keep the page for its Back button; the secret is not kept with it.
+  addEventListener("pagehide", () => {
+    secret = "";
+    field.value = "The secret was shown once and is not shown again.";
+    section.querySelectorAll("[data-copy], [data-show]").forEach((button) => button.remove());
+  });
+  return { text: () => secret, copied: () => { unsaved = false; } };
+}
+
+function selectAll(element) {
+  if (element.select) {
+    element.focus();
+    element.select();
+  } else {
+    getSelection().selectAllChildren(element);
+  }
+}
+
+async function copy(button, guard) {
+  const source = document.getElementById(button.dataset.copy);
+  const isSecret = Boolean(guard) && source.matches("[data-mask]");
+  const label = visibleLabel(button);
+  let isCopied = true;
+  try {
+    await navigator.clipboard.writeText(isSecret ? guard.text() : source.textContent);
+  } catch {
+    // No clipboard outside HTTPS and localhost: copy the selection, the old way.
+    selectAll(source);
+    isCopied = document.execCommand("copy");
+  }
+  if (isCopied && isSecret) guard.copied();
+  button.classList.toggle("is-done", isCopied);
+  label.textContent = isCopied ? "Copied" : "Press Ctrl+C";
+  announce(isCopied ? "Copied to the clipboard." : "Not copied. The text is selected: press Ctrl+C.");
+  setTimeout(() => {
+    label.textContent = "Copy";
+    button.classList.remove("is-done");
+  }, 2500);
+}
+
+// Of two submissions the second would be answered, and the answer has no secret.
+function submitOnce(form) {
+  let isSent = false;
+  form.addEventListener("submit", (event) => {
+    if (isSent) return event.preventDefault();
+    isSent = true;
+    form.setAttribute("aria-busy", "true");
+  });
+  addEventListener("pageshow", () => {
+    isSent = false;
+    form.removeAttribute("aria-busy");
+  });
+}
+
+function summarize(scopes) {
+  if (!scopes.length) return "No scopes yet. Choose a preset, or tick scopes.";
+  return `${scopes.length} scope${scopes.length === 1 ? "" : "s"}: ${scopes.join(", ")}`;
+}
+
+function pickScopes(form) {
+  const boxes = [...form.querySelectorAll("input[name=scopes]")];
+  const presets = [...form.querySelectorAll("button[name=preset]")];
+  const summary = form.querySelector("[data-scope-summary]");
+
+  const update = () => {
+    const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+    summary.textContent = summarize(chosen);
+    for (const preset of presets) {
+      const scopes = preset.dataset.scopes.split(" ");
+      const isChosen = scopes.length === chosen.length && scopes.every((scope) => chosen.includes(scope));
+      preset.setAttribute("aria-pressed", String(isChosen));
+    }
+  };
+  for (const preset of presets) {
+    preset.addEventListener("click", (event) => {
+      event.preventDefault();
+      const scopes = preset.dataset.scopes.split(" ");
+      boxes.forEach((box) => { box.checked = scopes.includes(box.value); });
+      update();
+    });
+  }
+  form.addEventListener("change", update);
+  // The browser may have restored ticks of its own.
+  addEventListener("pageshow", update);
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  const field = document.querySelector("[data-mask]");
+  const guard = field && guardSecret(field);
+  all("[data-copy]").forEach((button) => button.addEventListener("click", () => copy(button, guard)));
+  all("form[data-submit-once]").forEach(submitOnce);
+  all("form:has([data-scope-summary])").forEach(pickScopes);
+});

@@ -1,0 +1,69 @@
+"""Signing in and out, and the way to an organization."""
+
+import pytest
+from django.urls import reverse
+
+LOGIN = "/accounts/login/"
+PASSWORD = "correct horse battery"
+
+
+def test_a_person_signs_in_by_e_mail_in_any_case(client, alice, acme):
+    response = client.post(
+        LOGIN, {"username": "ALICE@acme.example", "password": PASSWORD}, follow=True
+    )
+
+    assert response.redirect_chain[-1][0] == reverse("apikeys:list", args=[acme.pk])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"username": "alice@acme.example", "password": "wrong"},
+        {"username": "nobody@acme.example", "password": PASSWORD},
+    ],
+)
+def test_a_wrong_e_mail_and_a_wrong_password_are_told_alike(client, alice, values):
+    response = client.post(LOGIN, values)
+
+    assert response.status_code == 200
+    assert "do not match" in response.content.decode()
+    assert "_auth_user_id" not in client.session
+
+
+def test_a_page_is_returned_to_after_signing_in_but_no_other_site(client, alice, acme):
+    page = reverse("apikeys:issue", args=[acme.pk])
+    values = {"username": "alice@acme.example", "password": PASSWORD}
+
+    inside = client.post(f"{LOGIN}?next={page}", values)
+    client.logout()
+    outside = client.post(f"{LOGIN}?next=https://evil.example/", values)
+
+    assert inside["Location"] == page
+    assert outside["Location"] == "/"
+
+
+def test_signing_out_takes_a_post(client, alice):
+    client.force_login(alice)
+
+    assert client.get("/accounts/logout/").status_code == 405
+    assert client.post("/accounts/logout/").status_code == 302
+    assert "_auth_user_id" not in client.session
+
+
+def test_a_person_of_two_organizations_chooses(client, alice, acme, globex):
+    globex.memberships.create(user=alice)
+    client.force_login(alice)
+
+    text = client.get("/orgs/").content.decode()
+
+    assert "Acme" in text
+    assert "Globex" in text
+
+
+def test_a_person_of_none_is_told_what_to_do(client, mallory):
+    client.force_login(mallory)
+
+    response = client.get("/orgs/")
+
+    assert response.status_code == 200
+    assert "admin" in response.content.decode()
