@@ -39,7 +39,9 @@ def address(request) -> str | None:
     reads it as NUM_PROXIES.
     """
     try:
-        ip = ipaddress.ip_address(BaseThrottle().get_ident(request) or "")
+        # A scope (fe80::1%eth0) means something on this machine alone.
+        text = (BaseThrottle().get_ident(request) or "").partition("%")[0]
+        ip = ipaddress.ip_address(text)
     except ValueError:
         return None
     mapped = getattr(ip, "ipv4_mapped", None)

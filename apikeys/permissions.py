@@ -36,7 +36,10 @@ class HasRequiredScopes(permissions.BasePermission):
             return True  # DRF answers 405 by itself
         required = required_scopes(view)
         if not request.user.is_authenticated:
-            return False
+            raise exceptions.NotAuthenticated(
+                "Send an API key in X-Api-Key and its organization's id in"
+                " X-Organization-Id, or sign in."
+            )
         self.require_accepted(request, view)
         try:
             self.require_scopes(request.auth, required)
@@ -51,6 +54,7 @@ class HasRequiredScopes(permissions.BasePermission):
         if isinstance(request.auth, view.accepts):
             return
         if isinstance(request.auth, ApiKey):
+            Refusal.objects.record(request.auth, "FORBIDDEN", ip=address(request))
             raise exceptions.PermissionDenied(
                 "API keys cannot do this. Sign in and do it as a person."
             )

@@ -20,7 +20,12 @@ class SecretsRedacted(logging.Filter):
     """Clean a record, its arguments and its traceback, whatever was passed to the log."""
 
     def filter(self, record):
-        record.msg, record.args = redact(record.getMessage()), ()
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):
+            # A mistake in a call to the log must not become one of the request.
+            message = f"{record.msg} {record.args}"
+        record.msg, record.args = redact(message), ()
         if record.exc_info:
             record.exc_text = redact(FORMATTER.formatException(record.exc_info))
         return True

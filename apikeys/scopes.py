@@ -121,7 +121,8 @@ PRESETS: dict[str, Preset] = {
 
 def canonical(name: str) -> str | None:
     """Return the catalog's spelling of a scope written in any case, or None."""
-    folded = name.lower()
+    # Outside of ASCII there are letters that only look like these in lower case.
+    folded = name.lower() if name.isascii() else name
     return folded if folded in SCOPES else None
 
 

@@ -25,6 +25,7 @@ MAX_LENGTH = 128
 PEPPER_MIN_LENGTH = 32
 PREFIX_MAX_LENGTH = 32
 
+SENT_TWICE = "The header was sent more than once, or holds a list. Send one key."
 PREFIX = re.compile(r"[a-z]+(_[a-z]+)*")
 BODY = re.compile(
     rf"([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH + CRC_LENGTH}}})"
@@ -66,7 +67,7 @@ def parse(text: str) -> Token:
     Nothing is trimmed or repaired, and no message repeats what was sent.
     """
     if len(text) > MAX_LENGTH:
-        raise MalformedKey("It is longer than any API key.")
+        raise MalformedKey(SENT_TWICE if "," in text else "It is longer than any key.")
     prefix = f"{settings.API_KEY_PREFIX}_"
     match = text.startswith(prefix) and BODY.fullmatch(text, len(prefix))
     if not match:
@@ -81,7 +82,7 @@ def parse(text: str) -> Token:
 def complaint(text: str, prefix: str) -> str:
     """Return what keeps the text from being a key."""
     if "," in text:
-        return "The header was sent more than once, or holds a list. Send one key."
+        return SENT_TWICE
     if text != text.strip() or any(c in text for c in "\"' "):
         return "It has spaces or quotes around it. Send the key alone."
     if text.startswith("key_"):

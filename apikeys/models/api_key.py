@@ -4,7 +4,7 @@ import logging
 import uuid
 from datetime import timedelta
 
-from django.db import DatabaseError, models, transaction
+from django.db import Error, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -233,7 +233,7 @@ class ApiKey(models.Model):
                 self._record_first_use(client, at)
             else:
                 self._touch(Q(last_used_at__lte=at - TOUCH_EVERY), client, at)
-        except DatabaseError:
+        except Error:
             logger.exception("Could not record the use of %s.", self.rest_id)
 
     record_use.alters_data = True
@@ -267,7 +267,7 @@ class ApiKey(models.Model):
             type(self).objects.filter(
                 pk=self.pk, pepper_version=self.pepper_version
             ).update(digest=tokens.digest(token, pepper), pepper_version=pepper.version)
-        except DatabaseError:
+        except Error:
             logger.exception("Could not digest %s anew.", self.rest_id)
 
     keep_up_with_peppers.alters_data = True

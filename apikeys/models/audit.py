@@ -105,12 +105,15 @@ class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):
             return BrokenLink(expected + 1, "was deleted")
         if previous != head:
             return BrokenLink(length, "was changed: it is not the recorded end")
-        return self._stray(organization, events)
+        return self._stray(organization, events.filter(sequence__gt=length))
 
-    def _stray(self, organization, events):
+    def _stray(self, organization, beyond):
+        # Read before the chain's end is: what record() appended lies within it then.
+        sequences = list(beyond.values_list("sequence", flat=True))
         chain = AuditChain.objects.filter(organization=organization).first()
-        stray = events.filter(sequence__gt=chain.length if chain else 0).first()
-        return stray and BrokenLink(stray.sequence, "was inserted")
+        length = chain.length if chain else 0
+        stray = next((n for n in sequences if n > length), None)
+        return stray and BrokenLink(stray, "was inserted")
 
 
 class AuditEvent(models.Model):

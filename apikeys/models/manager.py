@@ -63,7 +63,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         `ScopeDenied` for scopes that the role of `by` lacks.
         """
         at = at or timezone.now()
-        name = self._checked_name(organization, name)
+        name = self._checked_name(organization, name, at)
         scopes = self._checked_scopes(organization, scopes, by)
         require_text("description", description, self.model)
         token = tokens.generate()
@@ -87,7 +87,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
                 key.save(force_insert=True)
         except IntegrityError:
             # Another request took the name since it was checked.
-            self._checked_name(organization, name)
+            self._checked_name(organization, name, at)
             raise
         key.record(
             AuditEvent.Action.CREATED,
@@ -102,7 +102,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
 
     issue.alters_data = True
 
-    def _checked_name(self, organization, name):
+    def _checked_name(self, organization, name, at):
         if not name.strip():
             raise InvalidKeyRequest("name", "Give the key a name.")
         require_text("name", name, self.model)
@@ -112,7 +112,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         if key := holder.first():
             hint = (
                 " It has expired and holds its name until it is revoked."
-                if key.status() == self.model.Status.EXPIRED
+                if key.status(at) == self.model.Status.EXPIRED
                 else ""
             )
             raise InvalidKeyRequest(

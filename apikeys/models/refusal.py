@@ -5,7 +5,7 @@ import logging
 import threading
 from datetime import timedelta
 
-from django.db import DatabaseError, IntegrityError, models, transaction
+from django.db import Error, IntegrityError, models, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -22,10 +22,11 @@ class Tally:
         self._counts = {}
         self._written_at = None
 
-    def add(self, entry, at):
-        """Count one; return what is due to be written, a dict of entry: count."""
+    def add(self, entry, ip, at):
+        """Count one; return what is due to be written, a dict of entry: (count, ip)."""
         with self._lock:
-            self._counts[entry] = self._counts.get(entry, 0) + 1
+            count, last_ip = self._counts.get(entry, (0, None))
+            self._counts[entry] = count + 1, ip or last_ip
             if self._written_at and at - self._written_at < WRITE_EVERY:
                 return {}
             self._written_at = at
@@ -55,8 +56,8 @@ class RefusalManager(models.Manager):
         of counts. A failure to write is logged, never raised.
         """
         at = at or timezone.now()
-        entry = (key.pk, reason, at.replace(second=0, microsecond=0), ip)
-        self.write(self.tally.add(entry, at))
+        entry = (key.pk, reason, at.replace(second=0, microsecond=0))
+        self.write(self.tally.add(entry, ip, at))
 
     def flush(self):
         """Write what waits in this process."""
@@ -64,10 +65,10 @@ class RefusalManager(models.Manager):
 
     def write(self, counts):
         """Add counts to their rows."""
-        for (key_id, reason, minute, ip), count in counts.items():
+        for (key_id, reason, minute), (count, ip) in counts.items():
             try:
                 self._add(key_id, reason, minute, ip, count)
-            except DatabaseError:
+            except Error:
                 logger.exception("Could not count %s refused requests.", count)
 
     def _add(self, key_id, reason, minute, ip, count):

@@ -1,0 +1,241 @@
+"""The commands: one JSON object on standard output, nothing else there."""
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from apikeys import tokens
+from apikeys.models import ApiKey, AuditEvent
+
+FIELDS = {
+    "id",
+    "name",
+    "created_at",
+    "expires_at",
+    "last_used_at",
+    "permissions",
+    "status",
+    "organization_id",
+}
+
+
+@pytest.fixture
+def answer(capsys):
+    """Return a function that runs a command with --json and reads what it wrote."""
+
+    def answer(*arguments):
+        call_command(*arguments, "--json")
+        return json.loads(capsys.readouterr().out)
+
+    return answer
+
+
+@pytest.fixture
+def issued(answer, acme):
+    def issued(*arguments, name="CI"):
+        return answer(
+            "issue_api_key", "--organization", acme.pk, "--name", name, *arguments
+        )
+
+    return issued
+
+
+def failure(*arguments):
+    with pytest.raises(CommandError) as caught:
+        call_command(*arguments)
+    return str(caught.value)
+
+
+def test_an_issued_key_is_told_in_the_fields_of_the_api(issued, acme):
+    told = issued("--preset", "ci", "--expires-in-days", "30")
+
+    key = ApiKey.objects.get()
+    assert set(told) == FIELDS | {"secret"}
+    assert told["id"] == f"key_{key.public_id}"
+    assert (told["name"], told["organization_id"]) == ("CI", acme.pk)
+    assert told["permissions"] == ["flows:execute", "flows:read", "runner:complete"]
+    assert (told["status"], told["last_used_at"]) == ("active", None)
+    created, expires = (
+        datetime.fromisoformat(told[f"{n}_at"]) for n in ("created", "expires")
+    )
+    assert expires - created == timedelta(days=30)
+    assert told["created_at"].endswith("Z")
+
+
+def test_an_issued_key_is_told_as_the_api_tells_it(issued, api, alice):
+    told = issued("--scope", "flows:read")
+
+    shown = api(user=alice).get(f"/api-keys/{told['id']}").json()
+
+    assert {name: told[name] for name in shown} == shown
+
+
+def test_the_secret_of_an_issued_key_opens_the_api(issued, api, acme):
+    secret = issued("--preset", "runner")["secret"]
+
+    response = api(secret=secret, organization=acme).get("/api-keys/self")
+
+    assert response.status_code == 200
+
+
+def test_scopes_can_be_named_one_by_one(issued):
+    told = issued("--scope", "webhooks:read", "--scope", "Flows:Read")
+
+    assert told["permissions"] == ["flows:read", "webhooks:read"]
+
+
+def test_without_a_choice_a_key_has_the_default_lifetime(issued):
+    issued("--preset", "ci")
+
+    key = ApiKey.objects.get()
+    assert key.expires_at - key.created_at == timedelta(days=90)
+
+
+def test_no_expiry_is_bound_by_the_policy_here_too(issued, acme):
+    arguments = ["issue_api_key", "--organization", acme.pk, "--name", "CI"]
+    arguments += ["--preset", "ci", "--no-expiry"]
+    assert "without an expiry" in failure(*arguments)
+    acme.allow_non_expiring = True
+    acme.save()
+
+    assert issued("--preset", "ci", "--no-expiry")["expires_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--scope", "flows:fly"], "flows:fly"),
+        (["--preset", "ci", "--expires-in-days", "366"], "1 to 365 days"),
+        (["--preset", "ci", "--expires-in-days", "0"], "1 to 365 days"),
+        (["--preset", "ci", "--name", " "], "Give the key a name"),
+        (["--preset", "ci", "--organization", "org_x"], "no organization org_x"),
+        (["--preset", "nope"], "invalid choice"),
+        (["--preset", "ci", "--scope", "flows:read"], "not allowed with"),
+        (
+            ["--preset", "ci", "--expires-in-days", "1", "--no-expiry"],
+            "not allowed with",
+        ),
+        (["--preset", "ci", "--expires-in-days", "x"], "invalid int"),
+        ([], "--preset --scope is required"),
+    ],
+)
+def test_what_cannot_be_issued_is_refused_with_the_reason(
+    acme, capsys, arguments, said
+):
+    base = ["issue_api_key", "--organization", acme.pk, "--name", "CI"]
+
+    assert said in failure(*base, *arguments)
+
+    assert not ApiKey.objects.exists()
+    assert capsys.readouterr().out == ""
+
+
+def test_the_secret_is_the_last_line_for_people(acme, capsys):
+    base = ["issue_api_key", "--organization", acme.pk, "--name", "CI"]
+
+    call_command(*base, "--preset", "ci")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert tokens.parse(lines[-1]).public_id == ApiKey.objects.get().public_id
+    assert lines[0].startswith(ApiKey.objects.get().rest_id)
+
+
+def test_the_audit_says_that_a_command_did_it(issued):
+    issued("--preset", "ci")
+
+    event = AuditEvent.objects.first()
+    assert (event.actor_type, event.actor_id) == ("system", "issue_api_key")
+    assert event.details["via"] == "command"
+
+
+def test_a_revoked_key_is_told_in_the_fields_of_the_api(issue, answer, acme):
+    key, _ = issue()
+
+    told = answer("revoke_api_key", key.rest_id, "--reason", "leaked")
+
+    key.refresh_from_db()
+    assert set(told) == FIELDS | {"revoked_at"}
+    assert (told["id"], told["status"]) == (key.rest_id, "revoked")
+    assert datetime.fromisoformat(told["revoked_at"]) == key.revoked_at
+    assert (key.revoke_reason, key.revoked_by_label) == (
+        ("leaked", "command revoke_api_key")
+    )
+
+
+def test_revoking_again_is_no_failure_and_changes_nothing(issue, answer, capsys):
+    key, _ = issue()
+    first = answer("revoke_api_key", key.rest_id, "--reason", "leaked")
+
+    assert answer("revoke_api_key", key.rest_id, "--reason", "again") == first
+    call_command("revoke_api_key", key.rest_id, "--reason", "again")
+
+    assert "was revoked before; nothing changed" in capsys.readouterr().out
+    assert AuditEvent.objects.filter(action="api_key.revoked").count() == 1
+
+
+def test_a_key_is_found_by_its_id_its_public_id_or_itself(issue, answer):
+    for find in (lambda k, s: k.rest_id, lambda k, s: k.public_id, lambda k, s: s):
+        key, secret = issue()
+
+        told = answer("revoke_api_key", find(key, secret), "--reason", "test")
+
+        assert told["id"] == key.rest_id
+        assert secret not in str(told)
+
+
+@pytest.mark.parametrize("key_id", ["key_000000000000", "", "key_", "nothing"])
+def test_an_unknown_key_is_not_revoked(issue, key_id):
+    issue()
+
+    said = failure("revoke_api_key", key_id, "--reason", "test")
+
+    assert "There is no key with this id" in said
+    assert not ApiKey.objects.exclude(revoked_at=None).exists()
+
+
+def test_a_reason_is_asked_for_and_has_its_limit(issue):
+    key, _ = issue()
+
+    assert "--reason" in failure("revoke_api_key", key.rest_id)
+    assert "at most 255" in failure(
+        "revoke_api_key", key.rest_id, "--reason", "r" * 256
+    )
+
+    key.refresh_from_db()
+    assert key.revoked_at is None
+
+
+def test_a_mistyped_key_is_not_repeated(issue):
+    _, secret = issue()
+
+    assert secret[22:] not in failure(
+        "revoke_api_key", secret + "x", "--reason", "test"
+    )
+
+
+def test_the_audit_is_verified_in_one_object(issue, answer, acme):
+    issue()
+
+    assert answer("verify_audit") == {
+        "intact": True,
+        "organizations": [
+            {"organization_id": acme.pk, "events": 2, "intact": True, "broken": None}
+        ],
+    }
+    assert answer("verify_audit", "--organization", acme.pk)["intact"]
+
+
+def test_an_unknown_organization_has_no_audit(db):
+    assert "no organization org_x" in failure("verify_audit", "--organization", "org_x")
+
+
+def test_a_key_that_expired_is_told_so(issue, answer):
+    key, _ = issue(at=timezone.now() - timedelta(days=91))
+
+    told = answer("revoke_api_key", key.rest_id, "--reason", "tidy")
+
+    assert told["status"] == "revoked"
+    assert datetime.fromisoformat(told["expires_at"]) < timezone.now()
