@@ -1,0 +1,113 @@
+import json
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+
+from apikeys.actors import Actor
+from apikeys.exceptions import Refused
+from apikeys.models import ApiKey
+from apikeys.scopes import PRESETS
+from echopoint.demo import fill
+from echopoint.organizations.commands import AnsweringCommand
+from echopoint.organizations.models import Organization, User
+
+EMAIL = "demo@echopoint.example"
+ORGANIZATION = "Demo organization"
+KEY = "Demo pipeline"
+
+
+class Command(AnsweringCommand):
+    help = "Make a demo organization, or find the one that is there; safe to repeat."
+
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "--remember",
+            type=Path,
+            default=settings.BASE_DIR / ".demo.json",
+            metavar="FILE",
+            help="where the demo keeps its password and its key, as a user of it would",
+        )
+
+    def handle(self, *, remember, **options):
+        known = self.recall(remember)
+        with transaction.atomic():
+            user, password = self.user(known.get("password"))
+            organization = self.organization(user)
+            secret = self.secret(organization, known.get("secret"))
+        fields = {
+            "url": f"http://localhost:{settings.PORT}",
+            "email": user.email,
+            "password": password,
+            "organization_id": organization.pk,
+            "secret": secret,
+        }
+        self.keep(remember, fields)
+        self.answer(options, fields, *self.lines(fields))
+
+    def lines(self, fields):
+        return [
+            f"Echopoint, with a demo organization, at {fields['url']}",
+            f"  sign in   {fields['email']}   password {fields['password']}",
+            f"  ORG={fields['organization_id']}",
+            f"  KEY={fields['secret']}",
+            f'  curl -si {fields["url"]}/flows -H "X-Api-Key: {fields["secret"]}"'
+            f' -H "X-Organization-Id: {fields["organization_id"]}"',
+            f"  API documentation at {fields['url']}/docs/. Stop with Ctrl-C.",
+        ]
+
+    def user(self, password):
+        """Return the demo's owner and a password that opens the door."""
+        user = User.objects.filter(email=EMAIL).first()
+        if user is None:
+            user = User.objects.create_user(EMAIL, name="Demo owner")
+        if not (password and user.check_password(password)):
+            password = secrets.token_urlsafe(12)
+            user.set_password(password)
+            user.save()
+        return user, password
+
+    def organization(self, user):
+        """Return the demo organization, with something in it to look at."""
+        membership = user.memberships.filter(organization__name=ORGANIZATION).first()
+        if membership:
+            return membership.organization
+        organization = Organization.objects.create_with_owner(ORGANIZATION, user)
+        fill(organization)
+        return organization
+
+    def secret(self, organization, secret):
+        """Return the secret of a `ci` key that works; a lost one is replaced."""
+        if secret and self.works(secret, organization):
+            return secret
+        actor = Actor.command("demo")
+        for key in ApiKey.objects.for_org(organization).unrevoked().filter(name=KEY):
+            key.revoke(by=actor, reason="The demo lost its secret.")
+        _, secret = ApiKey.objects.issue(
+            organization=organization,
+            name=KEY,
+            scopes=list(PRESETS["ci"].scopes),
+            by=actor,
+        )
+        return secret
+
+    def works(self, secret, organization):
+        try:
+            ApiKey.objects.authenticate(
+                secret, organization_id=organization.pk, ip=None
+            )
+        except Refused:
+            return False
+        return True
+
+    def recall(self, path):
+        try:
+            return json.loads(path.read_text())
+        except (OSError, ValueError):
+            return {}
+
+    def keep(self, path, fields):
+        """Write the file for its owner alone."""
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(fields))

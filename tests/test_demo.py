@@ -1,0 +1,99 @@
+"""`manage.py demo`: what it prints works, and repeating it changes nothing."""
+
+import io
+import json
+
+import pytest
+from django.core.management import call_command
+
+from apikeys.models import ApiKey
+from echopoint.flows.definition import problems
+from echopoint.flows.models import Flow
+from echopoint.organizations.models import Organization
+
+
+@pytest.fixture
+def demo(db, tmp_path):
+    """Return the demo command's answer."""
+    remembered = tmp_path / "demo.json"
+
+    def demo(*flags):
+        out = io.StringIO()
+        call_command("demo", *flags, remember=remembered, stdout=out)
+        return json.loads(out.getvalue()) if "--json" in flags else out.getvalue()
+
+    demo.file = remembered
+    return demo
+
+
+def read(api, answer, path="/flows"):
+    organization = Organization.objects.get(pk=answer["organization_id"])
+    return api(secret=answer["secret"], organization=organization).get(path)
+
+
+def test_the_key_reads_the_flows_and_the_password_signs_in(demo, api, client):
+    answer = demo("--json")
+
+    assert set(answer) == {"url", "email", "password", "organization_id", "secret"}
+    assert read(api, answer).json()["total"] >= 3
+    assert client.login(username=answer["email"], password=answer["password"])
+
+
+def test_the_key_is_a_ci_key_and_no_more(demo, api):
+    answer = demo("--json")
+
+    refused = read(api, answer, "/webhooks")
+
+    assert ApiKey.objects.get().preset == "ci"
+    error = refused.json()["errors"][0]
+    assert error["metadata"]["missing_scopes"] == ["webhooks:read"]
+
+
+def test_repeating_it_answers_the_same_and_adds_nothing(demo):
+    first = demo("--json")
+    flows = Flow.objects.count()
+
+    second = demo("--json")
+
+    assert second == first
+    assert (ApiKey.objects.count(), Flow.objects.count()) == (1, flows)
+
+
+@pytest.mark.parametrize("lost", ["forgotten", "revoked"])
+def test_a_key_that_is_lost_or_revoked_is_replaced(demo, api, lost):
+    first = demo("--json")
+    if lost == "forgotten":
+        demo.file.unlink()
+    else:
+        ApiKey.objects.update(revoked_at=ApiKey.objects.get().created_at)
+
+    second = demo("--json")
+
+    assert second["secret"] != first["secret"]
+    assert read(api, first).status_code == 401
+    assert read(api, second).status_code == 200
+    assert second["organization_id"] == first["organization_id"]
+
+
+def test_it_says_in_lines_how_to_begin(demo):
+    demo("--json")
+
+    text = demo()
+
+    known = json.loads(demo.file.read_text())
+    for value in known.values():
+        assert value in text
+    assert "curl" in text
+
+
+def test_what_it_remembers_is_for_its_owner_alone(demo):
+    demo()
+
+    assert demo.file.stat().st_mode & 0o077 == 0
+
+
+def test_its_flows_are_valid(demo):
+    demo()
+
+    for flow in Flow.objects.all():
+        assert problems(flow.flow_definition) == []
