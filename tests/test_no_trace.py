@@ -1,0 +1,158 @@
+"""A secret leaves no trace: every sink is searched for it."""
+
+import io
+import json
+import logging
+import traceback
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.core.management import call_command
+from django.db import connection
+from django.urls import reverse
+
+from apikeys import tokens
+from apikeys.models import ApiKey, SpentNonce
+from apikeys.redaction import SecretsRedacted
+from echopoint.organizations.models import User
+
+
+@pytest.fixture
+def log():
+    """Return all that the log writes, through the handler's own filter."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(SecretsRedacted())
+    handler.setLevel(logging.DEBUG)
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield stream
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+@pytest.fixture
+def secret(client, alice, acme):
+    """Return a secret that was made on the page, as a person makes it."""
+    client.force_login(alice)
+    response = client.post(
+        reverse("apikeys:issue", args=[acme.pk]),
+        {
+            "nonce": SpentNonce.objects.issue(),
+            "name": "traced",
+            "scopes": ["flows:read", "webhooks:read", "webhooks:create"],
+            "expires_in_days": "90",
+        },
+    )
+    return response.context["secret"]
+
+
+def use_everywhere(api, acme, secret, client, key):
+    """Send the secret through every door, the right ones and the wrong ones."""
+    caller = api(secret=secret, organization=acme)
+    caller.get("/flows")
+    caller.get("/collections")  # a scope it lacks
+    caller.get("/flows", X_Organization_Id="org_other")
+    caller.get("/flows", User_Agent=f"curl {secret}")
+    caller.get(f"/flows/{secret}")
+    caller.get(f"/nowhere/{secret}")
+    caller.get(f"/flows?api_key={secret}&limit={secret}")
+    caller.post("/webhooks", {"name": 5, "key": secret})
+    api(secret=secret[:-1], organization=acme).get("/flows")
+    api(secret=secret + "x", organization=acme).get("/flows")
+    hook = caller.post("/webhooks", {"name": "hook"}).json()["url"]
+    path = hook[hook.index("/webhook/") :]
+    client.post(
+        f"{path}?key={secret}", secret, "text/plain", headers={"X-Api-Key": secret}
+    )
+    client.get(reverse("apikeys:list", args=[acme.pk]))
+    client.post(reverse("apikeys:revoke", args=[acme.pk, key.public_id]))
+    caller.get("/flows")
+
+
+def tables():
+    """Return the text of every row of every table."""
+    rows = []
+    with connection.cursor() as cursor:
+        for model in apps.get_models(include_auto_created=True):
+            cursor.execute(f'SELECT * FROM "{model._meta.db_table}"')  # noqa: S608
+            rows += [str(row) for row in cursor.fetchall()]
+    return "\n".join(rows)
+
+
+def test_the_secret_is_in_no_sink(api, acme, secret, client, log, monkeypatch):
+    key = ApiKey.objects.get(name="traced")
+    private = secret.removeprefix(f"epk_live_{key.public_id}_")[:43]
+
+    use_everywhere(api, acme, secret, client, key)
+    monkeypatch.setattr("echopoint.flows.api.FlowViewSet.list", fail_with(secret))
+    other = api("flows:read")
+    error_page = other.get("/flows").content.decode()
+
+    sinks = {
+        "tables": tables(),
+        "log": log.getvalue(),
+        "session": json.dumps(dict(client.session)),
+        "cookies": str(client.cookies),
+        "error page": error_page,
+        "texts": f"{key} {key!r} {vars(key)}",
+    }
+    assert "traced" in sinks["tables"]
+    assert "/flows" in sinks["log"]
+    assert "Traceback" in sinks["log"]
+    assert {name for name, text in sinks.items() if private in text} == set()
+
+
+def fail_with(secret):
+    def fail(*args):
+        raise RuntimeError(f"a careless message with {secret}")
+
+    return fail
+
+
+def test_the_secret_is_on_no_page_of_the_console(secret, client, db):
+    boss = User.objects.create_superuser("boss@echopoint.example", "a long password")
+    client.force_login(boss)
+    digest = ApiKey.objects.get().digest
+
+    pages = [
+        reverse(
+            f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args
+        )
+        for model in admin.site._registry
+        for page, args in [("changelist", []), *change_pages(model)]
+    ]
+    texts = {page: client.get(page).content.decode() for page in pages}
+
+    assert len(pages) > 10
+    private = secret.rpartition("_")[2]
+    assert [p for p, text in texts.items() if private in text or digest in text] == []
+
+
+def change_pages(model):
+    row = model._default_manager.first()
+    return [("change", [row.pk])] if row else []
+
+
+def test_a_failing_issue_does_not_print_what_it_made(acme, monkeypatch):
+    made = []
+    generate = tokens.generate
+
+    def remember():
+        made.append(generate())
+        return made[0]
+
+    monkeypatch.setattr(tokens, "generate", remember)
+    monkeypatch.setattr(ApiKey, "save", lambda *args, **options: 1 / 0)
+
+    try:
+        call_command(
+            "issue_api_key", organization=acme.pk, name="x", scope=["flows:read"]
+        )
+    except ZeroDivisionError as error:
+        told = "".join(traceback.format_exception(error))
+
+    assert made[0].text not in told

@@ -1,0 +1,84 @@
+"""A start without what it needs says which, and how to make it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+COMPLETE = {
+    "SECRET_KEY": "k" * 60,
+    "API_KEY_PEPPERS": "1:" + "p" * 60,
+    "DATABASE_URL": "sqlite:///db.sqlite3",
+    "ALLOWED_HOSTS": "keys.example",
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Return a copy of the project without anyone's .env."""
+    copy = tmp_path_factory.mktemp("project")
+    for name in ("echopoint", "apikeys", "templates"):
+        shutil.copytree(ROOT / name, copy / name)
+    shutil.copy(ROOT / "manage.py", copy)
+    return copy
+
+
+def manage(project, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=project,
+        env={"PATH": os.environ["PATH"]} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_complete_environment_starts(project):
+    result = manage(project, "check", **COMPLETE)
+
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("SECRET_KEY", "secrets.token_urlsafe"),
+        ("API_KEY_PEPPERS", "secrets.token_urlsafe"),
+        ("DATABASE_URL", "postgres://"),
+    ],
+)
+def test_a_missing_setting_is_named_with_how_to_make_it(project, name, how):
+    environment = {k: v for k, v in COMPLETE.items() if k != name}
+
+    result = manage(project, "check", **environment)
+
+    assert result.returncode == 1
+    assert f"{name} is not set" in result.stderr
+    assert how in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_deploy_check_finds_nothing(project):
+    result = manage(
+        project,
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        **COMPLETE | {"SECRET_KEY": "".join(map(chr, range(33, 120)))},
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert "no issues" in result.stdout + result.stderr
+
+
+def test_a_weak_pepper_stops_the_start(project):
+    result = manage(project, "check", **COMPLETE | {"API_KEY_PEPPERS": "1:short"})
+
+    assert result.returncode == 1
+    assert "apikeys.E002" in result.stderr
