@@ -2,6 +2,8 @@
 
 import uuid
 
+from django.http import Http404
+
 
 class RequestIdMiddleware:
     """Name each request, for the answer, the log and the audit.
@@ -17,3 +19,15 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-Id"] = request.id
         return response
+
+
+class StorablePathMiddleware:
+    """Find nothing at a path with a null character, which no database can look for."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if "\x00" in request.path_info:
+            raise Http404
+        return self.get_response(request)
