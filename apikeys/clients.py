@@ -24,12 +24,16 @@ class Client(NamedTuple):
         match = request.resolver_match
         return cls(
             ip=address(request),
-            user_agent=redact(request.headers.get("User-Agent", ""))[
-                :USER_AGENT_LENGTH
-            ],
+            user_agent=one_line(request.headers.get("User-Agent", "")),
             request_id=getattr(request, "id", ""),
             route=f"{request.method} /{match.route}" if match else "",
         )
+
+
+def one_line(text) -> str:
+    """Return what a client says of itself, without keys and control characters."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return redact(shown)[:USER_AGENT_LENGTH]
 
 
 def address(request) -> str | None:

@@ -10,8 +10,8 @@ of all before them: a typing error is refused without touching the database.
 import hmac
 import re
 import zlib
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
 
 from django.conf import settings
 
@@ -32,26 +32,20 @@ BODY = re.compile(
 )
 
 
-class Token(NamedTuple):
+@dataclass(frozen=True)
+class Token:
     """A key's text and the public id in it."""
 
     public_id: str
-    text: str
-
-    def __repr__(self):
-        return f"<Token {self.public_id}>"
-
-    __str__ = __repr__
+    text: str = field(repr=False)
 
 
-class Pepper(NamedTuple):
+@dataclass(frozen=True, order=True)
+class Pepper:
     """The server-side secret of a digest."""
 
     version: int
-    secret: str
-
-    def __repr__(self):
-        return f"<Pepper {self.version}>"
+    secret: str = field(repr=False)
 
 
 def generate() -> Token:
@@ -141,4 +135,4 @@ def matches(token: Token, stored: str | None, version: int | None) -> bool:
     }
     computed = digest(token, known.get(version) or current_pepper())
     same = hmac.compare_digest(computed, stored or "0" * 64)
-    return same and stored is not None and version in known
+    return same and version in known

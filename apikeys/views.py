@@ -129,7 +129,12 @@ class ApiKeyRevokeView(ApiKeyPage, FormView):
 
     def form_valid(self, form):
         key = self.get_key()
-        if key.revoke(by=self.actor, **form.cleaned_data):
+        try:
+            revoked = key.revoke(by=self.actor, **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error(refusal.field, refusal.message)
+            return self.form_invalid(form)
+        if revoked:
             text = f"{key.name} is revoked. Requests with it are refused from now on."
         else:
             text = f"{key.name} was revoked before; nothing changed."

@@ -1,4 +1,4 @@
-"""Triggers that refuse to change or delete an audit event, whoever asks.
+"""Triggers that refuse to change or delete audit events, and to shorten a chain.
 
 A migration that rebuilds the table on SQLite drops its triggers, and must put them back.
 """
@@ -22,10 +22,23 @@ POSTGRESQL = [
     BEFORE TRUNCATE ON apikeys_auditevent
     FOR EACH STATEMENT EXECUTE FUNCTION apikeys_audit_append_only()
     """,
+    """
+    CREATE TRIGGER apikeys_audit_chain_kept
+    BEFORE DELETE ON apikeys_auditchain
+    FOR EACH ROW EXECUTE FUNCTION apikeys_audit_append_only()
+    """,
+    """
+    CREATE TRIGGER apikeys_audit_chain_grows
+    BEFORE UPDATE ON apikeys_auditchain
+    FOR EACH ROW WHEN (NEW.length <> OLD.length + 1)
+    EXECUTE FUNCTION apikeys_audit_append_only()
+    """,
 ]
 POSTGRESQL_UNDO = [
     "DROP TRIGGER apikeys_audit_append_only_row ON apikeys_auditevent",
     "DROP TRIGGER apikeys_audit_append_only_table ON apikeys_auditevent",
+    "DROP TRIGGER apikeys_audit_chain_kept ON apikeys_auditchain",
+    "DROP TRIGGER apikeys_audit_chain_grows ON apikeys_auditchain",
     "DROP FUNCTION apikeys_audit_append_only()",
 ]
 SQLITE = [
@@ -35,9 +48,23 @@ SQLITE = [
     BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END
     """
     for verb in ("UPDATE", "DELETE")
+] + [
+    """
+    CREATE TRIGGER apikeys_audit_chain_kept
+    BEFORE DELETE ON apikeys_auditchain
+    BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END
+    """,
+    """
+    CREATE TRIGGER apikeys_audit_chain_grows
+    BEFORE UPDATE ON apikeys_auditchain WHEN NEW.length <> OLD.length + 1
+    BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END
+    """,
 ]
 SQLITE_UNDO = [
-    f"DROP TRIGGER apikeys_audit_append_only_{verb}" for verb in ("update", "delete")
+    "DROP TRIGGER apikeys_audit_append_only_update",
+    "DROP TRIGGER apikeys_audit_append_only_delete",
+    "DROP TRIGGER apikeys_audit_chain_kept",
+    "DROP TRIGGER apikeys_audit_chain_grows",
 ]
 
 

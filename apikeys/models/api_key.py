@@ -312,7 +312,7 @@ class ApiKey(models.Model):
     def resume(self, *, by, reason="", at=None):
         """Let a suspended key work again; return whether this call did.
 
-        Raise `KeyConflict` for a revoked key.
+        Raise `KeyConflict` for a key that has ended.
         """
         at = at or timezone.now()
         suspended = Q(revoked_at=None, suspended_at__isnull=False)
@@ -325,7 +325,7 @@ class ApiKey(models.Model):
 
     def _change(self, condition, action, by, at, reason, **values):
         """Change the row if the condition still holds, and record that it was done."""
-        require_text("revoke_reason", reason, type(self))
+        require_text("reason", reason, type(self), column="revoke_reason")
         changed = type(self).objects.filter(condition, pk=self.pk).update(**values)
         if changed:
             for name, value in values.items():
@@ -377,6 +377,8 @@ def require_one_organization(organization_id):
             "Send the header X-Organization-Id with the id of your organization"
             " (org_…)."
         )
+    if not organization_id.isprintable():
+        raise OrganizationRequired("X-Organization-Id is not an id. Send org_….")
     if "," in organization_id:
         raise OrganizationRequired(
             "X-Organization-Id was sent more than once. Send it once."

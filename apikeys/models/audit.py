@@ -103,6 +103,8 @@ class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):
             previous = event.hash
         if expected < length:
             return BrokenLink(expected + 1, "was deleted")
+        if not length and organization.api_keys.exists():
+            return BrokenLink(1, "was deleted")
         if previous != head:
             return BrokenLink(length, "was changed: it is not the recorded end")
         return self._stray(organization, events.filter(sequence__gt=length))
@@ -191,6 +193,8 @@ class AuditEvent(models.Model):
         """Write a new event; only `record` does."""
         if not self._state.adding:
             raise Immutable("Audit events cannot be changed.")
+        if self.hash != self.fingerprint():
+            raise Immutable("Audit events are appended with record().")
         super().save(**options)
 
     save.alters_data = True

@@ -1,6 +1,6 @@
 """The one query of the hot path, built once and run many times."""
 
-import weakref
+import threading
 
 from django.db import connections
 from django.db.models.query import get_related_populators
@@ -10,25 +10,25 @@ class CompiledLookup:
     """`model.objects.select_related(*related).get(field=value)`, without building the query.
 
     Django's cost of such a `get()` is mostly in compiling the query. Here that is done
-    once for each database connection, by Django itself, and only the parameter changes.
+    once for each thread's connection, by Django itself, and only the parameter changes.
     A compiler belongs to its connection, and a connection to its thread, so nothing is
-    shared between threads.
+    shared between threads, and all of it goes when the thread does.
     """
 
     def __init__(self, model, field, *related):
         self.model = model
         self.queryset = model._base_manager.select_related(*related)
         self.field = field
-        self._compiled = weakref.WeakKeyDictionary()
+        self._compiled = threading.local()
 
     def __call__(self, value):
         """Return the row whose field has this value, or None; one query."""
         alias = self.queryset.db
         connection = connections[alias]
-        compiled = self._compiled.get(connection)
-        if compiled is None:
-            compiled = self._compiled[connection] = self._compile(alias)
-        compiler, sql = compiled
+        compiler, sql = getattr(self._compiled, alias, (None, ""))
+        if compiler is None or compiler.connection is not connection:
+            compiler, sql = self._compile(alias)
+            setattr(self._compiled, alias, (compiler, sql))
         with connection.cursor() as cursor:
             cursor.execute(sql, (value,))
             row = cursor.fetchone()

@@ -1,7 +1,8 @@
 """How keys come to be, and the one place that says whether a text is one."""
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -20,6 +21,7 @@ from apikeys.models.refusal import Refusal
 from apikeys.scopes import canonical, missing, preset_of
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet
 
+ISSUE = "api_key:create"  # the permission of a role
 MAX_SCOPES = 100  # in one request; the catalog has far fewer
 INVALID = (
     "This API key is not valid. Check that it was copied whole and is still in use."
@@ -106,8 +108,12 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         if not name.strip():
             raise InvalidKeyRequest("name", "Give the key a name.")
         require_text("name", name, self.model)
-        holder = self.for_org(organization).filter(
-            name__iexact=name, revoked_at=None, retire_at=None
+        if name != name.strip():
+            raise InvalidKeyRequest("name", "Remove the spaces around the name.")
+        # The same folding as that of the constraint, which has the last word.
+        holder = self.for_org(organization).alias(folded=Lower("name"))
+        holder = holder.filter(
+            folded=Lower(Value(name)), revoked_at=None, retire_at=None
         )
         if key := holder.first():
             hint = (
@@ -139,14 +145,18 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
                 " be granted.",
             )
         scopes = sorted({canonical(name) for name in names})
-        held = by.permissions_in(organization)
-        if held is not None and (lacking := missing(held, scopes)):
-            raise ScopeDenied(
-                f"Your role cannot grant {', '.join(lacking)}.",
-                required=scopes,
-                missing=lacking,
-            )
+        self._require_may_grant(by.permissions_in(organization), scopes)
         return scopes
+
+    def _require_may_grant(self, held, scopes):
+        if held is None:
+            return
+        required = [ISSUE, *scopes]
+        if lacking := missing(held, required):
+            verb = "issue keys" if ISSUE in lacking else f"grant {', '.join(lacking)}"
+            raise ScopeDenied(
+                f"Your role cannot {verb}.", required=required, missing=lacking
+            )
 
     def authenticate(
         self, text: str, *, organization_id: str | None, ip: str | None, at=None
@@ -192,9 +202,12 @@ def is_usable(at):
     )
 
 
-def require_text(field, text, model):
-    """Raise `InvalidKeyRequest` unless the column can hold the text as it stands."""
-    maximum = model._meta.get_field(field).max_length
+def require_text(field, text, model, column=""):
+    """Raise `InvalidKeyRequest` unless the column can hold the text as it stands.
+
+    The column is named like the field unless it is told.
+    """
+    maximum = model._meta.get_field(column or field).max_length
     if len(text) > maximum:
         raise InvalidKeyRequest(
             field,

@@ -52,8 +52,9 @@ class RefusalManager(models.Manager):
     def record(self, key, reason, *, ip=None, at=None):
         """Count a refused request of a key whose possession was proven.
 
-        Written at most every five seconds in each process; a crash loses those seconds
-        of counts. A failure to write is logged, never raised.
+        The first is written at once, later ones with the next that comes five seconds
+        after a write, and the last when the process ends; a crash loses those that
+        wait. A failure to write is logged, never raised.
         """
         at = at or timezone.now()
         entry = (key.pk, reason, at.replace(second=0, microsecond=0))

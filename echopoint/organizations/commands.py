@@ -10,8 +10,6 @@ from echopoint.organizations.models import Organization
 class AnsweringCommand(BaseCommand):
     """A command that answers in lines for people, or in one JSON object with --json."""
 
-    requires_migrations_checks = True
-
     def create_parser(self, prog_name, subcommand, **kwargs):
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.add_argument(

@@ -359,3 +359,39 @@ def test_the_command_says_so_in_words_too(chain, tamper, acme):
     assert code == 1
     assert intact == f"{acme.pk}: 5 events, intact.\n"
     assert broken == f"{acme.pk}: 4 events, BROKEN: event 3 was deleted.\n"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM apikeys_auditchain",
+        "UPDATE apikeys_auditchain SET length = length - 1",
+        "UPDATE apikeys_auditchain SET head = 'x'",
+    ],
+)
+def test_the_end_of_a_chain_cannot_be_moved_back(chain, acme, sql):
+    with (
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(sql)
+
+    assert verify(acme) is None
+
+
+def test_a_chain_that_is_gone_while_keys_are_there_is_broken(
+    chain, tamper, acme, issue
+):
+    issue()
+    tamper("DELETE FROM apikeys_auditevent")
+    tamper("DELETE FROM apikeys_auditchain")
+
+    assert verify(acme) == (1, "was deleted")
+
+
+def test_an_event_cannot_be_made_without_record(acme):
+    with pytest.raises(Immutable):
+        AuditEvent.objects.create(
+            organization=acme, sequence=1, at=NOW, action="api_key.created"
+        )

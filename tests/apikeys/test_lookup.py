@@ -1,9 +1,10 @@
 """The one query of the hot path."""
 
 import gc
+import weakref
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
 from apikeys.actors import Actor
 from apikeys.clients import Client
@@ -116,9 +117,11 @@ def test_a_new_connection_is_found_after_the_old_one_was_closed(
 
 @pytest.mark.postgresql
 def test_a_connection_that_is_gone_is_not_kept(committing, lookup, at_once):
-    assert lookup("nobody") is None
+    def look_up(n):
+        lookup("nobody")
+        return weakref.ref(connections["default"])
 
-    at_once(3, lambda n: lookup("nobody"))
+    gone = at_once(3, look_up)
     gc.collect()
 
-    assert len(lookup._compiled) == 1
+    assert [connection() for connection in gone] == [None] * 3

@@ -163,7 +163,7 @@ def test_a_token_shows_its_public_id_only(show):
 def test_a_pepper_shows_its_version_only():
     pepper = tokens.Pepper(3, NEW)
 
-    assert repr(pepper) == str(pepper) == "<Pepper 3>"
+    assert repr(pepper) == str(pepper) == "Pepper(version=3)"
 
 
 def test_the_digest_is_the_hmac_of_the_whole_key():

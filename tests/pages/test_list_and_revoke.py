@@ -129,3 +129,15 @@ def test_a_reason_that_is_too_long_is_refused_and_kept(signed_in, acme, issue):
     assert "x" * 256 in response.content.decode()
     key.refresh_from_db()
     assert key.revoked_at is None
+
+
+def test_a_reason_that_the_record_cannot_hold_is_refused_at_its_field(
+    signed_in, acme, issue
+):
+    key, _ = issue()
+    url = reverse("apikeys:revoke", args=[acme.pk, key.public_id])
+
+    response = signed_in.post(url, {"reason": "a\tb"})
+
+    assert response.status_code == 200
+    assert "control characters" in response.context["form"].errors["reason"][0]
