@@ -2,12 +2,22 @@
 
 import http.client
 import json
+from contextlib import closing
 from urllib.parse import urlsplit
 
+import pytest
 
-def test_a_body_in_chunks_is_read(site):
+
+@pytest.fixture
+def connection(site):
+    """Return a connection without the manners of a client library."""
+    address = urlsplit(site.url).netloc
+    with closing(http.client.HTTPConnection(address, timeout=30)) as connection:
+        yield connection
+
+
+def test_a_body_in_chunks_is_read(site, connection):
     """A generator has no length, so the client sends it in chunks."""
-    connection = http.client.HTTPConnection(urlsplit(site.url).netloc, timeout=30)
     headers = {
         "X-Api-Key": site.demo["secret"],
         "X-Organization-Id": site.demo["organization_id"],
@@ -23,8 +33,7 @@ def test_a_body_in_chunks_is_read(site):
     assert names == ["Refund"]
 
 
-def test_a_header_sent_twice_is_refused(site):
-    connection = http.client.HTTPConnection(urlsplit(site.url).netloc, timeout=30)
+def test_a_header_sent_twice_is_refused(site, connection):
     connection.putrequest("GET", "/flows")
     for _ in range(2):
         connection.putheader("X-Api-Key", site.demo["secret"])
