@@ -1,9 +1,10 @@
-"""How long a key may live: the organization's policy, applied in one place."""
+"""How long keys live and overlap: the organization's policy, applied in one place."""
 
 from datetime import timedelta
 
 from apikeys.exceptions import InvalidKeyRequest
 
+USUAL_OVERLAP = timedelta(days=7)
 DEFAULT = object()  # no choice was made, which is not the same as None: no expiry
 
 
@@ -32,3 +33,22 @@ def expiry(organization, expires_in_days, *, at):
             metadata={"minimum": 1, "maximum": organization.max_lifetime_days},
         )
     return at + timedelta(days=expires_in_days)
+
+
+def overlap(organization, wished):
+    """Return how long both keys of a rotation work, a timedelta.
+
+    `wished` is a timedelta, or None for seven days or what the policy allows. Raise
+    `InvalidKeyRequest`, naming the limit, for what the policy refuses.
+    """
+    maximum = timedelta(days=organization.max_overlap_days)
+    if wished is None:
+        return min(USUAL_OVERLAP, maximum)
+    if not timedelta(0) <= wished <= maximum:
+        raise InvalidKeyRequest(
+            "overlap_seconds",
+            "This organization's policy allows an overlap of 0 to"
+            f" {organization.max_overlap_days} days.",
+            metadata={"minimum": 0, "maximum": int(maximum.total_seconds())},
+        )
+    return wished

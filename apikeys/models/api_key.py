@@ -22,6 +22,7 @@ from apikeys.exceptions import (
 )
 from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.manager import ApiKeyManager, is_usable, require_text
+from apikeys.models.rotation import Rotation
 from apikeys.scopes import PRESETS, missing
 from echopoint.organizations.models import Organization
 
@@ -36,7 +37,7 @@ def new_family():
     return uuid.uuid4()
 
 
-class ApiKey(models.Model):
+class ApiKey(Rotation, models.Model):
     """A credential of an organization; it outlives the person who made it."""
 
     class Status(models.TextChoices):

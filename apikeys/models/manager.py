@@ -46,6 +46,17 @@ class ApiKeyQuerySet(OrgOwnedQuerySet):
 class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
     """Issues keys, and is the one place that says whether a key is one."""
 
+    def named(self, text: str) -> models.Model:
+        """Return the key with this id; raise `DoesNotExist`.
+
+        A whole key, pasted in a hurry, names itself too: its public id is in it.
+        """
+        try:
+            public_id = tokens.parse(text).public_id
+        except MalformedKey:
+            public_id = text.removeprefix("key_")
+        return self.get(public_id=public_id)
+
     @transaction.atomic
     def issue(
         self,
@@ -56,6 +67,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         by: Actor,
         expires_in_days=policy.DEFAULT,
         description: str = "",
+        rotated_from=None,
         at=None,
     ) -> tuple[models.Model, str]:
         """Create a key and return it with its secret, which is not kept.
@@ -83,7 +95,10 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             created_by=by.user,
             created_by_label=by.label,
             expires_at=policy.expiry(organization, expires_in_days, at=at),
+            rotated_from=rotated_from,
         )
+        if rotated_from:
+            key.family_id = rotated_from.family_id
         try:
             with transaction.atomic():
                 key.save(force_insert=True)
@@ -110,6 +125,11 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         require_text("name", name, self.model)
         if name != name.strip():
             raise InvalidKeyRequest("name", "Remove the spaces around the name.")
+        self.require_name_is_free(organization, name, at)
+        return name
+
+    def require_name_is_free(self, organization, name, at):
+        """Raise `InvalidKeyRequest` while another key of the organization holds the name."""
         # The same folding as that of the constraint, which has the last word.
         holder = self.for_org(organization).alias(folded=Lower("name"))
         holder = holder.filter(
@@ -126,7 +146,6 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
                 f"The key {key.display_id} has this name already.{hint} Choose another"
                 " name, or revoke that key first.",
             )
-        return name
 
     def _checked_scopes(self, organization, names, by):
         if not names:

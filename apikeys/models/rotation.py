@@ -1,0 +1,172 @@
+"""Rotation: a successor is made, put to use, and the old key retires."""
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from apikeys import policy
+from apikeys.exceptions import InvalidKeyRequest, KeyConflict
+from apikeys.models.audit import AuditEvent
+from apikeys.scopes import missing
+
+Action = AuditEvent.Action
+
+
+class Rotation(models.Model):
+    """The part of a key's life in which another takes its place.
+
+    active --rotate--> retiring, with a successor --retire_at passes, or retire--> retired
+    retiring --cancel_rotation, while the successor was never used--> active
+    """
+
+    class Meta:
+        abstract = True
+
+    @property
+    def successor(self):
+        """Return the live key that takes this one's place, or None."""
+        return self.successors.filter(revoked_at=None).first()
+
+    @transaction.atomic
+    def rotate(
+        self, *, by, overlap=None, scopes=None, expires_in_days=policy.DEFAULT, at=None
+    ):
+        """Make a successor; return it with its secret, which is not kept.
+
+        Both keys work for `overlap`, a timedelta, by default seven days or what the
+        policy allows. The successor has the same name, organization and family, the
+        same scopes or `scopes` if they are fewer, and lives as long as this key was
+        meant to, within the policy. Raise `KeyConflict` for a key that is not active,
+        `InvalidKeyRequest` for what the policy refuses.
+        """
+        at = at or timezone.now()
+        key = type(self).objects.select_for_update().get(pk=self.pk)
+        key.require_rotatable(at)
+        retire_at = at + policy.overlap(key.organization, overlap)
+        key.retire_at = min(retire_at, key.expires_at or retire_at)
+        # First, so that the name is free for the successor.
+        key.save(update_fields=["retire_at"])
+        successor, secret = type(self).objects.issue(
+            organization=key.organization,
+            name=key.name,
+            description=key.description,
+            scopes=key.narrowed(scopes),
+            expires_in_days=key.successor_lifetime(expires_in_days),
+            rotated_from=key,
+            by=by,
+            at=at,
+        )
+        key.record(
+            Action.ROTATED,
+            by,
+            at=at,
+            successor=successor.rest_id,
+            retire_at=key.retire_at.isoformat(),
+            scopes=successor.scopes,
+        )
+        self.refresh_from_db()
+        return successor, secret
+
+    rotate.alters_data = True
+
+    def require_rotatable(self, at):
+        """Raise `KeyConflict` unless a rotation can begin."""
+        status = self.status(at)
+        if status == self.Status.RETIRING:
+            raise KeyConflict(
+                "ROTATION_IN_PROGRESS",
+                "This key is being rotated already. Retire it or cancel the rotation"
+                " first.",
+            )
+        if status == self.Status.SUSPENDED:
+            raise KeyConflict(
+                "CONFLICT", "This key is suspended. Resume it before it is rotated."
+            )
+        if status != self.Status.ACTIVE:
+            raise KeyConflict(
+                "CONFLICT",
+                f"This key is {status} and cannot be rotated. Create another.",
+            )
+
+    def narrowed(self, scopes):
+        """Return the scopes of a successor: this key's, or fewer."""
+        if scopes is None:
+            return self.scopes
+        if wider := missing(self.scopes, scopes):
+            raise InvalidKeyRequest(
+                "scopes",
+                "A rotation can take scopes away, not add them:"
+                f" {', '.join(name[:60] for name in wider[:5])}. Create a key for those.",
+            )
+        return list(scopes)
+
+    def successor_lifetime(self, expires_in_days):
+        """Return the successor's lifetime in days, None for no expiry."""
+        if expires_in_days is not policy.DEFAULT:
+            return expires_in_days
+        if self.expires_at is None and self.organization.allow_non_expiring:
+            return None
+        maximum = self.organization.max_lifetime_days
+        if self.expires_at is None:
+            return maximum
+        # Whole days: one that was set by hand to hours counts as one.
+        return min(max((self.expires_at - self.created_at).days, 1), maximum)
+
+    @transaction.atomic
+    def retire(self, *, by, at=None):
+        """End the overlap now; return whether this call did.
+
+        Raise `KeyConflict` for a key that is not being rotated.
+        """
+        at = at or timezone.now()
+        key = type(self).objects.select_for_update().get(pk=self.pk)
+        if key.status(at) == self.Status.RETIRED:
+            return False
+        if key.status(at) != self.Status.RETIRING:
+            raise KeyConflict(
+                "CONFLICT",
+                "This key is not being rotated. Rotate it first, or revoke it.",
+            )
+        key.retire_at = at
+        key.save(update_fields=["retire_at"])
+        key.record(Action.RETIRED, by, at=at, successor=key.successor_id_or_none())
+        self.refresh_from_db()
+        return True
+
+    retire.alters_data = True
+
+    def successor_id_or_none(self):
+        """Return the successor's id for the record."""
+        successor = self.successor
+        return successor and successor.rest_id
+
+    @transaction.atomic
+    def cancel_rotation(self, *, by, at=None):
+        """Revoke the successor, which was never used, and go on with this key.
+
+        Raise `KeyConflict` once the successor was used, or the overlap is over.
+        """
+        at = at or timezone.now()
+        key = type(self).objects.select_for_update().get(pk=self.pk)
+        if key.status(at) != self.Status.RETIRING:
+            raise KeyConflict("CONFLICT", "There is no rotation of this key to cancel.")
+        successor = key.successors.select_for_update().filter(revoked_at=None).first()
+        if successor and successor.first_used_at:
+            raise KeyConflict(
+                "CONFLICT",
+                "The successor is in use already. Retire this key, or revoke the"
+                " successor if it must not be used.",
+            )
+        if successor:
+            successor.revoke(by=by, reason="The rotation was cancelled.", at=at)
+        type(self).objects.require_name_is_free(key.organization, key.name, at)
+        key.retire_at = None
+        key.save(update_fields=["retire_at"])
+        key.record(
+            Action.ROTATION_CANCELLED,
+            by,
+            at=at,
+            successor=successor and successor.rest_id,
+        )
+        self.refresh_from_db()
+
+    cancel_rotation.alters_data = True
