@@ -239,3 +239,35 @@ def test_a_key_that_expired_is_told_so(issue, answer):
 
     assert told["status"] == "revoked"
     assert datetime.fromisoformat(told["expires_at"]) < timezone.now()
+
+
+def test_rotate_api_key_prints_the_successor_as_one_object(issue, capsys):
+    key, _ = issue("flows:read", name="Deploy")
+
+    call_command("rotate_api_key", key.rest_id, "--overlap", "24h", "--json")
+
+    answer = json.loads(capsys.readouterr().out)
+    key.refresh_from_db()
+    assert answer["rotated_from"] == key.rest_id
+    assert answer["id"] == key.successor.rest_id
+    assert (answer["name"], answer["permissions"]) == ("Deploy", ["flows:read"])
+    assert answer["retire_at"] == key.retire_at.isoformat().replace("+00:00", "Z")
+    assert ApiKey.objects.authenticate(
+        answer["secret"], organization_id=answer["organization_id"], ip=None
+    )
+
+
+@pytest.mark.parametrize("overlap", ["24", "h", "1w", "-1h", "8d", "", "1.5h"])
+def test_an_overlap_that_cannot_be_is_refused(issue, overlap):
+    key, _ = issue()
+
+    with pytest.raises(CommandError, match="overlap"):
+        call_command("rotate_api_key", key.rest_id, f"--overlap={overlap}")
+
+    key.refresh_from_db()
+    assert key.retire_at is None
+
+
+def test_rotating_an_unknown_key_says_where_to_find_the_id(db):
+    with pytest.raises(CommandError, match="API Keys page"):
+        call_command("rotate_api_key", "key_000000000000")

@@ -1,11 +1,12 @@
 from django.core.management.base import CommandError
 
-from apikeys import tokens
 from apikeys.actors import Actor
-from apikeys.exceptions import MalformedKey, Refused
+from apikeys.exceptions import Refused
 from apikeys.models import ApiKey
 from apikeys.wire import describe, stamp
 from echopoint.organizations.commands import AnsweringCommand
+
+NO_SUCH_KEY = "There is no key with this id. The API Keys page has it."
 
 
 class Command(AnsweringCommand):
@@ -16,9 +17,11 @@ class Command(AnsweringCommand):
         parser.add_argument("--reason", required=True, help="for the record")
 
     def handle(self, *, key_id, reason, **options):
-        key = self.find(key_id)
         try:
+            key = ApiKey.objects.named(key_id)
             changed = key.revoke(by=Actor.command("revoke_api_key"), reason=reason)
+        except ApiKey.DoesNotExist:
+            raise CommandError(NO_SUCH_KEY) from None
         except Refused as refusal:
             raise CommandError(refusal.message) from None
         fields = describe(key) | {
@@ -27,19 +30,3 @@ class Command(AnsweringCommand):
         }
         done = "is revoked" if changed else "was revoked before; nothing changed"
         self.answer(options, fields, f"{key.rest_id} ({key.name}) {done}.")
-
-    def find(self, key_id):
-        public_id = self.public_id(key_id)
-        key = ApiKey.objects.filter(public_id=public_id).first()
-        if key is None:
-            raise CommandError(
-                "There is no key with this id. The API Keys page has it."
-            )
-        return key
-
-    def public_id(self, text):
-        """Return the public id in a key's id; a whole key, pasted in a hurry, has one too."""
-        try:
-            return tokens.parse(text).public_id
-        except MalformedKey:
-            return text.removeprefix("key_")
