@@ -34,9 +34,22 @@ class ApiKeyCreateResponseSerializer(ApiKeySerializer):
         return super().to_representation(key) | {"secret": secret}
 
 
-class ApiKeyCreateRequestSerializer(serializers.Serializer):
-    """What a key is to be. Nothing else is taken: a field that was misspelled and passed
-    over would make a key that nobody asked for."""
+class ExactSerializer(serializers.Serializer):
+    """Takes these fields and no others: one that was misspelled and passed over would
+    make a key that nobody asked for."""
+
+    def to_internal_value(self, data):
+        values = super().to_internal_value(data)
+        if unknown := sorted(set(data) - set(self.fields)):
+            taken = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {unknown[0][:100]: [f"There is no such field. Use: {taken}."]}
+            )
+        return values
+
+
+class ApiKeyCreateRequestSerializer(ExactSerializer):
+    """What a key is to be."""
 
     name = Name(max_length=ApiKey._meta.get_field("name").max_length)
     permissions = serializers.ListField(
@@ -46,14 +59,17 @@ class ApiKeyCreateRequestSerializer(serializers.Serializer):
         min_value=1, max_value=MAX_DAYS, required=False, allow_null=True
     )
 
-    def to_internal_value(self, data):
-        values = super().to_internal_value(data)
-        if unknown := sorted(set(data) - set(self.fields)):
-            taken = ", ".join(self.fields)
-            raise serializers.ValidationError(
-                {unknown[0][:100]: [f"There is no such field. A key takes: {taken}."]}
-            )
-        return values
+
+class ApiKeyRotateRequestSerializer(ExactSerializer):
+    """How a key is to be rotated; all of it has defaults."""
+
+    overlap_seconds = Integer(min_value=0, max_value=MAX_DAYS, required=False)
+    permissions = serializers.ListField(
+        child=Text(), min_length=1, max_length=MAX_SCOPES, required=False
+    )
+    expires_in_days = Integer(
+        min_value=1, max_value=MAX_DAYS, required=False, allow_null=True
+    )
 
 
 class ApiKeyFilterSerializer(serializers.Serializer):

@@ -1,5 +1,7 @@
 """`/api-keys` and `/permissions`: managing keys, and what they can be granted."""
 
+from datetime import timedelta
+
 from django.http import Http404
 from rest_framework.response import Response
 
@@ -12,6 +14,7 @@ from echopoint.api.key_serializers import (
     ApiKeyCreateRequestSerializer,
     ApiKeyCreateResponseSerializer,
     ApiKeyIdentitySerializer,
+    ApiKeyRotateRequestSerializer,
     ApiKeySearchRequestSerializer,
     ApiKeySerializer,
     PermissionQuerySerializer,
@@ -37,6 +40,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
         "search": ["api_key:read"],
         "retrieve": ["api_key:read"],
         "destroy": ["api_key:delete"],
+        "rotate": ["api_key:create"],
     }
     operation_ids = {
         "list": "listAPIKeys",
@@ -44,12 +48,18 @@ class ApiKeyViewSet(OrgScopedViewSet):
         "search": "searchAPIKeys",
         "retrieve": "getAPIKey",
         "destroy": "deleteAPIKey",
+        "rotate": "rotateAPIKey",
     }
     bodies = {
         "create": ApiKeyCreateRequestSerializer,
         "search": ApiKeySearchRequestSerializer,
+        "rotate": ApiKeyRotateRequestSerializer,
     }
-    answers = {"create": ApiKeyCreateResponseSerializer}
+    answers = {
+        "create": ApiKeyCreateResponseSerializer,
+        "rotate": ApiKeyCreateResponseSerializer,
+    }
+    conflicts = ("rotate",)
     sort_columns = {"id": "public_id"}
 
     def get_queryset(self):
@@ -88,6 +98,21 @@ class ApiKeyViewSet(OrgScopedViewSet):
         text = search.get("full_text_search")
         queryset = matching(queryset, text, "name", "public_id")
         return super().searched(queryset, search)
+
+    def rotate(self, request, id):
+        """Make a successor; both keys work until the overlap ends.
+
+        Scopes can be taken away, not added. A key that is not active is a conflict.
+        """
+        key, body = self.get_object(), self.body()
+        seconds = body.get("overlap_seconds")
+        issued = key.rotate(
+            by=Actor.from_request(request, via="api"),
+            overlap=None if seconds is None else timedelta(seconds=seconds),
+            scopes=body.get("permissions"),
+            expires_in_days=body.get("expires_in_days", DEFAULT),
+        )
+        return self.show(issued, 201)
 
     def destroy(self, request, id):
         """Revoke the key. It stops at once and for good, and stays in the record."""

@@ -26,6 +26,7 @@ ERRORS = {
     400: "A field, a query parameter or a header is wrong; nothing was changed.",
     401: "No credential, or one that does not authenticate.",
     403: "The credential may not do this: a scope is missing, or it belongs to another organization.",
+    409: "The state of what is named in the path refuses this.",
     404: "Something named in the path is not there, or not in this organization.",
     413: "The body is too large.",
     415: "The body is not JSON.",
@@ -89,7 +90,7 @@ class ScopedSchema(AutoSchema):
         return answers
 
     def success_status(self):
-        return {"create": 201, "destroy": 204}.get(self.view.action, 200)
+        return {"create": 201, "rotate": 201, "destroy": 204}.get(self.view.action, 200)
 
     def success_serializer(self):
         if self.view.action == "destroy":
@@ -102,6 +103,8 @@ class ScopedSchema(AutoSchema):
         statuses = {400, 401, 403, 500}
         if "{" in self.path:
             statuses.add(404)
+        if self.view.action in self.view.conflicts:
+            statuses.add(409)
         if self.view.action in self.view.bodies:
             statuses |= {413, 415}
         return sorted(statuses)

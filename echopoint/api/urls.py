@@ -17,6 +17,7 @@ urlpatterns = [
         "api-keys/<str:id>",
         ApiKeyViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
     ),
+    path("api-keys/<str:id>/rotate", ApiKeyViewSet.as_view({"post": "rotate"})),
     path(
         "openapi.json",
         login_not_required(SpectacularJSONAPIView.as_view()),

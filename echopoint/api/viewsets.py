@@ -24,6 +24,7 @@ class ApiViewSet(GenericViewSet):
     bodies           {action: serializer class of the request's body}
     answers          {action: serializer class}, where it is not `serializer_class`
     lists            the actions that answer with many rows
+    conflicts        the actions that a row's state can refuse
     whole            whether the list comes without limit and offset
     accepts          the kinds of `request.auth` that may call
     tag              the section of the document
@@ -35,6 +36,7 @@ class ApiViewSet(GenericViewSet):
     bodies = {}
     answers = {}
     lists = ("list", "search")
+    conflicts = ()
     whole = False
     tag = ""
     requires_organization = True

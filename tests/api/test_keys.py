@@ -307,3 +307,61 @@ def test_the_header_is_checked_where_it_is_optional(api, organization):
     response = api("flows:read").get("/api-keys/self", X_Organization_Id=organization)
 
     assert response.status_code in {400, 403}
+
+
+def test_a_key_is_rotated_and_both_work(people, api, acme):
+    old = create(people).json()
+
+    response = people.post(f"/api-keys/{old['id']}/rotate", {"overlap_seconds": 3600})
+
+    new = response.json()
+    assert response.status_code == 201
+    assert set(new) == set(old)
+    assert (new["name"], new["permissions"]) == (old["name"], old["permissions"])
+    for body in (old, new):
+        key = api(secret=body["secret"], organization=acme)
+        assert key.get("/flows").status_code == 200
+    assert people.get(f"/api-keys/{old['id']}").json()["status"] == "retiring"
+
+
+def test_a_second_rotation_is_a_conflict(people):
+    id = create(people).json()["id"]
+    people.post(f"/api-keys/{id}/rotate")
+
+    response = people.post(f"/api-keys/{id}/rotate")
+
+    assert response.status_code == 409
+    assert first_error(response)["code"] == "ROTATION_IN_PROGRESS"
+    assert ApiKey.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"overlap_seconds": -1}, "overlap_seconds"),
+        ({"overlap_seconds": 7 * 86400 + 1}, "overlap_seconds"),
+        ({"overlap_seconds": "1h"}, "overlap_seconds"),
+        ({"permissions": ["webhooks:read"]}, "permissions"),
+        ({"permissions": []}, "permissions"),
+        ({"expires_in_days": 366}, "expires_in_days"),
+        ({"expires_in_days": None}, "expires_in_days"),
+        ({"name": "other"}, "name"),
+    ],
+)
+def test_a_rotation_that_cannot_be_is_refused_by_field(people, values, field):
+    id = create(people).json()["id"]
+
+    response = people.post(f"/api-keys/{id}/rotate", values)
+
+    assert response.status_code == 400
+    assert first_error(response)["field"] == field
+    assert ApiKey.objects.get().retire_at is None
+
+
+def test_another_organizations_key_is_not_rotated(people, issue, globex):
+    key, _ = issue(organization=globex)
+
+    response = people.post(f"/api-keys/{key.rest_id}/rotate")
+
+    assert response.status_code == 404
+    assert ApiKey.objects.count() == 1

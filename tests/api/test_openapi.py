@@ -12,7 +12,7 @@ from echopoint.api.operations import operations
 
 CONTRACT_IDS = {
     "getMe", "listAPIKeys", "createAPIKey", "searchAPIKeys", "getAPIKey", "deleteAPIKey",
-    "getCurrentAPIKey", "listPermissions",
+    "getCurrentAPIKey", "listPermissions", "rotateAPIKey",
     "listFlows", "createFlow", "searchFlows", "listFlowTags", "getFlow", "updateFlow",
     "deleteFlow",
     "listWebhooks", "createWebhook", "getWebhook", "deleteWebhook", "searchWebhooks",
