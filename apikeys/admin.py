@@ -1,6 +1,13 @@
 from django.contrib import admin
 
-from apikeys.models import ApiKey, AuditChain, AuditEvent, Refusal, SpentNonce
+from apikeys.models import (
+    ApiKey,
+    AuditChain,
+    AuditEvent,
+    KeyUsage,
+    Refusal,
+    SpentNonce,
+)
 from echopoint.organizations.console import ReadOnlyAdmin
 
 
@@ -55,6 +62,15 @@ class RefusalAdmin(ReadOnlyAdmin):
 
     list_display = ["key", "reason", "minute", "count", "last_ip"]
     list_filter = ["reason"]
+    list_select_related = ["key"]
+    search_fields = ["=key__public_id"]
+
+
+@admin.register(KeyUsage)
+class KeyUsageAdmin(ReadOnlyAdmin):
+    """Requests, by key, day and scope."""
+
+    list_display = ["key", "day", "scope", "allowed", "refused"]
     list_select_related = ["key"]
     search_fields = ["=key__public_id"]
 

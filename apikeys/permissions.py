@@ -6,7 +6,7 @@ from rest_framework import exceptions, permissions
 from apikeys.authentication import RefusedRequest
 from apikeys.clients import address
 from apikeys.exceptions import ScopeDenied
-from apikeys.models import ApiKey, Refusal
+from apikeys.models import ApiKey, KeyUsage
 from apikeys.scopes import missing
 
 NOT_SERVED = {None, "metadata"}  # methods without an action, and OPTIONS
@@ -45,8 +45,12 @@ class HasRequiredScopes(permissions.BasePermission):
             self.require_scopes(request.auth, required)
         except ScopeDenied as denial:
             if isinstance(request.auth, ApiKey):
-                Refusal.objects.record(request.auth, denial.code, ip=address(request))
+                request.auth.record_refusal(
+                    denial.code, ip=address(request), scopes=denial.missing
+                )
             raise RefusedRequest(denial) from None
+        if isinstance(request.auth, ApiKey):
+            KeyUsage.objects.allow(request.auth, required)
         return True
 
     def require_accepted(self, request, view):
@@ -54,7 +58,7 @@ class HasRequiredScopes(permissions.BasePermission):
         if isinstance(request.auth, view.accepts):
             return
         if isinstance(request.auth, ApiKey):
-            Refusal.objects.record(request.auth, "FORBIDDEN", ip=address(request))
+            request.auth.record_refusal("FORBIDDEN", ip=address(request))
             raise exceptions.PermissionDenied(
                 "API keys cannot do this. Sign in and do it as a person."
             )

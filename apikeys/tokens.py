@@ -48,6 +48,11 @@ class Pepper:
     secret: str = field(repr=False)
 
 
+def prefix() -> str:
+    """Return what keys of this host begin with."""
+    return settings.API_KEY_PREFIX
+
+
 def generate() -> Token:
     """Return a new key."""
     public_id = random_base62(PUBLIC_ID_LENGTH)

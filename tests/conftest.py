@@ -9,7 +9,9 @@ from django.db import connection
 from django.test import Client
 
 from apikeys.actors import Actor
-from apikeys.models import ApiKey, Refusal
+from apikeys.models import ApiKey
+from apikeys.models.api_key import retired_uses_seen
+from apikeys.models.counts import flusher
 from echopoint.organizations.models import Membership, Organization, User
 
 
@@ -24,8 +26,10 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(autouse=True)
 def _no_counts_from_before():
-    """Counts wait in the process; those of the test before are of keys that are gone."""
-    Refusal.objects.tally.__init__()
+    """What waits in the process is of keys that are gone with the test before."""
+    for manager in flusher.managers:
+        manager.waiting.take()
+    retired_uses_seen.clear()
 
 
 def person(email):

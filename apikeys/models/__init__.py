@@ -4,5 +4,6 @@ from apikeys.models.api_key import ApiKey
 from apikeys.models.audit import AuditChain, AuditEvent
 from apikeys.models.nonce import SpentNonce
 from apikeys.models.refusal import Refusal
+from apikeys.models.usage import KeyUsage
 
-__all__ = ["ApiKey", "AuditChain", "AuditEvent", "Refusal", "SpentNonce"]
+__all__ = ["ApiKey", "AuditChain", "AuditEvent", "KeyUsage", "Refusal", "SpentNonce"]

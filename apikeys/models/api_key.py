@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 
 from apikeys import tokens
 from apikeys.actors import Actor
-from apikeys.clients import USER_AGENT_LENGTH
+from apikeys.clients import USER_AGENT_LENGTH, Client
 from apikeys.exceptions import (
     KeyConflict,
     KeyRejected,
@@ -22,13 +22,17 @@ from apikeys.exceptions import (
 )
 from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.manager import ApiKeyManager, is_usable, require_text
+from apikeys.models.refusal import Refusal
 from apikeys.models.rotation import Rotation
+from apikeys.models.usage import KeyUsage
 from apikeys.scopes import PRESETS, missing
 from echopoint.organizations.models import Organization
 
 logger = logging.getLogger(__name__)
 
 Action = AuditEvent.Action
+# The retired keys whose use this process knows to be in the audit.
+retired_uses_seen = set()
 TOUCH_EVERY = timedelta(minutes=1)
 
 
@@ -144,7 +148,7 @@ class ApiKey(Rotation, models.Model):
     @property
     def display_id(self):
         """Return how the key is recognized by people; opens nothing."""
-        return f"{tokens.settings.API_KEY_PREFIX}_{self.public_id}_…"
+        return f"{tokens.prefix()}_{self.public_id}_…"
 
     @property
     def permissions(self):
@@ -238,6 +242,32 @@ class ApiKey(Rotation, models.Model):
             logger.exception("Could not record the use of %s.", self.rest_id)
 
     record_use.alters_data = True
+
+    def record_refusal(self, reason, *, ip=None, scopes=(), at=None):
+        """Count a refused request; the first after it retired is an audit event too.
+
+        Someone still holds that key, and will notice only when it is refused.
+        """
+        at = at or timezone.now()
+        Refusal.objects.record(self, reason, ip=ip, at=at)
+        KeyUsage.objects.refuse(self, scopes, at)
+        if reason == "API_KEY_RETIRED" and self.pk not in retired_uses_seen:
+            try:
+                self._record_retired_use(ip, at)
+            except Error:
+                logger.exception("Could not record the use of %s.", self.rest_id)
+
+    record_refusal.alters_data = True
+
+    @transaction.atomic
+    def _record_retired_use(self, ip, at):
+        # Of two processes the second waits for the first, and finds its event.
+        key = type(self).objects.select_for_update().get(pk=self.pk)
+        events = AuditEvent.objects.for_org(self.organization)
+        known = events.filter(target_id=self.rest_id, action=Action.RETIRED_USED)
+        if not known.exists():
+            key.record(Action.RETIRED_USED, Actor.key(self, Client(ip=ip)), at=at)
+        retired_uses_seen.add(self.pk)
 
     @transaction.atomic
     def _record_first_use(self, client, at):

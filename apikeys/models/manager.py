@@ -1,5 +1,8 @@
 """How keys come to be, and the one place that says whether a text is one."""
 
+import re
+import unicodedata
+
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
@@ -17,10 +20,13 @@ from apikeys.exceptions import (
 )
 from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.lookup import CompiledLookup
-from apikeys.models.refusal import Refusal
 from apikeys.scopes import canonical, missing, preset_of
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet
 
+# UAX #9: what embeds, overrides or isolates a direction, and could disguise a name.
+BIDI_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+# Zero width space, word joiner, byte order mark: seen by nobody, and no part of a word.
+INVISIBLE = "\u200b\u2060\ufeff"
 ISSUE = "api_key:create"  # the permission of a role
 MAX_SCOPES = 100  # in one request; the catalog has far fewer
 INVALID = (
@@ -49,12 +55,14 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
     def named(self, text: str) -> models.Model:
         """Return the key with this id; raise `DoesNotExist`.
 
-        A whole key, pasted in a hurry, names itself too: its public id is in it.
+        What the pages show of a key names it too, and so does a whole key, pasted in a
+        hurry: its public id is in it.
         """
+        shown = re.fullmatch(rf"(key_|{tokens.prefix()}_)?(\w+?)(_…|_\.\.\.|_)?", text)
         try:
             public_id = tokens.parse(text).public_id
         except MalformedKey:
-            public_id = text.removeprefix("key_")
+            public_id = shown[2] if shown else ""
         return self.get(public_id=public_id)
 
     @transaction.atomic
@@ -201,7 +209,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             key.require_usable(at)
             key.require_organization(organization_id)
         except Refused as refusal:
-            Refusal.objects.record(key, refusal.code, ip=ip, at=at)
+            key.record_refusal(refusal.code, ip=ip, at=at)
             raise
         key.keep_up_with_peppers(token)
         return key
@@ -233,5 +241,14 @@ def require_text(field, text, model, column=""):
             f"Use at most {maximum} characters; these are {len(text)}.",
             metadata={"maxLength": maximum},
         )
-    if not text.isprintable():
+    if any(is_control(character) for character in text):
         raise InvalidKeyRequest(field, "Use one line without control characters.")
+
+
+def is_control(character):
+    """Whether a character acts on the text around it: breaks a line, turns its direction."""
+    return (
+        character in INVISIBLE
+        or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+        or unicodedata.bidirectional(character) in BIDI_CONTROLS
+    )

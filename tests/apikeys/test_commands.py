@@ -271,3 +271,13 @@ def test_an_overlap_that_cannot_be_is_refused(issue, overlap):
 def test_rotating_an_unknown_key_says_where_to_find_the_id(db):
     with pytest.raises(CommandError, match="API Keys page"):
         call_command("rotate_api_key", "key_000000000000")
+
+
+@pytest.mark.parametrize("shape", ["{0.rest_id}", "{0.public_id}", "{0.display_id}"])
+def test_a_key_is_named_in_any_way_that_it_is_shown(issue, shape):
+    key, _ = issue()
+
+    call_command("revoke_api_key", shape.format(key), "--reason", "test")
+
+    key.refresh_from_db()
+    assert key.revoked_at

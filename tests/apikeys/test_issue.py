@@ -466,3 +466,12 @@ def test_a_key_never_shows_its_digest_as_text(issue):
     for shown in (str(key), repr(key), key.display_id, key.rest_id):
         assert key.digest not in shown
         assert secret[22:] not in shown
+
+
+def test_a_name_is_one_in_any_case_of_any_alphabet(issue):
+    issue(name="École")
+
+    refused = refusal(issue, name="école")
+
+    assert refused.field == "name"
+    assert "has this name already" in refused.message

@@ -2,12 +2,11 @@
 
 import pytest
 from django.db import transaction
-from django.utils import timezone
 
 from apikeys.actors import Actor
 from apikeys.clients import Client
 from apikeys.exceptions import InvalidKeyRequest, KeyRejected
-from apikeys.models import ApiKey, AuditEvent, Refusal, SpentNonce
+from apikeys.models import ApiKey, AuditEvent, SpentNonce
 from apikeys.models.nonce import SpentForm
 
 pytestmark = pytest.mark.postgresql
@@ -133,14 +132,3 @@ def test_a_request_that_starts_after_a_revoke_is_refused_in_every_thread(
     assert before == [key] * 4
     assert [type(answer) for answer in after] == [KeyRejected] * 4
     assert {answer.code for answer in after} == {"API_KEY_REVOKED"}
-
-
-def test_eight_processes_that_count_one_refusal_make_one_row(issue, at_once):
-    key, _ = issue()
-    minute = timezone.now().replace(second=0, microsecond=0)
-
-    at_once(
-        8, lambda n: Refusal.objects._add(key.pk, "API_KEY_REVOKED", minute, None, 3)
-    )
-
-    assert Refusal.objects.get().count == 24

@@ -6,7 +6,9 @@ from apikeys.models import ApiKey
 from apikeys.wire import describe, stamp
 from echopoint.organizations.commands import AnsweringCommand
 
-NO_SUCH_KEY = "There is no key with this id. The API Keys page has it."
+NO_SUCH_KEY = (
+    "There is no key with this id. The API Keys page shows the ids of all keys."
+)
 
 
 class Command(AnsweringCommand):

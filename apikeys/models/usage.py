@@ -1,0 +1,78 @@
+"""How much a key is used, by day and scope."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.db import models
+from django.db.models import Sum
+from django.utils import timezone
+
+from apikeys.models.counts import CountingManager
+
+NO_SCOPE = ""  # of requests that needed none, or were refused before one was asked for
+
+
+class Day(NamedTuple):
+    """The requests of a key on one day."""
+
+    day: object
+    allowed: int
+    refused: int
+
+
+class KeyUsageManager(CountingManager):
+    """Counts requests: one row for each key, day (UTC) and scope."""
+
+    def __init__(self):
+        super().__init__(("key", "day", "scope"), ("allowed", "refused"))
+
+    def allow(self, key, scopes, at=None):
+        """Count a request that was let in, once for each scope that it needed."""
+        self._count(key, scopes, (1, 0), at)
+
+    def refuse(self, key, scopes=(), at=None):
+        """Count a request that was refused, once for each scope that it lacked."""
+        self._count(key, scopes, (0, 1), at)
+
+    def _count(self, key, scopes, sums, at):
+        day = (at or timezone.now()).date()
+        for scope in scopes or (NO_SCOPE,):
+            self.add((key.pk, day, scope), sums)
+
+    def daily(self, key, *, days, until):
+        """Return a `Day` for each of the last `days` to the date `until`, oldest first."""
+        first = until - timedelta(days=days - 1)
+        rows = self.filter(key=key, day__range=(first, until)).values("day")
+        counted = {
+            row["day"]: Day(row["day"], row["a"], row["r"])
+            for row in rows.annotate(a=Sum("allowed"), r=Sum("refused"))
+        }
+        every = (first + timedelta(days=n) for n in range(days))
+        return [counted.get(day, Day(day, 0, 0)) for day in every]
+
+
+class KeyUsage(models.Model):
+    """How many requests of a key were allowed and refused, on a day, for a scope."""
+
+    key = models.ForeignKey(
+        "apikeys.ApiKey", on_delete=models.CASCADE, related_name="usage"
+    )
+    day = models.DateField()
+    scope = models.CharField(max_length=40, blank=True)
+    allowed = models.PositiveBigIntegerField(default=0)
+    refused = models.PositiveBigIntegerField(default=0)
+
+    objects = KeyUsageManager()
+
+    class Meta:
+        verbose_name_plural = "key usage"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key", "day", "scope"], name="key_usage_unique_in_day"
+            )
+        ]
+
+    def __str__(self):
+        return (
+            f"{self.day} {self.scope}: {self.allowed} allowed, {self.refused} refused"
+        )

@@ -1,0 +1,124 @@
+"""Counts wait in the process and are written in bulk, away from any request."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from apikeys.models import KeyUsage, Refusal
+from apikeys.models.counts import Flusher, flusher
+from apikeys.models.usage import Day
+
+NOW = datetime(2026, 6, 1, 23, 59, tzinfo=UTC)
+TODAY = date(2026, 6, 1)
+
+
+@pytest.fixture
+def key(issue):
+    return issue()[0]
+
+
+def counted():
+    flusher.flush()
+    usage = KeyUsage.objects.order_by("day", "scope")
+    return list(usage.values_list("day", "scope", "allowed", "refused"))
+
+
+def test_counts_are_by_day_and_scope(key):
+    KeyUsage.objects.allow(key, ("flows:read",), NOW)
+    KeyUsage.objects.allow(key, ("flows:read",), NOW)
+    KeyUsage.objects.allow(key, (), NOW)
+    KeyUsage.objects.refuse(key, ("webhooks:read",), NOW)
+    KeyUsage.objects.allow(key, ("flows:read",), NOW + timedelta(minutes=1))
+
+    assert counted() == [
+        (TODAY, "", 1, 0),
+        (TODAY, "flows:read", 2, 0),
+        (TODAY, "webhooks:read", 0, 1),
+        (TODAY + timedelta(days=1), "flows:read", 1, 0),
+    ]
+
+
+def test_counts_add_to_what_was_written_before(key):
+    for _ in range(3):
+        KeyUsage.objects.allow(key, (), NOW)
+        flusher.flush()
+
+    assert counted() == [(TODAY, "", 3, 0)]
+
+
+def test_a_request_is_counted_and_writes_nothing_itself(api, django_assert_num_queries):
+    client = api("flows:read")
+    client.get("/flows")  # the first use is written at once
+
+    with django_assert_num_queries(2):  # the key, the count of no flows
+        client.get("/flows")
+
+    assert [row[1:] for row in counted()] == [("flows:read", 2, 0)]
+
+
+def test_a_failure_is_logged_and_raises_nothing(key, caplog):
+    def fail(execute, sql, params, many, context):
+        raise OperationalError("the disk is full")
+
+    KeyUsage.objects.allow(key, (), NOW)
+    with transaction.atomic(), connection.execute_wrapper(fail):
+        flusher.flush()
+
+    assert "Lost 1 counts of KeyUsage" in caplog.text
+    assert counted() == []
+
+
+def test_the_days_of_a_key_come_without_gaps(key, issue):
+    other, _ = issue()
+    KeyUsage.objects.allow(key, ("flows:read", "runner:complete"), NOW)
+    KeyUsage.objects.refuse(key, (), NOW - timedelta(days=2))
+    KeyUsage.objects.allow(key, (), NOW - timedelta(days=3))
+    KeyUsage.objects.allow(other, (), NOW)
+    flusher.flush()
+
+    days = KeyUsage.objects.daily(key, days=3, until=TODAY)
+
+    assert days == [
+        Day(date(2026, 5, 30), 0, 1),
+        Day(date(2026, 5, 31), 0, 0),
+        Day(TODAY, 2, 0),
+    ]
+
+
+def test_one_timer_writes_for_all_that_came_meanwhile(settings):
+    settings.API_KEY_COUNT_SECONDS = 3600
+    flushes = Flusher()
+
+    flushes.wake()
+    timer = flushes._timer
+    flushes.wake()
+
+    assert flushes._timer is timer
+    assert timer.daemon
+    timer.cancel()
+
+
+def test_a_forked_process_begins_anew(settings):
+    settings.API_KEY_COUNT_SECONDS = 3600
+    flushes = Flusher()
+    flushes.wake()
+    flushes._timer.cancel()
+
+    flushes.reset()
+
+    assert flushes._timer is None
+
+
+@pytest.mark.postgresql
+def test_eight_writers_at_once_lose_no_count(committing, key, at_once):
+    def write(n):
+        manager = type(Refusal.objects)()
+        manager.model = Refusal
+        for _ in range(10):
+            manager.record(key, "API_KEY_REVOKED", at=NOW)
+            manager.flush()
+
+    assert at_once(8, write) == [None] * 8
+
+    assert Refusal.objects.get().count == 80
