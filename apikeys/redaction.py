@@ -4,6 +4,7 @@ import logging
 import re
 
 from django.conf import settings
+from django.views.debug import ExceptionReporter
 
 FORMATTER = logging.Formatter()
 
@@ -29,3 +30,13 @@ class SecretsRedacted(logging.Filter):
         if record.exc_info:
             record.exc_text = redact(FORMATTER.formatException(record.exc_info))
         return True
+
+
+class RedactedReporter(ExceptionReporter):
+    """Django's account of a failure, on the debug page too, without the keys in it."""
+
+    def get_traceback_html(self):
+        return redact(super().get_traceback_html())
+
+    def get_traceback_text(self):
+        return redact(super().get_traceback_text())

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.shortcuts import render
 
 from echopoint.api.exceptions import NOT_FOUND, UNEXPECTED, PayloadTooLarge, plain
@@ -24,8 +24,10 @@ def answer(request, status, code, message):
 
 def bad_request(request, exception):
     """Return 400, or 413 for a body over the limit."""
-    if type(exception).__name__ == "RequestDataTooBig":
-        error = PayloadTooLarge(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    if isinstance(exception, RequestDataTooBig):
+        error = PayloadTooLarge()
+        if is_page(request):
+            return render(request, "400.html", status=error.status_code)
         return plain(error.status_code, error.default_code, str(error.detail))
     message = "The request could not be understood. Check its address and its headers."
     return answer(request, HTTPStatus.BAD_REQUEST, "BAD_REQUEST", message)

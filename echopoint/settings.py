@@ -23,9 +23,34 @@ def required(name, how):
     return value
 
 
+def flag(name, default):
+    """Return a true or false variable, or stop the start: a typing error is neither."""
+    value = env.str(name, default="").lower()
+    if value in {"true", "1", "yes", "on"}:
+        return True
+    if value in {"false", "0", "no", "off"}:
+        return False
+    if value:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Set it to true or false.")
+    return default
+
+
+def number(name, default):
+    """Return a whole number, or stop the start."""
+    value = env.str(name, default="") or str(default)
+    if not (value.isascii() and value.isdigit()):
+        raise ImproperlyConfigured(f"{name} is {value!r}. Set it to a whole number.")
+    return int(value)
+
+
 def database(url):
     """Return Django's settings for a database URL."""
     config = env.db_url_config(url)
+    if "ENGINE" not in config:
+        raise ImproperlyConfigured(
+            "DATABASE_URL is not the URL of a database. Set it to postgres://… or"
+            " sqlite:///file."
+        )
     config["CONN_MAX_AGE"] = 600
     config["CONN_HEALTH_CHECKS"] = True
     if config["ENGINE"] == "django.db.backends.sqlite3":
@@ -48,14 +73,14 @@ API_KEY_PEPPERS = required(
 )
 API_KEY_PREFIX = env.str("API_KEY_PREFIX", default="epk_live")
 
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = flag("DEBUG", False)
 # Whether browsers reach the site over TLS. False only on 127.0.0.1.
-HTTPS = env.bool("HTTPS", default=not DEBUG)
+HTTPS = flag("HTTPS", not DEBUG)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
-PORT = env.int("PORT", default=8000)
+PORT = number("PORT", 8000)
 # How many proxies in front of us append to X-Forwarded-For. With 0 the header is
 # not believed, and the address of a client is the one of its connection.
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)
 
 DATABASES = {
     "default": database(
@@ -102,7 +127,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "echopoint.api.middleware.StorablePathMiddleware",
+    "echopoint.api.middleware.NullCharacterMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -162,6 +187,7 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 X_FRAME_OPTIONS = "DENY"
+DEFAULT_EXCEPTION_REPORTER = "apikeys.redaction.RedactedReporter"
 CSRF_FAILURE_VIEW = "echopoint.errors.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -187,6 +213,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["apikeys.permissions.HasRequiredScopes"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["echopoint.api.parsers.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "echopoint.api.negotiation.JSONAlways",
     "DEFAULT_PAGINATION_CLASS": "echopoint.api.pagination.EnvelopePagination",
     "DEFAULT_SCHEMA_CLASS": "echopoint.api.schema.ScopedSchema",
     "DEFAULT_METADATA_CLASS": None,

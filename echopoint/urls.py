@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("echopoint.api.urls")),
@@ -11,6 +12,9 @@ urlpatterns = [
     path("", include("echopoint.organizations.urls")),
     path("orgs/<str:organization>/api-keys/", include("apikeys.urls")),
     path("admin/", admin.site.urls),
+    # What people type.
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("docs", RedirectView.as_view(pattern_name="docs")),
 ]
 
 handler400 = "echopoint.errors.bad_request"

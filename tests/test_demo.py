@@ -80,7 +80,7 @@ def test_it_says_in_lines_how_to_begin(demo):
 
     text = demo()
 
-    known = json.loads(demo.file.read_text())
+    (known,) = json.loads(demo.file.read_text()).values()
     for value in known.values():
         assert value in text
     assert "curl" in text

@@ -137,6 +137,16 @@ def change_pages(model):
     return [("change", [row.pk])] if row else []
 
 
+def test_the_secret_is_not_on_the_debug_page(api, acme, secret, settings, monkeypatch):
+    settings.DEBUG = True
+    monkeypatch.setattr("echopoint.flows.api.FlowViewSet.list", fail_with(secret))
+
+    page = api(secret=secret, organization=acme).get("/flows").content.decode()
+
+    assert "a careless message" in page
+    assert secret.rpartition("_")[2] not in page
+
+
 def test_a_failing_issue_does_not_print_what_it_made(acme, monkeypatch):
     made = []
     generate = tokens.generate

@@ -18,6 +18,8 @@ OUTSIDE = {
     "": "a redirect to the pages",
     "openapi.json": "the document, public",
     "docs/": "the document, for people",
+    "docs": "the same, as people type it",
+    "admin": "the console, as people type it",
     "webhook/<str:id>": "the public receiver, keyless",
 }
 PAGES = ("orgs/", "accounts/", "admin/")
@@ -85,6 +87,18 @@ def test_the_declared_scopes_are_enough(operation, api):
     response = call(api(*operation.scopes), operation)
 
     assert passed_the_gate(response), response.content
+
+
+@pytest.mark.parametrize(
+    "operation", [p for p in SCOPED if p.values[0].method == "GET"]
+)
+def test_head_answers_as_get_does(operation, api):
+    caller = api(*operation.scopes)
+
+    head = call(caller, operation._replace(method="HEAD"))
+
+    assert head.status_code == call(caller, operation).status_code
+    assert head.content == b""
 
 
 @pytest.mark.parametrize("operation", SCOPED)

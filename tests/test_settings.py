@@ -82,3 +82,20 @@ def test_a_weak_pepper_stops_the_start(project):
 
     assert result.returncode == 1
     assert "apikeys.E002" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HTTPS", "treu", "true or false"),
+        ("DEBUG", "maybe", "true or false"),
+        ("TRUSTED_PROXIES", "x", "whole number"),
+        ("DATABASE_URL", "nonsense", "URL of a database"),
+    ],
+)
+def test_a_value_that_is_mistyped_stops_the_start(project, name, value, said):
+    result = manage(project, "check", **COMPLETE | {name: value})
+
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr

@@ -49,6 +49,25 @@ SQLITE = [
     """
     for verb in ("UPDATE", "DELETE")
 ] + [
+    # REPLACE deletes without a DELETE trigger.
+    """
+    CREATE TRIGGER apikeys_audit_append_only_replace
+    BEFORE INSERT ON apikeys_auditevent
+    WHEN EXISTS (
+        SELECT 1 FROM apikeys_auditevent
+        WHERE id = NEW.id
+        OR (organization_id = NEW.organization_id AND sequence = NEW.sequence)
+    )
+    BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END
+    """,
+    """
+    CREATE TRIGGER apikeys_audit_chain_replace
+    BEFORE INSERT ON apikeys_auditchain
+    WHEN EXISTS (
+        SELECT 1 FROM apikeys_auditchain WHERE organization_id = NEW.organization_id
+    )
+    BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END
+    """,
     """
     CREATE TRIGGER apikeys_audit_chain_kept
     BEFORE DELETE ON apikeys_auditchain
@@ -63,6 +82,8 @@ SQLITE = [
 SQLITE_UNDO = [
     "DROP TRIGGER apikeys_audit_append_only_update",
     "DROP TRIGGER apikeys_audit_append_only_delete",
+    "DROP TRIGGER apikeys_audit_append_only_replace",
+    "DROP TRIGGER apikeys_audit_chain_replace",
     "DROP TRIGGER apikeys_audit_chain_kept",
     "DROP TRIGGER apikeys_audit_chain_grows",
 ]

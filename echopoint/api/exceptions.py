@@ -35,13 +35,6 @@ CODES = {
 }
 
 
-class Conflict(exceptions.APIException):
-    """Well formed, the target exists, its state refuses."""
-
-    status_code = 409
-    default_code = "CONFLICT"
-
-
 class PayloadTooLarge(exceptions.APIException):
     """A body over the limit."""
 

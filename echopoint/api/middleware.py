@@ -21,8 +21,11 @@ class RequestIdMiddleware:
         return response
 
 
-class StorablePathMiddleware:
-    """Find nothing at a path with a null character, which no database can look for."""
+class NullCharacterMiddleware:
+    """Find nothing by a null character, which no database can look for.
+
+    A path that has one leads nowhere, and a cookie that has one says nothing.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -30,4 +33,6 @@ class StorablePathMiddleware:
     def __call__(self, request):
         if "\x00" in request.path_info:
             raise Http404
+        for name in [n for n, value in request.COOKIES.items() if "\x00" in value]:
+            del request.COOKIES[name]
         return self.get_response(request)

@@ -1,20 +1,11 @@
 from django.contrib import admin
 
 from echopoint.collections.models import Collection, Folder, SavedRequest
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows to be read or deleted; they are written through the API, which validates."""
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
+from echopoint.organizations.console import DeletableAdmin
 
 
 @admin.register(Collection)
-class CollectionAdmin(ReadOnlyAdmin):
+class CollectionAdmin(DeletableAdmin):
     """Collections of all organizations."""
 
     list_display = ["name", "organization", "source", "updated_at"]
@@ -23,7 +14,7 @@ class CollectionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Folder)
-class FolderAdmin(ReadOnlyAdmin):
+class FolderAdmin(DeletableAdmin):
     """Folders of collections."""
 
     list_display = ["name", "collection", "parent", "updated_at"]
@@ -32,7 +23,7 @@ class FolderAdmin(ReadOnlyAdmin):
 
 
 @admin.register(SavedRequest)
-class SavedRequestAdmin(ReadOnlyAdmin):
+class SavedRequestAdmin(DeletableAdmin):
     """Saved requests, without what may hold a customer's credentials."""
 
     list_display = ["name", "collection", "method", "updated_at"]

@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
 from echopoint.api.pagination import page_envelope
@@ -66,7 +67,7 @@ class ContentViewSet(OrgScopedViewSet):
     def collection(self):
         """Return the collection in the path, or answer 404."""
         collections = super().get_queryset()
-        if self.request.method != "GET":
+        if self.request.method not in SAFE_METHODS:
             # Changes in a collection take turns: two moves at once could put two
             # folders in each other, and a row could be added to one that is going.
             collections = collections.select_for_update()

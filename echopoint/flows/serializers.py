@@ -61,15 +61,22 @@ def is_position(value):
     )
 
 
+class Tag(Text):
+    """A tag, lower-cased before its length is judged: some letters grow by it."""
+
+    def to_internal_value(self, data):
+        return super().to_internal_value(data).lower()
+
+
 class Tags(serializers.ListField):
     """Tags, lower-cased, trimmed, each once, sorted."""
 
     def __init__(self, **options):
-        child = Text(trim_whitespace=True, max_length=TAG_LENGTH)
+        child = Tag(trim_whitespace=True, max_length=TAG_LENGTH)
         super().__init__(child=child, max_length=MAX_TAGS, **options)
 
     def to_internal_value(self, data):
-        return sorted({tag.lower() for tag in super().to_internal_value(data)})
+        return sorted(set(super().to_internal_value(data)))
 
 
 class FolderId(serializers.UUIDField):

@@ -1,20 +1,11 @@
 from django.contrib import admin
 
+from echopoint.organizations.console import DeletableAdmin
 from echopoint.webhooks.models import CapturedRequest, Webhook
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows to be read or deleted; they are written through the API alone."""
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-
 @admin.register(Webhook)
-class WebhookAdmin(ReadOnlyAdmin):
+class WebhookAdmin(DeletableAdmin):
     """Webhooks of all organizations."""
 
     list_display = ["name", "id", "organization", "created_at"]
@@ -23,7 +14,7 @@ class WebhookAdmin(ReadOnlyAdmin):
 
 
 @admin.register(CapturedRequest)
-class CapturedRequestAdmin(ReadOnlyAdmin):
+class CapturedRequestAdmin(DeletableAdmin):
     """What was sent to webhooks."""
 
     list_display = ["id", "webhook", "method", "content_type", "received_at"]

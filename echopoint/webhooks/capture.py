@@ -109,7 +109,7 @@ def query_params(request):
     query = decoded(request.META.get("QUERY_STRING", ""))
     params = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
-        params.setdefault(storable(name), []).append(storable(value))
+        params.setdefault(clean(name), []).append(clean(value))
     return {name: ", ".join(values) for name, values in params.items()}
 
 
@@ -128,7 +128,12 @@ def without_sessions(cookies):
 
 def storable(text):
     """Return a WSGI string as text that the databases can hold, without keys."""
-    return redact(decoded(text).replace("\x00", "\N{REPLACEMENT CHARACTER}"))
+    return clean(decoded(text))
+
+
+def clean(text):
+    """Return text that the databases can hold, without keys."""
+    return redact(text.replace("\x00", "\N{REPLACEMENT CHARACTER}"))
 
 
 def decoded(text):

@@ -1,9 +1,13 @@
 """One error envelope, for whatever goes wrong."""
 
 import json
+import tracemalloc
+from types import SimpleNamespace
 
 import pytest
 from django.test import Client
+
+from echopoint.api.parsers import StrictJSONParser
 
 FLOWS = ["flows:read", "flows:create"]
 
@@ -187,3 +191,45 @@ def test_a_session_without_its_csrf_token_changes_nothing(acme, alice):
 
     assert_envelope(response, 403, "FORBIDDEN")
     assert not acme.api_keys.exists()
+
+
+def test_a_field_that_is_there_twice_is_refused(api):
+    response = api(*FLOWS).post("/flows", b'{"name": "a", "name": "b"}')
+
+    error = assert_envelope(response, 400, "BAD_REQUEST")
+    assert '"name" is there twice' in error["message"]
+
+
+def test_a_long_name_over_a_long_list_costs_little_memory():
+    body = b'{"' + b"k" * 30_000 + b'": [' + b"0," * 50_000 + b"0]}"
+    stream = SimpleNamespace(body=body)
+
+    tracemalloc.start()
+    StrictJSONParser().parse(stream)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 20 * len(body)
+
+
+@pytest.mark.parametrize("accept", ["text/html", "", "application/xml", "*/*"])
+def test_the_answer_is_json_whatever_is_accepted(api, accept):
+    response = api("flows:read").get("/flows", Accept=accept)
+
+    assert response.status_code == 200
+    assert response["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "path", ["/flows/%00", "/orgs/%00/api-keys/", "/api-keys/key_%00"]
+)
+def test_nothing_is_at_a_path_with_a_null_character(api, alice, path):
+    response = api(user=alice).get(path)
+
+    assert response.status_code == 404
+
+
+def test_a_cookie_with_a_null_character_is_no_session(client):
+    response = client.get("/flows", headers={"Cookie": 'sessionid="\\000aaaa"'})
+
+    assert_envelope(response, 401, "UNAUTHENTICATED")

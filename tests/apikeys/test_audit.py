@@ -395,3 +395,17 @@ def test_an_event_cannot_be_made_without_record(acme):
         AuditEvent.objects.create(
             organization=acme, sequence=1, at=NOW, action="api_key.created"
         )
+
+
+def test_replacing_an_event_is_refused(chain):
+    insert = "INSERT OR REPLACE" if connection.vendor == "sqlite" else "INSERT"
+
+    with (
+        pytest.raises(DatabaseError),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(
+            f"{insert} INTO apikeys_auditevent"  # noqa: S608
+            " SELECT * FROM apikeys_auditevent WHERE sequence = 1"
+        )

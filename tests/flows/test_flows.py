@@ -67,6 +67,7 @@ def test_a_flow_comes_back_as_it_was_written(key, acme):
         ({"tags": "smoke"}, "tags"),
         ({"tags": [" "]}, "tags[0]"),
         ({"tags": ["x" * 65]}, "tags[0]"),
+        ({"tags": ["\u0130" * 64]}, "tags[0]"),  # two characters each in lower case
         ({"metadata": []}, "metadata"),
         ({"metadata": {"node_positions": {"n": {"x": "1"}}}}, "metadata.node_positions.n"),
         ({"auto_layout": "yes"}, "auto_layout"),

@@ -248,3 +248,9 @@ def test_a_sender_needs_no_csrf_token(webhook):
 
 def test_a_wrong_key_does_not_keep_a_sender_out(captured):
     assert captured(HTTP_X_API_KEY="nonsense", HTTP_X_ORGANIZATION_ID="org_x")
+
+
+def test_a_parameter_is_decoded_once(captured):
+    row = captured(query="x=%C3%83%C2%A9")
+
+    assert row.query_params == {"x": "\u00c3\u00a9"}

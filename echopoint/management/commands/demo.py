@@ -31,10 +31,12 @@ class Command(AnsweringCommand):
         )
 
     def handle(self, *, remember, **options):
-        known = self.recall(remember)
+        remembered = self.recall(remember)
         with transaction.atomic():
-            user, password = self.user(known.get("password"))
+            user = self.user()
             organization = self.organization(user)
+            known = remembered.get(organization.pk, {})
+            password = self.password(user, known.get("password"))
             secret = self.secret(organization, known.get("secret"))
         fields = {
             "url": f"http://localhost:{settings.PORT}",
@@ -43,7 +45,8 @@ class Command(AnsweringCommand):
             "organization_id": organization.pk,
             "secret": secret,
         }
-        self.keep(remember, fields)
+        # By organization, as the demo of another database has its own.
+        self.keep(remember, remembered | {organization.pk: fields})
         self.answer(options, fields, *self.lines(fields))
 
     def lines(self, fields):
@@ -57,16 +60,19 @@ class Command(AnsweringCommand):
             f"  API documentation at {fields['url']}/docs/. Stop with Ctrl-C.",
         ]
 
-    def user(self, password):
-        """Return the demo's owner and a password that opens the door."""
+    def user(self):
+        """Return the demo's owner."""
         user = User.objects.filter(email=EMAIL).first()
-        if user is None:
-            user = User.objects.create_user(EMAIL, name="Demo owner")
-        if not (password and user.check_password(password)):
-            password = secrets.token_urlsafe(12)
-            user.set_password(password)
-            user.save()
-        return user, password
+        return user or User.objects.create_user(EMAIL, name="Demo owner")
+
+    def password(self, user, password):
+        """Return a password that opens the door; a lost one is replaced."""
+        if password and user.check_password(password):
+            return password
+        password = secrets.token_urlsafe(12)
+        user.set_password(password)
+        user.save()
+        return password
 
     def organization(self, user):
         """Return the demo organization, with something in it to look at."""
@@ -102,10 +108,13 @@ class Command(AnsweringCommand):
         return True
 
     def recall(self, path):
+        """Return what is remembered, as {organization id: fields}."""
         try:
-            return json.loads(path.read_text())
+            remembered = json.loads(path.read_text())
         except (OSError, ValueError):
             return {}
+        # A file of another making is no memory of ours.
+        return {k: v for k, v in remembered.items() if isinstance(v, dict)}
 
     def keep(self, path, fields):
         """Write the file for its owner alone."""
