@@ -1,5 +1,11 @@
-from django.contrib import admin
+from functools import partial
 
+from django.contrib import admin, messages
+from django.template.response import TemplateResponse
+
+from apikeys.actors import Actor
+from apikeys.exceptions import Refused
+from apikeys.forms import RevokeApiKeyForm
 from apikeys.models import (
     ApiKey,
     AuditChain,
@@ -11,10 +17,47 @@ from apikeys.models import (
 from echopoint.organizations.console import ReadOnlyAdmin
 
 
+def change_keys(verb, label, modeladmin, request, queryset):
+    """Apply one of the model's verbs to the selected keys, once a reason is given."""
+    sent = "reason" in request.POST
+    form = RevokeApiKeyForm(request.POST if sent else None)
+    if not (sent and form.is_valid()):
+        context = modeladmin.admin_site.each_context(request) | {
+            "title": f"{label} API keys",
+            "label": label,
+            "action": request.POST["action"],
+            "keys": queryset,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/apikeys/apikey/confirm.html", context)
+    actor = Actor.from_request(request, via="admin")
+    for key in queryset:
+        try:
+            done = getattr(key, verb)(by=actor, reason=form.cleaned_data["reason"])
+        except Refused as refusal:
+            messages.error(request, f"{key}: {refusal.message}")
+        else:
+            text = f"{key} is {key.status()}." if done else f"{key}: nothing changed."
+            messages.success(request, text)
+    return None
+
+
+def action(verb, label):
+    """Return the console's action for a verb of the model."""
+    function = partial(change_keys, verb, label)
+    function.__name__ = verb
+    return admin.action(function, permissions=["stop"], description=f"{label} API keys")
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    """Keys, without what could open anything."""
+    """Keys, without what could open anything; they end and pause by the model's verbs."""
 
+    actions = [
+        action("revoke", "Revoke"),
+        action("suspend", "Suspend"),
+        action("resume", "Resume"),
+    ]
     list_display = [
         "name",
         "display_id",
@@ -28,6 +71,10 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     list_select_related = ["organization"]
     search_fields = ["name", "=public_id"]
     exclude = ["digest"]
+
+    def has_stop_permission(self, request):
+        """Whether the user may stop keys: Django's permission to change them."""
+        return request.user.has_perm("apikeys.change_apikey")
 
 
 @admin.register(AuditEvent)

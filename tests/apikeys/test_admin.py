@@ -1,0 +1,90 @@
+"""The console: it shows everything, and changes keys by the model's verbs alone."""
+
+import pytest
+from django.urls import reverse
+
+from apikeys.models import ApiKey, AuditEvent
+from echopoint.organizations.models import User
+
+LIST = "/admin/apikeys/apikey/"
+
+
+@pytest.fixture
+def boss(client, db):
+    """Return a client that is signed in as a superuser, who is a member nowhere."""
+    user = User.objects.create_superuser("boss@echopoint.example", "a long password")
+    client.force_login(user)
+    return client
+
+
+def act(client, action, *keys, **values):
+    selected = {"action": action, "_selected_action": [key.pk for key in keys]}
+    return client.post(LIST, selected | values, follow=True)
+
+
+@pytest.mark.parametrize("action", ["revoke", "suspend"])
+def test_stopping_asks_for_a_reason_first_and_is_recorded(boss, issue, action):
+    key, _ = issue()
+    asked = act(boss, action, key)
+    key.refresh_from_db()
+    assert key.status() == "active"
+    assert b'name="reason"' in asked.content
+
+    act(boss, action, key, reason="leaked")
+
+    key.refresh_from_db()
+    assert key.status() == {"revoke": "revoked", "suspend": "suspended"}[action]
+    event = AuditEvent.objects.order_by("sequence").last()
+    assert event.action == f"api_key.{key.status()}"
+    assert event.details == {"via": "admin", "reason": "leaked"}
+    assert event.actor_label == "boss@echopoint.example"
+
+
+def test_a_suspended_key_is_resumed(boss, issue):
+    key, _ = issue()
+    act(boss, "suspend", key, reason="")
+
+    act(boss, "resume", key, reason="")
+
+    key.refresh_from_db()
+    assert key.status() == "active"
+
+
+def test_what_the_model_refuses_is_said_and_the_others_are_done(boss, issue):
+    (ended, _), (live, _) = issue(), issue()
+    act(boss, "revoke", ended, reason="")
+
+    response = act(boss, "suspend", ended, live, reason="")
+
+    live.refresh_from_db()
+    assert "that is final" in response.content.decode()
+    assert live.status() == "suspended"
+
+
+def test_a_person_without_the_right_is_offered_no_action(client, issue):
+    key, _ = issue()
+    clerk = User.objects.create_user("clerk@echopoint.example", is_staff=True)
+    client.force_login(clerk)
+
+    response = act(client, "revoke", key, reason="")
+
+    key.refresh_from_db()
+    assert response.status_code == 403
+    assert key.status() == "active"
+
+
+@pytest.mark.parametrize("page", ["add", "change", "delete"])
+@pytest.mark.parametrize("model", ["apikey", "auditevent", "auditchain", "keyusage"])
+def test_nothing_is_added_changed_or_deleted_by_hand(boss, issue, model, page):
+    issue()
+    row = (
+        AuditEvent.objects.first() if model == "auditevent" else ApiKey.objects.first()
+    )
+    args = [] if page == "add" else [row.pk]
+
+    response = boss.post(reverse(f"admin:apikeys_{model}_{page}", args=args), {})
+
+    assert response.status_code in {302, 403}
+    if response.status_code == 302:  # there is no such row
+        assert response["Location"] == reverse("admin:index")
+    assert AuditEvent.objects.count() == 2
