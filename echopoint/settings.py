@@ -101,6 +101,20 @@ if REDIS_URL:
         }
     }
 
+# Mail: without a server to send it, passwords are reset by an operator.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+globals().update(env.email_url_config(EMAIL_URL or "dummymail://"))
+EMAIL_TIMEOUT = 10
+if EMAIL_URL:
+    DEFAULT_FROM_EMAIL = required(
+        "EMAIL_FROM", "It is the sender of our mail, as EMAIL_URL is set."
+    )
+OPEN_SIGN_UP = env.bool("OPEN_SIGN_UP", default=False)
+if OPEN_SIGN_UP and not EMAIL_URL:
+    raise ImproperlyConfigured(
+        "OPEN_SIGN_UP needs EMAIL_URL: who signs up has to verify an address."
+    )
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -110,6 +124,9 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -135,6 +152,8 @@ MIDDLEWARE = [
     # Pages are closed unless a view says otherwise.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "echopoint.organizations.fresh.FreshSignInMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "echopoint.urls"
@@ -168,6 +187,45 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "account_login"
+
+ACCOUNT_ADAPTER = "echopoint.organizations.accounts.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+# Of those who sign up; whom an operator made has nothing to verify.
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_NOTIFICATIONS = bool(EMAIL_URL)
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Echopoint: "
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+ACCOUNT_PREVENT_ENUMERATION = True
+# allauth's own generator would make a row of an address that nobody verified.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (
+    "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105, a class
+)
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_FORMS = {
+    "login": "echopoint.organizations.account_forms.SignInForm",
+    "signup": "echopoint.organizations.account_forms.SignUpForm",
+    "reauthenticate": "echopoint.organizations.account_forms.PasswordAgainForm",
+    "change_password": "echopoint.organizations.account_forms.ChangePasswordForm",
+    "set_password": "echopoint.organizations.account_forms.SetPasswordForm",
+    "reset_password": "echopoint.organizations.account_forms.ResetPasswordForm",
+    "reset_password_from_key": "echopoint.organizations.account_forms.NewPasswordForm",
+}
+# Its limits on attempts count by address, which is known through the proxies.
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+MFA_ADAPTER = "echopoint.organizations.accounts.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Echopoint"
+MFA_FORMS = {
+    "authenticate": "echopoint.organizations.account_forms.CodeForm",
+    "reauthenticate": "echopoint.organizations.account_forms.CodeAgainForm",
+    "activate_totp": "echopoint.organizations.account_forms.ActivateTOTPForm",
+    "add_webauthn": "echopoint.organizations.account_forms.AddPasskeyForm",
+    "edit_webauthn": "echopoint.organizations.account_forms.EditPasskeyForm",
+}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

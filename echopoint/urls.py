@@ -1,8 +1,12 @@
 """All paths: the API at the root, the pages below /orgs/, the console, the documents."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+
+# The console is entered as the pages are, second factor and limits included.
+admin.site.login = secure_admin_login(admin.site.login)
 
 urlpatterns = [
     path("", include("echopoint.api.urls")),

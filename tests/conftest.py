@@ -5,6 +5,7 @@ organization, and mallory its admin.
 """
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
@@ -30,6 +31,12 @@ def _no_counts_from_before():
     for manager in flusher.managers:
         manager.waiting.take()
     retired_uses_seen.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_attempts_from_before():
+    """Limits on signing in count in the cache."""
+    cache.clear()
 
 
 def person(email):

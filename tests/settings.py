@@ -11,6 +11,9 @@ os.environ["DEBUG"] = "false"
 os.environ["HTTPS"] = "false"
 os.environ["REDIS_URL"] = ""
 os.environ["TRUSTED_PROXIES"] = "0"
+os.environ["EMAIL_URL"] = "dummymail://"
+os.environ["EMAIL_FROM"] = "Echopoint <keys@echopoint.example>"
+os.environ["OPEN_SIGN_UP"] = "false"
 
 from echopoint.settings import *  # noqa: E402
 

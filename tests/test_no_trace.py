@@ -16,6 +16,7 @@ from apikeys import tokens
 from apikeys.models import ApiKey, SpentNonce
 from apikeys.redaction import SecretsRedacted
 from echopoint.organizations.models import User
+from tests.signing_in import sign_in
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def log():
 @pytest.fixture
 def secret(client, alice, acme):
     """Return a secret that was made on the page, as a person makes it."""
-    client.force_login(alice)
+    sign_in(client, alice)
     response = client.post(
         reverse("apikeys:issue", args=[acme.pk]),
         {

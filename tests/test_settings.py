@@ -63,6 +63,20 @@ def test_a_missing_setting_is_named_with_how_to_make_it(project, name, how):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("setting", "needed"),
+    [
+        ({"OPEN_SIGN_UP": "true"}, "EMAIL_URL"),
+        ({"EMAIL_URL": "smtp://m"}, "EMAIL_FROM"),
+    ],
+)
+def test_what_a_setting_needs_is_named(project, setting, needed):
+    result = manage(project, "check", **COMPLETE | setting)
+
+    assert result.returncode == 1
+    assert needed in result.stderr.splitlines()[-1]
+
+
 def test_the_deploy_check_finds_nothing(project):
     result = manage(
         project,

@@ -33,6 +33,10 @@ class UserManager(BaseUserManager):
             email, password, is_staff=True, is_superuser=True, **fields
         )
 
+    @classmethod
+    def normalize_email(cls, email):
+        return (email or "").lower()
+
     def get_by_natural_key(self, email):
         return self.get(email__iexact=email)
 
@@ -65,6 +69,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self):
         return self.email
+
+    def save(self, **options):
+        # One spelling, so that whoever looks a person up finds them.
+        self.email = self.email.lower()
+        super().save(**options)
 
 
 class OrganizationManager(models.Manager):

@@ -1,14 +1,16 @@
 """Pages that belong to an organization, and the way to them."""
 
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView, LogoutView
+from allauth.account import views as account
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
-from django.views.decorators.cache import never_cache
 from django.views.generic import ListView
 
+from echopoint.organizations import fresh
 from echopoint.organizations.models import Membership
 
 
@@ -16,10 +18,13 @@ class OrgViewMixin:
     """A page of one organization: strangers get 404, a role without the permission 403.
 
     `permission` is asked for every method, `post_permission` for POST beside it.
+    `needs_fresh` lets in who signed in lately, and asks others to do it once more;
+    a form finds again what was typed in it.
     """
 
     permission = None
     post_permission = None
+    needs_fresh = False
 
     def dispatch(self, request, *args, **kwargs):
         self.membership = Membership.objects.of(request.user, kwargs["organization"])
@@ -29,12 +34,28 @@ class OrgViewMixin:
         self.require(self.permission)
         if request.method == "POST" and self.post_permission:
             self.require(self.post_permission)
+        if self.needs_fresh and not fresh.is_fresh(request):
+            if request.method == "POST":
+                fresh.keep_typed(request)
+            return fresh.ask(request)
         return super().dispatch(request, *args, **kwargs)
 
     def require(self, permission):
         """Raise unless the member's role has the permission."""
         if permission not in self.membership.permissions:
             raise PermissionDenied
+
+    def get_initial(self):
+        typed = fresh.typed_before(self.request)
+        if typed:
+            text = "Nothing was sent yet. Check what you typed, then send it again."
+            messages.info(self.request, text)
+        fields = self.get_form_class().base_fields.items()
+        return super().get_initial() | {
+            name: field.widget.value_from_datadict(typed, {}, name)
+            for name, field in fields
+            if name in typed
+        }
 
     def get_context_data(self, **kwargs):
         return super().get_context_data(
@@ -58,28 +79,18 @@ class OrganizationListView(ListView):
         return super().get(request, *args, **kwargs)
 
 
-class SignInForm(AuthenticationForm):
-    """E-mail and password."""
+class SignInView(account.LoginView):
+    """Sign in, by password or by passkey."""
 
-    error_messages = AuthenticationForm.error_messages | {
-        "invalid_login": "That e-mail and password do not match. Passwords are"
-        " case-sensitive; e-mail addresses are not."
-    }
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        # When the form comes back with errors, these get the focus.
-        self.fields["username"].widget.attrs["autofocus"] = not self.is_bound
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(open_sign_up=settings.OPEN_SIGN_UP, **kwargs)
 
 
-@method_decorator(never_cache, name="dispatch")
-class SignInView(LoginView):
-    """Sign in."""
+@method_decorator(login_not_required, name="dispatch")
+class PasswordResetView(account.PasswordResetView):
+    """Send a link that sets a new password, if there is a server that sends mail."""
 
-    template_name = "account/login.html"
-    authentication_form = SignInForm
-    redirect_authenticated_user = True
-
-
-class SignOutView(LogoutView):
-    """Sign out; POST only, so that no link on another page can do it."""
+    def dispatch(self, request, *args, **kwargs):
+        if not settings.EMAIL_URL:
+            return render(request, "account/password_reset_by_operator.html")
+        return super().dispatch(request, *args, **kwargs)

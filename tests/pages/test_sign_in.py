@@ -3,13 +3,15 @@
 import pytest
 from django.urls import reverse
 
+from tests.signing_in import sign_in
+
 LOGIN = "/accounts/login/"
 PASSWORD = "correct horse battery"
 
 
 def test_a_person_signs_in_by_e_mail_in_any_case(client, alice, acme):
     response = client.post(
-        LOGIN, {"username": "ALICE@acme.example", "password": PASSWORD}, follow=True
+        LOGIN, {"login": "ALICE@acme.example", "password": PASSWORD}, follow=True
     )
 
     assert response.redirect_chain[-1][0] == reverse("apikeys:list", args=[acme.pk])
@@ -18,8 +20,8 @@ def test_a_person_signs_in_by_e_mail_in_any_case(client, alice, acme):
 @pytest.mark.parametrize(
     "values",
     [
-        {"username": "alice@acme.example", "password": "wrong"},
-        {"username": "nobody@acme.example", "password": PASSWORD},
+        {"login": "alice@acme.example", "password": "wrong"},
+        {"login": "nobody@acme.example", "password": PASSWORD},
     ],
 )
 def test_a_wrong_e_mail_and_a_wrong_password_are_told_alike(client, alice, values):
@@ -32,7 +34,7 @@ def test_a_wrong_e_mail_and_a_wrong_password_are_told_alike(client, alice, value
 
 def test_a_page_is_returned_to_after_signing_in_but_no_other_site(client, alice, acme):
     page = reverse("apikeys:issue", args=[acme.pk])
-    values = {"username": "alice@acme.example", "password": PASSWORD}
+    values = {"login": "alice@acme.example", "password": PASSWORD}
 
     inside = client.post(f"{LOGIN}?next={page}", values)
     client.logout()
@@ -43,16 +45,17 @@ def test_a_page_is_returned_to_after_signing_in_but_no_other_site(client, alice,
 
 
 def test_signing_out_takes_a_post(client, alice):
-    client.force_login(alice)
+    sign_in(client, alice)
 
-    assert client.get("/accounts/logout/").status_code == 405
+    assert client.get("/accounts/logout/").status_code == 200
+    assert "_auth_user_id" in client.session
     assert client.post("/accounts/logout/").status_code == 302
     assert "_auth_user_id" not in client.session
 
 
 def test_a_person_of_two_organizations_chooses(client, alice, acme, globex):
     globex.memberships.create(user=alice)
-    client.force_login(alice)
+    sign_in(client, alice)
 
     text = client.get("/orgs/").content.decode()
 
@@ -61,7 +64,7 @@ def test_a_person_of_two_organizations_chooses(client, alice, acme, globex):
 
 
 def test_a_person_of_none_is_told_what_to_do(client, mallory):
-    client.force_login(mallory)
+    sign_in(client, mallory)
 
     response = client.get("/orgs/")
 

@@ -1,0 +1,87 @@
+"""allauth's forms in our words, without placeholders that repeat the labels."""
+
+from allauth.account import forms as account
+from allauth.mfa.base import forms as mfa
+from allauth.mfa.totp import forms as totp
+from allauth.mfa.webauthn import forms as webauthn
+
+LABELS = {
+    "login": "E-mail",
+    "email": "E-mail",
+    "oldpassword": "Current password",
+    "password1": "New password",
+    "password2": "New password, again",
+    "name": "Name",
+    "passwordless": "Sign in with it alone, without e-mail and password",
+}
+HELP = {
+    "name": "So that you can tell it from others, for example “Work laptop”.",
+    "passwordless": "The passkey then asks for your fingerprint, face or PIN.",
+}
+
+
+class InOurWords:
+    """A form with our labels; its first field has the focus when it opens."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.widget.attrs.pop("placeholder", None)
+            field.label = LABELS.get(name, field.label)
+            field.help_text = HELP.get(name, "")
+        # When the form comes back with errors, these get the focus.
+        first = next(iter(self.fields.values()))
+        first.widget.attrs["autofocus"] = not self.is_bound
+
+
+class SignInForm(InOurWords, account.LoginForm):
+    """E-mail and password."""
+
+
+class SignUpForm(InOurWords, account.SignupForm):
+    """E-mail and a new password."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].label = "Password"
+        self.fields["password2"].label = "Password, again"
+
+
+class PasswordAgainForm(InOurWords, account.ReauthenticateForm):
+    """The password, once more."""
+
+
+class ChangePasswordForm(InOurWords, account.ChangePasswordForm):
+    """The password and a new one."""
+
+
+class SetPasswordForm(InOurWords, account.SetPasswordForm):
+    """A first password."""
+
+
+class ResetPasswordForm(InOurWords, account.ResetPasswordForm):
+    """Where to send the link."""
+
+
+class NewPasswordForm(InOurWords, account.ResetPasswordKeyForm):
+    """A new password, after the link."""
+
+
+class CodeForm(InOurWords, mfa.AuthenticateForm):
+    """A code of the second factor."""
+
+
+class CodeAgainForm(InOurWords, mfa.ReauthenticateForm):
+    """A code, once more."""
+
+
+class ActivateTOTPForm(InOurWords, totp.ActivateTOTPForm):
+    """The first code of an authenticator app."""
+
+
+class AddPasskeyForm(InOurWords, webauthn.AddWebAuthnForm):
+    """A new passkey."""
+
+
+class EditPasskeyForm(InOurWords, webauthn.EditWebAuthnForm):
+    """A passkey's name."""

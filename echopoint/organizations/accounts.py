@@ -1,0 +1,85 @@
+"""How people sign in: what we decide about django-allauth."""
+
+import base64
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.stages import EmailVerificationStage
+from allauth.mfa.adapter import DefaultMFAAdapter
+from cryptography.fernet import Fernet, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+ITS_STAGE = "allauth.account.stages.EmailVerificationStage"
+OUR_STAGE = "echopoint.organizations.accounts.SignUpVerificationStage"
+
+
+class SignUpVerificationStage(EmailVerificationStage):
+    """Asks who signed up to verify the address; others have none on record."""
+
+    def handle(self):
+        user = self.login.user
+        # No user: the address of a sign-up is taken, which is not told.
+        if user and not user.emailaddress_set.exists():
+            return None, True
+        return super().handle()
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Accounts are made by operators and admins, unless sign-up is open."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": "That e-mail and password do not match. Passwords"
+        " are case-sensitive; e-mail addresses are not.",
+        "incorrect_password": "That is not your password.",
+        "too_many_login_attempts": "Too many attempts failed. Wait five minutes, then"
+        " try again.",
+    }
+
+    def is_open_for_signup(self, request):
+        return settings.OPEN_SIGN_UP
+
+    def get_login_stages(self):
+        stages = super().get_login_stages()
+        return [OUR_STAGE if stage == ITS_STAGE else stage for stage in stages]
+
+    def get_password_change_redirect_url(self, request):
+        return self.get_login_redirect_url(request)
+
+    def get_reauthentication_methods(self, user):
+        words = {
+            "reauthenticate": "Use your password",
+            "mfa_reauthenticate": "Use a code from your authenticator app",
+            "mfa_reauthenticate:webauthn": "Use a passkey",
+        }
+        methods = super().get_reauthentication_methods(user)
+        return [method | {"description": words[method["id"]]} for method in methods]
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """Keeps the secrets of second factors encrypted under SECRET_KEY."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": "That code is not right, or was used before."
+    }
+
+    def encrypt(self, text):
+        return vault().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text):
+        return vault().decrypt(encrypted_text.encode()).decode()
+
+    def generate_authenticator_name(self, user, type):
+        count = user.authenticator_set.filter(type=type).count()
+        return f"Passkey {count + 1}"
+
+
+def vault():
+    """Return the cipher; keys of before still open what they closed."""
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return MultiFernet([Fernet(derived(key)) for key in keys])
+
+
+def derived(key):
+    hkdf = HKDF(SHA256(), length=32, salt=None, info=b"echopoint second factors")
+    return base64.urlsafe_b64encode(hkdf.derive(key.encode()))

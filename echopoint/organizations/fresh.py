@@ -1,0 +1,71 @@
+"""A fresh sign-in: what matters most asks once more who is there."""
+
+import time
+from urllib.parse import urlencode
+
+from allauth.account.adapter import get_adapter
+from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
+from allauth.account.authentication import get_authentication_records
+from allauth.core.exceptions import ReauthenticationRequired
+from django.contrib.auth import REDIRECT_FIELD_NAME, logout
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpResponseRedirect, QueryDict
+from django.utils.cache import add_never_cache_headers
+
+TYPED = "typed_before_signing_in_again"
+NEVER_KEPT = ("csrfmiddlewaretoken", "nonce")
+
+
+def is_fresh(request):
+    """Whether the person proved who they are within ACCOUNT_REAUTHENTICATION_TIMEOUT."""
+    records = get_authentication_records(request, request.user)
+    return bool(records) and time.time() - records[-1]["at"] < REAUTHENTICATION_TIMEOUT
+
+
+def ask(request):
+    """Return the way to prove it again, and from there back to this page."""
+    path = request.get_full_path()
+    methods = get_adapter(request).get_reauthentication_methods(request.user)
+    if not methods:
+        logout(request)
+        return redirect_to_login(path)
+    query = urlencode({REDIRECT_FIELD_NAME: path})
+    return HttpResponseRedirect(f"{methods[0]['url']}?{query}")
+
+
+def keep_typed(request):
+    """Keep what was typed, for this page alone, until it is opened again."""
+    typed = request.POST.copy()
+    for name in NEVER_KEPT:
+        typed.pop(name, None)
+    request.session[TYPED] = {"path": request.path, "form": typed.urlencode()}
+
+
+def typed_before(request):
+    """Return what was typed on this page before the person proved it again, once."""
+    kept = request.session.get(TYPED)
+    if request.method != "GET" or not kept or kept["path"] != request.path:
+        return QueryDict()
+    del request.session[TYPED]
+    return QueryDict(kept["form"])
+
+
+class FreshSignInMiddleware:
+    """Asks in our way where allauth's own pages ask, and caches none of them.
+
+    allauth would keep the whole request in the session, headers included.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if request.path.startswith("/accounts/"):
+            add_never_cache_headers(response)
+        return response
+
+    def process_exception(self, request, exception):
+        if isinstance(exception, ReauthenticationRequired):
+            return ask(request)
+        return None
