@@ -2,9 +2,21 @@
 
 from datetime import timedelta
 
-from apikeys.exceptions import InvalidKeyRequest
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import transaction
+
+from apikeys.exceptions import InvalidKeyRequest, ScopeDenied
+from apikeys.models.audit import AuditEvent
+from echopoint.organizations.models import Organization
 
 USUAL_OVERLAP = timedelta(days=7)
+UPDATE = "policy:update"  # the permission of a role
+LIMITS = (
+    "default_lifetime_days",
+    "max_lifetime_days",
+    "allow_non_expiring",
+    "max_overlap_days",
+)
 DEFAULT = object()  # no choice was made, which is not the same as None: no expiry
 
 
@@ -52,3 +64,49 @@ def overlap(organization, wished):
             metadata={"minimum": 0, "maximum": int(maximum.total_seconds())},
         )
     return wished
+
+
+@transaction.atomic
+def change(organization, *, by, **limits):
+    """Set these limits of the organization's policy; return whether any was another.
+
+    Keys that live stay as they are. Raise `ScopeDenied` for who may not do this, and
+    `InvalidKeyRequest` for limits that cannot be.
+    """
+    held = by.permissions_in(organization)
+    if held is not None and UPDATE not in held:
+        raise ScopeDenied(
+            "Your role cannot change the policy.", required=[UPDATE], missing=[UPDATE]
+        )
+    if unknown := limits.keys() - set(LIMITS):
+        raise TypeError(f"Not limits of a policy: {sorted(unknown)}.")
+    # The row as it is now, and nobody else's change until this one is recorded.
+    row = Organization.objects.select_for_update().get(pk=organization.pk)
+    before = {n: getattr(row, n) for n in limits if getattr(row, n) != limits[n]}
+    if not before:
+        return False
+    after = {name: limits[name] for name in before}
+    for name, value in after.items():
+        setattr(row, name, value)
+    require_limits(row)
+    row.save(update_fields=list(after))
+    AuditEvent.objects.record(
+        AuditEvent.Action.POLICY_UPDATED,
+        organization=row,
+        actor=by,
+        target=("organization", row.pk, row.name),
+        before=before,
+        after=after,
+    )
+    organization.refresh_from_db(fields=LIMITS)
+    return True
+
+
+def require_limits(organization):
+    """Raise `InvalidKeyRequest` for limits that cannot be."""
+    try:
+        organization.full_clean()
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        name = "max_lifetime_days" if field == NON_FIELD_ERRORS else field
+        raise InvalidKeyRequest(name, messages[0]) from None

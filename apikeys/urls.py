@@ -2,11 +2,48 @@
 
 from django.urls import path
 
-from apikeys.views import ApiKeyIssueView, ApiKeyListView, ApiKeyRevokeView
+from apikeys.audit_views import AuditExportView, AuditListView, AuditVerifyView
+from apikeys.list_views import (
+    ApiKeyFindView,
+    ApiKeyListView,
+    ApiKeyRevokeSelectedView,
+)
+from apikeys.policy_views import PolicyView
+from apikeys.rotation_views import (
+    ApiKeyCancelRotationView,
+    ApiKeyDetailView,
+    ApiKeyResumeView,
+    ApiKeyRetireView,
+    ApiKeyRotateView,
+    ApiKeySuspendView,
+    RotationStatusView,
+)
+from apikeys.views import ApiKeyIssueView, ApiKeyRevokeView
 
 app_name = "apikeys"
 urlpatterns = [
     path("", ApiKeyListView.as_view(), name="list"),
     path("new/", ApiKeyIssueView.as_view(), name="issue"),
+    path("find/", ApiKeyFindView.as_view(), name="find"),
+    path("revoke/", ApiKeyRevokeSelectedView.as_view(), name="revoke_selected"),
+    path("audit/", AuditListView.as_view(), name="audit"),
+    path("audit/export/", AuditExportView.as_view(), name="audit_export"),
+    path("audit/verify/", AuditVerifyView.as_view(), name="audit_verify"),
+    path("policy/", PolicyView.as_view(), name="policy"),
     path("<str:public_id>/revoke/", ApiKeyRevokeView.as_view(), name="revoke"),
+    path("<str:public_id>/", ApiKeyDetailView.as_view(), name="detail"),
+    path("<str:public_id>/rotate/", ApiKeyRotateView.as_view(), name="rotate"),
+    path("<str:public_id>/retire/", ApiKeyRetireView.as_view(), name="retire"),
+    path(
+        "<str:public_id>/cancel-rotation/",
+        ApiKeyCancelRotationView.as_view(),
+        name="cancel_rotation",
+    ),
+    path(
+        "<str:public_id>/rotation/",
+        RotationStatusView.as_view(),
+        name="rotation_status",
+    ),
+    path("<str:public_id>/suspend/", ApiKeySuspendView.as_view(), name="suspend"),
+    path("<str:public_id>/resume/", ApiKeyResumeView.as_view(), name="resume"),
 ]

@@ -1,21 +1,19 @@
 """The API Keys pages."""
 
 from django.contrib import messages
-from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.generic import FormView, ListView
+from django.views.generic import FormView
 
 from apikeys.actors import Actor
 from apikeys.exceptions import Refused
 from apikeys.forms import IssueApiKeyForm, RevokeApiKeyForm
-from apikeys.models import ApiKey, SpentNonce
-from apikeys.models.nonce import SpentForm, StaleForm
+from apikeys.models import ApiKey
 from apikeys.scopes import PRESETS
+from apikeys.secret_once import SecretOnceMixin
 from echopoint.organizations.views import OrgViewMixin
 
 
@@ -36,36 +34,28 @@ class ApiKeyPage(OrgViewMixin):
         """Return who acts, for the audit."""
         return Actor.from_request(self.request, via="page")
 
+    def show(self, template, status, **context):
+        """Answer with a page that is not the view's own."""
+        context |= {"organization": self.organization, "membership": self.membership}
+        context["api_url"] = self.api_url
+        return render(self.request, template, context, status=status)
 
-class ApiKeyListView(ApiKeyPage, ListView):
-    """The keys; revoked ones when they are asked for."""
-
-    template_name = "apikeys/list.html"
-    context_object_name = "keys"
-    paginate_by = 50
-
-    def get_queryset(self):
-        members = self.organization.memberships.filter(user=OuterRef("created_by"))
-        keys = ApiKey.objects.for_org(self.organization).annotate(
-            creator_is_member=Exists(members)
-        )
-        if "revoked" not in self.request.GET:
-            keys = keys.unrevoked()
-        return keys.order_by("-created_at", "-pk")
+    @property
+    def api_url(self):
+        """Return where programs reach the API, without a slash at the end."""
+        return self.request.build_absolute_uri("/").rstrip("/")
 
 
-class ApiKeyIssueView(ApiKeyPage, FormView):
+class ApiKeyIssueView(SecretOnceMixin, ApiKeyPage, FormView):
     """Create a key. The secret is in the answer to this POST, and nowhere after."""
 
     permission = "api_key:create"
+    needs_fresh = True
     form_class = IssueApiKeyForm
     template_name = "apikeys/issue.html"
 
-    def get_initial(self):
-        return {"nonce": SpentNonce.objects.issue()}
-
-    def get_form_kwargs(self):
-        return super().get_form_kwargs() | {"organization": self.organization}
+    def form_options(self):
+        return {"organization": self.organization}
 
     def post(self, request, *args, **kwargs):
         preset = PRESETS.get(request.POST.get("preset", ""))
@@ -73,50 +63,17 @@ class ApiKeyIssueView(ApiKeyPage, FormView):
             return super().post(request, *args, **kwargs)
         return self.again(scopes=preset.scopes)
 
-    def again(self, error=None, **values):
-        """Show the form once more with all that was typed, and these values instead."""
-        typed = self.request.POST.dict() | {
-            "scopes": self.request.POST.getlist("scopes")
-        }
-        form = self.form_class(
-            initial=typed | self.get_initial() | values, organization=self.organization
+    def make(self, **values):
+        return ApiKey.objects.issue(
+            organization=self.organization, by=self.actor, **values
         )
-        return self.render_to_response(self.get_context_data(form=form, error=error))
-
-    def form_valid(self, form):
-        values = form.cleaned_data
-        nonce = values.pop("nonce")
-        try:
-            with transaction.atomic():
-                submission = SpentNonce.objects.spend(nonce)
-                key, secret = ApiKey.objects.issue(
-                    organization=self.organization, by=self.actor, **values
-                )
-                submission.made(key)
-        except StaleForm:
-            return self.again(error="This form was open for too long. Send it again.")
-        except SpentForm as spent:
-            return self.show("apikeys/issued_before.html", 409, key=spent.key)
-        except Refused as refusal:
-            form.add_error(refusal.field or "scopes", refusal.message)
-            return self.form_invalid(form)
-        return self.show_secret(key, secret)
-
-    def show_secret(self, key, secret):
-        response = self.show("apikeys/issued.html", 200, key=key, secret=secret)
-        response["Referrer-Policy"] = "no-referrer"
-        return response
-
-    def show(self, template, status, **context):
-        context |= {"organization": self.organization, "membership": self.membership}
-        context["api_url"] = self.request.build_absolute_uri("/").rstrip("/")
-        return render(self.request, template, context, status=status)
 
 
 class ApiKeyRevokeView(ApiKeyPage, FormView):
     """Stop a key for good, after asking."""
 
     permission = "api_key:delete"
+    needs_fresh = True
     form_class = RevokeApiKeyForm
     template_name = "apikeys/revoke.html"
 

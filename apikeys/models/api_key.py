@@ -21,6 +21,7 @@ from apikeys.exceptions import (
     ScopeDenied,
 )
 from apikeys.models.audit import AuditEvent, Immutable
+from apikeys.models.lists import ENDS_AT, IDLE_SINCE
 from apikeys.models.manager import ApiKeyManager, is_usable, require_text
 from apikeys.models.refusal import Refusal
 from apikeys.models.rotation import Rotation
@@ -135,6 +136,33 @@ class ApiKey(Rotation, models.Model):
                 name="api_key_expiring",
             ),
             models.Index(fields=["family_id"], name="api_key_family"),
+            # One for each order of the list, and one for each count of its summary.
+            *(
+                models.Index(
+                    "organization",
+                    order,
+                    "id",
+                    condition=Q(revoked_at=None),
+                    name=f"api_key_live_{name}",
+                )
+                for name, order in (
+                    ("created", "created_at"),
+                    ("name", Lower("name")),
+                    ("ends", ENDS_AT),
+                    ("used", "last_used_at"),
+                    ("idle", IDLE_SINCE),
+                )
+            ),
+            models.Index(
+                fields=["organization", "created_at", "id"],
+                condition=Q(revoked_at__isnull=False),
+                name="api_key_revoked",
+            ),
+            models.Index(
+                fields=["organization", "retire_at"],
+                condition=Q(revoked_at=None, retire_at__isnull=False),
+                name="api_key_retired",
+            ),
         ]
 
     def __str__(self):

@@ -24,6 +24,15 @@ class BrokenLink(NamedTuple):
     reason: str
 
 
+class AuditChainManager(models.Manager):
+    """Knows how long each chain is."""
+
+    def length_of(self, organization):
+        """Return how many events were recorded in the organization."""
+        lengths = self.filter(organization=organization).values_list("length")
+        return next((length for (length,) in lengths), 0)
+
+
 class AuditChain(models.Model):
     """The end of an organization's chain; locked while an event is appended."""
 
@@ -33,12 +42,22 @@ class AuditChain(models.Model):
     length = models.PositiveBigIntegerField(default=0)
     head = models.CharField(max_length=64, default=GENESIS)
 
+    objects = AuditChainManager()
+
     def __str__(self):
         return f"{self.organization_id}: {self.length} events"
 
 
 class AuditEventQuerySet(OrgOwnedQuerySet):
     """Events, to be read only."""
+
+    def by_actor(self, text):
+        """Only events of the actor with this id or, as it was then, this label."""
+        return self.filter(
+            models.Q(actor_id=text)
+            | models.Q(actor_label=text)
+            | models.Q(actor_label=f"command {text}")
+        )
 
     def update(self, **values):
         raise Immutable("Audit events cannot be changed.")
@@ -183,7 +202,16 @@ class AuditEvent(models.Model):
             models.Index(
                 fields=["organization", "target_id", "sequence"],
                 name="audit_event_by_target",
-            )
+            ),
+            models.Index(
+                fields=["organization", "action", "sequence"],
+                name="audit_event_by_action",
+            ),
+            models.Index(
+                fields=["organization", "actor_id", "sequence"],
+                name="audit_event_by_actor",
+            ),
+            models.Index(fields=["organization", "at"], name="audit_event_by_time"),
         ]
 
     def __str__(self):

@@ -19,9 +19,10 @@ from apikeys.exceptions import (
     ScopeDenied,
 )
 from apikeys.models.audit import AuditEvent, Immutable
+from apikeys.models.lists import ListedKeys
 from apikeys.models.lookup import CompiledLookup
 from apikeys.scopes import canonical, missing, preset_of
-from echopoint.organizations.models import Organization, OrgOwnedQuerySet
+from echopoint.organizations.models import Organization
 
 # UAX #9: what embeds, overrides or isolates a direction, and could disguise a name.
 BIDI_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -34,7 +35,7 @@ INVALID = (
 )
 
 
-class ApiKeyQuerySet(OrgOwnedQuerySet):
+class ApiKeyQuerySet(ListedKeys):
     """Keys by their state."""
 
     def usable(self, at=None):

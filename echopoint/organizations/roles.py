@@ -1,10 +1,11 @@
 """What each role may do: plain data, in the spelling of the scope catalog.
 
-`api_key:*` are permissions of people only; no key can hold them.
+`api_key:*` and `policy:*` are permissions of people only; no key can hold them.
 """
 
 MANAGE_KEYS = frozenset({"api_key:create", "api_key:delete"})
 READ_KEYS = frozenset({"api_key:read"})
+SET_POLICY = frozenset({"policy:update"})
 BUILD = frozenset(
     {
         "flows:read",
@@ -31,7 +32,7 @@ RUN = frozenset({"runner:claim", "runner:complete"})
 ADMIN = READ_KEYS | MANAGE_KEYS | BUILD | CONFIGURE | RUN
 
 PERMISSIONS = {
-    "owner": ADMIN,
+    "owner": ADMIN | SET_POLICY,
     "admin": ADMIN,
     "member": READ_KEYS | BUILD,
 }

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from apikeys.exceptions import InvalidKeyRequest
-from apikeys.policy import DEFAULT, expiry
+from apikeys.actors import Actor
+from apikeys.exceptions import InvalidKeyRequest, ScopeDenied
+from apikeys.models import AuditEvent
+from apikeys.policy import DEFAULT, change, expiry
 from echopoint.organizations.models import Organization
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -58,3 +60,60 @@ def test_no_expiry_is_refused_where_the_policy_does_not_allow_it(strict):
 
     assert caught.value.field == "expires_in_days"
     assert caught.value.metadata == {"maximum": 60}
+
+
+def test_a_change_of_the_policy_is_recorded_with_it(acme, olive):
+    by = Actor.person(olive, via="page")
+
+    assert change(acme, by=by, max_lifetime_days=90, max_overlap_days=7)
+
+    event = AuditEvent.objects.get()
+    assert (event.action, event.target_id) == ("policy.updated", acme.pk)
+    assert event.details == {
+        "via": "page",
+        "before": {"max_lifetime_days": 365},
+        "after": {"max_lifetime_days": 90},
+    }
+    assert acme.max_lifetime_days == 90
+
+
+def test_the_policy_does_not_change_when_it_cannot_be_recorded(
+    acme, olive, monkeypatch
+):
+    monkeypatch.setattr(AuditEvent, "save", lambda *args, **options: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        change(acme, by=Actor.person(olive, via="page"), max_overlap_days=1)
+
+    acme.refresh_from_db()
+    assert acme.max_overlap_days == 7
+
+
+def test_only_an_owner_changes_the_policy(acme, alice, bob, mallory, globex):
+    for person in (alice, bob, mallory):
+        with pytest.raises(ScopeDenied) as caught:
+            change(acme, by=Actor.person(person, via="page"), max_overlap_days=1)
+        assert caught.value.missing == ["policy:update"]
+
+    assert change(acme, by=Actor.command("test"), max_overlap_days=1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "field"),
+    [
+        ({"default_lifetime_days": 366}, "max_lifetime_days"),
+        ({"max_lifetime_days": 0}, "max_lifetime_days"),
+        ({"max_overlap_days": 3651}, "max_overlap_days"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(acme, limits, field):
+    with pytest.raises(InvalidKeyRequest) as caught:
+        change(acme, by=Actor.command("test"), **limits)
+
+    assert caught.value.field == field
+    assert not AuditEvent.objects.exists()
+
+
+def test_the_policy_has_no_other_limits(acme):
+    with pytest.raises(TypeError):
+        change(acme, by=Actor.command("test"), name="Mine")

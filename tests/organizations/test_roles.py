@@ -14,13 +14,16 @@ def test_every_role_has_its_permissions():
 
 
 @pytest.mark.parametrize("role", PERMISSIONS)
-def test_a_role_holds_scopes_of_the_catalog_and_permissions_on_keys(role):
-    assert PERMISSIONS[role] - KEYS <= set(SCOPES)
+def test_a_role_holds_scopes_of_the_catalog_and_permissions_of_people(role):
+    assert PERMISSIONS[role] - KEYS - {"policy:update"} <= set(SCOPES)
 
 
-@pytest.mark.parametrize("role", ["owner", "admin"])
-def test_owners_and_admins_hold_everything(role):
-    assert PERMISSIONS[role] == set(SCOPES) | KEYS
+def test_an_admin_holds_everything_but_the_policy():
+    assert PERMISSIONS["admin"] == set(SCOPES) | KEYS
+
+
+def test_an_owner_sets_the_policy_too():
+    assert PERMISSIONS["owner"] == PERMISSIONS["admin"] | {"policy:update"}
 
 
 def test_a_member_reads_keys_and_manages_none():

@@ -7,12 +7,13 @@ from django.urls import reverse
 
 from apikeys.models import ApiKey, SpentNonce
 from echopoint.organizations import roles
+from tests.signing_in import sign_in
 
 
 @pytest.fixture
 def page(client, alice, acme):
     """Return alice's way to the page: `page()` opens it, `page(name=…)` sends it."""
-    client.force_login(alice)
+    sign_in(client, alice)
     url = reverse("apikeys:issue", args=[acme.pk])
 
     def page(**values):

@@ -1,0 +1,242 @@
+"""The page of a key, its rotation step by step, and its pauses."""
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Exists, OuterRef
+from django.http import HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.views.generic import FormView, TemplateView
+
+from apikeys.exceptions import KeyConflict, Refused
+from apikeys.history import refused_attempts, timeline
+from apikeys.models import ApiKey
+from apikeys.models.verdict import Verdict
+from apikeys.rotation_forms import (
+    ResumeApiKeyForm,
+    RotateApiKeyForm,
+    SuspendApiKeyForm,
+    described,
+)
+from apikeys.secret_once import SecretOnceMixin
+from apikeys.views import ApiKeyPage
+
+Status = ApiKey.Status
+
+
+class KeyPage(ApiKeyPage):
+    """A page of one key of the organization."""
+
+    def get_key(self):
+        """Return the key as it is now."""
+        members = self.organization.memberships.filter(user=OuterRef("created_by"))
+        keys = ApiKey.objects.for_org(self.organization).annotate(
+            creator_is_member=Exists(members)
+        )
+        related = keys.select_related("organization", "rotated_from")
+        return get_object_or_404(related, public_id=self.kwargs["public_id"])
+
+    @cached_property
+    def key(self):
+        """Return the key as it was when the request came."""
+        return self.get_key()
+
+    def get_success_url(self):
+        return reverse(
+            "apikeys:detail", args=[self.organization.pk, self.key.public_id]
+        )
+
+    def get_context_data(self, **kwargs):
+        # TemplateView hands on what the path holds; an id is not the organization.
+        kwargs = {n: value for n, value in kwargs.items() if n not in self.kwargs}
+        return super().get_context_data(key=self.key, api_url=self.api_url, **kwargs)
+
+    def conflict(self, message):
+        """Say that nothing was done, and what happened to the key last."""
+        key = self.get_key()
+        return self.show(
+            "apikeys/conflict.html",
+            409,
+            key=key,
+            message=message,
+            last=next(iter(timeline(key)), None),
+        )
+
+
+class RotationMixin:
+    """What a page says of the rotation that the key is in."""
+
+    def get_context_data(self, **kwargs):
+        if self.key.retire_at is None:
+            return super().get_context_data(**kwargs)
+        successor = self.key.successor
+        verdict = Verdict.of(self.key, successor)
+        return super().get_context_data(
+            successor=successor,
+            verdict=verdict,
+            phase=phase(self.key, successor, verdict),
+            **kwargs,
+        )
+
+
+def phase(key, successor, verdict):
+    """Return how far a rotation has come: waiting, arrived, safe, or over."""
+    if key.state == Status.REVOKED:
+        return ""
+    if key.state not in {Status.RETIRING, Status.SUSPENDED}:
+        return "over"
+    if verdict.safe:
+        return "safe"
+    return "arrived" if successor and successor.first_used_at else "waiting"
+
+
+class ApiKeyDetailView(RotationMixin, KeyPage, TemplateView):
+    """What is known of a key, and what can be done with it."""
+
+    template_name = "apikeys/detail.html"
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(
+            scopes=described(self.key.scopes),
+            attempts=refused_attempts(self.key),
+            timeline=timeline(self.key),
+            **kwargs,
+        )
+
+
+class RotationStatusView(RotationMixin, KeyPage, TemplateView):
+    """The part of the key's page that refreshes itself while its rotation goes on."""
+
+    template_name = "apikeys/partials/rotation_status.html"
+
+
+class ApiKeyRotateView(SecretOnceMixin, KeyPage, FormView):
+    """Make a key's successor. Its secret is in the answer to this POST."""
+
+    permission = "api_key:create"
+    needs_fresh = True
+    form_class = RotateApiKeyForm
+    template_name = "apikeys/rotate.html"
+
+    def get(self, request, *args, **kwargs):
+        try:
+            self.key.require_rotatable(timezone.now())
+        except KeyConflict as conflict:
+            return self.conflict(conflict.message)
+        return super().get(request, *args, **kwargs)
+
+    def form_options(self):
+        return {"key": self.key}
+
+    def make(self, overlap_seconds, **values):
+        return self.key.rotate(by=self.actor, overlap=overlap_seconds, **values)
+
+    def refused(self, form, refusal):
+        if isinstance(refusal, KeyConflict):
+            return self.conflict(refusal.message)
+        return super().refused(form, refusal)
+
+
+class KeyVerbView(KeyPage, FormView):
+    """A change of a key that is asked for once more; `act` makes it and says so."""
+
+    permission = "api_key:delete"
+    needs_fresh = True
+    form_class = forms.Form
+    not_rotating = "This key is not in the middle of a rotation."
+
+    def obstacle(self):
+        """Return why there is nothing to ask for this key, or an empty string."""
+        raise NotImplementedError
+
+    def act(self, **values):
+        """Change the key; return what to tell."""
+        raise NotImplementedError
+
+    def get(self, request, *args, **kwargs):
+        if why := self.obstacle():
+            return self.conflict(why)
+        return super().get(request, *args, **kwargs)
+
+    def form_valid(self, form):
+        try:
+            text = self.act(**form.cleaned_data)
+        except KeyConflict as conflict:
+            return self.conflict(conflict.message)
+        except Refused as refusal:
+            known = refusal.field in form.fields
+            form.add_error(refusal.field if known else None, refusal.message)
+            return self.form_invalid(form)
+        messages.success(self.request, text)
+        return HttpResponseRedirect(self.get_success_url())
+
+
+class ApiKeyRetireView(RotationMixin, KeyVerbView):
+    """End the overlap now."""
+
+    template_name = "apikeys/retire.html"
+
+    def obstacle(self):
+        return "" if self.key.state == Status.RETIRING else self.not_rotating
+
+    def act(self):
+        if self.key.retire(by=self.actor):
+            return "The old key is retired. Requests with it are refused from now on."
+        return "The old key was retired before; nothing changed."
+
+
+class ApiKeyCancelRotationView(RotationMixin, KeyVerbView):
+    """Go on with the old key, and revoke the successor that was never used."""
+
+    template_name = "apikeys/cancel_rotation.html"
+
+    def obstacle(self):
+        if self.key.state != Status.RETIRING:
+            return self.not_rotating
+        successor = self.key.successor
+        if successor and successor.first_used_at:
+            return "The successor is in use already, so the rotation goes on."
+        return ""
+
+    def act(self):
+        self.key.cancel_rotation(by=self.actor)
+        return "The rotation is cancelled. This key goes on; its successor is revoked."
+
+
+class ApiKeySuspendView(KeyVerbView):
+    """Pause a key."""
+
+    form_class = SuspendApiKeyForm
+    template_name = "apikeys/suspend.html"
+
+    def obstacle(self):
+        works = self.key.state in {Status.ACTIVE, Status.RETIRING}
+        return "" if works else f"This key is {self.key.state} already."
+
+    def act(self, reason):
+        if self.key.suspend(by=self.actor, reason=reason):
+            return "The key is suspended. Requests with it are refused for now."
+        return "The key was suspended before; nothing changed."
+
+
+class ApiKeyResumeView(KeyVerbView):
+    """Let a suspended key work again."""
+
+    form_class = ResumeApiKeyForm
+    template_name = "apikeys/resume.html"
+
+    def obstacle(self):
+        suspended = self.key.state == Status.SUSPENDED
+        return "" if suspended else f"This key is {self.key.state}, not suspended."
+
+    def get_context_data(self, **kwargs):
+        ends_at = self.key.ends_at
+        has_ended = bool(ends_at) and ends_at <= timezone.now()
+        return super().get_context_data(has_ended=has_ended, **kwargs)
+
+    def act(self, reason):
+        if self.key.resume(by=self.actor, reason=reason):
+            return "The key is resumed; what else stops it is shown below."
+        return "The key was not suspended; nothing changed."

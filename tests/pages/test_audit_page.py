@@ -1,0 +1,255 @@
+"""The audit: filters, pages, files, and the state of its chain."""
+
+import csv
+import io
+import json
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from apikeys.actors import Actor
+from apikeys.audit_views import AuditListView
+from apikeys.models import AuditEvent
+from tests.signing_in import sign_in
+
+
+@pytest.fixture
+def signed_in(client, alice):
+    sign_in(client, alice)
+    return client
+
+
+@pytest.fixture
+def url(acme):
+    return reverse("apikeys:audit", args=[acme.pk])
+
+
+@pytest.fixture
+def shown(signed_in, url):
+    """Return (action, target) of the events that the page shows for a query."""
+
+    def shown(**query):
+        events = signed_in.get(url, query).context["listed"]
+        return [(event.get_action_display(), event.target_label) for event in events]
+
+    return shown
+
+
+@pytest.fixture
+def export(signed_in, acme):
+    """Return the answer to an export, its whole text in `.text`."""
+
+    def export(format="ndjson", query=""):
+        url = reverse("apikeys:audit_export", args=[acme.pk]) + query
+        response = signed_in.post(url, {"format": format})
+        if response.streaming:
+            response.text_of_file = response.getvalue().decode()
+        return response
+
+    return export
+
+
+def test_events_are_shown_newest_first_and_only_ones_own(shown, issue, globex):
+    issue(name="theirs", organization=globex)
+    key, _ = issue(name="ours")
+    key.revoke(by=Actor.command("test"))
+
+    assert shown() == [
+        ("Revoked", "ours"),
+        ("Secret displayed", "ours"),
+        ("Created", "ours"),
+    ]
+
+
+def test_events_are_filtered_by_key_action_and_actor(shown, issue, alice):
+    first, _ = issue(name="first")
+    second, _ = issue(name="second", by=Actor.person(alice, via="page"))
+
+    for spelling in (first.rest_id, first.public_id, first.display_id):
+        assert {target for _, target in shown(key=spelling)} == {"first"}
+    assert shown(action="api_key.created") == [
+        ("Created", "second"),
+        ("Created", "first"),
+    ]
+    for actor in ("alice@acme.example", alice.pk):
+        assert {target for _, target in shown(actor=actor)} == {"second"}
+    for actor in ("test", "command test"):
+        assert {target for _, target in shown(actor=actor)} == {"first"}
+    assert shown(actor="nobody@acme.example") == []
+
+
+def test_events_are_filtered_by_time(shown, issue):
+    issue()
+    at = AuditEvent.objects.first().at
+
+    minute = at.strftime("%Y-%m-%dT%H:%M")
+    assert len(shown(since=minute)) == 2
+    assert len(shown(until="2020-01-01T00:00")) == 0
+    assert len(shown(since="2020-01-01", until="2100-01-01T00:00")) == 2
+
+
+def test_a_filter_that_cannot_be_is_left_out_and_not_repeated(signed_in, url, issue):
+    _, secret = issue(name="shown")
+
+    for query in ({"key": secret}, {"actor": secret}, {"since": "<b>"}, {"key": "x"}):
+        response = signed_in.get(url, query)
+
+        assert len(response.context["listed"]) == 2
+        assert len(response.context["notices"]) == 1
+        assert secret[22:40] not in response.text
+        assert "<b>" not in response.text
+
+
+def test_pages_of_events_hold_each_once(signed_in, url, issue, monkeypatch):
+    monkeypatch.setattr(AuditListView, "page_size", 2)
+    for _ in range(3):
+        issue()
+
+    numbers, link = [], "?"
+    while link:
+        context = signed_in.get(url + link).context
+        numbers.append([event.sequence for event in context["listed"]])
+        link = context["next"]
+
+    assert numbers == [[6, 5], [4, 3], [2, 1]]
+    back = signed_in.get(url + context["previous"]).context["listed"]
+    assert [event.sequence for event in back] == [4, 3]
+
+
+def test_a_place_that_is_none_shows_the_first_page(signed_in, url, issue):
+    issue()
+
+    response = signed_in.get(url, {"after": "WyJ4IiwxXQ"})
+
+    assert len(response.context["listed"]) == 2
+    assert "named no place" in response.text
+
+
+def test_the_audit_asks_as_many_questions_for_few_as_for_many(signed_in, url, issue):
+    def questions():
+        with CaptureQueriesContext(connection) as queries:
+            signed_in.get(url)
+        return len(queries)
+
+    issue()
+    few = questions()
+    for _ in range(30):
+        issue()
+
+    assert questions() == few
+    assert few <= 5
+
+
+def test_a_file_has_every_field_of_every_event_in_order(export, issue, acme):
+    key, _ = issue(name="Ünïcode")
+
+    response = export()
+
+    lines = [json.loads(line) for line in response.text_of_file.splitlines()]
+    events = list(AuditEvent.objects.for_org(acme).order_by("sequence"))[:2]
+    assert [line["hash"] for line in lines] == [event.hash for event in events]
+    assert lines[1]["prev_hash"] == lines[0]["hash"]
+    assert lines[0]["target_id"] == key.rest_id
+    columns = {field.attname for field in AuditEvent._meta.concrete_fields}
+    assert set(lines[0]) == columns - {"id"}
+    assert "attachment" in response["Content-Disposition"]
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_a_spreadsheet_takes_no_cell_for_a_formula(export, issue, start):
+    issue(name=f'{start}HYPERLINK("http://evil.example"),x')
+
+    rows = list(csv.DictReader(io.StringIO(export("csv").text_of_file)))
+
+    assert rows[0]["target_label"] == f'\'{start}HYPERLINK("http://evil.example"),x'
+    assert not [
+        cell
+        for row in rows
+        for cell in row.values()
+        if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    ]
+
+
+def test_a_file_has_what_the_filters_leave_and_is_an_event_itself(export, issue):
+    issue()
+    key, _ = issue()
+
+    response = export("csv", f"?key={key.public_id}&action=api_key.created")
+
+    assert len(response.text_of_file.splitlines()) == 2
+    event = AuditEvent.objects.order_by("sequence").last()
+    assert (event.action, event.actor_label) == ("audit.exported", "alice@acme.example")
+    assert event.target_type == "organization"
+    assert event.details == {
+        "via": "page",
+        "format": "csv",
+        "filters": {"key": key.public_id, "action": "api_key.created"},
+    }
+
+
+def test_a_file_of_ones_own_organization_only(export, issue, globex):
+    issue(name="theirs", organization=globex)
+    issue(name="ours")
+
+    assert "theirs" not in export().text_of_file
+
+
+@pytest.mark.parametrize(
+    ("format", "query"), [("xlsx", ""), ("csv", "?action=nothing"), ("csv", "?key=x")]
+)
+def test_a_file_that_was_not_understood_is_not_one_of_everything(
+    export, issue, format, query
+):
+    issue()
+
+    assert export(format, query).status_code == 400
+    assert not AuditEvent.objects.filter(action="audit.exported").exists()
+
+
+def test_no_file_is_made_when_it_cannot_be_recorded(export, issue, monkeypatch):
+    issue()
+    monkeypatch.setattr(AuditEvent, "save", lambda *args, **options: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        export()
+
+
+def test_the_page_says_in_words_what_was_exported_and_how_the_policy_changed(
+    signed_in, url, export, acme, olive
+):
+    export("csv", "?action=policy.updated")
+
+    assert "As CSV, action: policy.updated." in signed_in.get(url).text
+
+
+def test_an_intact_chain_is_said_to_be(signed_in, acme, issue):
+    issue()
+    verify = reverse("apikeys:audit_verify", args=[acme.pk])
+
+    assert "2 events, intact." in signed_in.post(verify, follow=True).text
+
+
+def test_a_broken_link_is_named(signed_in, acme, issue, tamper):
+    issue()
+    tamper("UPDATE apikeys_auditevent SET actor_label = 'x' WHERE sequence = 2")
+    verify = reverse("apikeys:audit_verify", args=[acme.pk])
+
+    response = signed_in.post(verify, follow=True)
+
+    assert "event 2 was changed" in response.text
+    assert "intact" not in response.text
+
+
+def test_a_member_reads_and_verifies_but_takes_no_file(client, bob, acme, issue, url):
+    issue()
+    sign_in(client, bob)
+
+    assert "Export" not in client.get(url).text
+    verify = reverse("apikeys:audit_verify", args=[acme.pk])
+    assert "intact" in client.post(verify, follow=True).text
+    export = reverse("apikeys:audit_export", args=[acme.pk])
+    assert client.post(export, {"format": "csv"}).status_code == 403
+    assert not AuditEvent.objects.filter(action="audit.exported").exists()

@@ -1,0 +1,438 @@
+"""The list of keys: filters, search, order, pages, and stopping many at once."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from apikeys import list_views, tokens
+from apikeys.actors import Actor
+from apikeys.models import ApiKey, AuditEvent, Refusal
+from tests.signing_in import sign_in
+
+NOW = timezone.now()
+
+
+def days(count):
+    return NOW + timedelta(days=count)
+
+
+@pytest.fixture
+def signed_in(client, alice):
+    sign_in(client, alice)
+    return client
+
+
+@pytest.fixture
+def url(acme):
+    return reverse("apikeys:list", args=[acme.pk])
+
+
+@pytest.fixture
+def names(signed_in, url):
+    """Return the names that the list shows for a query, in its order."""
+
+    def names(query=""):
+        return [key.name for key in signed_in.get(url + query).context["listed"]]
+
+    return names
+
+
+@pytest.fixture
+def keys(issue, alice):
+    """Issue a key of each kind, named after it."""
+    kinds = {
+        "active": {"expires_at": days(3), "last_used_at": NOW},
+        "retiring": {"retire_at": days(2)},
+        "expired": {"created_at": days(-200), "expires_at": days(-1)},
+        "retired": {"retire_at": days(-1)},
+        "suspended": {"suspended_at": NOW},
+        "revoked": {"revoked_at": NOW},
+        "idle": {"created_at": days(-100), "last_used_at": days(-95)},
+        "forgotten": {"created_at": days(-100)},
+    }
+    made = {}
+    for kind, values in kinds.items():
+        made[kind], _ = issue(name=kind)
+        ApiKey.objects.filter(pk=made[kind].pk).update(**values)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", "active retiring expired retired suspended idle forgotten"),
+        ("?status=usable", "active retiring idle forgotten"),
+        ("?status=active", "active idle forgotten"),
+        *[
+            (f"?status={status}", status)
+            for status in ("retiring", "expired", "retired", "suspended", "revoked")
+        ],
+        ("?status=all&use=never&expiring=30", ""),
+        ("?expiring=7", "active"),
+        ("?expiring=90&use=90", "idle forgotten"),
+        ("?status=usable&use=90", "idle forgotten"),
+        ("?use=never&status=usable", "retiring forgotten"),
+        ("?q=FORGOT", "forgotten"),
+        ("?q=%25", ""),
+        ("?q=o&status=suspended", ""),
+    ],
+)
+def test_a_filter_leaves_the_keys_it_names(names, keys, query, found):
+    ApiKey.objects.filter(name__in=["idle", "forgotten"]).update(expires_at=days(60))
+
+    assert set(names(query)) == set(found.split())
+
+
+@pytest.mark.parametrize("status", ApiKey.Status.values)
+def test_the_statuses_of_the_filter_are_those_of_the_keys(keys, status):
+    listed = set(ApiKey.objects.in_status(status, at=NOW))
+
+    assert listed
+    assert listed == {k for k in ApiKey.objects.all() if k.status(NOW) == status}
+
+
+def test_a_key_is_found_by_its_scope_and_its_preset(names, issue):
+    issue("flows:read", name="reader")
+    issue("flows:read", "flows:execute", name="pipeline")
+
+    assert names("?scope=flows:execute") == ["pipeline"]
+    assert names("?scope=flows:read") == ["pipeline", "reader"]
+    assert names("?scope=ci") == [
+        key.name for key in ApiKey.objects.filter(preset="ci")
+    ]
+
+
+def test_a_key_is_found_by_who_made_it(names, issue, alice, olive, acme):
+    issue(name="of alice", by=Actor.person(alice, via="page"))
+    issue(name="of olive", by=Actor.person(olive, via="page"))
+    issue(name="of a command")
+
+    assert names(f"?creator={olive.pk}") == ["of olive"]
+    assert names("?creator=command") == ["of a command"]
+    assert names("?creator=left") == []
+    acme.memberships.filter(user=olive).delete()
+    assert names("?creator=left") == ["of olive"]
+
+
+@pytest.mark.parametrize(
+    "spelling", ["{0}", "key_{0}", "epk_live_{0}_…", "epk_live_{0}"]
+)
+def test_a_key_is_found_by_each_spelling_of_its_id(signed_in, url, issue, spelling):
+    key, _ = issue(name="wanted")
+    issue(name="other")
+    find = reverse("apikeys:find", args=[key.organization_id])
+
+    found = signed_in.post(find, {"q": spelling.format(key.public_id)}, follow=True)
+
+    assert [key.name for key in found.context["listed"]] == ["wanted"]
+
+
+def test_a_search_keeps_the_filters_and_can_be_bookmarked(signed_in, acme, issue):
+    find = reverse("apikeys:find", args=[acme.pk])
+
+    response = signed_in.post(f"{find}?status=active&sort=name", {"q": "web & co"})
+
+    assert response["Location"].endswith("?status=active&sort=name&q=web+%26+co")
+
+
+def test_a_pasted_key_is_recognized_and_never_in_an_address(signed_in, acme, issue):
+    key, secret = issue(name="pasted")
+    ApiKey.objects.filter(pk=key.pk).update(revoked_at=NOW)
+    find = reverse("apikeys:find", args=[acme.pk])
+
+    response = signed_in.post(f"{find}?status=active", {"q": f" {secret}\n"})
+
+    assert secret not in response["Location"]
+    assert response["Location"].endswith(f"?status=all&q={key.public_id}")
+    page = signed_in.get(response["Location"])
+    assert [found.name for found in page.context["listed"]] == ["pasted"]
+
+
+def test_a_pasted_key_is_another_ones_unless_all_of_it_matches(
+    signed_in, acme, globex, issue
+):
+    key, secret = issue()
+    body = secret[:-6][:-1] + ("a" if secret[-7] != "a" else "b")
+    theirs = issue(organization=globex)[1]
+    find = reverse("apikeys:find", args=[acme.pk])
+
+    for text in [body + tokens.checksum(body), secret[:-1], theirs, secret[-49:]]:
+        response = signed_in.post(find, {"q": text})
+
+        assert response.status_code == 200
+        assert "No key of this organization has this text" in response.text
+        assert text not in response.text
+        assert text[-20:] not in response.text
+
+
+def test_a_key_in_the_address_is_refused_and_not_repeated(signed_in, url, issue):
+    _, secret = issue(name="shown all the same")
+
+    for query in (f"?q={secret}", f"?q={secret[:40]}", f"?creator={secret}"):
+        response = signed_in.get(f"{url}{query}&sort=name")
+
+        assert response.status_code == 200
+        assert secret[22:40] not in response.text
+        assert "shown all the same" in response.text
+    refused = signed_in.get(f"{url}?q={secret}")
+    assert "Part of an API key was in the address" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("", "b C a"),
+        ("created", "a C b"),
+        ("name", "a b C"),
+        ("-name", "C b a"),
+        ("expiry", "C b a"),
+        ("-expiry", "b C a"),
+        ("-used", "a C b"),
+        ("used", "C a b"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 50])
+def test_pages_forth_and_back_show_every_key_once_in_order(
+    signed_in, url, issue, monkeypatch, sort, order, size
+):
+    for name, created, expires, used in [
+        ("a", -9, None, -1),
+        ("C", -8, 10, -2),
+        ("b", -8, 20, None),
+    ]:
+        key, _ = issue(name=name)
+        ApiKey.objects.filter(pk=key.pk).update(
+            created_at=days(created),
+            expires_at=expires and days(expires),
+            last_used_at=used and days(used),
+        )
+    monkeypatch.setattr(list_views.ListedKeysPage, "page_size", size)
+
+    forth, back = walk(signed_in, url, f"?sort={sort}")
+
+    assert [name for page in forth for name in page] == order.split()
+    assert back == forth
+
+
+def walk(client, url, query):
+    """Return the pages from the first to the last, and those from there back."""
+    pages, links = ([], []), ("next", "previous")
+    for seen, link in zip(pages, links, strict=True):
+        while query:
+            context = client.get(url + query).context
+            seen.append([key.name for key in context["listed"]])
+            last, query = query, context[link]
+        query = last
+    return pages[0], pages[1][::-1]
+
+
+def test_a_bookmark_holds_its_place_when_its_row_is_gone(
+    signed_in, url, issue, monkeypatch
+):
+    monkeypatch.setattr(list_views.ListedKeysPage, "page_size", 1)
+    keys = [issue(name=name)[0] for name in "abc"]
+    bookmark = signed_in.get(f"{url}?sort=name").context["next"]
+
+    ApiKey.objects.filter(pk=keys[0].pk).update(revoked_at=NOW)
+    issue(name="a before")
+
+    listed = signed_in.get(url + bookmark).context["listed"]
+    assert [key.name for key in listed] == ["a before"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "x",
+        "!!",
+        "é",
+        "W10",  # []
+        "bnVsbA",  # null
+        "WzEsMV0",  # [1,1]
+        "W251bGwsMV0",  # [null,1]: every key has a date of creation
+        "WyIyMDI2LTAxLTAxIiwxXQ",  # a time without a zone
+        "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwxXQ",  # before the year 1
+        "WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsMTAwMDAwMDAwMDAwMDAwMDAwMDAwXQ",
+        "WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsdHJ1ZV0",  # an id of true
+    ],
+)
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_place_that_is_none_shows_the_first_page(signed_in, url, issue, place, side):
+    issue(name="first")
+
+    response = signed_in.get(url, {side: place})
+
+    assert [key.name for key in response.context["listed"]] == ["first"]
+    assert "named no place" in response.text
+
+
+def test_the_list_asks_as_many_questions_for_one_key_as_for_many(signed_in, url, issue):
+    def questions():
+        with CaptureQueriesContext(connection) as queries:
+            signed_in.get(f"{url}?sort=used")
+        return len(queries)
+
+    issue()
+    one = questions()
+    for _ in range(60):
+        issue()
+
+    assert questions() == one
+    assert one <= 8
+
+
+def test_the_summary_counts_what_its_links_show(signed_in, url, issue, keys):
+    Refusal.objects.record(keys["retired"], "API_KEY_RETIRED", at=NOW)
+    Refusal.objects.flush()
+    ApiKey.objects.filter(name="idle").update(expires_at=days(6))
+
+    summary = signed_in.get(url).context["attention"]
+
+    assert [text for text, _ in summary] == [
+        "2 expire this week",
+        "2 unused for 90 days",
+        "1 retired key still in use",
+    ]
+    for text, address in summary:
+        assert len(signed_in.get(url + address).context["listed"]) == int(text[0])
+
+
+def test_the_summary_is_silent_when_there_is_nothing_to_do(signed_in, url, issue):
+    issue()
+
+    assert signed_in.get(url).context["attention"] == []
+
+
+def test_the_summary_counts_no_other_organizations_keys(signed_in, url, issue, globex):
+    key, _ = issue(organization=globex)
+    ApiKey.objects.filter(pk=key.pk).update(expires_at=days(1))
+
+    assert signed_in.get(url).context["attention"] == []
+
+
+def test_the_summary_counts_only_so_far(signed_in, url, issue, monkeypatch):
+    monkeypatch.setattr("apikeys.models.lists.COUNTED", 2)
+    monkeypatch.setattr(list_views, "COUNTED", 2)
+    for _ in range(3):
+        issue(expires_in_days=2)
+
+    assert signed_in.get(url).context["attention"][0][0] == "1+ expire this week"
+
+
+@pytest.fixture
+def selected(acme):
+    """Return the address of the page that asks, and what is sent to it."""
+
+    def selected(*keys, **values):
+        url = reverse("apikeys:revoke_selected", args=[acme.pk])
+        return url, {"key": [key.public_id for key in keys], **values}
+
+    return selected
+
+
+def test_selected_keys_are_revoked_together_after_asking(signed_in, issue, selected):
+    first, second, third = (issue()[0] for _ in range(3))
+
+    asked = signed_in.get(*selected(first, second))
+    assert first.display_id in asked.text
+    assert not ApiKey.objects.filter(revoked_at__isnull=False).exists()
+    done = signed_in.post(*selected(first, second, reason="cleaning"), follow=True)
+
+    assert "2 keys are revoked" in done.text
+    rows = ApiKey.objects.filter(revoke_reason="cleaning", revoked_at__isnull=False)
+    assert set(rows) == {first, second}
+    assert AuditEvent.objects.filter(action="api_key.revoked").count() == 2
+
+
+def test_all_selected_keys_are_revoked_or_none(signed_in, issue, selected, monkeypatch):
+    keys = [issue()[0] for _ in range(3)]
+    record = ApiKey.record
+
+    def fail_at_the_last(key, *args, **details):
+        if key == keys[-1]:
+            raise RuntimeError("no audit, no change")
+        record(key, *args, **details)
+
+    monkeypatch.setattr(ApiKey, "record", fail_at_the_last)
+
+    with pytest.raises(RuntimeError):
+        signed_in.post(*selected(*keys))
+
+    assert not ApiKey.objects.filter(revoked_at__isnull=False).exists()
+
+
+def test_anothers_keys_cannot_be_selected(signed_in, issue, selected, globex):
+    ours, _ = issue()
+    theirs, _ = issue(organization=globex)
+
+    alone = signed_in.post(*selected(theirs))
+    both = signed_in.post(*selected(ours, theirs))
+
+    assert (alone.status_code, both.status_code) == (404, 302)
+    assert signed_in.get(*selected(theirs)).status_code == 404
+    ours.refresh_from_db()
+    theirs.refresh_from_db()
+    assert ours.revoked_at
+    assert theirs.revoked_at is None
+
+
+def test_what_was_revoked_before_is_told_apart(signed_in, issue, selected, alice):
+    before, now = issue()[0], issue()[0]
+    before.revoke(by=Actor.command("test"))
+
+    said = signed_in.post(*selected(before, now), follow=True).text
+    again = signed_in.post(*selected(before, now), follow=True).text
+
+    assert "is revoked" in said
+    assert "1 was revoked before" in said
+    assert "nothing changed" in again
+
+
+@pytest.mark.parametrize("sent", [[], ["\x00"], [f"{n:012}" for n in range(101)]])
+def test_none_and_too_many_are_sent_back(signed_in, acme, sent, url):
+    revoke = reverse("apikeys:revoke_selected", args=[acme.pk])
+
+    for method in (signed_in.get, signed_in.post):
+        response = method(revoke, {"key": sent}, follow=True)
+
+        assert response.redirect_chain == [(url, 302)]
+        assert "Select 1 to 100 keys" in response.text
+
+
+def test_a_reason_that_cannot_be_kept_revokes_none(signed_in, issue, selected):
+    key, _ = issue()
+
+    response = signed_in.post(*selected(key, reason="x" * 300))
+
+    assert response.context["form"].errors["reason"]
+    key.refresh_from_db()
+    assert key.revoked_at is None
+
+
+def test_a_member_selects_nothing(client, bob, issue, url):
+    issue()
+    sign_in(client, bob)
+
+    text = client.get(url).text
+
+    assert "Revoke selected" not in text
+    assert 'type="checkbox"' not in text
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_who_signed_in_long_ago_is_asked_again_first(
+    client, alice, issue, selected, method
+):
+    key, _ = issue()
+    client.force_login(alice)
+
+    response = getattr(client, method)(*selected(key))
+
+    assert response.status_code == 302
+    assert response["Location"].startswith("/accounts/")
+    key.refresh_from_db()
+    assert key.revoked_at is None

@@ -1,0 +1,138 @@
+"""The policy's page: who changes it, what is shown first, and what it leaves alone."""
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from apikeys.models import ApiKey, AuditEvent
+from echopoint.organizations.models import Organization
+from tests.signing_in import sign_in
+
+LIMITS = {
+    "default_lifetime_days": "60",
+    "max_lifetime_days": "80",
+    "max_overlap_days": "7",
+}
+SEEN = "90 365 False 7"
+
+
+@pytest.fixture
+def url(acme):
+    return reverse("apikeys:policy", args=[acme.pk])
+
+
+@pytest.fixture
+def send(client, olive, url):
+    """Return the answer to a change of the policy, sent by the owner."""
+    sign_in(client, olive)
+
+    def send(**values):
+        return client.post(url, LIMITS | {"seen": SEEN} | values, follow=True)
+
+    return send
+
+
+def test_a_change_shows_first_which_keys_it_concerns(send, acme, issue, globex):
+    Organization.objects.update(allow_non_expiring=True)
+    acme.refresh_from_db()
+    issue(name="short", expires_in_days=80)
+    issue(name="long", expires_in_days=81)
+    issue(name="endless", expires_in_days=None)
+    stopped, _ = issue(name="stopped", expires_in_days=300)
+    ApiKey.objects.filter(pk=stopped.pk).update(revoked_at=timezone.now())
+    issue(name="theirs", organization=globex, expires_in_days=300)
+
+    strict = send(seen="90 365 True 7")
+    lenient = send(seen="90 365 True 7", allow_non_expiring="on")
+
+    assert [key.name for key in strict.context["concerned"]] == ["endless", "long"]
+    assert [key.name for key in lenient.context["concerned"]] == ["long"]
+    acme.refresh_from_db()
+    assert acme.max_lifetime_days == 365
+    assert not AuditEvent.objects.filter(action="policy.updated").exists()
+
+
+def test_a_confirmed_change_holds_and_ends_no_key(send, acme, issue):
+    key, _ = issue(expires_in_days=365)
+
+    response = send(confirm="1")
+
+    assert "The policy is changed" in response.text
+    acme.refresh_from_db()
+    assert (acme.default_lifetime_days, acme.max_lifetime_days) == (60, 80)
+    before = key.expires_at
+    key.refresh_from_db()
+    assert key.expires_at == before
+    event = AuditEvent.objects.get(action="policy.updated")
+    assert event.actor_label == "olive@acme.example"
+    assert event.details["before"] == {
+        "default_lifetime_days": 90,
+        "max_lifetime_days": 365,
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_lifetime_days": "0"},
+        {"max_lifetime_days": "3651"},
+        {"default_lifetime_days": "81"},
+        {"max_overlap_days": "-1"},
+        {"max_overlap_days": ""},
+    ],
+)
+@pytest.mark.parametrize("confirm", [{}, {"confirm": "1"}])
+def test_limits_that_cannot_be_are_refused(send, acme, wrong, confirm):
+    response = send(**wrong, **confirm)
+
+    assert response.context["form"].errors
+    assert "The policy was not changed" in response.text
+    acme.refresh_from_db()
+    assert acme.max_lifetime_days == 365
+
+
+def test_a_stale_page_says_so_and_changes_nothing(send, acme):
+    Organization.objects.update(max_overlap_days=3)
+
+    response = send(confirm="1")
+
+    assert "changed by someone else" in response.text
+    assert response.context["form"]["max_overlap_days"].value() == 3
+    acme.refresh_from_db()
+    assert acme.max_lifetime_days == 365
+
+
+def test_nothing_is_recorded_when_nothing_changes(send, acme):
+    same = {"default_lifetime_days": "90", "max_lifetime_days": "365"}
+
+    response = send(**same, confirm="1")
+
+    assert "nothing changed" in response.text
+    assert not AuditEvent.objects.filter(action="policy.updated").exists()
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+def test_who_is_no_owner_reads_only(client, request, url, acme, who):
+    sign_in(client, request.getfixturevalue(who))
+
+    page = client.get(url)
+    refused = client.post(url, LIMITS | {"seen": SEEN, "confirm": "1"})
+
+    assert "365 days" in page.text
+    assert "<input" not in page.text.split("<main")[1]
+    assert refused.status_code == 403
+    acme.refresh_from_db()
+    assert acme.max_lifetime_days == 365
+
+
+def test_who_signed_in_long_ago_reads_and_is_asked_again_to_change(
+    client, olive, url, acme
+):
+    client.force_login(olive)
+
+    assert client.get(url).status_code == 200
+    response = client.post(url, LIMITS | {"seen": SEEN, "confirm": "1"})
+
+    assert response["Location"].startswith("/accounts/")
+    acme.refresh_from_db()
+    assert acme.max_lifetime_days == 365

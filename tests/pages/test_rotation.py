@@ -1,0 +1,452 @@
+"""Rotating a key on its page: a successor, its arrival, and the end of the old key."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from apikeys.actors import Actor
+from apikeys.clients import Client
+from apikeys.models import ApiKey, AuditEvent, Refusal, SpentNonce
+from echopoint.organizations import roles
+from tests.signing_in import sign_in
+
+SYSTEM = Actor.command("test")
+DAY = timedelta(days=1)
+SCOPES = ["flows:execute", "flows:read", "runner:complete"]
+
+
+@pytest.fixture
+def key(issue):
+    return issue(*SCOPES, name="Deploy", expires_in_days=60)[0]
+
+
+@pytest.fixture
+def signed_in(client, alice):
+    sign_in(client, alice)
+    return client
+
+
+@pytest.fixture
+def page(signed_in, acme, key):
+    """Return alice's way to a page of the key: `page("retire")` opens it.
+
+    With values it is sent; `page("rotate", scopes=[…])` fills in the rest.
+    """
+
+    def page(name="detail", send=False, **values):
+        url = reverse(f"apikeys:{name}", args=[acme.pk, key.public_id])
+        if not send and not values:
+            return signed_in.get(url)
+        if name == "rotate":
+            filled = {
+                "nonce": SpentNonce.objects.issue(),
+                "overlap_seconds": "86400",
+                "scopes": SCOPES,
+                "expires_in_days": "as-before",
+            }
+            values = filled | values
+        return signed_in.post(url, values)
+
+    return page
+
+
+def text_of(response):
+    return " ".join(response.content.decode().split())
+
+
+def secret_in(response):
+    found = re.findall(r"epk_live_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}", text_of(response))
+    return found[0] if found else None
+
+
+def nonce_in(response):
+    return re.search(r'name="nonce" value="([^"]+)"', text_of(response))[1]
+
+
+def checked(response):
+    boxes = re.findall(r"<input[^>]*>", text_of(response))
+    return {
+        re.search(r'value="([^"]+)"', box)[1]
+        for box in boxes
+        if 'name="scopes"' in box and "checked" in box
+    }
+
+
+def options(response, name):
+    select = re.search(rf'<select name="{name}".*?</select>', text_of(response))[0]
+    return re.findall(r'<option value="([^"]+)"', select)
+
+
+def selected(response, name):
+    select = re.search(rf'<select name="{name}".*?</select>', text_of(response))[0]
+    return re.search(r'<option value="([^"]+)" selected', select)[1]
+
+
+def use(key, ago=timedelta(0), ip="192.0.2.1"):
+    ApiKey.objects.get(pk=key.pk).record_use(
+        Client(ip, "curl/8", "", "GET /flows"), at=timezone.now() - ago
+    )
+
+
+def events(action):
+    return AuditEvent.objects.filter(action=f"api_key.{action}").count()
+
+
+def test_the_successors_secret_is_in_the_answer_once_and_both_work(
+    page, api, acme, key
+):
+    response = page("rotate", send=True)
+
+    assert response.status_code == 200
+    secret = secret_in(response)
+    assert response.content.count(secret.encode()) == 1
+    assert "no-store" in response["Cache-Control"]
+    assert response["Referrer-Policy"] == "no-referrer"
+    assert api(secret=secret, organization=acme).get("/flows").status_code == 200
+    key.refresh_from_db()
+    assert key.status() == "retiring"
+    assert "Successor of Deploy" in text_of(response)
+    assert reverse("apikeys:detail", args=[acme.pk, key.public_id]) in text_of(response)
+
+
+def test_the_form_starts_from_the_key(page):
+    response = page("rotate")
+
+    assert checked(response) == set(SCOPES)
+    assert options(response, "overlap_seconds") == ["0", "3600", "86400", "604800"]
+    assert selected(response, "overlap_seconds") == "604800"
+    assert selected(response, "expires_in_days") == "as-before"
+    assert "60 days" in text_of(response)
+
+
+def test_the_policy_bounds_the_overlap(page, acme):
+    acme.max_overlap_days = 3
+    acme.save()
+
+    offered = page("rotate")
+    refused = page("rotate", overlap_seconds="604800")
+
+    assert options(offered, "overlap_seconds") == ["0", "3600", "86400", "259200"]
+    assert selected(offered, "overlap_seconds") == "259200"
+    assert "overlap_seconds" in refused.context["form"].errors
+    assert ApiKey.objects.count() == 1
+
+
+def test_without_an_overlap_the_old_key_stops_at_once(page, key):
+    response = page("rotate", overlap_seconds="0")
+
+    assert secret_in(response)
+    assert "has stopped working" in text_of(response)
+    key.refresh_from_db()
+    assert key.status() == "retired"
+
+
+@pytest.mark.parametrize(("choice", "days"), [("as-before", 60), ("7", 7)])
+def test_the_expiry_is_the_old_lifetime_or_what_is_chosen(page, key, choice, days):
+    page("rotate", expires_in_days=choice)
+
+    successor = key.successor
+    assert successor.expires_at - successor.created_at == days * DAY
+
+
+def test_scopes_can_be_taken_away(page, key):
+    page("rotate", scopes=["flows:read"])
+
+    assert key.successor.scopes == ["flows:read"]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"scopes": []}, "scopes"),
+        ({"scopes": [*SCOPES, "webhooks:read"]}, "scopes"),
+        ({"scopes": ["api_key:create"]}, "scopes"),
+        ({"overlap_seconds": "1"}, "overlap_seconds"),
+        ({"overlap_seconds": "-1"}, "overlap_seconds"),
+        ({"overlap_seconds": ""}, "overlap_seconds"),
+        ({"expires_in_days": "366"}, "expires_in_days"),
+        ({"expires_in_days": "never"}, "expires_in_days"),
+    ],
+)
+def test_what_is_refused_is_said_at_its_field_and_nothing_is_lost(
+    page, key, values, field
+):
+    kept = {
+        "scopes": ["flows:read"],
+        "overlap_seconds": "3600",
+        "expires_in_days": "30",
+    }
+
+    response = page("rotate", **kept | values)
+
+    assert field in response.context["form"].errors
+    if field != "scopes":
+        assert checked(response) == {"flows:read"}
+    for name in {"overlap_seconds", "expires_in_days"} - {field}:
+        assert selected(response, name) == kept[name]
+    assert secret_in(response) is None
+    key.refresh_from_db()
+    assert key.status() == "active"
+
+
+def test_a_role_cannot_grant_what_it_lacks(page, monkeypatch, key):
+    monkeypatch.setitem(roles.PERMISSIONS, "admin", roles.ADMIN - {"runner:complete"})
+    nonce = nonce_in(page("rotate"))
+
+    refused = page("rotate", nonce=nonce)
+    granted = page("rotate", nonce=nonce_in(refused), scopes=["flows:read"])
+
+    assert "runner:complete" in refused.context["form"].errors["scopes"][0]
+    assert secret_in(granted)
+
+
+def test_a_form_sent_twice_makes_one_successor_and_shows_nothing_again(page):
+    nonce = nonce_in(page("rotate"))
+    first = page("rotate", nonce=nonce)
+
+    second = page("rotate", nonce=nonce)
+
+    assert second.status_code == 409
+    assert "submitted before" in text_of(second)
+    assert secret_in(first)
+    assert secret_in(second) is None
+    assert ApiKey.objects.count() == 2
+
+
+def test_of_two_tabs_the_second_is_told_what_the_first_did(page, key):
+    tabs = [nonce_in(page("rotate")) for _ in range(2)]
+    page("rotate", nonce=tabs[0])
+
+    second = page("rotate", nonce=tabs[1])
+
+    assert second.status_code == 409
+    assert "being rotated already" in text_of(second)
+    assert "alice@acme.example" in text_of(second)
+    assert key.successor.rest_id in text_of(second)
+    assert ApiKey.objects.count() == 2
+    assert SpentNonce.objects.count() == 1
+
+
+@pytest.mark.parametrize("nonce", ["", "forged", "a:b:c"])
+def test_a_form_that_is_not_ours_makes_nothing_and_loses_nothing(page, nonce):
+    response = page(
+        "rotate", nonce=nonce, scopes=["flows:read"], overlap_seconds="3600"
+    )
+
+    assert secret_in(response) is None
+    assert checked(response) == {"flows:read"}
+    assert selected(response, "overlap_seconds") == "3600"
+    assert nonce_in(response) not in ("", nonce)
+    assert ApiKey.objects.count() == 1
+
+
+@pytest.mark.parametrize("verb", ["suspend", "revoke", "rotate"])
+def test_a_key_that_is_not_active_cannot_be_rotated(page, key, verb):
+    getattr(key, verb)(by=SYSTEM)
+    before = ApiKey.objects.count()
+
+    asked, sent = page("rotate"), page("rotate", send=True)
+
+    assert (asked.status_code, sent.status_code) == (409, 409)
+    assert "command test" in text_of(sent)
+    assert ApiKey.objects.count() == before
+
+
+def test_the_old_keys_page_waits_for_the_successor_and_then_says_whence(page, key):
+    successor, _ = key.rotate(by=SYSTEM)
+    waiting = text_of(page())
+    use(successor, ip="192.0.2.9")
+
+    arrived = text_of(page())
+
+    assert "Not used yet" in waiting
+    assert "the new key has not been used" in waiting
+    assert "Not used yet" not in arrived
+    assert "First used" in arrived
+    assert "from 192.0.2.9" in arrived
+
+
+def test_the_part_that_refreshes_is_the_part_of_the_page(page, key, acme):
+    successor, _ = key.rotate(by=SYSTEM)
+    use(key, 2 * DAY)
+    use(successor)
+
+    fragment, whole = text_of(page("rotation_status")), text_of(page())
+
+    assert "<html" not in fragment
+    assert 'data-phase="safe"' in fragment
+    assert fragment in whole
+    url = reverse("apikeys:rotation_status", args=[acme.pk, key.public_id])
+    assert f'data-refresh="{url}"' in whole
+    assert "Check again" in whole
+
+
+def test_a_page_without_a_rotation_refreshes_nothing(page):
+    assert "data-refresh" not in text_of(page())
+    assert "refresh.js" not in text_of(page())
+
+
+@pytest.mark.parametrize("verb", ["retire", "cancel_rotation", "revoke"])
+def test_the_part_that_refreshes_says_when_the_rotation_is_over(page, key, verb):
+    key.rotate(by=SYSTEM)
+    getattr(key, verb)(by=SYSTEM)
+
+    response = page("rotation_status")
+
+    assert response.status_code == 200
+    assert 'data-phase="over"' in text_of(response)
+
+
+def test_the_verdict_turns_safe_on_the_page(page, key):
+    use(key, 3 * DAY)
+    successor, _ = key.rotate(by=SYSTEM)
+    assert "Safe to retire" not in text_of(page())
+
+    use(successor)
+
+    assert "Safe to retire: the old key was last used 3 days ago" in text_of(page())
+
+
+def test_retiring_asks_first_with_the_verdict_and_then_stops_the_old_key(page, key):
+    successor, _ = key.rotate(by=SYSTEM)
+    asked = page("retire")
+    assert "Not yet: the new key has not been used." in text_of(asked)
+    key.refresh_from_db()
+    assert key.status() == "retiring"
+
+    done = page("retire", send=True)
+
+    assert done.status_code == 302
+    key.refresh_from_db()
+    assert key.status() == "retired"
+    assert "is retired" in text_of(page())
+    assert successor.status() == "active"
+
+
+def test_retiring_twice_says_that_nothing_changed(page, key):
+    key.rotate(by=SYSTEM)
+    page("retire", send=True)
+    page()  # the first message
+
+    page("retire", send=True)
+
+    assert "retired before; nothing changed" in text_of(page())
+    assert events("retired") == 1
+
+
+def test_cancelling_revokes_the_successor_and_goes_on_with_the_key(page, key):
+    successor, _ = key.rotate(by=SYSTEM)
+    assert "never used" in text_of(page("cancel_rotation"))
+
+    page("cancel_rotation", send=True)
+
+    key.refresh_from_db()
+    successor.refresh_from_db()
+    assert (key.status(), successor.status()) == ("active", "revoked")
+    assert "The rotation is cancelled" in text_of(page())
+
+
+def test_cancelling_is_offered_only_while_the_successor_is_unused(page, key, acme):
+    successor, _ = key.rotate(by=SYSTEM)
+    url = reverse("apikeys:cancel_rotation", args=[acme.pk, key.public_id])
+    assert url in text_of(page())
+
+    use(successor)
+
+    assert url not in text_of(page())
+
+
+def test_a_stale_cancel_says_that_the_successor_came_into_use(page, key):
+    successor, _ = key.rotate(by=SYSTEM)
+    use(successor)
+
+    asked, sent = page("cancel_rotation"), page("cancel_rotation", send=True)
+
+    assert (asked.status_code, sent.status_code) == (409, 409)
+    assert "successor is in use already" in text_of(sent)
+    successor.refresh_from_db()
+    assert successor.revoked_at is None
+
+
+@pytest.mark.parametrize("name", ["retire", "cancel_rotation"])
+def test_a_key_that_is_not_being_rotated_is_left_as_it_is(page, key, name):
+    asked, sent = page(name), page(name, send=True)
+
+    assert (asked.status_code, sent.status_code) == (409, 409)
+    assert "Nothing was changed" in text_of(sent)
+    key.refresh_from_db()
+    assert key.status() == "active"
+
+
+def test_a_stale_page_says_who_ended_the_rotation(page, key, bob):
+    key.rotate(by=SYSTEM)
+    key.cancel_rotation(by=Actor.person(bob, via="page"))
+
+    sent = page("retire", send=True)
+
+    assert sent.status_code == 409
+    assert "rotation cancelled</strong> by bob@acme.example" in text_of(sent)
+
+
+def test_each_key_of_a_rotation_links_to_the_other(page, key, signed_in, acme):
+    successor, _ = key.rotate(by=SYSTEM)
+    urls = [
+        reverse("apikeys:detail", args=[acme.pk, k.public_id]) for k in (key, successor)
+    ]
+
+    assert f'"{urls[1]}"' in text_of(page())
+    assert f'"{urls[0]}"' in text_of(signed_in.get(urls[1]))
+
+
+def test_a_successor_that_was_revoked_is_told_and_the_rotation_can_be_cancelled(
+    page, key
+):
+    successor, _ = key.rotate(by=SYSTEM)
+    successor.revoke(by=SYSTEM)
+    assert "there is no new key" in text_of(page())
+
+    page("cancel_rotation", send=True)
+
+    key.refresh_from_db()
+    assert key.status() == "active"
+
+
+def test_a_retired_key_that_is_still_sent_is_told(page, key):
+    key.rotate(by=SYSTEM, overlap=timedelta(0))
+    Refusal.objects.create(
+        key=key, reason="API_KEY_RETIRED", minute=timezone.now(), count=3
+    )
+
+    text = text_of(page())
+
+    assert "Something still sends the old key: 3 requests refused" in text
+    assert "has not been used yet" in text
+
+
+def test_a_suspended_key_says_to_resume_it_first(page, key, acme):
+    key.rotate(by=SYSTEM)
+    key.suspend(by=SYSTEM)
+
+    text = text_of(page())
+
+    assert "resume it before" in text
+    assert reverse("apikeys:retire", args=[acme.pk, key.public_id]) not in text
+
+
+@pytest.mark.parametrize(
+    "name", ["rotate", "retire", "cancel_rotation", "suspend", "resume"]
+)
+def test_a_change_asks_who_signed_in_long_ago_once_more(client, alice, acme, key, name):
+    key.rotate(by=SYSTEM)
+    before = list(ApiKey.objects.order_by("pk").values())
+    url = reverse(f"apikeys:{name}", args=[acme.pk, key.public_id])
+
+    sign_in(client, alice, ago=16 * 60)
+    asked = client.post(url)
+
+    assert asked.status_code == 302
+    assert asked["Location"].startswith("/accounts/")
+    assert list(ApiKey.objects.order_by("pk").values()) == before
