@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-browser lint bench lock
+.PHONY: help setup run test test-browser screenshots lint bench lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -42,6 +42,9 @@ test: setup ## Run the tests, on SQLite unless DATABASE_URL names another databa
 
 test-browser: setup ## Run the browser tests in Debian's Chromium
 	$(BIN)/python -m pytest tests/browser
+
+screenshots: setup ## Write pictures of every page and state to screenshots/
+	$(BIN)/python -m pytest --quiet tests/browser/screenshots.py
 
 lint: setup ## Check style, format and migrations
 	$(BIN)/ruff check .

@@ -1,0 +1,32 @@
+"""Pictures of every page and state: `make screenshots` writes them to screenshots/."""
+
+import pytest
+
+from tests.browser.conftest import ROOT
+from tests.browser.states import Walk, signed_out_states
+from tests.browser.test_accessibility import VIEWS
+
+FOLDER = ROOT / "screenshots"
+
+
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+def test_take_screenshots(open_page, sign_in, site, width, scheme):
+    FOLDER.mkdir(exist_ok=True)
+    page = open_page(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+    )
+    page.on("dialog", lambda dialog: dialog.accept())
+
+    def take(state):
+        path = FOLDER / f"{state}-{width}-{scheme}.png"
+        page.screenshot(path=path, full_page=True)
+
+    for state in signed_out_states(page):
+        take(state)
+    sign_in(page)
+    for state in Walk(page, site).states():
+        take(state)
+
+    assert len(list(FOLDER.glob(f"*-{width}-{scheme}.png"))) > 15

@@ -1,0 +1,67 @@
+"""Every page in every state, as (name, what shows it)."""
+
+from urllib.parse import quote
+
+
+class Walk:
+    """A visitor of the demo organization who brings pages into their states."""
+
+    def __init__(self, page, site):
+        self.page = page
+        self.site = site
+        self.keys = f"/orgs/{site.demo['organization_id']}/api-keys/"
+
+    def states(self):
+        """Yield the name of each state while the page is in it."""
+        page = self.page
+        for name, path in [
+            ("list", ""),
+            ("list-filtered", "?status=revoked"),
+            ("list-nothing-found", f"?q={quote('no such key')}"),
+            ("create", "new/"),
+            ("audit", "audit/"),
+            ("policy", "policy/"),
+            ("not-found", "nothing-here/"),
+        ]:
+            page.goto(self.keys + path)
+            yield name
+        yield from self.a_key_from_its_making_to_its_end()
+
+    def a_key_from_its_making_to_its_end(self):
+        page = self.page
+        page.goto(self.keys + "new/")
+        page.get_by_role("button", name="Create key").last.click()
+        yield "create-refused"
+        page.get_by_label("Name").fill(f"Key for {id(page)}")
+        page.get_by_role("button", name="CI pipeline").click()
+        page.get_by_role("button", name="Create key").last.click()
+        page.locator("#secret").wait_for()
+        yield "secret-once"
+        page.get_by_role("button", name="Copy").first.click()
+        page.get_by_role("link", name="I have stored it").click()
+        page.get_by_role("link", name=f"Key for {id(page)}").first.click()
+        detail = page.url
+        yield "key"
+        page.goto(detail + "rotate/")
+        yield "rotate"
+        page.get_by_role("button", name="Create the new key").click()
+        yield "successor-secret-once"
+        page.get_by_role("button", name="Copy").first.click()
+        page.goto(detail)
+        yield "key-rotating"
+        for name in ("retire", "cancel-rotation", "suspend", "revoke"):
+            page.goto(f"{detail}{name}/")
+            yield name
+        page.get_by_role("button", name="Revoke this key").click()
+        page.goto(detail)
+        yield "key-revoked"
+
+
+def signed_out_states(page):
+    """Yield the name of each state that needs no one to be signed in."""
+    page.goto("/accounts/login/")
+    yield "sign-in"
+    page.get_by_label("E-mail").fill("nobody@echopoint.example")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    yield "sign-in-refused"
