@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db import Error, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -167,6 +168,9 @@ class ApiKey(Rotation, models.Model):
 
     def __str__(self):
         return f"{self.name} ({self.display_id})"
+
+    def get_absolute_url(self):
+        return reverse("apikeys:detail", args=[self.organization_id, self.public_id])
 
     @property
     def rest_id(self):

@@ -88,3 +88,12 @@ def test_nothing_is_added_changed_or_deleted_by_hand(boss, issue, model, page):
     if response.status_code == 302:  # there is no such row
         assert response["Location"] == reverse("admin:index")
     assert AuditEvent.objects.count() == 2
+
+
+def test_the_console_leads_to_the_pages_where_keys_are_made_and_seen(boss, issue):
+    key, _ = issue()
+
+    listed = boss.get(LIST).content.decode()
+
+    assert 'href="/orgs/" class="addlink"' in listed
+    assert key.get_absolute_url().endswith(f"/{key.public_id}/")
