@@ -111,6 +111,13 @@ class RotationStatusView(RotationMixin, KeyPage, TemplateView):
 
     template_name = "apikeys/partials/rotation_status.html"
 
+    def render_to_response(self, context, **options):
+        is_over = context.get("phase") in (None, "", "over")
+        # 286 is htmx's word for an answer after which it need not ask again.
+        return super().render_to_response(
+            context, status=286 if is_over else 200, **options
+        )
+
 
 class ApiKeyRotateView(SecretOnceMixin, KeyPage, FormView):
     """Make a key's successor. Its secret is in the answer to this POST."""

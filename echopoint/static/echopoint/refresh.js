@@ -1,55 +1,34 @@
 "use strict";
 
-// A part of a page that asks the server every few seconds whether something is new.
-// Without this file, or when the server does not answer, there is a link to look again.
+// A part of a page that htmx asks the server for every few seconds. Without scripts, or
+// when the server does not answer, there is a link to look again.
 
-const EVERY = 5000; // milliseconds
+const phaseOf = (region) => region.querySelector("[data-phase]")?.dataset.phase;
+let focused = null;
 
-function keepFresh(region) {
-  const url = region.dataset.refresh;
-  const phase = () => region.querySelector("[data-phase]")?.dataset.phase;
-  let shown = "";
-  let timer = null;
-  let isOver = phase() === "over";
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden) event.preventDefault();
+});
 
-  function show(html) {
-    const before = phase();
-    const focused = region.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-    const fresh = new DOMParser().parseFromString(html, "text/html").body;
-    region.replaceChildren(...fresh.childNodes);
-    if (focused) [...region.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
-    isOver = phase() === "over";
-    // Read out what has come about, not each minute that passes.
-    if (phase() !== before) announce(region.querySelector("[data-news]").textContent.trim());
-  }
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, xhr } = event.detail;
+  // Who was signed out is answered with another page, which has no place here.
+  const isAnswered = new URL(xhr.responseURL).pathname === target.getAttribute("hx-get");
+  event.detail.shouldSwap = isAnswered && (xhr.status === 200 || xhr.status === 286);
+  target.classList.toggle("is-live", isAnswered && xhr.status === 200);
+  target.dataset.before = phaseOf(target);
+  focused = target.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+});
 
-  async function ask() {
-    timer = null;
-    let isAnswered = false;
-    try {
-      const response = await fetch(url, { redirect: "error", cache: "no-store" });
-      isAnswered = response.ok;
-      const html = await response.text();
-      if (isAnswered && html !== shown) show(shown = html);
-    } catch {
-      isAnswered = false;
-    }
-    // Who was signed out, or lost the network, looks again by hand.
-    region.classList.toggle("is-live", isAnswered && !isOver);
-    if (isAnswered) wait();
-  }
+document.addEventListener("htmx:afterSwap", (event) => {
+  const { target } = event.detail;
+  if (focused) [...target.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
+  localize(target);
+  // Read out what has come about, not each minute that passes.
+  if (phaseOf(target) !== target.dataset.before) announce(target.querySelector("[data-news]").textContent.trim());
+});
 
-  function wait() {
-    if (!isOver && !timer && !document.hidden) timer = setTimeout(ask, EVERY);
-  }
-
-  region.classList.add("is-live");
-  document.addEventListener("visibilitychange", () => {
-    clearTimeout(timer);
-    timer = null;
-    if (!document.hidden && !isOver) ask();
-  });
-  wait();
-}
-
-document.querySelectorAll("[data-refresh]").forEach(keepFresh);
+document.addEventListener("htmx:sendError", (event) => event.detail.target.classList.remove("is-live"));
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("[hx-get]").forEach((region) => region.classList.add("is-live"));
+});
