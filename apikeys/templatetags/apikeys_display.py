@@ -34,12 +34,16 @@ def relative(when, at=None):
     return f"in {span}" if seconds > 0 else f"{span} ago"
 
 
-def time_element(when, text):
-    """Return `<time>` with the text, the exact UTC in its attributes."""
+def time_element(when, text, local=""):
+    """Return `<time>` with the text, the exact UTC in its attributes.
+
+    With `local`, "day" or "exact", a script puts the reader's own time in its place.
+    """
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
+        '<time datetime="{}" title="{}"{}>{}</time>',
         f"{when:%Y-%m-%dT%H:%M:%SZ}",
         date_format(when, "j F Y, H:i:s") + " UTC",
+        format_html(' data-local="{}"', local) if local else "",
         text,
     )
 
@@ -53,13 +57,13 @@ def ago(when):
 @register.filter
 def day(when):
     """Return the date."""
-    return time_element(when, date_format(when, "j M Y"))
+    return time_element(when, date_format(when, "j M Y"), "day")
 
 
 @register.filter
 def exact(when):
     """Return the date and time."""
-    return time_element(when, date_format(when, "j F Y, H:i") + " UTC")
+    return time_element(when, date_format(when, "j F Y, H:i") + " UTC", "exact")
 
 
 @register.filter

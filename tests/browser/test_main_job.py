@@ -77,3 +77,15 @@ def test_a_public_page_breaks_no_policy(open_page, path):
     assert response.status == 200
     if path == "/docs/":
         page.get_by_text("/flows/search").first.wait_for()
+
+
+def test_times_are_the_readers_own_with_utc_at_hand(open_page, sign_in):
+    page = open_page(timezone_id="Asia/Kolkata")
+    sign_in(page)
+    page.get_by_role("link", name="Demo pipeline").first.click()
+
+    created = page.locator('time[data-local="exact"]').first
+
+    assert "GMT+5:30" in created.inner_text()
+    assert created.get_attribute("title").endswith("UTC")
+    assert "Asia/" in page.locator("[data-zone]").inner_text()

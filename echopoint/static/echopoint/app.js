@@ -141,3 +141,20 @@ document.addEventListener("DOMContentLoaded", () => {
   all("form[data-submit-once]").forEach(submitOnce);
   all("form:has([data-scope-summary])").forEach(pickScopes);
 });
+
+// The page has its times in UTC. The reader's own take their place; UTC stays in the title.
+function localize(root) {
+  const day = { day: "numeric", month: "short", year: "numeric" };
+  const exact = { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+  root.querySelectorAll("time[data-local]").forEach((time) => {
+    const format = new Intl.DateTimeFormat("en-GB", time.dataset.local === "day" ? day : exact);
+    time.textContent = format.format(new Date(time.dateTime));
+  });
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  localize(document);
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const note = document.querySelector("[data-zone]");
+  if (note && zone && zone !== "UTC") note.textContent = `Times are those of ${zone}; point at one for UTC.`;
+});
