@@ -7,6 +7,7 @@ from allauth.account.adapter import get_adapter
 from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
 from allauth.account.authentication import get_authentication_records
 from allauth.core.exceptions import ReauthenticationRequired
+from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponseRedirect, QueryDict
@@ -38,6 +39,11 @@ def keep_typed(request):
     typed = request.POST.copy()
     for name in NEVER_KEPT:
         typed.pop(name, None)
+    for name, values in typed.lists():
+        # A key that was pasted into the wrong field must not wait in the session.
+        typed.setlist(
+            name, [v for v in values if f"{settings.API_KEY_PREFIX}_" not in v]
+        )
     request.session[TYPED] = {"path": request.path, "form": typed.urlencode()}
 
 

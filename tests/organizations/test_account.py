@@ -358,3 +358,16 @@ def test_freshness_ends(client, alice, grave):
     set_back(client.session, 15 * MINUTE)
 
     assert [client.get(page).status_code for page in grave] == [302, 302]
+
+
+def test_a_key_that_was_pasted_into_a_field_does_not_wait_in_the_session(
+    client, alice, grave, issue
+):
+    _, secret = issue()
+    sign_in(client, alice, ago=15 * MINUTE)
+
+    client.post(grave[0], {"name": f"my key {secret}", "expires_in_days": "30"})
+
+    kept = str(dict(client.session))
+    assert "expires_in_days=30" in kept
+    assert secret not in kept
