@@ -9,10 +9,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+extras = project["optional-dependencies"]
+client = project["dependencies"]
 wanted = {
-    "requirements.lock": project["dependencies"],
-    "requirements-dev.lock": project["dependencies"]
-    + project["optional-dependencies"]["dev"],
+    ".github/actions/run-flows/requirements.lock": client,
+    "requirements.lock": client + extras["server"],
+    "requirements-dev.lock": client + extras["server"] + extras["dev"],
 }
 failures = []
 for name, requirements in wanted.items():

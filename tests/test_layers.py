@@ -13,6 +13,8 @@ LAYERS = {
     "echopoint.flows": {"echopoint.organizations", "apikeys", "echopoint.api"},
     "echopoint.webhooks": {"echopoint.organizations", "apikeys", "echopoint.api"},
     "echopoint.collections": {"echopoint.organizations", "apikeys", "echopoint.api"},
+    # The command talks to the API over HTTP, and is installed without the site.
+    "echopoint.cli": set(),
 }
 # The composition root puts all of it together.
 ROOT_MODULES = {"settings", "urls", "wsgi", "errors", "demo", "management"}
