@@ -8,6 +8,7 @@ from apikeys.clients import address
 from apikeys.exceptions import ScopeDenied
 from apikeys.models import ApiKey, KeyUsage
 from apikeys.scopes import missing
+from echopoint.organizations.models import Membership
 
 NOT_SERVED = {None, "metadata"}  # methods without an action, and OPTIONS
 ANY_CALLER = "any caller"  # an action open to all who are authenticated, said aloud
@@ -24,6 +25,14 @@ def required_scopes(view):
     return () if required == ANY_CALLER else tuple(required)
 
 
+def scopes_for(auth, view):
+    """Return the scopes that this caller needs; people may need others than keys do."""
+    required = required_scopes(view)
+    if isinstance(auth, Membership):
+        return tuple(getattr(view, "session_scopes", {}).get(view.action, required))
+    return required
+
+
 class HasRequiredScopes(permissions.BasePermission):
     """Admit a caller of an accepted kind that holds every declared scope.
 
@@ -34,7 +43,7 @@ class HasRequiredScopes(permissions.BasePermission):
     def has_permission(self, request, view):
         if view.action in NOT_SERVED:
             return True  # DRF answers 405 by itself
-        required = required_scopes(view)
+        required = scopes_for(request.auth, view)
         if not request.user.is_authenticated:
             raise exceptions.NotAuthenticated(
                 "Send an API key in X-Api-Key and its organization's id in"

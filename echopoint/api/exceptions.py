@@ -82,7 +82,7 @@ def as_api_exception(exc):
     if isinstance(exc, PermissionDenied):
         return exceptions.PermissionDenied()
     if isinstance(exc, RequestDataTooBig):
-        return PayloadTooLarge()
+        return PayloadTooLarge(getattr(exc, "limit", None))
     return None
 
 

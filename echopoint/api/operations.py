@@ -17,6 +17,7 @@ class Operation(NamedTuple):
     path: str
     operation_id: str
     scopes: tuple
+    session_scopes: tuple
     view: type
     action: str
 
@@ -48,11 +49,13 @@ def describe(method, path, view, action):
     """Return the operation, its path in the spelling of OpenAPI."""
     path = "/" + path.replace("<str:", "{").replace(">", "}")
     scopes = view.required_scopes.get(action, ())
+    scopes = () if scopes == ANY_CALLER else tuple(scopes)
     return Operation(
         method.upper(),
         path,
         view.operation_ids.get(action, ""),
-        () if scopes == ANY_CALLER else tuple(scopes),
+        scopes,
+        tuple(view.session_scopes.get(action, scopes)),
         view,
         action,
     )

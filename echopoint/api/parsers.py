@@ -3,17 +3,32 @@
 import json
 import math
 import re
+from types import SimpleNamespace
 
+from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
 SURROGATES = re.compile("[\ud800-\udfff]")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 MAX_DEPTH = 64
 MAX_PATH = 100  # characters
 
 
+# A body that is of no endpoint: it has no rules of its own.
+NO_VIEW = SimpleNamespace(action="", body_limits={}, recordings=())
+
+
 def refuse_constant(name):
     raise ValueError(f"{name} is not JSON")
+
+
+class BodyTooLarge(RequestDataTooBig):
+    """A body over the `limit` in bytes that its own kind has."""
+
+    def __init__(self, limit):
+        super().__init__(f"More than {limit} bytes.")
+        self.limit = limit
 
 
 class RepeatedName(Exception):
@@ -32,16 +47,14 @@ def once_each(pairs):
 
 
 class StrictJSONParser(BaseParser):
-    """Parse a JSON body, or say what keeps it from being one.
-
-    `stream.body` applies DATA_UPLOAD_MAX_MEMORY_SIZE, which reading the stream would not.
-    """
+    """Parse a JSON body, or say what keeps it from being one."""
 
     media_type = "application/json"
 
     def parse(self, stream, media_type=None, parser_context=None):
+        view = (parser_context or {}).get("view", NO_VIEW)
         try:
-            text = stream.body.decode()
+            text = read(stream, view.body_limits.get(view.action)).decode()
         except UnicodeDecodeError:
             raise ParseError(
                 "The body is not UTF-8. Encode the JSON as UTF-8."
@@ -55,9 +68,54 @@ class StrictJSONParser(BaseParser):
         except (ValueError, RecursionError) as error:
             place = f" at line {error.lineno}" if hasattr(error, "lineno") else ""
             raise ParseError(f"The body is not valid JSON{place}.") from None
+        if view.action in view.recordings and depth_of(data) <= MAX_DEPTH:
+            data = replace_unstorable(data)
         for path, message in unstorable(data):
             raise ValidationError({path or "body": [message]})
         return data
+
+
+def read(stream, limit):
+    """Return the bytes of a body, or raise for one that is larger than it may be."""
+    if limit is None:
+        # Applies DATA_UPLOAD_MAX_MEMORY_SIZE, which reading the stream would not.
+        return stream.body
+    if int(stream.META.get("CONTENT_LENGTH") or 0) > limit:
+        raise BodyTooLarge(limit)
+    try:
+        return stream.read()
+    except OSError:
+        raise ParseError("The body ended too early. Send it again.") from None
+
+
+def depth_of(data):
+    """Return how deep the value is nested, without recursion; deeper than allowed is one more."""
+    level, depth = [data], 0
+    while level and depth <= MAX_DEPTH:
+        depth += 1
+        level = [
+            inner
+            for value in level
+            if isinstance(value, (list, dict))
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+    return depth
+
+
+def replace_unstorable(value):
+    """Return the value with U+FFFD for what no column holds of a text.
+
+    For what a program recorded of another: it had no say in the text, and refusing it
+    would lose the record.
+    """
+    if isinstance(value, str):
+        return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, list):
+        return [replace_unstorable(item) for item in value]
+    if isinstance(value, dict):
+        pairs = value.items()
+        return {replace_unstorable(k): replace_unstorable(v) for k, v in pairs}
+    return value
 
 
 def unstorable(data):

@@ -63,11 +63,12 @@ class ScopedSchema(AutoSchema):
 
     def get_auth(self):
         required = list(required_scopes(self.view))
+        by_session = list(self.view.session_scopes.get(self.view.action, required))
         if self.view.accepts == (ApiKey,):
             return [{"ApiKey": required}]
         if ApiKey not in self.view.accepts:
-            return [{"Session": required}]
-        return [{"Session": required}, {"ApiKey": required}]
+            return [{"Session": by_session}]
+        return [{"Session": by_session}, {"ApiKey": required}]
 
     def get_override_parameters(self):
         return [
@@ -77,7 +78,8 @@ class ScopedSchema(AutoSchema):
                 OpenApiParameter.HEADER,
                 required=self.view.requires_organization,
                 description="The id of the organization, org_….",
-            )
+            ),
+            *self.view.header_fields.get(self.view.action, ()),
         ]
 
     def get_request_serializer(self):
@@ -90,10 +92,11 @@ class ScopedSchema(AutoSchema):
         return answers
 
     def success_status(self):
-        return {"create": 201, "rotate": 201, "destroy": 204}.get(self.view.action, 200)
+        usual = {"create": 201, "rotate": 201, "destroy": 204}
+        return (usual | self.view.statuses).get(self.view.action, 200)
 
     def success_serializer(self):
-        if self.view.action == "destroy":
+        if self.success_status() == 204:
             return None
         serializer = self.view.get_serializer_class()
         return serializer(many=self.view.action in self.view.lists)

@@ -24,7 +24,12 @@ class ApiViewSet(GenericViewSet):
     bodies           {action: serializer class of the request's body}
     answers          {action: serializer class}, where it is not `serializer_class`
     lists            the actions that answer with many rows
+    statuses         {action: status of its success}, where it is not the usual one
     conflicts        the actions that a row's state can refuse
+    body_limits      {action: bytes}, where a body may be larger than elsewhere
+    recordings       the actions whose body tells what a program saw
+    session_scopes   {action: [scope, …]}, where people need others than keys do
+    header_fields    {action: [OpenApiParameter, …]} of the document
     whole            whether the list comes without limit and offset
     accepts          the kinds of `request.auth` that may call
     tag              the section of the document
@@ -35,8 +40,13 @@ class ApiViewSet(GenericViewSet):
     operation_ids = {}
     bodies = {}
     answers = {}
+    statuses = {}
     lists = ("list", "search")
     conflicts = ()
+    body_limits = {}
+    recordings = ()
+    session_scopes = {}
+    header_fields = {}
     whole = False
     tag = ""
     requires_organization = True
