@@ -13,6 +13,7 @@ env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
 MAKE_SECRET = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"  # noqa: S105, the command that makes one
+MAKE_KEY = "python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
 
 
 def required(name, how):
@@ -70,6 +71,10 @@ SECRET_KEY = required("SECRET_KEY", f"Make one with: {MAKE_SECRET}")
 API_KEY_PEPPERS = required(
     "API_KEY_PEPPERS",
     f"Set it to 1:<secret>, and keep it apart from SECRET_KEY. Make one with: {MAKE_SECRET}",
+)
+ENCRYPTION_KEYS = required(
+    "ENCRYPTION_KEYS",
+    f"Set it to one key or several, comma-separated; the first encrypts. Make one with: {MAKE_KEY}",
 )
 API_KEY_PREFIX = env.str("API_KEY_PREFIX", default="epk_live")
 
@@ -139,6 +144,7 @@ INSTALLED_APPS = [
     "echopoint.flows",
     "echopoint.webhooks",
     "echopoint.collections",
+    "echopoint.environments",
 ]
 MIDDLEWARE = [
     "echopoint.api.middleware.RequestIdMiddleware",

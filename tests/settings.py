@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("DATABASE_URL", "sqlite://:memory:")
 os.environ["SECRET_KEY"] = "only-for-tests-" + "s" * 48
 os.environ["API_KEY_PEPPERS"] = "1:only-for-tests-" + "p" * 48
+os.environ["ENCRYPTION_KEYS"] = "b25seS1mb3ItdGVzdHMtLW9ubHktZm9yLXRlc3RzLS0="
 os.environ["API_KEY_PREFIX"] = "epk_live"
 os.environ["ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"
 os.environ["DEBUG"] = "false"

@@ -13,6 +13,12 @@ LAYERS = {
     "echopoint.flows": {"echopoint.organizations", "apikeys", "echopoint.api"},
     "echopoint.webhooks": {"echopoint.organizations", "apikeys", "echopoint.api"},
     "echopoint.collections": {"echopoint.organizations", "apikeys", "echopoint.api"},
+    "echopoint.environments": {
+        "echopoint.organizations",
+        "apikeys",
+        "echopoint.api",
+        "echopoint.flows",
+    },
     # The command talks to the API over HTTP, and is installed without the site.
     "echopoint.cli": set(),
 }
