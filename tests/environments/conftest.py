@@ -1,0 +1,59 @@
+import pytest
+from cryptography.fernet import Fernet
+from django.db import transaction
+
+from echopoint.environments.models import Environment, VariableSet
+from echopoint.flows.models import Flow
+from tests.races import committing, guarded_again, meanwhile  # noqa: F401
+
+DEFINITION = {"name": "f", "version": "1.0", "nodes": [], "edges": []}
+
+
+@pytest.fixture
+def flow(acme):
+    return Flow.objects.create(
+        organization=acme, name="Checkout", flow_definition=DEFINITION
+    )
+
+
+@pytest.fixture
+def foreign_flow(globex):
+    return Flow.objects.create(
+        organization=globex, name="Theirs", flow_definition=DEFINITION
+    )
+
+
+@pytest.fixture
+def put(acme):
+    """Return a setter of variables, in acme's base layer unless it is told another."""
+
+    @transaction.atomic
+    def put(key, value, *, flow=None, organization=acme, **options):
+        variable_set = VariableSet.objects.lock(organization, flow)
+        return variable_set.put(key, value, **options)
+
+    return put
+
+
+@pytest.fixture
+def environment(acme):
+    """Return a maker of environments, in acme unless it is told another."""
+
+    @transaction.atomic
+    def environment(name="staging", organization=acme):
+        return Environment.objects.add(organization, name)
+
+    return environment
+
+
+@pytest.fixture
+def encryption_keys(settings):
+    """Return a maker of encryption keys, each one put in front of those before."""
+    keys = settings.ENCRYPTION_KEYS.split(",")
+
+    def encryption_keys():
+        keys.insert(0, Fernet.generate_key().decode())
+        settings.ENCRYPTION_KEYS = ",".join(keys)
+        return keys[0]
+
+    return encryption_keys
