@@ -4,11 +4,12 @@ PORT ?= 8000
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 SECRET = $$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(48))')
+KEY = $$($(PYTHON) -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-browser screenshots lint bench lock
+.PHONY: help env setup run test test-browser screenshots lint bench lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -25,14 +26,22 @@ help: ## List the targets
 		echo "# Made for this machine alone. .env.example explains each line."; \
 		echo "SECRET_KEY=$(SECRET)"; \
 		echo "API_KEY_PEPPERS=1:$(SECRET)"; \
+		echo "ENCRYPTION_KEYS=$(KEY)"; \
 		echo "DATABASE_URL=sqlite:///db.sqlite3"; \
 		echo "ALLOWED_HOSTS=localhost,127.0.0.1"; \
 		echo "HTTPS=false"; \
 	} > $@
 
+# A .env from before there were encryption keys gets its own; all that is in it stays.
+env: .env
+	@grep -Eq '^(export )?ENCRYPTION_KEYS=' .env || { \
+		[ -z "$$(tail -c 1 .env)" ] || echo; \
+		echo "ENCRYPTION_KEYS=$(KEY)"; \
+	} >> .env
+
 setup: .venv/.installed ## Make .venv with the locked dependencies
 
-run: setup .env ## Serve a demo organization on 127.0.0.1:$PORT (default 8000)
+run: setup env ## Serve a demo organization on 127.0.0.1:$PORT (default 8000)
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) collectstatic --noinput --verbosity 0
 	@PORT=$(PORT) $(MANAGE) demo

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 COMPLETE = {
     "SECRET_KEY": "k" * 60,
     "API_KEY_PEPPERS": "1:" + "p" * 60,
+    "ENCRYPTION_KEYS": "ZS" * 21 + "Y=",
     "DATABASE_URL": "sqlite:///db.sqlite3",
     "ALLOWED_HOSTS": "keys.example",
 }
@@ -49,6 +50,7 @@ def test_a_complete_environment_starts(project):
     [
         ("SECRET_KEY", "secrets.token_urlsafe"),
         ("API_KEY_PEPPERS", "secrets.token_urlsafe"),
+        ("ENCRYPTION_KEYS", "base64.urlsafe_b64encode"),
         ("DATABASE_URL", "postgres://"),
     ],
 )
@@ -91,6 +93,13 @@ def test_the_deploy_check_finds_nothing(project):
     assert "no issues" in result.stdout + result.stderr
 
 
+def test_a_malformed_encryption_key_stops_the_start(project):
+    result = manage(project, "check", **COMPLETE | {"ENCRYPTION_KEYS": "short"})
+
+    assert result.returncode == 1
+    assert "environments.E001" in result.stderr
+
+
 def test_a_weak_pepper_stops_the_start(project):
     result = manage(project, "check", **COMPLETE | {"API_KEY_PEPPERS": "1:short"})
 
@@ -113,3 +122,38 @@ def test_a_value_that_is_mistyped_stops_the_start(project, name, value, said):
     assert result.returncode == 1
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def made(project, folder, text=None):
+    """Return the .env that `make run` would start with, as lines."""
+    shutil.copy(ROOT / "Makefile", folder)
+    if text is not None:
+        (folder / ".env").write_text(text)
+    subprocess.run(["make", "env"], cwd=folder, check=True, capture_output=True)  # noqa: S607
+    return (folder / ".env").read_text().splitlines()
+
+
+def variables(lines):
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
+def test_make_run_writes_an_env_that_starts(project, tmp_path):
+    lines = made(project, tmp_path)
+
+    result = manage(project, "check", **variables(lines))
+
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+    assert made(project, tmp_path) == lines
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_an_env_from_before_gets_an_encryption_key_and_keeps_its_lines(
+    project, tmp_path, end
+):
+    before = [f"{k}={v}" for k, v in COMPLETE.items() if k != "ENCRYPTION_KEYS"]
+
+    lines = made(project, tmp_path, "\n".join(before) + end)
+
+    assert lines[:-1] == before
+    assert manage(project, "check", **variables(lines)).returncode == 0

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from cryptography.fernet import Fernet
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
@@ -95,6 +96,7 @@ def site(tmp_path_factory):
             "PATH": os.environ["PATH"],
             "SECRET_KEY": secrets.token_urlsafe(48),
             "API_KEY_PEPPERS": f"1:{secrets.token_urlsafe(48)}",
+            "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
             "DATABASE_URL": url,
             "ALLOWED_HOSTS": "localhost,127.0.0.1",
             "HTTPS": "false",
