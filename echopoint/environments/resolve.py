@@ -29,9 +29,11 @@ def resolve(flow, environment_key: str = "") -> ResolvedInputs:
     name the organization does not have, and `Unreadable` when a key is missing.
     """
     environment = environment_of(flow, environment_key) if environment_key else None
-    effective = {}
-    for variable in sorted(layers_of(flow, environment), key=rank):
-        effective[variable.key] = variable
+    variables = list(layers_of(flow, environment))
+    if environment and environment != environment_of(flow, environment_key):
+        # Deleted in between: its variables are missing, and those below are no stand-in.
+        raise UnknownEnvironment
+    effective = {v.key: v for v in sorted(variables, key=rank)}
     values = {key: effective[key].value.reveal() for key in sorted(effective)}
     return ResolvedInputs(values, [key for key in values if effective[key].secret])
 

@@ -21,6 +21,11 @@ CONTRACT_IDS = {
     "deleteCollection", "listCollectionFolders", "addFolder", "updateFolder",
     "deleteFolder", "listCollectionRequests", "addRequest", "getCollectionRequest",
     "updateRequest", "deleteRequest",
+    "getFlowVariables", "deleteFlowVariables", "setFlowVariable", "deleteFlowVariable",
+    "getOrganizationVariables", "deleteOrganizationVariables",
+    "setOrganizationVariable", "deleteOrganizationVariable", "listEnvironments",
+    "createEnvironment", "deleteEnvironment", "setEnvironmentVariable",
+    "deleteEnvironmentVariable",
 }  # fmt: skip
 RECEIVER_IDS = {f"receiveWebhook{m}" for m in ("Get", "Post", "Put", "Patch", "Delete")}
 
@@ -90,6 +95,8 @@ def test_the_components_have_the_names_that_clients_know(document):
         "CreateWebhookRequest", "WebhookSearchRequest", "WebhookRequestSearchRequest",
         "Collection", "CollectionListResponse", "CollectionFolder", "CollectionRequest",
         "CreateCollectionRequest", "CreateFolderRequest", "CreateRequestRequest",
+        "Variable", "VariableSet", "SetVariableRequest", "Environment",
+        "CreateEnvironmentRequest", "EnvironmentListResponse",
     }  # fmt: skip
 
     assert known <= set(document["components"]["schemas"])
@@ -109,6 +116,15 @@ def test_answers_are_what_the_document_says(document, api, alice, issue):
 
     conforms(document, "Flow", flow)
     conforms(document, "FlowListResponse", people.get("/flows").json())
+    path = f"/flows/{flow['id']}/variables"
+    people.post("/organization/environments", {"name": "staging"})
+    people.put(f"{path}/base_url", {"value": "https://shop.example"})
+    people.put("/organization/environments/staging/variables/k", {"value": "v"})
+
+    conforms(document, "VariableSet", people.get(path).json())
+    conforms(document, "VariableSet", people.get("/organization/variables").json())
+    environments = people.get("/organization/environments").json()
+    conforms(document, "EnvironmentListResponse", environments)
     conforms(document, "ApiKeyListResponse", people.get("/api-keys").json())
     conforms(document, "PermissionListResponse", people.get("/permissions").json())
     conforms(document, "CurrentUserResponse", people.get("/me").json())

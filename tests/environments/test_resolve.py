@@ -1,6 +1,7 @@
 """What a flow starts with: three layers, the higher one wins."""
 
 import pytest
+from django.db import connection
 
 from echopoint.environments.exceptions import UnknownEnvironment
 from echopoint.environments.resolve import resolve
@@ -99,12 +100,28 @@ def test_printing_the_inputs_shows_no_value(flow, put):
     assert "token" in repr(inputs)
 
 
-def test_many_variables_cost_two_queries(
+def test_an_environment_that_goes_meanwhile_is_not_resolved_without_its_variables(
+    flow, put, environment
+):
+    staging = environment("staging")
+    put("url", "organization")
+    put("url", "environment", environment=staging)
+
+    def delete_before(execute, sql, params, many, context):
+        if "environments_variable" in sql and "SELECT" in sql and staging.pk:
+            staging.delete()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(delete_before), pytest.raises(UnknownEnvironment):
+        resolve(flow, "staging")
+
+
+def test_many_variables_cost_three_queries(
     flow, put, environment, django_assert_num_queries
 ):
     staging = environment("staging")
     for number in range(20):
         put(f"k{number}", "v", environment=staging)
 
-    with django_assert_num_queries(2):  # the environment, the variables
+    with django_assert_num_queries(3):  # the environment, twice, the variables
         assert len(resolve(flow, "staging").values) == 20

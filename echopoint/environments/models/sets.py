@@ -1,39 +1,26 @@
-"""Variables: an organization's, those of its named environments, and those of flows."""
+"""Sets of variables, and the named environments that lie over an organization's."""
 
-import re
 import uuid
 from typing import NamedTuple
 
 from django.db import models
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from echopoint.environments.exceptions import EnvironmentConflict, InvalidVariable
-from echopoint.environments.sealed import MASK, SealedTextField
+from echopoint.environments.models.variable import Variable
+from echopoint.environments.names import KEY_RULE, MAX_NAME_LENGTH, is_key, is_name
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
-KEY_PATTERN = "[A-Za-z_][A-Za-z0-9_-]*"
-NAME_PATTERN = "[A-Za-z0-9][A-Za-z0-9_-]*"
-MAX_NAME_LENGTH = 255
-MAX_VALUE_LENGTH = 65_536
 MAX_ENVIRONMENTS = 50
-MAX_VARIABLES = 1000
-MAX_TOTAL_LENGTH = 1_048_576
+MAX_VARIABLES = 1000  # of a set, those of its environments included
+MAX_TOTAL_LENGTH = 1_048_576  # of their values
 
 # Ids that are worked out, so that a set has its own before anything is written.
 OWNERS = uuid.UUID("4f6f3f0e-6f0c-4f0e-9a39-0d5a4f6a8b11")
 SETS = uuid.UUID("b0a3a2f4-52f5-4a55-8f4e-6f2f5a1c7d92")
-
-
-def owner_id(organization, flow=None) -> uuid.UUID:
-    """Return the id of a set's owner; an organization's own id is no UUID."""
-    return flow.pk if flow else uuid.uuid5(OWNERS, organization.pk)
-
-
-def is_name(pattern, text):
-    """Whether the text is a name of this pattern, and not too long."""
-    return len(text) <= MAX_NAME_LENGTH and bool(re.fullmatch(pattern, text))
 
 
 class Layers(NamedTuple):
@@ -47,20 +34,17 @@ class VariableSetQuerySet(OrgOwnedQuerySet):
     """The sets of variables: one of each organization, and one of each flow."""
 
     def of(self, organization, flow=None):
-        """Return the owner's set; before its first variable it is in no table."""
+        """Return the owner's set; before the first change it is in no table."""
         row = self.for_org(organization).filter(flow=flow).first()
         return row or self.unwritten(organization, flow)
 
     def unwritten(self, organization, flow):
         """Return the empty set of an owner, as old as the owner is."""
-        created_at = (flow or organization).created_at
-        return self.model(
-            pk=uuid.uuid5(SETS, str(owner_id(organization, flow))),
-            organization=organization,
-            flow=flow,
-            created_at=created_at,
-            updated_at=created_at,
-        )
+        at = (flow or organization).created_at
+        variable_set = self.model(organization=organization, flow=flow)
+        variable_set.created_at = variable_set.updated_at = at
+        variable_set.pk = uuid.uuid5(SETS, str(variable_set.owner_id))
+        return variable_set
 
     def lock(self, organization, flow=None):
         """Return the owner's set for a change; needs a transaction.
@@ -105,24 +89,26 @@ class VariableSet(OrgOwned):
 
     @property
     def owner_id(self):
-        return owner_id(self.organization, self.flow)
+        """Return the owner's UUID; an organization's own id is none, so it gets one."""
+        return self.flow_id or uuid.uuid5(OWNERS, self.organization_id)
 
     @property
     def owner_type(self):
         return "flow" if self.flow_id else "organization"
 
+    @cached_property
     def layers(self):
         """Return the `Layers`; an environment without a variable has an empty one."""
-        layers = Layers({}, {})
         names = {}
         if not self.flow_id:
-            of_organization = Environment.objects.for_org(self.organization)
-            names = dict(of_organization.order_by("name").values_list("pk", "name"))
-            layers.environments.update((name, {}) for name in names.values())
+            own = Environment.objects.for_org(self.organization_id)
+            names = dict(own.order_by("name").values_list("pk", "name"))
+        layers = Layers({}, {name: {} for name in names.values()})
         for variable in self.variables.order_by("key"):
-            overlay = names.get(variable.environment_id)
-            layer = layers.base if overlay is None else layers.environments[overlay]
-            layer[variable.key] = variable
+            if variable.environment_id is None:
+                layers.base[variable.key] = variable
+            elif name := names.get(variable.environment_id):  # else it is newer
+                layers.environments[name][variable.key] = variable
         return layers
 
     def put(self, key: str, value: str, *, secret=False, environment=None, at=None):
@@ -132,12 +118,8 @@ class VariableSet(OrgOwned):
         the set is full.
         """
         at = at or timezone.now()
-        if not is_name(KEY_PATTERN, key):
-            raise InvalidVariable(
-                "key",
-                "A variable's key begins with a letter or _, goes on with letters,"
-                f" digits, _ and -, and has at most {MAX_NAME_LENGTH} characters.",
-            )
+        if not is_key(key):
+            raise InvalidVariable("key", KEY_RULE)
         variable = self.variables.filter(environment=environment, key=key).first()
         variable = variable or Variable(
             variable_set=self, environment=environment, key=key, created_at=at
@@ -147,7 +129,7 @@ class VariableSet(OrgOwned):
         variable.value, variable.length, variable.secret = value, len(value), secret
         variable.updated_at = at
         variable.save()
-        self.touch(environment, at)
+        self.touch(at, environment)
         return variable
 
     put.alters_data = True
@@ -173,29 +155,29 @@ class VariableSet(OrgOwned):
         """Delete a variable, and return whether there was one; the set must be locked."""
         gone, _ = self.variables.filter(environment=environment, key=key).delete()
         if gone:
-            self.touch(environment, at or timezone.now())
+            self.touch(at or timezone.now(), environment)
         return bool(gone)
 
     remove.alters_data = True
 
     def clear(self, *, at=None):
-        """Delete every variable, those over it too; the set must be locked.
+        """Delete every variable, those of environments too; the set must be locked.
 
         The environments themselves stay.
         """
+        overlaid = Environment.objects.filter(variables__variable_set=self).distinct()
+        environments = list(overlaid)
         if self.variables.all().delete()[0]:
-            at = at or timezone.now()
-            self.touch(None, at)
-            if not self.flow_id:
-                Environment.objects.for_org(self.organization).update(updated_at=at)
+            self.touch(at or timezone.now(), *environments)
 
     clear.alters_data = True
 
-    def touch(self, environment, at):
-        """Say when the set, and the environment in it, were changed."""
-        for row in filter(None, (self, environment)):
+    def touch(self, at, *environments):
+        """Say when the set, and environments over it, were changed."""
+        for row in filter(None, (self, *environments)):
             row.updated_at = at
             row.save(update_fields=["updated_at"])
+        self.__dict__.pop("layers", None)
 
     touch.alters_data = True
 
@@ -205,7 +187,7 @@ class EnvironmentQuerySet(OrgOwnedQuerySet):
 
     def named(self, name):
         """Return the environment with exactly this name, or None."""
-        return self.filter(name=name).first() if is_name(NAME_PATTERN, name) else None
+        return self.filter(name=name).first() if is_name(name) else None
 
     def add(self, organization, name: str, *, at=None):
         """Return a new environment; needs a transaction.
@@ -225,10 +207,21 @@ class EnvironmentQuerySet(OrgOwnedQuerySet):
                 " Delete one that is no longer needed.",
                 metadata={"maxItems": MAX_ENVIRONMENTS},
             )
-        variable_set.touch(None, at)
+        variable_set.touch(at)
         return self.create(
             organization=organization, name=name, created_at=at, updated_at=at
         )
+
+    def discard(self, organization, name: str, *, at=None) -> bool:
+        """Delete an environment with its variables, and return whether there was one.
+
+        Needs a transaction.
+        """
+        variable_set = VariableSet.objects.lock(organization)
+        if environment := self.for_org(organization).named(name):
+            environment.delete()
+            variable_set.touch(at or timezone.now())
+        return bool(environment)
 
 
 class Environment(OrgOwned):
@@ -250,70 +243,3 @@ class Environment(OrgOwned):
 
     def __str__(self):
         return self.name
-
-
-class Variable(models.Model):
-    """A variable. Every value is encrypted; those of secrets are shown to nobody."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    variable_set = models.ForeignKey(
-        VariableSet, on_delete=models.CASCADE, related_name="variables"
-    )
-    environment = models.ForeignKey(
-        Environment,
-        null=True,
-        blank=True,
-        on_delete=models.CASCADE,
-        related_name="variables",
-        db_index=False,  # the constraint's index begins with it
-    )
-    key = models.CharField(max_length=MAX_NAME_LENGTH)
-    value = SealedTextField()
-    length = models.PositiveIntegerField(help_text="Of the value, in characters.")
-    secret = models.BooleanField(default=False)
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["variable_set", "key"],
-                condition=Q(environment=None),
-                name="variable_key_unique_in_set",
-            ),
-            models.UniqueConstraint(
-                fields=["environment", "key"], name="variable_key_unique_in_environment"
-            ),
-        ]
-
-    def __str__(self):
-        return self.key
-
-    @property
-    def organization_id(self):
-        return self.variable_set.organization_id
-
-    @property
-    def shown(self):
-        """Return the value as readers may see it."""
-        return MASK if self.secret else self.value.reveal()
-
-    def require_settable(self, value, secret):
-        """Raise unless the variable may become this, plain or secret."""
-        if self.secret and not secret:
-            raise InvalidVariable(
-                "secret",
-                "This variable is a secret, and stays one: send secret: true. To have a"
-                " plain one, delete it first.",
-            )
-        if secret and value == MASK:
-            # A client that writes back what it read would lose the secret.
-            raise InvalidVariable(
-                "value",
-                f"{MASK} stands for a secret that is not shown. Send the secret itself,"
-                " or leave the variable as it is.",
-            )
-        if len(value) > MAX_VALUE_LENGTH:
-            raise InvalidVariable(
-                "value", f"A value has at most {MAX_VALUE_LENGTH} characters."
-            )

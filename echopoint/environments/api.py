@@ -1,0 +1,188 @@
+"""Variables of organizations and flows, and the environments that lie over them."""
+
+from django.db import transaction
+from django.http import Http404
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.response import Response
+
+from echopoint.api.viewsets import OrgScopedViewSet
+from echopoint.environments.models import Environment, VariableSet
+from echopoint.environments.serializers import (
+    CreateEnvironmentRequestSerializer,
+    EnvironmentListResponseSerializer,
+    EnvironmentSerializer,
+    SetVariableRequestSerializer,
+    VariableSetSerializer,
+)
+from echopoint.flows.models import Flow
+
+
+class OfOrganization(OrgScopedViewSet):
+    """The variables of the caller's organization."""
+
+    tag = "Environments"
+    queryset = VariableSet.objects.all()
+    serializer_class = VariableSetSerializer
+
+    def variable_set(self):
+        """Return the set; for a change it is locked."""
+        sets = VariableSet.objects
+        reads = self.request.method in SAFE_METHODS
+        return (sets.of if reads else sets.lock)(self.organization, self.flow())
+
+    def flow(self):
+        return None
+
+    def environment(self):
+        return None
+
+
+class OfFlow(OfOrganization):
+    """The variables of the flow in the path, which must be the organization's."""
+
+    tag = "Flows"
+    queryset = Flow.objects.all()
+
+    def flow(self):
+        """Return the flow, or answer 404; for a change it is locked, so that it stays."""
+        reads = self.request.method in SAFE_METHODS
+        flows = self.get_queryset() if reads else self.locked()
+        return self.find(flows, self.kwargs["id"])
+
+
+class OfEnvironment(OfOrganization):
+    """The variables of the environment in the path, over the organization's."""
+
+    def environment(self):
+        """Return the environment, or answer 404; the lock of the set keeps it there."""
+        own = Environment.objects.for_org(self.organization)
+        if environment := own.named(self.kwargs["environment"]):
+            return environment
+        raise Http404
+
+
+class Whole:
+    """A set of variables as a whole."""
+
+    def retrieve(self, request, **path):
+        return self.show(self.variable_set())
+
+    @transaction.atomic
+    def destroy(self, request, **path):
+        self.variable_set().clear()
+        return Response(status=204)
+
+
+class Single:
+    """One variable of a set."""
+
+    bodies = {"update": SetVariableRequestSerializer}
+    conflicts = ("update",)
+
+    @transaction.atomic
+    def update(self, request, key, **path):
+        """Set the variable, and return the set. A secret stays one until it is deleted."""
+        variable_set, environment = self.variable_set(), self.environment()
+        variable_set.put(key, environment=environment, **self.body())
+        return self.show(variable_set)
+
+    @transaction.atomic
+    def destroy(self, request, key, **path):
+        variable_set, environment = self.variable_set(), self.environment()
+        if not variable_set.remove(key, environment=environment):
+            raise Http404
+        return Response(status=204)
+
+
+class FlowVariablesViewSet(Whole, OfFlow):
+    """The variables of a flow."""
+
+    required_scopes = {"retrieve": ["flows:read"], "destroy": ["flows:delete"]}
+    operation_ids = {"retrieve": "getFlowVariables", "destroy": "deleteFlowVariables"}
+
+
+class FlowVariableViewSet(Single, OfFlow):
+    """A variable of a flow."""
+
+    required_scopes = {"update": ["flows:update"], "destroy": ["flows:delete"]}
+    operation_ids = {"update": "setFlowVariable", "destroy": "deleteFlowVariable"}
+
+
+class OrganizationVariablesViewSet(Whole, OfOrganization):
+    """The variables of the organization."""
+
+    required_scopes = {
+        "retrieve": ["environment:read"],
+        "destroy": ["environment:delete"],
+    }
+    operation_ids = {
+        "retrieve": "getOrganizationVariables",
+        "destroy": "deleteOrganizationVariables",
+    }
+
+    def destroy(self, request):
+        """Delete all variables, those of environments too; the environments stay."""
+        return super().destroy(request)
+
+
+class OrganizationVariableViewSet(Single, OfOrganization):
+    """A variable of the organization."""
+
+    required_scopes = {
+        "update": ["environment:update"],
+        "destroy": ["environment:delete"],
+    }
+    operation_ids = {
+        "update": "setOrganizationVariable",
+        "destroy": "deleteOrganizationVariable",
+    }
+
+
+class EnvironmentVariableViewSet(Single, OfEnvironment):
+    """A variable of an environment."""
+
+    required_scopes = {
+        "update": ["environment:update"],
+        "destroy": ["environment:delete"],
+    }
+    operation_ids = {
+        "update": "setEnvironmentVariable",
+        "destroy": "deleteEnvironmentVariable",
+    }
+
+
+class EnvironmentViewSet(OrgScopedViewSet):
+    """The named environments of the organization."""
+
+    tag = "Environments"
+    queryset = Environment.objects.order_by("name")
+    serializer_class = EnvironmentSerializer
+    required_scopes = {
+        "environments": ["environment:read"],
+        "create": ["environment:create"],
+        "destroy": ["environment:delete"],
+    }
+    operation_ids = {
+        "environments": "listEnvironments",
+        "create": "createEnvironment",
+        "destroy": "deleteEnvironment",
+    }
+    bodies = {"create": CreateEnvironmentRequestSerializer}
+    answers = {"environments": EnvironmentListResponseSerializer}
+    conflicts = ("create",)
+
+    def environments(self, request):
+        """Return all environments; this list has no pages."""
+        return self.show({"items": self.get_queryset()})
+
+    @transaction.atomic
+    def create(self, request):
+        name = self.body()["name"]
+        return self.show(Environment.objects.add(self.organization, name), 201)
+
+    @transaction.atomic
+    def destroy(self, request, environment):
+        """Delete the environment with its variables."""
+        if not Environment.objects.discard(self.organization, environment):
+            raise Http404
+        return Response(status=204)
