@@ -14,6 +14,7 @@ from apikeys.models import ApiKey
 from apikeys.models.api_key import retired_uses_seen
 from apikeys.models.counts import flusher
 from echopoint.organizations.models import Membership, Organization, User
+from tests.sinks import log  # noqa: F401
 
 
 def pytest_collection_modifyitems(config, items):

@@ -1,0 +1,54 @@
+"""Where a secret could leave a trace; for the tests that search every sink for one."""
+
+import io
+import logging
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection
+from django.urls import reverse
+
+from apikeys.redaction import SecretsRedacted
+
+
+@pytest.fixture
+def log():
+    """Return all that the log writes, through the handler's own filter."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(SecretsRedacted())
+    handler.setLevel(logging.DEBUG)
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield stream
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+def tables():
+    """Return the text of every row of every table."""
+    rows = []
+    with connection.cursor() as cursor:
+        for model in apps.get_models(include_auto_created=True):
+            cursor.execute(f'SELECT * FROM "{model._meta.db_table}"')  # noqa: S608
+            rows += [str(row) for row in cursor.fetchall()]
+    return "\n".join(rows)
+
+
+def console_pages():
+    """Return the paths of every list in the console, and of a row in each."""
+    return [
+        reverse(
+            f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args
+        )
+        for model in admin.site._registry
+        for page, args in [("changelist", []), *change_pages(model)]
+    ]
+
+
+def change_pages(model):
+    row = model._default_manager.first()
+    return [("change", [row.pk])] if row else []
