@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from django.db.models import Q
+from django.views.decorators.debug import sensitive_variables
 
 from echopoint.environments.exceptions import UnknownEnvironment
 from echopoint.environments.models import Environment, Variable
@@ -20,6 +21,7 @@ class ResolvedInputs(NamedTuple):
         return f"ResolvedInputs(values={shown}, secret_keys={self.secret_keys})"
 
 
+@sensitive_variables()
 def resolve(flow, environment_key: str = "") -> ResolvedInputs:
     """Return the inputs: organization, over it the environment, over it the flow.
 

@@ -4,8 +4,10 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
+from echopoint.environments.exceptions import InvalidVariable
 from echopoint.environments.models import (
     MAX_TOTAL_LENGTH,
     MAX_VARIABLES,
@@ -178,6 +180,14 @@ def test_a_body_that_is_no_object_is_refused(key, at, body):
 
     assert answer.status_code == 400
     assert not Variable.objects.exists()
+
+
+def test_the_model_bounds_a_value_by_itself(put):
+    with pytest.raises(InvalidVariable) as caught:
+        put("k", "x" * 65_537)
+
+    assert caught.value.field == "value"
+    assert put("k", "x" * 65_536).pk
 
 
 def test_a_value_may_have_65536_characters(key, at):
@@ -375,6 +385,28 @@ def test_the_values_of_a_set_have_their_limit_together(key, at, monkeypatch):
     assert key.put(at("organization", "b"), {"value": "12345"}).status_code == 200
     assert key.put(at("organization", "a"), {"value": ""}).status_code == 200
     assert (MAX_VARIABLES, MAX_TOTAL_LENGTH) == (1000, 1024 * 1024)
+
+
+def test_a_variable_of_an_environment_made_meanwhile_is_not_taken_for_the_organizations(
+    key, put, environment
+):
+    made = []
+
+    def make(execute, sql, params, many, context):
+        """Set a variable over the organization's once the environments are read."""
+        answer = execute(sql, params, many, context)
+        if 'FROM "environments_environment"' in sql and not made:
+            made.append(True)
+            put("token", "newer", environment=environment("new"))
+        return answer
+
+    put("token", "base")
+    with connection.execute_wrapper(make):
+        body = key.get("/organization/variables").json()
+
+    assert made
+    assert body["base"]["token"]["value"] == "base"
+    assert body["environments"] == {}
 
 
 def test_many_variables_cost_as_many_queries_as_one(
