@@ -145,6 +145,7 @@ INSTALLED_APPS = [
     "echopoint.webhooks",
     "echopoint.collections",
     "echopoint.environments",
+    "echopoint.executions",
 ]
 MIDDLEWARE = [
     "echopoint.api.middleware.RequestIdMiddleware",
@@ -268,6 +269,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# What a runner publishes holds the answers of the services that it tested.
+API_RESULT_MAX_SIZE = 8 * 1024 * 1024
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -305,6 +308,12 @@ SPECTACULAR_SETTINGS = {
         "SortDirection": ["ASC", "DESC"],
         "TagMatchMode": ["any", "all"],
         "MembershipStatus": ["PENDING_SYNC", "READY"],
+        "FlowRunStatus": "echopoint.flows.models.Flow.LastRunStatus",
+        "ExecutionStatus": "echopoint.executions.models.Execution.Status",
+        "NodeExecutionStatus": ["pending", "running", "completed", "failed", "skipped"],
+        "RunnerType": ["cloud", "self_hosted", "ephemeral"],
+        "TriggerType": ["manual", "git", "scheduled"],
+        "RunnerJobTerminalStatus": ["completed", "failed"],
         "ApiKeyStatus": "apikeys.models.ApiKey.Status",
         "ApiKeySortField": ["id", "name", "created_at", "last_used_at"],
         "WebhookSortField": ["name", "created_at", "updated_at", "request_count"],
@@ -315,6 +324,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "echopoint.api.schema.finish",
         "echopoint.flows.schema.add_definition",
+        "echopoint.executions.schema.add_shapes",
         "echopoint.webhooks.schema.add_receiver",
     ],
 }

@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("echopoint.webhooks.urls")),
     path("", include("echopoint.collections.urls")),
     path("", include("echopoint.environments.urls")),
+    path("", include("echopoint.executions.urls")),
     path("", include("echopoint.organizations.urls")),
     path("orgs/<str:organization>/api-keys/", include("apikeys.urls")),
     path("admin/", admin.site.urls),

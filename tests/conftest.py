@@ -28,7 +28,8 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(autouse=True)
 def _no_counts_from_before():
-    """What waits in the process is of keys that are gone with the test before."""
+    """What waits in the process is of keys that are gone with the test."""
+    yield
     for manager in flusher.managers:
         manager.waiting.take()
     retired_uses_seen.clear()

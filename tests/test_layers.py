@@ -19,6 +19,13 @@ LAYERS = {
         "echopoint.api",
         "echopoint.flows",
     },
+    "echopoint.executions": {
+        "echopoint.organizations",
+        "apikeys",
+        "echopoint.api",
+        "echopoint.flows",
+        "echopoint.environments",
+    },
     # The command talks to the API over HTTP, and is installed without the site.
     "echopoint.cli": set(),
 }

@@ -11,8 +11,8 @@ from echopoint.api.exceptions import error
 class Dechunked:
     """Give a body that came in chunks the length that Django asks for.
 
-    Reads one byte more than DATA_UPLOAD_MAX_MEMORY_SIZE at most, so that a body over
-    the limit is seen to be over it.
+    Reads one byte more than the largest body of any endpoint at most, so that a body
+    over its limit is seen to be over it.
     """
 
     def __init__(self, application):
@@ -21,9 +21,7 @@ class Dechunked:
     def __call__(self, environ, start_response):
         if is_chunked(environ):
             try:
-                body = environ["wsgi.input"].read(
-                    settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1
-                )
+                body = environ["wsgi.input"].read(settings.API_RESULT_MAX_SIZE + 1)
             except Exception:  # noqa: BLE001, each server has its own errors for broken chunks
                 return refuse(start_response)
             environ |= {

@@ -113,6 +113,8 @@ class ScopedSchema(AutoSchema):
         return sorted(statuses)
 
     def get_paginated_name(self, serializer_name):
+        if self.view.list_name:
+            return self.view.list_name
         if serializer_name.endswith("SearchItem"):
             return f"{serializer_name.removesuffix('Item')}Response"
         return f"{serializer_name.removesuffix('Response')}ListResponse"
@@ -120,6 +122,9 @@ class ScopedSchema(AutoSchema):
     def _get_serializer_name(self, serializer, direction, *args, **kwargs):
         # The names of bodies end in Request already; a second one would be added.
         return super()._get_serializer_name(serializer, "response", *args, **kwargs)
+
+    def _get_paginator(self):
+        return None if self.view.action in self.view.bare else super()._get_paginator()
 
     def _get_pagination_parameters(self):
         # A search has its page in the body; some lists come whole.

@@ -32,6 +32,8 @@ class ApiViewSet(GenericViewSet):
     header_fields    {action: [OpenApiParameter, …]} of the document
     whole            whether the list comes without limit and offset
     accepts          the kinds of `request.auth` that may call
+    bare             the actions that answer with a list that is in no envelope
+    list_name        the name of a list's schema, where it is not that of its items
     tag              the section of the document
     """
 
@@ -48,6 +50,8 @@ class ApiViewSet(GenericViewSet):
     session_scopes = {}
     header_fields = {}
     whole = False
+    bare = ()
+    list_name = ""
     tag = ""
     requires_organization = True
     lookup_field = "id"

@@ -33,7 +33,19 @@ def resolve(flow, environment_key: str = "") -> ResolvedInputs:
     if environment and environment != environment_of(flow, environment_key):
         # Deleted in between: its variables are missing, and those below are no stand-in.
         raise UnknownEnvironment
-    effective = {v.key: v for v in sorted(variables, key=rank)}
+    return opened(sorted(variables, key=rank))
+
+
+@sensitive_variables()
+def own_inputs(flow) -> ResolvedInputs:
+    """Return the flow's own variables alone, as a flow that calls it overrides its own."""
+    return opened(Variable.objects.filter(variable_set__flow=flow))
+
+
+@sensitive_variables()
+def opened(variables):
+    """Return the inputs that these variables are, the later one of a key counting."""
+    effective = {variable.key: variable for variable in variables}
     values = {key: effective[key].value.reveal() for key in sorted(effective)}
     return ResolvedInputs(values, [key for key in values if effective[key].secret])
 

@@ -22,12 +22,23 @@ class FlowQuerySet(OrgOwnedQuerySet):
 class Flow(OrgOwned):
     """A flow, with its definition as it was written."""
 
+    class LastRunStatus(models.TextChoices):
+        PASSED = "passed", "Passed"
+        FAILED = "failed", "Failed"
+        NONE = "none", "None yet"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=255)
     description = models.CharField(max_length=1000, null=True, blank=True)  # noqa: DJ001, the wire tells null from ""
     version = models.CharField(max_length=50, default="1.0")
     flow_definition = models.JSONField()
     metadata = models.JSONField(default=dict, blank=True)
+    last_run_status = models.CharField(
+        max_length=10,
+        choices=LastRunStatus.choices,
+        default=LastRunStatus.NONE,
+        editable=False,
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

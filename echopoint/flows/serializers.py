@@ -6,7 +6,7 @@ from rest_framework import serializers
 from echopoint.api.fields import Boolean, Choice, Name, Object, Text
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
 from echopoint.flows.definition import problems
-from echopoint.flows.models import FlowTag
+from echopoint.flows.models import Flow, FlowTag
 
 TAG_LENGTH = FlowTag._meta.get_field("name").max_length
 MAX_TAGS = 50
@@ -158,16 +158,13 @@ class FlowSearchItemSerializer(FlowSerializer):
     flow_definition = Definition(required=False)
     metadata = None
     node_count = serializers.IntegerField()
-    last_run_status = serializers.SerializerMethodField()
+    last_run_status = serializers.ChoiceField(choices=Flow.LastRunStatus.choices)
 
     def get_fields(self):
         fields = super().get_fields()
         if not self.context.get("include_definition", True):
             del fields["flow_definition"]
         return fields
-
-    def get_last_run_status(self, flow) -> str:
-        return "none"
 
 
 class FlowTagListResponseSerializer(serializers.Serializer):

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from echopoint.api.chunks import Dechunked
 
-LIMIT = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+LIMIT = settings.API_RESULT_MAX_SIZE
 
 
 class Broken(io.RawIOBase):

@@ -26,6 +26,9 @@ CONTRACT_IDS = {
     "setOrganizationVariable", "deleteOrganizationVariable", "listEnvironments",
     "createEnvironment", "deleteEnvironment", "setEnvironmentVariable",
     "deleteEnvironmentVariable",
+    "launchFlow", "completeEphemeralExecution", "listExecutions", "listFlowExecutions",
+    "getExecution", "getExecutionNodeResults", "getNodeExecutionResult",
+    "getNodeExecutionHistory",
 }  # fmt: skip
 RECEIVER_IDS = {f"receiveWebhook{m}" for m in ("Get", "Post", "Put", "Patch", "Delete")}
 
@@ -97,6 +100,12 @@ def test_the_components_have_the_names_that_clients_know(document):
         "CreateCollectionRequest", "CreateFolderRequest", "CreateRequestRequest",
         "Variable", "VariableSet", "SetVariableRequest", "Environment",
         "CreateEnvironmentRequest", "EnvironmentListResponse",
+        "FlowExecution", "FlowExecutionListResponse", "FlowExecutionActivity",
+        "FlowExecutionActivityListResponse", "LaunchFlowRequest",
+        "LaunchFlowAcceptedResponse", "EphemeralCompletionRequest",
+        "EphemeralCompletionResponse", "NodeExecutionResult",
+        "NodeExecutionHistoryResponse", "TriggerMetadata",
+        "ReferencedFlows", "RunnerInputs", "ExecutionStatus", "RunnerType",
     }  # fmt: skip
 
     assert known <= set(document["components"]["schemas"])

@@ -1,0 +1,208 @@
+"""Launching flows, publishing how they went, and reading it later."""
+
+from django.conf import settings
+from django.shortcuts import get_object_or_404
+from django.utils.functional import cached_property
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.response import Response
+
+from echopoint.api.viewsets import OrgScopedViewSet
+from echopoint.executions.callers import Caller
+from echopoint.executions.completion import Completion
+from echopoint.executions.models import Execution, NodeResult
+from echopoint.executions.serializers import (
+    EphemeralCompletionRequestSerializer,
+    EphemeralCompletionResponseSerializer,
+    ExecutionQuerySerializer,
+    FlowExecutionActivitySerializer,
+    FlowExecutionSerializer,
+    LaunchedExecutionSerializer,
+    LaunchFlowAcceptedResponseSerializer,
+    LaunchFlowRequestSerializer,
+    NodeExecutionResultSerializer,
+    idempotency_key,
+)
+from echopoint.flows.models import Flow
+
+NEWEST_FIRST = ("-started_at", "-pk")
+
+
+def by_keys(queryset):
+    """Return the executions with the keys whose ids their answers name."""
+    return queryset.select_related("launched_by_key", "completed_by_key")
+
+
+class LaunchViewSet(OrgScopedViewSet):
+    """The launch of a flow."""
+
+    tag = "Executions"
+    queryset = Flow.objects.select_related("organization")
+    required_scopes = {"launch": ["flows:execute"]}
+    operation_ids = {"launch": "launchFlow"}
+    bodies = {"launch": LaunchFlowRequestSerializer}
+    answers = {"launch": LaunchFlowAcceptedResponseSerializer}
+    statuses = {"launch": 202}
+    conflicts = ("launch",)
+    header_fields = {
+        "launch": [
+            OpenApiParameter(
+                "Idempotency-Key",
+                {"type": "string", "maxLength": 255},
+                OpenApiParameter.HEADER,
+                description="A launch with the same key and parameters is the same launch.",
+            )
+        ]
+    }
+
+    def launch(self, request, id):
+        """Launch the flow. The answer, and no later one, has the secrets among its inputs.
+
+        An ephemeral execution is run by its launcher, a self-hosted one waits for a
+        runner. With an Idempotency-Key the launch can be sent again: it answers with the
+        same execution, and says so in the header Idempotent-Replayed.
+        """
+        caller = Caller.of(request)
+        execution, replayed = Execution.objects.launch(
+            self.get_object(),
+            by=caller,
+            idempotency_key=idempotency_key(request.headers),
+            **self.body(),
+        )
+        reads_secrets = execution.was_launched_by(caller)
+        kind = LaunchedExecutionSerializer if reads_secrets else FlowExecutionSerializer
+        response = Response({"execution": kind(execution).data}, 202)
+        if replayed:
+            response["Idempotent-Replayed"] = "true"
+        return response
+
+
+class EphemeralExecutionViewSet(OrgScopedViewSet):
+    """Executions that run where they were launched."""
+
+    tag = "Runners"
+    queryset = by_keys(Execution.objects.all())
+    required_scopes = {"complete": ["runner:complete"]}
+    session_scopes = {"complete": ["flows:execute"]}
+    operation_ids = {"complete": "completeEphemeralExecution"}
+    bodies = {"complete": EphemeralCompletionRequestSerializer}
+    answers = {"complete": EphemeralCompletionResponseSerializer}
+    recordings = ("complete",)
+    conflicts = ("complete",)
+
+    @property
+    def body_limits(self):
+        """Return how large a result may be."""
+        return {"complete": settings.API_RESULT_MAX_SIZE}
+
+    def get_queryset(self):
+        return super().get_queryset().filter(runner_type="ephemeral")
+
+    def complete(self, request, executionId):
+        """Publish how the run ended. The same end can be sent again; another is a conflict."""
+        execution = self.find(self.get_queryset(), executionId).complete(
+            Completion.of(self.body()), by=Caller.of(request)
+        )
+        nodes = execution.node_results.all()
+        return self.show({"execution": execution, "nodes": nodes})
+
+
+class ExecutionViewSet(OrgScopedViewSet):
+    """All executions of the organization, those of deleted flows too."""
+
+    tag = "Executions"
+    queryset = Execution.objects.order_by(*NEWEST_FIRST)
+    serializer_class = FlowExecutionActivitySerializer
+    required_scopes = {"list": ["flows:read"]}
+    operation_ids = {"list": "listExecutions"}
+
+    @extend_schema(parameters=[ExecutionQuerySerializer])
+    def list(self, request):
+        """Return executions, the newest first."""
+        return super().list(request)
+
+    def get_queryset(self):
+        # What a list shows is little; the snapshots and results stay where they are.
+        shown = FlowExecutionActivitySerializer().fields
+        columns = {field.name for field in Execution._meta.concrete_fields}
+        rows = super().get_queryset().only(*columns & {*shown, "flow", "organization"})
+        query = ExecutionQuerySerializer(data=self.asked())
+        query.is_valid(raise_exception=True)
+        return rows.matching(**query.validated_data)
+
+    def asked(self):
+        """Return the parameters of the query, without those of the page."""
+        return self.request.query_params.dict()
+
+
+class FlowExecutionViewSet(OrgScopedViewSet):
+    """The executions of a flow, which is in the path and must be the organization's."""
+
+    tag = "Executions"
+    queryset = by_keys(Execution.objects.order_by(*NEWEST_FIRST))
+    serializer_class = FlowExecutionSerializer
+    required_scopes = {"list": ["flows:read"], "retrieve": ["flows:read"]}
+    operation_ids = {"list": "listFlowExecutions", "retrieve": "getExecution"}
+
+    @cached_property
+    def flow(self):
+        """Return the flow in the path, or answer 404."""
+        ids = self.kwargs
+        flows = Flow.objects.for_org(self.organization)
+        return self.find(flows, ids.get("flowId", ids.get("id")))
+
+    def get_queryset(self):
+        return super().get_queryset().filter(flow=self.flow)
+
+    def get_object(self):
+        return self.find(self.get_queryset(), self.kwargs["executionId"])
+
+    def list(self, request, id):
+        """Return the executions of the flow, the newest first."""
+        return super().list(request)
+
+    def retrieve(self, request, flowId, executionId):
+        return self.show(self.get_object())
+
+
+class NodeResultViewSet(FlowExecutionViewSet):
+    """What the nodes of an execution gave."""
+
+    serializer_class = NodeExecutionResultSerializer
+    whole = True
+    bare = ("list",)
+    operation_ids = {
+        "list": "getExecutionNodeResults",
+        "retrieve": "getNodeExecutionResult",
+    }
+
+    def list(self, request, flowId, executionId):
+        """Return the results of all nodes, in the order they came in; no pages."""
+        rows = self.get_object().node_results.select_related("execution")
+        return Response(self.get_serializer(rows, many=True).data)
+
+    def retrieve(self, request, flowId, executionId, nodeId):
+        rows = self.get_object().node_results.select_related("execution")
+        return self.show(get_object_or_404(rows, node_id=nodeId))
+
+
+class NodeHistoryViewSet(FlowExecutionViewSet):
+    """How a node went, from execution to execution."""
+
+    serializer_class = NodeExecutionResultSerializer
+    required_scopes = {"list": ["flows:read"]}
+    operation_ids = {"list": "getNodeExecutionHistory"}
+    list_name = "NodeExecutionHistoryResponse"
+
+    def list(self, request, flowId, nodeId):
+        """Return the results of the node, those of the newest execution first."""
+        rows = (
+            NodeResult.objects.filter(
+                execution__organization=self.organization,
+                execution__flow=self.flow,
+                node_id=nodeId,
+            )
+            .select_related("execution")
+            .order_by("-execution__started_at", "-execution_id")
+        )
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)

@@ -1,0 +1,106 @@
+"""What a runner publishes of an execution, as a value that can be compared."""
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+SKIPPED = "NODE_SKIPPED"
+MAX_AMOUNT = 10**12  # milliseconds; some thirty years
+
+
+class NodeOutcome(NamedTuple):
+    """How one node went, read from the record that the runner made of it."""
+
+    node_id: str
+    status: str
+    record: dict
+    started_at: datetime | None
+    duration_ms: int | None
+
+    @property
+    def completed_at(self):
+        """Return when the node ended, if the runner told."""
+        if self.started_at is None or self.duration_ms is None:
+            return None
+        return self.started_at + timedelta(milliseconds=self.duration_ms)
+
+
+class Completion(NamedTuple):
+    """A published end: the status, the runner's own times, and the result.
+
+    `result` is the runner's JSON object or None, `node_results` what it says of the
+    nodes, `digest` the SHA-256 by which the same end is known again.
+    """
+
+    status: str
+    started_at: datetime
+    completed_at: datetime
+    duration_ms: int
+    result: dict | None
+    error_message: str
+    error_code: str
+    node_results: list
+    digest: str
+
+    @classmethod
+    def of(cls, values):
+        """Return the completion of a validated body."""
+        result = values.get("result")
+        return cls(
+            status=values["status"],
+            started_at=values["started_at"],
+            completed_at=values["completed_at"],
+            duration_ms=values["duration_ms"],
+            result=result,
+            error_message=values.get("error_message") or "",
+            error_code=values.get("error_code") or "",
+            node_results=outcomes(result or {}),
+            digest=digest(values),
+        )
+
+
+def digest(values):
+    """Return what tells this end from another, whichever runner sends it."""
+    derived = {"node_results", "digest"}
+    told = {name: values.get(name) for name in set(Completion._fields) - derived}
+    canonical = json.dumps(told, sort_keys=True, default=datetime.isoformat)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def outcomes(result):
+    """Return the `NodeOutcome` of each node in a result, in the order it ran in."""
+    return [
+        NodeOutcome(
+            node_id,
+            status_of(record),
+            record,
+            moment(record.get("executed_at")),
+            amount(record.get("duration_ms")),
+        )
+        for node_id, record in (result.get("execution_results") or {}).items()
+    ]
+
+
+def moment(text):
+    """Return the time that a runner wrote, in UTC if it named no zone; None if it is none."""
+    try:
+        when = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def amount(number):
+    """Return a whole number that a column can hold, or None."""
+    is_number = isinstance(number, int) and not isinstance(number, bool)
+    return number if is_number and 0 <= number <= MAX_AMOUNT else None
+
+
+def status_of(record):
+    """Return whether a node was completed, failed or skipped."""
+    if record.get("error_code") == SKIPPED or record.get("skip_reason"):
+        return "skipped"
+    if record.get("error_code") or record.get("error_message"):
+        return "failed"
+    return "completed"

@@ -1,0 +1,47 @@
+"""The flows that a flow calls with module nodes, those that these call, and so on."""
+
+from collections import deque
+
+from echopoint.environments.resolve import own_inputs
+from echopoint.executions.exceptions import ExecutionConflict
+from echopoint.flows.models import Flow
+
+MAX_REFERENCED = 100
+
+
+def referenced_flows(flow):
+    """Return {flow id: (definition, the flow's own variables)} of all that is called.
+
+    Raise `ExecutionConflict` for a module whose flow is not in the organization. A flow
+    that calls itself, or the one that called it, is there once.
+    """
+    found = {}
+    waiting = deque(module_ids(flow.flow_definition))
+    while waiting:
+        id = waiting.popleft()
+        if id in found:
+            continue
+        if len(found) == MAX_REFERENCED:
+            raise ExecutionConflict(
+                f"This flow calls more than {MAX_REFERENCED} others, counting those that"
+                " they call. Launch some of them by themselves."
+            )
+        called = Flow.objects.for_org(flow.organization).filter(pk=id).first()
+        if called is None:
+            raise ExecutionConflict(
+                f"A module node calls the flow {id}, which is not there. Change the"
+                " node, or make the flow again."
+            )
+        found[id] = (called.flow_definition, own_inputs(called))
+        waiting.extend(module_ids(called.flow_definition))
+    return found
+
+
+def module_ids(flow):
+    """Yield the flow ids of the module nodes of a definition, and of bodies in it."""
+    for node in flow["nodes"]:
+        data = node["data"]
+        if node["type"] == "module":
+            yield data["flow_id"].lower()
+        elif node["type"] in ("loop", "poll"):
+            yield from module_ids(data["body"])

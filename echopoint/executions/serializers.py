@@ -1,0 +1,290 @@
+"""Executions on the wire: launches, their results, and how they read later."""
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from echopoint.api.fields import Choice, Integer, Object, Text
+from echopoint.executions.completion import MAX_AMOUNT
+from echopoint.executions.exceptions import InvalidLaunch
+from echopoint.executions.models import Execution, NodeResult
+
+MAX_NODES = 1000
+MAX_METADATA = 1000  # characters of one entry
+TERMINAL = ("completed", "failed")
+GIT = ("source", "repository", "workflow", "job", "run_id", "run_attempt", "sha", "ref", "actor")  # fmt: skip
+NO_CLOUD = (
+    "There are no cloud runners here. Launch with runner_type self_hosted, for a runner"
+    " of yours, or ephemeral, to run the flow where you are."
+)
+
+
+class RunnerType(Choice):
+    """Where a flow is to run; this installation has two of the three ways."""
+
+    def __init__(self, **options):
+        super().__init__(choices=["cloud", "self_hosted", "ephemeral"], **options)
+
+    def to_internal_value(self, data):
+        if data == "cloud":
+            raise serializers.ValidationError(NO_CLOUD)
+        return super().to_internal_value(data)
+
+
+def short(**options):
+    """Return the field of one entry of trigger metadata."""
+    return Text(required=False, allow_blank=True, max_length=MAX_METADATA, **options)
+
+
+class GitTriggerMetadataSerializer(serializers.Serializer):
+    """The pipeline that launched; each entry as the pipeline says it."""
+
+    def get_fields(self):
+        return {name: short() for name in GIT}
+
+
+class ManualTriggerMetadataSerializer(serializers.Serializer):
+    """Who launched, as the client says it."""
+
+    actor_type = Choice(choices=["user", "api_key"])
+    actor_id = short()
+
+
+METADATA = {
+    "git": GitTriggerMetadataSerializer,
+    "manual": ManualTriggerMetadataSerializer,
+}
+
+
+@extend_schema_field({"$ref": "#/components/schemas/TriggerMetadata"})
+class TriggerMetadata(Object):
+    """The metadata of a trigger; its kind is chosen by `trigger_type`."""
+
+
+class LaunchFlowRequestSerializer(serializers.Serializer):
+    """A launch; all of it has defaults."""
+
+    runner_type = RunnerType(default="self_hosted")
+    environment_key = Text(required=False, allow_blank=True, max_length=255)
+    version_id = serializers.UUIDField(required=False)
+    trigger_type = Choice(choices=["manual", "git"], default="manual")
+    trigger_metadata = TriggerMetadata(required=False, allow_null=True)
+
+    def validate_version_id(self, value):
+        raise serializers.ValidationError(
+            "There is no version with this id. Leave version_id out to launch the flow"
+            " as it is."
+        )
+
+    def validate(self, values):
+        if (told := values.pop("trigger_metadata", None)) is not None:
+            metadata = METADATA[values["trigger_type"]](data=told)
+            if not metadata.is_valid():
+                raise serializers.ValidationError({"trigger_metadata": metadata.errors})
+            values["trigger_metadata"] = metadata.validated_data
+        return values
+
+
+def idempotency_key(headers):
+    """Return the Idempotency-Key of a launch, or an empty string; raise for a bad one."""
+    key = headers.get("Idempotency-Key")
+    if key is None:
+        return ""
+    if not key.strip() or len(key) > 255:
+        raise InvalidLaunch(
+            "Idempotency-Key",
+            "Give an Idempotency-Key of 1 to 255 characters, or leave it out.",
+            metadata={"maxLength": 255},
+        )
+    return key
+
+
+class TextOrNull(serializers.CharField):
+    """A stored string; null on the wire where there is none."""
+
+    def __init__(self, **options):
+        super().__init__(allow_null=True, **options)
+
+    def to_representation(self, value):
+        return value or None
+
+
+@extend_schema_field({"$ref": "#/components/schemas/FlowDefinition"})
+class Snapshot(serializers.JSONField):
+    """The definition as it was launched."""
+
+
+@extend_schema_field({"$ref": "#/components/schemas/RunnerInputs"})
+class RunnerInputs(serializers.DictField):
+    """The values that variables had; secrets read `***`."""
+
+
+@extend_schema_field({"$ref": "#/components/schemas/ReferencedFlows"})
+class ReferencedFlows(serializers.DictField):
+    """The flows that module nodes call, by id."""
+
+
+class FlowExecutionSerializer(serializers.Serializer):
+    """An execution, as everyone who may see it reads it."""
+
+    id = serializers.UUIDField()
+    flow_id = serializers.UUIDField()
+    organization_id = serializers.CharField()
+    flow_snapshot = Snapshot()
+    runner_inputs = RunnerInputs()
+    secret_input_keys = serializers.ListField(child=serializers.CharField())
+    referenced_flows = ReferencedFlows()
+    status = serializers.ChoiceField(choices=Execution.Status.choices)
+    runner_type = serializers.ChoiceField(
+        choices=["cloud", *Execution.RunnerType.values], allow_null=True
+    )
+    environment_key = serializers.CharField()
+    schedule_run_id = serializers.SerializerMethodField()
+    timeout_seconds = serializers.SerializerMethodField()
+    started_at = serializers.DateTimeField()
+    completed_at = serializers.DateTimeField(allow_null=True)
+    executed_by = TextOrNull()
+    executor_boot_id = serializers.UUIDField(allow_null=True)
+    executor_version = TextOrNull()
+    execution_started_at = serializers.DateTimeField(allow_null=True)
+    error_message = TextOrNull()
+    error_code = TextOrNull()
+    trigger_type = serializers.ChoiceField(choices=["manual", "git", "scheduled"])
+    trigger_metadata = TriggerMetadata(allow_null=True)
+    launched_by_key_id = serializers.SerializerMethodField()
+    completed_by_key_id = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    def get_schedule_run_id(self, execution) -> str | None:
+        return None
+
+    def get_timeout_seconds(self, execution) -> int | None:
+        return None
+
+    def get_launched_by_key_id(self, execution) -> str | None:
+        return execution.launched_by_key and execution.launched_by_key.rest_id
+
+    def get_completed_by_key_id(self, execution) -> str | None:
+        return execution.completed_by_key and execution.completed_by_key.rest_id
+
+
+class LaunchedExecutionSerializer(FlowExecutionSerializer):
+    """An execution with its secrets: for its launcher, in the answer to the launch."""
+
+    runner_inputs = RunnerInputs(source="resolved_inputs")
+    referenced_flows = ReferencedFlows(source="resolved_references")
+
+
+class LaunchFlowAcceptedResponseSerializer(serializers.Serializer):
+    """An accepted launch."""
+
+    execution = FlowExecutionSerializer()
+
+
+class FlowExecutionActivitySerializer(serializers.Serializer):
+    """An execution among all of the organization's."""
+
+    id = serializers.UUIDField()
+    flow_id = serializers.UUIDField()
+    flow_name = TextOrNull()
+    organization_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=Execution.Status.choices)
+    trigger_type = serializers.ChoiceField(choices=["manual", "git", "scheduled"])
+    runner_type = serializers.ChoiceField(
+        choices=["cloud", *Execution.RunnerType.values]
+    )
+    environment_key = TextOrNull()
+    schedule_run_id = serializers.SerializerMethodField()
+    started_at = serializers.DateTimeField()
+    completed_at = serializers.DateTimeField(allow_null=True)
+    error_message = TextOrNull()
+    error_code = TextOrNull()
+
+    def get_schedule_run_id(self, execution) -> str | None:
+        return None
+
+
+class ExecutionQuerySerializer(serializers.Serializer):
+    """Which executions to list."""
+
+    status = Choice(choices=Execution.Status.values, required=False)
+    trigger_type = Choice(choices=["manual", "git", "scheduled"], required=False)
+    flow_id = serializers.UUIDField(required=False)
+    since = serializers.DateTimeField(required=False)
+
+
+class Result(Object):
+    """What a runner recorded, node by node."""
+
+    def to_internal_value(self, data):
+        data = super().to_internal_value(data)
+        nodes = data.get("execution_results")
+        if nodes is not None:
+            self.require_records(nodes)
+        return data
+
+    def require_records(self, nodes):
+        """Raise unless these are records by node id."""
+        if not isinstance(nodes, dict):
+            problem = "This must be an object, with a record for each node id."
+        elif len(nodes) > MAX_NODES:
+            problem = f"A result has {MAX_NODES} nodes at most; this one {len(nodes)}."
+        elif bad := next((n for n in nodes if not self.is_record(n, nodes[n])), None):
+            problem = f'The record of node "{bad[:60]}" must be an object.'
+        else:
+            return
+        raise serializers.ValidationError({"execution_results": [problem]})
+
+    def is_record(self, node_id, record):
+        return isinstance(record, dict) and len(node_id) <= 255
+
+
+class EphemeralCompletionRequestSerializer(serializers.Serializer):
+    """How a run ended, as its runner saw it."""
+
+    status = Choice(choices=TERMINAL)
+    started_at = serializers.DateTimeField()
+    completed_at = serializers.DateTimeField()
+    duration_ms = Integer(min_value=0, max_value=MAX_AMOUNT)
+    result = Result(required=False, allow_null=True)
+    error_message = Text(
+        required=False, allow_null=True, allow_blank=True, max_length=100_000
+    )
+    error_code = Text(
+        required=False, allow_null=True, allow_blank=True, max_length=100
+    )
+
+
+class NodeExecutionResultSerializer(serializers.Serializer):
+    """What one node of an execution gave."""
+
+    id = serializers.UUIDField()
+    flow_id = serializers.UUIDField()
+    execution_id = serializers.UUIDField()
+    node_id = serializers.CharField()
+    display_name = serializers.CharField()
+    node_type = serializers.CharField()
+    result = serializers.DictField(allow_null=True)
+    status = serializers.ChoiceField(
+        choices=["pending", "running", *NodeResult.Status.values]
+    )
+    started_at = serializers.DateTimeField(allow_null=True)
+    completed_at = serializers.DateTimeField(allow_null=True)
+    error_message = TextOrNull()
+    error_code = TextOrNull()
+    skip_reason = TextOrNull()
+    missing_inputs = serializers.SerializerMethodField()
+    has_errors = serializers.BooleanField(allow_null=True)
+    duration_ms = serializers.IntegerField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    def get_missing_inputs(self, node_result) -> list[str] | None:
+        return None
+
+
+class EphemeralCompletionResponseSerializer(serializers.Serializer):
+    """The execution that ended, and its nodes."""
+
+    execution = FlowExecutionSerializer()
+    nodes = NodeExecutionResultSerializer(many=True)

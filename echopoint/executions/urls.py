@@ -1,0 +1,38 @@
+"""The paths of executions."""
+
+from django.urls import path
+
+from echopoint.executions.api import (
+    EphemeralExecutionViewSet,
+    ExecutionViewSet,
+    FlowExecutionViewSet,
+    LaunchViewSet,
+    NodeHistoryViewSet,
+    NodeResultViewSet,
+)
+
+urlpatterns = [
+    path("flows/<str:id>/launch", LaunchViewSet.as_view({"post": "launch"})),
+    path(
+        "runner/ephemeral/executions/<str:executionId>/complete",
+        EphemeralExecutionViewSet.as_view({"post": "complete"}),
+    ),
+    path("executions", ExecutionViewSet.as_view({"get": "list"})),
+    path("flows/<str:id>/executions", FlowExecutionViewSet.as_view({"get": "list"})),
+    path(
+        "flows/<str:flowId>/executions/<str:executionId>",
+        FlowExecutionViewSet.as_view({"get": "retrieve"}),
+    ),
+    path(
+        "flows/<str:flowId>/executions/<str:executionId>/nodes",
+        NodeResultViewSet.as_view({"get": "list"}),
+    ),
+    path(
+        "flows/<str:flowId>/executions/<str:executionId>/nodes/<str:nodeId>",
+        NodeResultViewSet.as_view({"get": "retrieve"}),
+    ),
+    path(
+        "flows/<str:flowId>/nodes/<str:nodeId>/executions",
+        NodeHistoryViewSet.as_view({"get": "list"}),
+    ),
+]

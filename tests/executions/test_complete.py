@@ -1,0 +1,338 @@
+"""`POST /runner/ephemeral/executions/{id}/complete`."""
+
+import base64
+import json
+import uuid
+
+import pytest
+
+from apikeys.actors import Actor
+from apikeys.models import ApiKey
+from echopoint.executions.models import Execution, NodeResult
+from echopoint.flows.models import Flow
+from tests.executions.conftest import completion
+from tests.executions.test_launch import error_of
+
+
+def record(**changes):
+    """Return the result of a run whose one node says this of itself."""
+    passed = completion()["result"]["execution_results"]["pay"]
+    return {"execution_results": {"pay": passed | changes}}
+
+
+def test_a_published_run_has_ended(launch, publish):
+    execution = launch()
+
+    response = publish(execution)
+
+    assert response.status_code == 200
+    told = response.json()["execution"]
+    key = Execution.objects.get().completed_by_key
+    changed = {
+        "status": "completed",
+        "completed_at": "2026-01-05T10:00:01Z",
+        "execution_started_at": "2026-01-05T10:00:00Z",
+        "completed_by_key_id": key.rest_id,
+        "updated_at": told["updated_at"],
+    }
+    assert told == execution | changed
+    (node,) = response.json()["nodes"]
+    assert node == {
+        "id": node["id"],
+        "flow_id": execution["flow_id"],
+        "execution_id": execution["id"],
+        "node_id": "pay",
+        "display_name": "Pay",
+        "node_type": "request",
+        "result": completion()["result"]["execution_results"]["pay"],
+        "status": "completed",
+        "started_at": "2026-01-05T10:00:00.250000Z",
+        "completed_at": "2026-01-05T10:00:00.370000Z",
+        "error_message": None,
+        "error_code": None,
+        "skip_reason": None,
+        "missing_inputs": None,
+        "has_errors": False,
+        "duration_ms": 120,
+        "created_at": node["created_at"],
+        "updated_at": node["updated_at"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "has_errors"),
+    [
+        ({}, "completed", False),
+        ({"error_code": "ASSERTION_FAILED", "error_message": "No."}, "failed", True),
+        ({"error_message": "No."}, "failed", True),
+        ({"error_code": "NODE_SKIPPED", "skip_reason": "login failed"}, "skipped", None),
+    ],
+)
+def test_a_node_is_what_its_record_says(launch, publish, changes, status, has_errors):
+    (node,) = publish(launch(), result=record(**changes)).json()["nodes"]
+
+    assert (node["status"], node["has_errors"]) == (status, has_errors)
+    assert node["error_code"] == changes.get("error_code")
+    assert node["skip_reason"] == changes.get("skip_reason")
+
+
+def test_a_record_that_leaves_things_out_is_filled_from_the_flow(launch, publish):
+    result = {"execution_results": {"pay": {"executed_at": "soon", "duration_ms": 1.5}}}
+
+    (node,) = publish(launch(), result=result).json()["nodes"]
+
+    assert (node["display_name"], node["node_type"]) == ("Pay", "request")
+    assert (node["started_at"], node["duration_ms"]) == (None, None)
+
+
+def test_the_same_end_again_changes_nothing(launch, publish):
+    execution = launch()
+    first = publish(execution)
+
+    second = publish(execution)
+
+    assert second.status_code == 200
+    assert second.json() == first.json()
+    assert NodeResult.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "failed"},
+        {"duration_ms": 1001},
+        {"result": None},
+        {"result": record(outputs={"status": 201})},
+        {"error_message": "late"},
+        {"completed_at": "2026-01-05T10:00:02Z"},
+    ],
+)
+def test_another_end_is_a_conflict(launch, publish, change):
+    execution = launch()
+    first = publish(execution)
+
+    response = publish(execution, **change)
+
+    error = error_of(response, 409)
+    assert error["code"] == "CONFLICT"
+    assert error["metadata"] == {"status": "completed"}
+    assert publish(execution).json() == first.json()
+
+
+def test_the_same_moment_in_another_zone_is_the_same_end(launch, publish):
+    execution = launch()
+    publish(execution)
+
+    again = publish(execution, started_at="2026-01-05T12:00:00+02:00")
+
+    assert again.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"status": "cancelled"}, "status"),
+        ({"status": None}, "status"),
+        ({"started_at": "yesterday"}, "started_at"),
+        ({"duration_ms": -1}, "duration_ms"),
+        ({"duration_ms": "5"}, "duration_ms"),
+        ({"duration_ms": 10**30}, "duration_ms"),
+        ({"result": []}, "result"),
+        ({"result": {"execution_results": []}}, "result.execution_results"),
+        ({"result": {"execution_results": {"a": 1}}}, "result.execution_results"),
+        (
+            {"result": {"execution_results": {"a" * 256: {}}}},
+            "result.execution_results",
+        ),
+        (
+            {"result": {"execution_results": {str(n): {} for n in range(1001)}}},
+            "result.execution_results",
+        ),
+        ({"error_code": "E" * 101}, "error_code"),
+        ({"error_message": 5}, "error_message"),
+    ],
+)
+def test_an_end_of_another_form_is_refused_by_field(launch, publish, changes, field):
+    execution = launch()
+
+    response = publish(execution, **changes)
+
+    assert error_of(response, 400)["field"] == field
+    assert not Execution.objects.get().has_ended
+
+
+@pytest.mark.parametrize(
+    "missing", ["status", "started_at", "completed_at", "duration_ms"]
+)
+def test_what_is_required_is_missed_by_name(launch, ci, missing):
+    path = f"/runner/ephemeral/executions/{launch()['id']}/complete"
+    body = completion()
+    del body[missing]
+
+    assert error_of(ci.post(path, body), 400)["field"] == missing
+
+
+def test_only_the_times_and_the_status_are_required(launch, ci):
+    path = f"/runner/ephemeral/executions/{launch()['id']}/complete"
+    body = completion(status="failed")
+    del body["result"]
+
+    response = ci.post(path, body)
+
+    assert response.json()["execution"]["status"] == "failed"
+    assert response.json()["nodes"] == []
+
+
+def test_a_result_may_be_larger_than_other_bodies_and_has_a_limit(
+    launch, publish, settings
+):
+    settings.API_RESULT_MAX_SIZE = 3 * settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    execution = launch()
+    body = "x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+    too_large = publish(execution, result=record(outputs={"body": body * 3}))
+    large = publish(execution, result=record(outputs={"body": body * 2}))
+
+    assert error_of(too_large, 413)["code"] == "PAYLOAD_TOO_LARGE"
+    assert str(settings.API_RESULT_MAX_SIZE) in error_of(too_large, 413)["message"]
+    assert large.status_code == 200
+
+
+def test_text_that_no_column_holds_does_not_lose_the_result(launch, ci):
+    path = f"/runner/ephemeral/executions/{launch()['id']}/complete"
+    told = completion(result=record(outputs={"a\x00": ["b\x00", "\ud800"]}))
+
+    response = ci.post(path, json.dumps(told).encode())
+
+    assert response.status_code == 200
+    (node,) = response.json()["nodes"]
+    assert node["result"]["outputs"] == {"a\ufffd": ["b\ufffd", "\ufffd"]}
+
+
+def test_a_result_that_is_too_deep_is_refused(launch, publish):
+    deep = {}
+    for _ in range(200):
+        deep = {"a": deep}
+
+    response = publish(launch(), result={"final_outputs": deep})
+
+    assert "deeper" in error_of(response, 400)["message"]
+
+
+@pytest.mark.parametrize("id", [uuid.uuid4(), "no-uuid"])
+def test_an_execution_that_is_not_there_is_not_found(publish, db, id):
+    assert error_of(publish({"id": id}), 404)["code"] == "NOT_FOUND"
+
+
+def test_a_self_hosted_execution_is_not_completed_here(launch, publish):
+    execution = launch(runner_type="self_hosted")
+
+    assert publish(execution).status_code == 404
+    assert not Execution.objects.get().has_ended
+
+
+def test_another_tenants_execution_is_not_found(launch, publish, api, globex):
+    execution = launch()
+    foreign = api("runner:complete", organization=globex)
+
+    assert publish(execution, client=foreign).status_code == 404
+    assert publish(execution, client=api("runner:complete")).status_code == 200
+
+
+def test_a_person_publishes_with_the_permission_to_execute(launch, publish, api, bob):
+    execution = launch()
+
+    response = publish(execution, client=api(user=bob))
+
+    assert response.status_code == 200
+    row = Execution.objects.get()
+    assert (row.completed_by_key, row.completed_by_label) == (None, str(bob))
+
+
+def test_a_key_that_may_only_execute_does_not_publish(launch, publish, api):
+    response = publish(launch(), client=api("flows:execute"))
+
+    error = error_of(response, 403)
+    assert error["metadata"]["missing_scopes"] == ["runner:complete"]
+
+
+def test_a_key_that_was_revoked_in_between_is_refused_and_the_execution_stays(
+    launch, publish, api, flow
+):
+    execution = launch()
+    key = Execution.objects.get().launched_by_key
+    key.revoke(by=Actor.command("test"))
+
+    response = publish(execution)
+
+    assert error_of(response, 401)["code"] == "API_KEY_REVOKED"
+    reader = api("flows:read")
+    path = f"/flows/{flow.pk}/executions/{execution['id']}"
+    assert reader.get(path).json()["status"] == "running"
+
+
+def test_the_flow_shows_how_its_last_execution_went(launch, publish, api, flow):
+    reader = api("flows:read")
+    was = Flow.objects.get().updated_at
+
+    def shown():
+        return reader.post("/flows/search", {}).json()["items"][0]["last_run_status"]
+
+    seen = [shown()]
+    for status in ("completed", "failed"):
+        publish(launch(), status=status)
+        seen.append(shown())
+
+    assert seen == ["none", "passed", "failed"]
+    assert Flow.objects.get().updated_at == was
+
+
+def test_the_key_that_published_is_remembered(launch, publish, issue):
+    publish(launch())
+
+    key = ApiKey.objects.get(pk=Execution.objects.get().completed_by_key_id)
+    other, _ = issue()
+    assert Execution.objects.last_published_with(key) == Execution.objects.get()
+    assert Execution.objects.last_published_with(other) is None
+
+
+SECRET = 'can"ary /ü'
+
+
+def test_a_secret_is_in_nothing_that_is_kept_or_told(launch, publish, variables):
+    variables("/organization/variables", SECRET_A=SECRET, SECRET_PIN="4711")
+    execution = launch()
+    body = base64.b64encode(json.dumps({"echo": SECRET}).encode()).decode()
+    told = record(
+        display_name=f"Pay {SECRET}",
+        inputs={"SECRET_A": SECRET},
+        outputs={"token": SECRET, "pin": 4711},
+        request_url="https://x.example/can%22ary%20%2F%C3%BC?q=can%22ary+%2F%C3%BC",
+        request_headers={"X-Token": SECRET},
+        response_body=body,
+        response_body_parsed={"echo": SECRET, SECRET: [SECRET]},
+        error_message=f"expected {SECRET}",
+        assertion_results=[
+            {"index": 0, "extractor": "body", "operator": "equals", "passed": False,
+             "expected": SECRET, "actual": {"a": SECRET}},
+        ],
+    )  # fmt: skip
+    told |= {"final_outputs": {"pay.token": SECRET}, "error_message": SECRET}
+
+    response = publish(
+        execution, status="failed", result=told, error_message=f"It was {SECRET}."
+    )
+
+    assert response.status_code == 200
+    texts = [
+        response.text,
+        str(Execution.objects.values()),
+        str(NodeResult.objects.values()),
+    ]
+    traces = [SECRET, json.dumps(SECRET)[1:-1], "can%22ary", "4711", body]
+    assert [(t, trace) for t in texts for trace in traces if trace in t] == []
+    node = response.json()["nodes"][0]["result"]
+    assert node["assertion_results"][0]["expected"] == "***"
+    assert node["assertion_results"][0]["index"] == 0
+    assert node["outputs"] == {"token": "***", "pin": "***"}
+    assert json.loads(base64.b64decode(node["response_body"])) == {"echo": "***"}

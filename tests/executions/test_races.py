@@ -1,0 +1,62 @@
+"""Launches and ends at the same time, which only PostgreSQL runs side by side."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections
+
+from echopoint.executions.models import Execution, NodeResult
+from tests.executions.conftest import completion
+
+pytestmark = pytest.mark.postgresql
+
+
+def at_once(call, times=8):
+    """Return the answers to the same call from several threads."""
+
+    def closing(n):
+        try:
+            return call(n)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(closing, range(times)))
+
+
+@pytest.mark.usefixtures("committing")
+def test_launches_with_one_key_are_one_execution(ci, flow):
+    body = {"runner_type": "self_hosted"}
+
+    answers = at_once(
+        lambda n: ci.post(f"/flows/{flow.pk}/launch", body, Idempotency_Key="k")
+    )
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["execution"]["id"] for answer in answers}) == 1
+    assert Execution.objects.count() == 1
+    assert [a.headers.get("Idempotent-Replayed") for a in answers].count(None) == 1
+
+
+@pytest.mark.usefixtures("committing")
+def test_of_different_ends_at_once_one_is_taken(ci, launch):
+    path = f"/runner/ephemeral/executions/{launch()['id']}/complete"
+
+    answers = at_once(lambda n: ci.post(path, completion(duration_ms=n)))
+
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses == [200] + [409] * 7
+    taken = [n for n, answer in enumerate(answers) if answer.status_code == 200]
+    assert [Execution.objects.get().duration_ms] == taken
+    assert NodeResult.objects.count() == 1
+
+
+@pytest.mark.usefixtures("committing")
+def test_the_same_end_at_once_is_taken_once(ci, launch):
+    path = f"/runner/ephemeral/executions/{launch()['id']}/complete"
+
+    answers = at_once(lambda n: ci.post(path, completion()))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert NodeResult.objects.count() == 1
