@@ -12,7 +12,7 @@ from django.views.generic import FormView, TemplateView
 
 from apikeys.exceptions import KeyConflict, Refused
 from apikeys.history import refused_attempts, timeline
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, Refusal
 from apikeys.models.verdict import Verdict
 from apikeys.rotation_forms import (
     ResumeApiKeyForm,
@@ -20,6 +20,7 @@ from apikeys.rotation_forms import (
     SuspendApiKeyForm,
     described,
 )
+from apikeys.runs import last_run
 from apikeys.secret_once import SecretOnceMixin
 from apikeys.views import ApiKeyPage
 
@@ -72,9 +73,12 @@ class RotationMixin:
         if self.key.retire_at is None:
             return super().get_context_data(**kwargs)
         successor = self.key.successor
-        verdict = Verdict.of(self.key, successor)
+        run = successor and last_run(successor)
+        lacking_at = successor and Refusal.objects.last_lacking(successor)
+        verdict = Verdict.of(self.key, successor, run=run, lacking_at=lacking_at)
         return super().get_context_data(
             successor=successor,
+            successor_run=run,
             verdict=verdict,
             phase=phase(self.key, successor, verdict),
             **kwargs,
@@ -99,6 +103,7 @@ class ApiKeyDetailView(RotationMixin, KeyPage, TemplateView):
 
     def get_context_data(self, **kwargs):
         return super().get_context_data(
+            last_run=last_run(self.key),
             scopes=described(self.key.scopes),
             attempts=refused_attempts(self.key),
             timeline=timeline(self.key),

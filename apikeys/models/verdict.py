@@ -11,18 +11,20 @@ QUIET = timedelta(hours=1)
 
 
 class Verdict(NamedTuple):
-    """What the recorded uses of two keys say; pure, from two rows and a moment."""
+    """What the recorded uses of two keys say; pure, from facts and a moment."""
 
     safe: bool
     sentence: str
 
     @classmethod
-    def of(cls, key, successor, at=None):
+    def of(cls, key, successor, at=None, *, run=None, lacking_at=None):
         """Return the verdict on retiring `key` in favour of `successor`, or of None.
 
         It is safe if the successor works and was used, and the old key was not used
         since the successor's first use, or not within the last hour. Uses are recorded
         at most once a minute for each key, so the moments are true to the minute.
+        `run` is the last `Run` that the successor published, `lacking_at` when it was
+        last refused for want of a scope: fewer scopes than before may be too few.
         """
         at = at or timezone.now()
         if successor is None:
@@ -36,17 +38,27 @@ class Verdict(NamedTuple):
             return cls(
                 False, f"Not yet: still used {relative(key.last_used_at, at)}{by(key)}."
             )
-        last = relative(successor.last_used_at, at)
-        if key.last_used_at is None:
+        if lacking_at and at - lacking_at < QUIET and key.scopes != successor.scopes:
             return cls(
-                True,
-                f"Safe to retire: the old key was never used, the new one {last}.",
+                False,
+                "Not yet: the new key was refused"
+                f" {relative(lacking_at, at)} for a scope that it lacks.",
             )
+        used = key.last_used_at
+        old = f"last used {relative(used, at)}" if used else "never used"
+        new = relative(successor.last_used_at, at)
         return cls(
             True,
-            "Safe to retire: the old key was last used"
-            f" {relative(key.last_used_at, at)}, the new one {last}.",
+            f"Safe to retire: the old key was {old}, the new one {new}{ran(run, at)}.",
         )
+
+
+def ran(run, at):
+    """Return what the new key's last run says for it, if there was one."""
+    if run is None:
+        return ""
+    when = relative(run.published_at, at)
+    return f", and with it an execution of {run.name} {run.status} {when}"
 
 
 def is_still_used(key, successor, at):

@@ -250,9 +250,7 @@ class EphemeralCompletionRequestSerializer(serializers.Serializer):
     error_message = Text(
         required=False, allow_null=True, allow_blank=True, max_length=100_000
     )
-    error_code = Text(
-        required=False, allow_null=True, allow_blank=True, max_length=100
-    )
+    error_code = Text(required=False, allow_null=True, allow_blank=True, max_length=100)
 
 
 class NodeExecutionResultSerializer(serializers.Serializer):

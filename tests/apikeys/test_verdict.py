@@ -6,6 +6,7 @@ import pytest
 
 from apikeys.models import ApiKey
 from apikeys.models.verdict import Verdict
+from apikeys.runs import Run
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -119,3 +120,31 @@ def test_without_a_new_key_nothing_is_safe():
         False,
         "Not yet: there is no new key. It was revoked.",
     )
+
+
+def test_a_run_with_the_new_key_speaks_for_it():
+    old, new = key(first=90 * DAY, last=3 * DAY), key(first=HOUR, last=2 * MINUTE)
+    run = Run("Checkout", "completed", NOW - MINUTE)
+
+    assert Verdict.of(old, new, NOW, run=run).sentence == (
+        "Safe to retire: the old key was last used 3 days ago, the new one 2 minutes"
+        " ago, and with it an execution of Checkout completed 1 minute ago."
+    )
+
+
+@pytest.mark.parametrize(
+    ("scopes", "ago", "safe"),
+    [
+        (["flows:execute"], 59 * MINUTE, False),
+        (["flows:execute"], HOUR, True),
+        (["flows:execute", "flows:read"], MINUTE, True),
+    ],
+)
+def test_a_narrower_key_that_lacks_a_scope_is_not_ready(scopes, ago, safe):
+    old = key(first=90 * DAY, last=3 * DAY, scopes=["flows:execute", "flows:read"])
+    new = key(first=2 * HOUR, last=MINUTE, scopes=scopes)
+
+    found = Verdict.of(old, new, NOW, lacking_at=NOW - ago)
+
+    assert found.safe == safe
+    assert ("for a scope that it lacks" in found.sentence) == (not safe)

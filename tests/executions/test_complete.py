@@ -65,7 +65,11 @@ def test_a_published_run_has_ended(launch, publish):
         ({}, "completed", False),
         ({"error_code": "ASSERTION_FAILED", "error_message": "No."}, "failed", True),
         ({"error_message": "No."}, "failed", True),
-        ({"error_code": "NODE_SKIPPED", "skip_reason": "login failed"}, "skipped", None),
+        (
+            {"error_code": "NODE_SKIPPED", "skip_reason": "login failed"},
+            "skipped",
+            None,
+        ),
     ],
 )
 def test_a_node_is_what_its_record_says(launch, publish, changes, status, has_errors):

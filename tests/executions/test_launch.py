@@ -255,9 +255,7 @@ class TestIdempotency:
             {"environment_key": "staging"},
         ],
     )
-    def test_other_parameters_are_a_conflict(
-        self, ci, flow, again, change, api, alice
-    ):
+    def test_other_parameters_are_a_conflict(self, ci, flow, again, change, api, alice):
         api(user=alice).post("/organization/environments", {"name": "staging"})
         again()
 

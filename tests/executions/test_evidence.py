@@ -1,0 +1,66 @@
+"""What executions say of a key: on its page, and in the verdict of its rotation."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from apikeys.actors import Actor
+from apikeys.models import ApiKey, Refusal
+from apikeys.runs import last_run
+from tests.executions.conftest import RUN
+
+
+@pytest.fixture
+def key(ci):
+    return ApiKey.objects.get()
+
+
+def test_the_last_execution_that_a_key_published_is_its_run(launch, publish, key):
+    publish(launch())
+    publish(launch(), status="failed")
+    launch()
+
+    run = last_run(key)
+
+    assert (run.name, run.status) == ("Checkout", "failed")
+
+
+def test_a_key_that_only_launched_has_no_run(launch, publish, key, api):
+    publish(launch(), client=api("runner:complete"))
+
+    assert last_run(key) is None
+
+
+def test_the_verdict_names_what_the_new_key_published(
+    launch, publish, key, api, client, alice
+):
+    successor, secret = key.rotate(by=Actor.person(alice, via="test"))
+    ApiKey.objects.filter(pk=key.pk).update(last_used_at=None)
+    caller = api(secret=secret, organization=key.organization)
+    publish(launch(client=caller), client=caller)
+    client.force_login(alice)
+
+    page = client.get(
+        reverse("apikeys:detail", args=[key.organization_id, key.public_id])
+    )
+
+    assert page.context["phase"] == "safe"
+    assert "an execution of Checkout completed just now" in page.text
+    assert set(successor.scopes) == set(RUN)
+
+
+def test_a_new_key_with_too_few_scopes_is_not_safe(key, api, client, alice, flow):
+    by = Actor.person(alice, via="test")
+    _, secret = key.rotate(by=by, scopes=["runner:complete"], overlap=timedelta(days=1))
+    caller = api(secret=secret, organization=key.organization)
+    assert caller.post(f"/flows/{flow.pk}/launch", {}).status_code == 403
+    Refusal.objects.flush()
+    client.force_login(alice)
+
+    page = client.get(
+        reverse("apikeys:detail", args=[key.organization_id, key.public_id])
+    )
+
+    assert page.context["phase"] == "arrived"
+    assert "for a scope that it lacks" in page.context["verdict"].sentence
