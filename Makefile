@@ -45,7 +45,7 @@ run: setup env ## Serve a demo organization on 127.0.0.1:$PORT (default 8000)
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) collectstatic --noinput --verbosity 0
 	@PORT=$(PORT) $(MANAGE) demo
-	@$(BIN)/gunicorn echopoint.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 --log-level warning
+	@DEMO=true $(BIN)/gunicorn echopoint.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 --log-level warning
 
 test: setup ## Run the tests, on SQLite unless DATABASE_URL names another database
 	$(BIN)/python -m pytest --ignore tests/browser

@@ -87,6 +87,9 @@ PORT = number("PORT", 8000)
 # not believed, and the address of a client is the one of its connection.
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)
 
+# Whether the demo's flows find the service that they call.
+DEMO = flag("DEMO", False)
+
 DATABASES = {
     "default": database(
         required(

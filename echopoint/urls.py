@@ -1,6 +1,7 @@
 """All paths: the API at the root, the pages below /orgs/, the console, the documents."""
 
 from allauth.account.decorators import secure_admin_login
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -22,6 +23,9 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("docs", RedirectView.as_view(pattern_name="docs")),
 ]
+
+if settings.DEMO:
+    urlpatterns.append(path("", include("echopoint.demo.service")))
 
 handler400 = "echopoint.errors.bad_request"
 handler403 = "echopoint.errors.forbidden"

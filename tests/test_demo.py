@@ -5,8 +5,10 @@ import json
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
 
 from apikeys.models import ApiKey
+from echopoint.environments.resolve import resolve
 from echopoint.flows.definition import problems
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import Organization
@@ -90,6 +92,56 @@ def test_what_it_remembers_is_for_its_owner_alone(demo):
     demo()
 
     assert demo.file.stat().st_mode & 0o077 == 0
+
+
+def test_its_variables_lead_to_the_echo_service_wherever_it_is_served(demo, settings):
+    demo()
+    before = resolve(Flow.objects.first())
+
+    settings.PORT = 9000
+    demo()
+
+    after = resolve(Flow.objects.first())
+    assert before.values["base_url"] == "http://localhost:8000/demo/echo"
+    assert after.values["base_url"] == "http://localhost:9000/demo/echo"
+    assert after.secret_keys == ["PAYMENT_KEY"]
+    assert after.values["PAYMENT_KEY"] == before.values["PAYMENT_KEY"]
+
+
+@pytest.fixture
+def echo(settings):
+    """Return a client where the echo service is served, as DEMO has it."""
+    settings.ROOT_URLCONF = "echopoint.demo.service"
+    return Client()
+
+
+def test_the_echo_service_tells_what_it_was_sent(echo):
+    answer = echo.post(
+        "/demo/echo/carts/1?a=b", {"quantity": 2}, "application/json"
+    ).json()
+
+    assert (answer["method"], answer["path"]) == ("POST", "/carts/1")
+    assert (answer["query"], answer["json"]) == ({"a": "b"}, {"quantity": 2})
+    assert answer["id"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [("503", 503), ("204", 204), ("99", 200), ("700", 200), ("²³⁴", 200), ("", 200)],
+)
+def test_the_echo_service_answers_with_the_status_it_is_asked_for(echo, asked, status):
+    assert echo.get("/demo/echo/x", {"status": asked}).status_code == status
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"{", b"[" * 100_000])
+def test_the_echo_service_survives_any_body(echo, body):
+    response = echo.post("/demo/echo/x", body, "application/json")
+
+    assert response.json()["json"] is None
+
+
+def test_the_echo_service_is_not_there_without_the_demo(client):
+    assert client.get("/demo/echo/x").status_code == 404
 
 
 def test_its_flows_are_valid(demo):

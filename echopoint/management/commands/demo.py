@@ -9,7 +9,7 @@ from apikeys.actors import Actor
 from apikeys.exceptions import Refused
 from apikeys.models import ApiKey
 from apikeys.scopes import PRESETS
-from echopoint.demo import fill
+from echopoint.demo.content import fill, set_variables
 from echopoint.organizations.commands import AnsweringCommand
 from echopoint.organizations.models import Organization, User
 
@@ -38,8 +38,9 @@ class Command(AnsweringCommand):
             known = remembered.get(organization.pk, {})
             password = self.password(user, known.get("password"))
             secret = self.secret(organization, known.get("secret"))
+            set_variables(organization, f"{self.url}/demo/echo")
         fields = {
-            "url": f"http://localhost:{settings.PORT}",
+            "url": self.url,
             "email": user.email,
             "password": password,
             "organization_id": organization.pk,
@@ -49,6 +50,11 @@ class Command(AnsweringCommand):
         self.keep(remember, remembered | {organization.pk: fields})
         self.answer(options, fields, *self.lines(fields))
 
+    @property
+    def url(self):
+        """Return where the demo is served."""
+        return f"http://localhost:{settings.PORT}"
+
     def lines(self, fields):
         return [
             f"Echopoint, with a demo organization, at {fields['url']}",
@@ -57,6 +63,11 @@ class Command(AnsweringCommand):
             f"  KEY={fields['secret']}",
             f'  curl -si {fields["url"]}/flows -H "X-Api-Key: {fields["secret"]}"'
             f' -H "X-Organization-Id: {fields["organization_id"]}"',
+            "  Run its flows, in another terminal:",
+            f"  export ECHOPOINT_API_URL={fields['url']}"
+            f" ECHOPOINT_ORGANIZATION_ID={fields['organization_id']}"
+            f" ECHOPOINT_API_KEY={fields['secret']}",
+            "  .venv/bin/echopoint flows run --tag smoke",
             f"  API documentation at {fields['url']}/docs/. Stop with Ctrl-C.",
         ]
 

@@ -1,17 +1,16 @@
 """What the demo organization has in it: flows with tags, webhooks, collections."""
 
 import json
+import secrets
+
+from django.db import transaction
 
 from echopoint.collections.models import Collection
+from echopoint.demo.flows import demo_flows
+from echopoint.environments.models import VariableSet
 from echopoint.flows.models import Flow
 from echopoint.webhooks.models import Webhook
 
-FLOWS = [
-    ("Storefront is up", ["smoke", "storefront"], ["Home page", "Product page"]),
-    ("Checkout", ["smoke", "payments"], ["Add to cart", "Pay", "Confirm order"]),
-    ("Refund", ["payments", "nightly"], ["Find order", "Refund it"]),
-    ("Sign-up e-mail", ["nightly"], ["Register"]),
-]
 WEBHOOKS = {
     "Payment events": [
         {"event": "payment.succeeded", "amount": 4200, "currency": "EUR"},
@@ -23,12 +22,12 @@ WEBHOOKS = {
 
 def fill(organization):
     """Give a new organization something to look at and to read with a key."""
-    for name, tags, steps in FLOWS:
+    for name, description, tags, definition in demo_flows():
         flow = Flow.objects.create(
             organization=organization,
             name=name,
-            description="A flow of the demo.",
-            flow_definition=definition(name, steps),
+            description=description,
+            flow_definition=definition,
         )
         flow.set_tags(tags)
     for name, events in WEBHOOKS.items():
@@ -38,37 +37,14 @@ def fill(organization):
     collect(organization)
 
 
-def definition(name, steps):
-    """Return a flow of requests, each after the one before it."""
-    nodes = [request_node(f"step-{n}", step) for n, step in enumerate(steps, 1)]
-    edges = [
-        {
-            "id": f"{before['id']}-{after['id']}",
-            "source": before["id"],
-            "target": after["id"],
-            "type": "success",
-        }
-        for before, after in zip(nodes, nodes[1:], strict=False)
-    ]
-    return {"name": name, "version": "1.0", "nodes": nodes, "edges": edges}
-
-
-def request_node(id, step):
-    path = step.lower().replace(" ", "-")
-    return {
-        "id": id,
-        "display_name": step,
-        "type": "request",
-        "data": {"method": "GET", "url": f"{{{{base_url}}}}/{path}", "timeout": 10000},
-        "assertions": [
-            {
-                "extractor_type": "statusCode",
-                "extractor_data": {},
-                "operator_type": "equals",
-                "operator_data": {"value": 200},
-            }
-        ],
-    }
+def set_variables(organization, base_url):
+    """Let the flows find the echo service, and have a secret to send to it."""
+    with transaction.atomic():
+        variables = VariableSet.objects.lock(organization)
+        variables.put("base_url", base_url)
+        if not variables.variables.filter(key="PAYMENT_KEY").exists():
+            secret = f"demo-payment-{secrets.token_urlsafe(12)}"
+            variables.put("PAYMENT_KEY", secret, secret=True)
 
 
 def captured(event):
