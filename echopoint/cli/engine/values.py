@@ -1,0 +1,109 @@
+"""What a value is as text, as a number, and when it is empty."""
+
+import json
+import math
+import re
+from decimal import Decimal
+
+# Texts that are numbers: no underscores, no digits of other scripts, no Infinity.
+NUMERAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,6})?")
+# Whole numbers up to here are written out, larger ones with an exponent.
+WRITTEN_OUT = 1e21
+# A JSON value nested deeper than this cannot be stored by the API.
+MAX_DEPTH = 50
+
+
+def text_of(value: object) -> str:
+    """Return a JSON value as templates insert it and operators compare it.
+
+    Text stays as it is, null is "", numbers have no trailing zeros (1.50 is "1.5", 1e3
+    is "1000"). Objects and lists are compact JSON, the fields by name: two objects with
+    the same fields have the same text.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    return compact(value)
+
+
+def compact(value: object) -> str:
+    """Return the value as JSON without spaces, with the numbers and order of text_of."""
+    return json.dumps(
+        _plain(value),
+        ensure_ascii=False,
+        allow_nan=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+
+
+def _plain(value: object) -> object:
+    """Return the value with whole numbers as such: 2.0 becomes 2."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < WRITTEN_OUT:
+        return int(value)
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def number_of(value: object) -> Decimal | None:
+    """Return a number, or the number that a text spells; None for what is neither."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return Decimal(value)
+    if isinstance(value, float):
+        return Decimal(repr(value)) if math.isfinite(value) else None
+    if isinstance(value, str) and NUMERAL.fullmatch(value.strip()):
+        return Decimal(value.strip())
+    return None
+
+
+def is_empty(value: object) -> bool:
+    """Whether this is null, "", [] or {}; 0 and false are not empty."""
+    return value is None or value in ("", [], {})
+
+
+def is_deep(value: object, most: int = MAX_DEPTH) -> bool:
+    """Whether lists and objects are nested deeper than `most` in each other."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def parse_json(text: str) -> object:
+    """Return what the JSON says, as RFC 8259 means it; raise ValueError with the reason.
+
+    Refused too is what could be worked with, but not recorded: numbers beyond the range
+    of a double, and nesting deeper than MAX_DEPTH.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse, parse_float=_float)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    if is_deep(value):
+        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("it has a number that is too large")
+    return number
