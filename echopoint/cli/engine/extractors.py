@@ -1,0 +1,157 @@
+"""What assertions and outputs are taken from, and how."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+
+from iregexp_check import check
+from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError
+from jsonpath_rfc9535.function_extensions import ExpressionType, FilterFunction
+
+from echopoint.cli.engine import patterns
+from echopoint.cli.engine.values import parse_json
+
+JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json|text/json", re.IGNORECASE)
+# What one path may find; each further match costs the same again.
+MAX_MATCHES = 100_000
+
+
+class NothingFound(ValueError):
+    """There is nothing to extract, or no way to."""
+
+
+class Source:
+    """What a node that sends no request made: one value."""
+
+    def __init__(self, value: object):
+        self.value = value
+
+    def body(self) -> object:
+        return self.value
+
+    def json(self) -> object:
+        """Return what a JSONPath is applied to; a text of JSON is read as JSON."""
+        if isinstance(self.value, str):
+            try:
+                return parse_json(self.value)
+            except ValueError:
+                return self.value
+        return self.value
+
+    def status(self) -> int:
+        raise NothingFound("only a request node has a status code")
+
+    def header(self, name: str) -> str:
+        raise NothingFound("only a request node has headers")
+
+
+class Answer(Source):
+    """What a service answered: status, headers as (name, value), and the decoded body."""
+
+    def __init__(self, status: int, headers: Iterable[tuple[str, str]], body: bytes):
+        self.status_code = status
+        self.headers = list(headers)
+        self.content = body
+
+    @cached_property
+    def content_type(self) -> str:
+        return next(self._named("content-type"), "")
+
+    @property
+    def is_json(self) -> bool:
+        kind = self.content_type.partition(";")[0].strip()
+        return bool(JSON_TYPE.fullmatch(kind))
+
+    @cached_property
+    def text(self) -> str:
+        """Return the body as text, in the charset that it names, or UTF-8."""
+        charset = re.search(r"charset=\"?([\w.:-]+)", self.content_type, re.IGNORECASE)
+        try:
+            return self.content.decode(
+                charset[1] if charset else "utf-8-sig", "replace"
+            )
+        except LookupError:
+            return self.content.decode("utf-8-sig", "replace")
+
+    @cached_property
+    def parsed(self) -> object:
+        """Return the JSON of the body; raises ValueError with the reason."""
+        return parse_json(self.text)
+
+    def body(self) -> object:
+        return self.json() if self.is_json and self.content else self.text
+
+    def json(self) -> object:
+        try:
+            return self.parsed
+        except ValueError as error:
+            raise NothingFound(
+                f"the body is not JSON that can be read: {error}"
+            ) from None
+
+    def status(self) -> int:
+        return self.status_code
+
+    def header(self, name: str) -> str:
+        for value in self._named(name):
+            return value
+        raise NothingFound(f'the answer has no header "{name}"')
+
+    def _named(self, name: str) -> Iterator[str]:
+        return (value for key, value in self.headers if key.lower() == name.lower())
+
+
+def extract(kind: str, data: dict, source: Source) -> object:
+    """Return what an extractor takes from a source; raises NothingFound."""
+    if kind == "statusCode":
+        return source.status()
+    if kind == "header":
+        return source.header(data.get("header_name") or data.get("headerName") or "")
+    if kind == "body":
+        return source.body()
+    return _find(data.get("path") or "", source.json())
+
+
+def _find(path: str, value: object) -> object:
+    """Return what is at the path: one match as it is, several as a list."""
+    found = []
+    try:
+        for node in ENVIRONMENT.finditer(path, value):
+            found.append(node.value)
+            if len(found) > MAX_MATCHES:
+                raise NothingFound(
+                    f"the path {path} has more than {MAX_MATCHES} matches"
+                )
+    except (JSONPathError, patterns.BadPattern, RecursionError) as error:
+        raise NothingFound(f"the path {path} cannot be followed: {error}") from None
+    if not found:
+        raise NothingFound(f"nothing is at the path {path}")
+    return found[0] if len(found) == 1 else found
+
+
+# Of I-Regexp (RFC 9485): what is escaped or in a class, and the dots that are neither.
+DOT = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*\])|\.")
+
+
+class _Matching(FilterFunction):
+    """match() or search() of RFC 9535, within bounds, as the library's are not."""
+
+    arg_types = [ExpressionType.VALUE, ExpressionType.VALUE]
+    return_type = ExpressionType.LOGICAL
+
+    def __init__(self, matches: Callable[[str, str], bool]):
+        self.matches = matches
+
+    def __call__(self, text: object, pattern: object) -> bool:
+        if not isinstance(text, str) or not isinstance(pattern, str):
+            return False
+        if not check(pattern):
+            return False
+        return self.matches(DOT.sub(lambda dot: dot[1] or r"[^\n\r]", pattern), text)
+
+
+ENVIRONMENT = JSONPathEnvironment()
+ENVIRONMENT.function_extensions |= {
+    "match": _Matching(patterns.fullmatch),
+    "search": _Matching(patterns.search),
+}

@@ -1,0 +1,118 @@
+import time
+
+import pytest
+
+from echopoint.cli.engine.extractors import Answer, NothingFound, Source, extract
+
+JSON = [("Content-Type", "application/json; charset=utf-8")]
+BODY = b'{"id": 7, "tags": ["a", "b"], "none": null, "users": [{"n": "x"}, {"n": "y"}]}'
+
+
+def answer(body=BODY, headers=JSON, status=200):
+    return Answer(status, headers, body)
+
+
+def at(path, source):
+    return extract("jsonPath", {"path": path}, source)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("$.id", 7),
+        ("$.tags", ["a", "b"]),
+        ("$.tags[*]", ["a", "b"]),
+        ("$.tags[0]", "a"),
+        ("$.none", None),
+        ("$..n", ["x", "y"]),
+        ("$.users[?@.n == 'y'].n", "y"),
+        ("$.users[?match(@.n, '[xz]')].n", "x"),
+        ("$.users[?search(@.n, '.')].n", ["x", "y"]),
+        ("$.users[?match(@.n, 'x|(')].n", None),
+    ],
+)
+def test_a_path_finds_what_is_there(path, value):
+    if value is None and "(" in path:
+        with pytest.raises(NothingFound, match="nothing is at the path"):
+            at(path, answer())
+    else:
+        assert at(path, answer()) == value
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "reason"),
+    [
+        ("$.missing", BODY, r"nothing is at the path \$\.missing"),
+        ("$.tags[9]", BODY, "nothing is at the path"),
+        ("$[", BODY, "cannot be followed"),
+        ("", BODY, "cannot be followed"),
+        ("$.{{x}}", BODY, "cannot be followed"),
+        ("$", b"<html>", "the body is not JSON"),
+        ("$", b"", "the body is not JSON"),
+        ("$", b'{"a": NaN}', "NaN is not JSON"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_an_error(path, body, reason):
+    with pytest.raises(NothingFound, match=reason):
+        at(path, answer(body))
+
+
+def test_a_path_with_a_catastrophic_pattern_ends():
+    body = b'[{"n": "' + b"a" * 5000 + b'bc"}]'
+    began = time.monotonic()
+
+    with pytest.raises(NothingFound, match="took longer than 1 s"):
+        at("$[?match(@.n, '(a|aa|aaa)*(a|aa)*c')]", answer(body))
+
+    assert time.monotonic() - began < 15
+
+
+def test_the_status_code_is_a_number():
+    assert extract("statusCode", {}, answer(status=503)) == 503
+
+
+@pytest.mark.parametrize("spelling", ["header_name", "headerName"])
+def test_of_a_header_the_first_value_is_taken_whatever_its_case(spelling):
+    source = answer(headers=[("X-Id", "first"), ("x-id", "second")])
+
+    assert extract("header", {spelling: "x-ID"}, source) == "first"
+    with pytest.raises(NothingFound, match='no header "X-Other"'):
+        extract("header", {spelling: "X-Other"}, source)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "value"),
+    [
+        ("application/json", b'{"a": 1}', {"a": 1}),
+        ("application/problem+json; charset=utf-8", b"[1]", [1]),
+        ("APPLICATION/JSON", b"1", 1),
+        ("application/json", b"", ""),
+        ("application/json", b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+        ("text/plain", b'{"a": 1}', '{"a": 1}'),
+        ("text/plain; charset=latin-1", b"\xe9", "é"),
+        ('text/plain; charset="utf-8"', b"\xc3\xa9", "é"),
+        ("text/plain; charset=no-such", b"\xc3\xa9", "é"),
+        ("text/plain", b"\xff", "\ufffd"),
+        ("application/jsonx", b"1", "1"),
+    ],
+)
+def test_a_body_is_parsed_when_its_type_is_json(kind, body, value):
+    assert extract("body", {}, answer(body, [("Content-Type", kind)])) == value
+
+
+def test_a_body_that_says_it_is_json_and_is_not_is_an_error():
+    with pytest.raises(NothingFound, match="the body is not JSON"):
+        extract("body", {}, answer(b"<html>"))
+
+
+def test_what_is_no_answer_has_a_body_and_nothing_else():
+    source = Source({"a": [1]})
+
+    assert extract("body", {}, source) == {"a": [1]}
+    assert at("$.a[0]", source) == 1
+    assert at("$.a", Source('{"a": 2}')) == 2
+    assert at("$", Source("just text")) == "just text"
+    with pytest.raises(NothingFound, match="only a request node has a status"):
+        extract("statusCode", {}, source)
+    with pytest.raises(NothingFound, match="only a request node has headers"):
+        extract("header", {"header_name": "X"}, source)
