@@ -1,0 +1,68 @@
+import gzip
+import tracemalloc
+import zlib
+
+import pytest
+
+from echopoint.cli.engine.decoding import BadEncoding, TooLarge, decode
+
+TEXT = b"some text " * 100
+
+
+def raw_deflate(body):
+    stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return stream.compress(body) + stream.flush()
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (TEXT, ""),
+        (TEXT, "identity"),
+        (gzip.compress(TEXT), "gzip"),
+        (gzip.compress(TEXT), "X-GZIP"),
+        (gzip.compress(TEXT[:500]) + gzip.compress(TEXT[500:]), "gzip"),
+        (zlib.compress(TEXT), "deflate"),
+        (raw_deflate(TEXT), "deflate"),
+        (gzip.compress(zlib.compress(TEXT)), "deflate, gzip"),
+    ],
+)
+def test_a_body_is_decoded_up_to_the_bound(body, encoding):
+    assert decode(body, encoding, len(TEXT)) == TEXT
+    if body != TEXT:
+        with pytest.raises(TooLarge):
+            decode(body, encoding, len(TEXT) - 1)
+
+
+def test_an_empty_body_is_empty_whatever_its_encoding():
+    assert decode(b"", "gzip, deflate", 10) == b""
+
+
+def test_a_body_of_an_unknown_encoding_is_left_alone():
+    assert decode(b"\x1b\x00", "br", 10) == b"\x1b\x00"
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (TEXT, "gzip"),
+        (TEXT, "deflate"),
+        (gzip.compress(TEXT)[:-9], "gzip"),
+        (TEXT, ",".join(["gzip"] * 6)),
+    ],
+)
+def test_a_body_that_is_not_encoded_as_it_says_is_an_error(body, encoding):
+    with pytest.raises(BadEncoding):
+        decode(body, encoding, 10_000)
+
+
+def test_a_bomb_in_a_bomb_is_stopped_before_it_goes_off():
+    bomb = gzip.compress(gzip.compress(b"\0" * 200_000_000))
+    tracemalloc.start()
+
+    with pytest.raises(TooLarge):
+        decode(bomb, "gzip, gzip", 1_000_000)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
