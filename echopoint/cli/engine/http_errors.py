@@ -1,0 +1,73 @@
+"""Why a request failed, told apart by what really happened underneath."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx
+
+from echopoint.cli.engine.problems import NodeFailed
+
+# How httpx and h11 say that the other side ended the connection too early.
+HUNG_UP = ("disconnected", "closed connection")
+
+
+def failure_of(error: Exception) -> NodeFailed:
+    """Return the failure of a node for an error of httpx, or one that it lets pass."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError):
+            return NodeFailed("TLS_ERROR", _tls_message(cause))
+        if isinstance(cause, socket.gaierror):
+            return NodeFailed(
+                "DNS_RESOLUTION_FAILED",
+                f"The host name could not be resolved ({cause.strerror}). "
+                "Check the host in the URL.",
+            )
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return NodeFailed(
+            "CONNECTION_REFUSED",
+            "The connection was refused. Check the port, and that the service runs.",
+        )
+    return _by_kind(error)
+
+
+def _by_kind(error: Exception) -> NodeFailed:
+    if isinstance(error, httpx.TimeoutException):
+        return NodeFailed("REQUEST_TIMEOUT", "The request timed out.")
+    if isinstance(error, httpx.NetworkError | OSError) or _is_hang_up(error):
+        reason = _reason(error) or "the connection broke"
+        return NodeFailed("CONNECTION_FAILED", f"The connection failed: {reason}.")
+    return NodeFailed("REQUEST_FAILED", f"The request failed: {_reason(error)}.")
+
+
+def _is_hang_up(error: Exception) -> bool:
+    said = str(error).lower()
+    return isinstance(error, httpx.RemoteProtocolError) and any(
+        words in said for words in HUNG_UP
+    )
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _tls_message(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"The certificate of the service is not trusted: {error.verify_message}. "
+            "Name a file of trusted certificates in SSL_CERT_FILE."
+        )
+    return f"TLS failed: {error.reason or error}. Check that the port speaks https."
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and all that led to it, those in groups included."""
+    waiting, seen = [error], set()
+    while waiting:
+        one = waiting.pop(0)
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]

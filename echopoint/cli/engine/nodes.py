@@ -1,0 +1,197 @@
+"""Run one node: act, check its assertions, take its outputs."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from echopoint.cli.engine import assertions, http_request
+from echopoint.cli.engine.extractors import Answer, NothingFound, Source, extract
+from echopoint.cli.engine.http_send import send
+from echopoint.cli.engine.masking import MASK
+from echopoint.cli.engine.problems import NodeFailed
+from echopoint.cli.engine.record import MAX_BODY
+from echopoint.cli.engine.stage import Stage
+from echopoint.cli.engine.templates import MISSING, Renderer, TooLong, references
+
+# For the assertions and outputs of a node: a JSONPath can ask for too much.
+MAX_SECONDS = 10
+
+
+def blank(node: dict) -> dict:
+    """Return the result of a node that has not done anything."""
+    return {
+        "node_id": node["id"],
+        "display_name": node["display_name"],
+        "node_type": node["type"],
+        "inputs": {},
+        "outputs": {},
+        "executed_at": now(),
+        "duration_ms": 0,
+    }
+
+
+def now() -> str:
+    """Return the time as RFC 3339 has it, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Attempt:
+    """One node while it runs; its `result` is sound at any moment."""
+
+    def __init__(self, node: dict, stage: Stage):
+        self.node = node
+        self.data = node["data"]
+        self.stage = stage
+        self.recorder = stage.recorder
+        self.real = Renderer(stage.real.find)
+        self.shown = Renderer(stage.shown.find)
+        self.result = blank(node) | {
+            "display_name": self.recorder.text(node["display_name"])
+        }
+        self._began = time.monotonic()
+
+    async def run(self) -> None:
+        """Run the node to its end; what goes wrong is in the result."""
+        try:
+            self.result["inputs"] = self._inputs()
+            source, outputs = await ACTS[self.node["type"]](self)
+            kept = await self._off_the_loop(self._assessed, source, outputs)
+            outputs, hidden, self.result["outputs"] = kept
+            self.stage.add(self.node["id"], outputs, hidden)
+        except NodeFailed as failure:
+            self.fail(failure.code, failure.message)
+        except TooLong as error:
+            self.fail("FLOW_VALIDATION_FAILED", str(error))
+        self.finish()
+
+    def fail(self, code: str, message: str) -> None:
+        self.result |= {
+            "error_code": code,
+            "error_message": self.recorder.text(message),
+        }
+
+    def finish(self) -> None:
+        self.result["duration_ms"] = round((time.monotonic() - self._began) * 1000)
+        if results := self.result.get("assertion_results"):
+            # A thread that took too long may still be adding to it.
+            self.result["assertion_results"] = list(results)
+
+    def _inputs(self) -> dict:
+        """Return what the templates of the node read, as it may be shown."""
+        operands = [each["operator_data"] for each in self._listed("assertions")]
+        inputs = {}
+        for name in references([self.data, operands]):
+            if self.stage.real.find(name) is not MISSING:
+                value = self.stage.shown.find(name)
+                inputs[name] = MASK if value is MISSING else self.recorder.value(value)
+        return inputs
+
+    def _listed(self, key: str) -> list[dict]:
+        return self.node.get(key) or []
+
+    async def _off_the_loop(self, call: Callable, *args):
+        """Return what a call returns that may take its time: it must not stop the rest."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(MAX_SECONDS):
+                return await loop.run_in_executor(None, call, *args)
+        except TimeoutError:
+            raise NodeFailed(
+                "ASSERTION_FAILED",
+                f"Reading the answer, the assertions and the outputs took longer than "
+                f"{MAX_SECONDS} s. Make the JSONPaths simpler, or ask for less.",
+            ) from None
+
+    def _assessed(self, source: Source, own: dict) -> tuple[dict, dict, dict]:
+        """Return the outputs: as they are, without secrets, and as recorded.
+
+        Raises NodeFailed at the first assertion that does not hold; nothing is
+        extracted then.
+        """
+        if listed := self._listed("assertions"):
+            results = self.result["assertion_results"] = []
+            assertions.check(
+                listed,
+                source,
+                real=self.real,
+                shown=self.shown,
+                recorder=self.recorder,
+                results=results,
+            )
+        outputs = own | dict(self._extracted(source))
+        hidden = {name: self.stage.mask.value(item) for name, item in outputs.items()}
+        return outputs, hidden, self.recorder.values(hidden)
+
+    def _extracted(self, source: Source):
+        for output in self._listed("outputs"):
+            extractor = output["extractor"]
+            try:
+                yield output["name"], extract(extractor["type"], extractor, source)
+            except NothingFound as error:
+                raise NodeFailed(
+                    "OUTPUT_EXTRACTION_FAILED",
+                    f'The output "{output["name"]}" could not be taken: {error}.',
+                ) from None
+
+    async def _request(self) -> tuple[Source, dict]:
+        parts = http_request.render(self.data, self.real)
+        shown = http_request.render(self.data, self.shown)
+        self.result |= {
+            "request_method": parts.method,
+            "request_url": self.recorder.value(shown.url),
+        }
+        client = await self.stage.client()
+        request = http_request.build(parts, client)
+        private = http_request.private_headers(request, shown, self.recorder)
+        self.result |= http_request.recorded(request, shown, private, self.recorder)
+        answer = await send(
+            client,
+            request,
+            timeout=self.data.get("timeout") or 0,
+            private=private,
+            is_body_private=self.stage.mask.body(request.content) != request.content,
+        )
+        self.result |= await self._off_the_loop(self._answered, answer)
+        return answer, {}
+
+    def _answered(self, answer: Answer) -> dict:
+        headers: dict[str, str] = {}
+        for name, value in answer.headers:
+            name = self.recorder.text(name)
+            value = self.recorder.value(value)
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        fields = {
+            "response_status_code": answer.status_code,
+            "response_headers": headers,
+            **self.recorder.body(answer.content),
+        }
+        if answer.is_json and answer.content and len(answer.content) <= MAX_BODY:
+            # What is not JSON is in response_body; assertions on it say what is wrong.
+            with suppress(ValueError):
+                fields["response_body_parsed"] = self.recorder.value(answer.parsed)
+        return fields
+
+    async def _delay(self) -> tuple[Source, dict]:
+        await asyncio.sleep(self.data["duration"] / 1000)
+        return Source(None), {}
+
+    async def _set_variable(self) -> tuple[Source, dict]:
+        variables = self.real.render(self.data["variables"])
+        return Source(variables), dict(variables)
+
+    async def _assert(self) -> tuple[Source, dict]:
+        target = self.data.get("target")
+        # Without a target, it is the initial inputs.
+        if target is None:
+            return Source(self.stage.real.inputs), {}
+        return Source(self.real.render(target)), {}
+
+
+ACTS: dict[str, Callable] = {
+    "request": Attempt._request,
+    "delay": Attempt._delay,
+    "set_variable": Attempt._set_variable,
+    "assert": Attempt._assert,
+}

@@ -1,0 +1,58 @@
+"""What the nodes of one run share."""
+
+from contextlib import AsyncExitStack
+
+import httpx
+
+from echopoint.cli.engine.http_errors import failure_of
+from echopoint.cli.engine.http_send import new_client
+from echopoint.cli.engine.masking import MASK, Mask
+from echopoint.cli.engine.problems import NodeFailed
+from echopoint.cli.engine.record import Recorder
+from echopoint.cli.engine.templates import Scope
+
+
+class Stage:
+    """What the nodes of one run share: values, both real and shown, and a client."""
+
+    def __init__(self, inputs: dict, secret_keys: list[str]):
+        secrets = {key: inputs[key] for key in secret_keys if key in inputs}
+        self.real = Scope(inputs)
+        self.mask = Mask(secrets.values())
+        self.recorder = Recorder(self.mask)
+        hidden = {
+            key: MASK if key in secrets else self.mask.value(value)
+            for key, value in inputs.items()
+        }
+        self.shown = Scope(hidden)
+        self._client: httpx.AsyncClient | None = None
+        self._closing = AsyncExitStack()
+
+    async def __aenter__(self) -> "Stage":
+        return self
+
+    async def __aexit__(self, *error) -> None:
+        await self._closing.aclose()
+
+    async def client(self) -> httpx.AsyncClient:
+        """Return the client of this run, made when the first request needs it.
+
+        It knows no cookies: they live as long as the redirects of one request.
+        """
+        if self._client is None:
+            try:
+                client = new_client()
+            except (OSError, ValueError, httpx.InvalidURL) as error:
+                raise NodeFailed(
+                    "REQUEST_FAILED",
+                    f"No request can be sent: {failure_of(error).message} "
+                    "Check SSL_CERT_FILE and the proxies in the environment.",
+                ) from None
+            self._client = await self._closing.enter_async_context(client)
+        self._client.cookies.clear()
+        return self._client
+
+    def add(self, node_id: str, outputs: dict, hidden: dict) -> None:
+        """Let the nodes that follow read these outputs, and show what is hidden of them."""
+        self.real.add(node_id, outputs)
+        self.shown.add(node_id, hidden)

@@ -1,0 +1,353 @@
+import asyncio
+import json
+import re
+import time
+
+import pytest
+
+from echopoint.cli.engine import UnsupportedFlow, run_flow
+from tests.cli.engine.flows import (
+    assertion,
+    chain,
+    edge,
+    flow,
+    node,
+    package,
+    request,
+    run,
+    run_node,
+    variables,
+)
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def fails(name, **rest):
+    return node(
+        "assert",
+        name,
+        {"target": "no"},
+        assertions=[assertion("equals", "yes", kind="body")],
+        **rest,
+    )
+
+
+def always(name):
+    return variables(name, ran="yes") | {"run_when": "always"}
+
+
+def outcomes(document):
+    """Return in order which nodes ran, failed or were skipped."""
+    return {
+        name: result.get("error_code", "done")
+        for name, result in document["result"]["execution_results"].items()
+    }
+
+
+def test_a_flow_that_passes_is_told_as_the_contract_has_it(service):
+    document = run(
+        chain(
+            variables("set", who="{{name}}", count="{{{n}}}"),
+            request(
+                "call",
+                f"{service.url}/echo",
+                method="POST",
+                body={"who": "{{set.who}}", "n": "{{{set.count}}}"},
+                outputs={"body": "$.body"},
+                assertions=[assertion("equals", "200")],
+            ),
+            node("delay", "wait", {"duration": 10}),
+        ),
+        inputs={"name": "Ada", "n": 3},
+    )
+
+    assert list(document) == [
+        "status",
+        "started_at",
+        "completed_at",
+        "duration_ms",
+        "result",
+    ]
+    assert document["status"] == "completed"
+    assert TIME.fullmatch(document["started_at"])
+    assert document["started_at"] <= document["completed_at"]
+    assert document["duration_ms"] >= 10
+    result = document["result"]
+    assert result["success"] is True
+    assert "error_code" not in result
+    assert result["final_outputs"] == {
+        "set.who": "Ada",
+        "set.count": 3,
+        "call.body": '{"who":"Ada","n":3}',
+    }
+    call = result["execution_results"]["call"]
+    assert call | {"duration_ms": 0, "executed_at": "", "response_headers": {}} == {
+        "node_id": "call",
+        "display_name": "Call",
+        "node_type": "request",
+        "inputs": {"set.who": "Ada", "set.count": 3},
+        "outputs": {"body": '{"who":"Ada","n":3}'},
+        "executed_at": "",
+        "duration_ms": 0,
+        "request_method": "POST",
+        "request_url": f"{service.url}/echo",
+        "request_headers": call["request_headers"],
+        "request_body": {"who": "Ada", "n": 3},
+        "response_status_code": 200,
+        "response_headers": {},
+        "response_body": call["response_body"],
+        "response_body_parsed": service.seen[0],
+        "assertion_results": [
+            {
+                "index": 0,
+                "extractor": "statusCode",
+                "operator": "equals",
+                "expected": "200",
+                "actual": 200,
+                "passed": True,
+            }
+        ],
+    }
+
+
+def test_a_failed_node_ends_the_phase_and_the_always_nodes_run():
+    document = run(
+        chain(
+            variables("first"),
+            fails("second"),
+            variables("third"),
+            always("clean-up"),
+            fails("clean-up-too", run_when="always"),
+            always("last"),
+        )
+    )
+
+    assert outcomes(document) == {
+        "first": "done",
+        "second": "ASSERTION_FAILED",
+        "third": "NODE_SKIPPED",
+        "clean-up": "done",
+        "clean-up-too": "ASSERTION_FAILED",
+        "last": "done",
+    }
+    result = document["result"]
+    assert document["status"] == "failed"
+    assert result["success"] is False
+    assert result["error_code"] == document["error_code"] == "ASSERTION_FAILED"
+    assert document["error_message"] == (
+        'Assertion 1 failed: body equals "yes", but it is "no".'
+    )
+    skipped = result["execution_results"]["third"]
+    assert skipped["skip_reason"] == 'The node "Second" failed before this one.'
+
+
+def test_the_flow_fails_for_its_first_failure():
+    later = node("assert", "later", {"target": "x"}, run_when="always")
+    later["outputs"] = [{"name": "a", "extractor": {"type": "statusCode"}}]
+
+    document = run(flow(fails("first"), later))
+
+    assert outcomes(document)["later"] == "OUTPUT_EXTRACTION_FAILED"
+    assert document["error_code"] == "ASSERTION_FAILED"
+    assert document["error_message"].startswith("Assertion 1 failed")
+
+
+def test_always_nodes_come_last_even_when_they_lead_the_flow():
+    document = run(chain(always("set-up"), variables("work"), always("clean-up")))
+
+    assert list(outcomes(document)) == ["set-up", "work", "clean-up"]
+
+
+def test_always_nodes_without_edges_come_last():
+    document = run(flow(always("clean-up"), variables("a"), variables("b")))
+
+    assert list(outcomes(document)) == ["a", "b", "clean-up"]
+
+
+def test_what_waits_for_an_always_node_that_fails_is_skipped():
+    document = run(chain(fails("set-up", run_when="always"), variables("work")))
+
+    assert outcomes(document) == {"set-up": "ASSERTION_FAILED", "work": "NODE_SKIPPED"}
+
+
+def test_an_always_node_runs_after_predecessors_that_were_skipped():
+    document = run(chain(fails("a"), variables("b"), always("c")))
+
+    assert outcomes(document) == {
+        "a": "ASSERTION_FAILED",
+        "b": "NODE_SKIPPED",
+        "c": "done",
+    }
+
+
+def test_an_always_node_that_fails_alone_fails_the_flow():
+    document = run(flow(variables("a"), fails("clean-up", run_when="always")))
+
+    assert outcomes(document) == {"a": "done", "clean-up": "ASSERTION_FAILED"}
+    assert document["status"] == "failed"
+
+
+def test_the_order_is_that_of_the_edges_then_of_the_definition():
+    nodes = [variables(name) for name in "dcba"]
+    edges = [edge("a", "d"), edge("b", "d", "failure")]
+
+    document = run(flow(*nodes, edges=edges))
+
+    assert list(outcomes(document)) == ["c", "b", "a", "d"]
+
+
+def test_assertions_stop_at_the_first_that_fails_and_nothing_is_extracted():
+    one = node(
+        "assert",
+        "check",
+        {"target": {"n": "{{{n}}}"}},
+        assertions=[
+            assertion("equals", 5, kind="jsonPath", path="$.n"),
+            assertion("greaterThan", "{{{limit}}}", kind="jsonPath", path="$.n"),
+            assertion("equals", 5, kind="jsonPath", path="$.n"),
+        ],
+        outputs=[{"name": "n", "extractor": {"type": "body"}}],
+    )
+
+    result = run_node(one, inputs={"n": 5, "limit": 7})
+
+    assert [each["passed"] for each in result["assertion_results"]] == [True, False]
+    assert result["assertion_results"][1]["expected"] == 7
+    assert result["error_message"] == (
+        "Assertion 2 failed: jsonPath $.n greaterThan 7, but it is 5."
+    )
+    assert result["inputs"] == {"n": 5, "limit": 7}
+    assert result["outputs"] == {}
+
+
+def test_an_assertion_that_cannot_be_made_says_why():
+    one = node(
+        "assert", "check", {"target": "x"}, assertions=[assertion("greaterThan", 1)]
+    )
+
+    result = run_node(one)
+
+    [told] = result["assertion_results"]
+    assert told["error"] == "only a request node has a status code"
+    assert result["error_message"].endswith("only a request node has a status code.")
+
+
+def test_an_output_that_is_not_there_fails_the_node(service):
+    result = run_node(request("a", f"{service.url}/echo", outputs={"x": "$.no"}))
+
+    assert result["error_code"] == "OUTPUT_EXTRACTION_FAILED"
+    assert result["error_message"] == (
+        'The output "x" could not be taken: nothing is at the path $.no.'
+    )
+
+
+def test_without_a_target_the_inputs_are_asserted_and_secrets_stay_hidden():
+    checks = [
+        assertion("equals", "CANARY", kind="jsonPath", path="$.key"),
+        assertion("equals", "{{key}}", kind="jsonPath", path="$.key"),
+    ]
+
+    result = run_node(
+        node("assert", "check", {}, assertions=checks),
+        inputs={"key": "CANARY"},
+        secrets=["key"],
+    )
+
+    assert [each["passed"] for each in result["assertion_results"]] == [True, True]
+    assert "CANARY" not in json.dumps(result)
+
+
+def test_progress_is_told_in_the_form_of_the_contract():
+    told = []
+
+    run(chain(variables("a"), fails("b"), variables("c")), progress=told.append)
+
+    assert [(each["type"], each["payload"].get("nodeId")) for each in told] == [
+        ("flow.started", None),
+        ("node.started", "a"),
+        ("node.completed", "a"),
+        ("node.started", "b"),
+        ("node.failed", "b"),
+    ]
+    started, node_started, completed, _, failed = (each["payload"] for each in told)
+    assert set(started) == {"execution_id", "flowName", "timestamp"}
+    assert set(node_started) == {"nodeId", "displayName", "nodeType", "timestamp"}
+    assert completed["success"] is True
+    assert completed["duration"] >= 0
+    assert failed["error"].startswith("Assertion 1 failed")
+    assert all(TIME.fullmatch(each["payload"]["timestamp"]) for each in told)
+
+
+def test_nothing_runs_of_a_flow_that_is_not_supported(service):
+    told = []
+    definition = chain(request("a", f"{service.url}/echo"), node("loop", "b", {}))
+
+    with pytest.raises(UnsupportedFlow, match="--runner-binary"):
+        run(definition, progress=told.append)
+
+    assert (told, service.seen) == ([], [])
+
+
+@pytest.mark.parametrize("path", ["silent", "drip", "endless", "delay"])
+def test_a_cancelled_run_ends_wherever_it_is(service, path):
+    slow = request("slow", f"{service.url}/{path}")
+    if path == "delay":
+        slow = node("delay", "slow", {"duration": 60_000})
+    definition = chain(variables("a"), slow, variables("b"), always("c"))
+
+    async def cancel_soon():
+        cancelled = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.05 if path == "endless" else 0.5, cancelled.set)
+        return await run_flow(package(definition), cancelled=cancelled)
+
+    began = time.monotonic()
+    document = asyncio.run(cancel_soon())
+
+    assert time.monotonic() - began < 3
+    assert outcomes(document) == {
+        "a": "done",
+        "slow": "CANCELLED",
+        "b": "NODE_SKIPPED",
+        "c": "NODE_SKIPPED",
+    }
+    assert document["status"] == "failed"
+    assert document["error_code"] == document["result"]["error_code"] == "CANCELLED"
+    assert document["error_message"] == "The run was cancelled."
+    results = document["result"]["execution_results"]
+    assert results["c"]["skip_reason"] == "The run was cancelled."
+
+
+def test_a_run_cancelled_before_it_starts_runs_nothing(service):
+    async def cancelled_run():
+        cancelled = asyncio.Event()
+        cancelled.set()
+        definition = flow(request("a", f"{service.url}/echo"))
+        return await run_flow(package(definition), cancelled=cancelled)
+
+    document = asyncio.run(cancelled_run())
+
+    assert outcomes(document) == {"a": "NODE_SKIPPED"}
+    assert document["error_code"] == "CANCELLED"
+    assert service.seen == []
+
+
+def test_a_run_whose_caller_gives_up_leaves_nothing_behind(service):
+    async def give_up():
+        async with asyncio.timeout(0.3):
+            await run_flow(package(flow(request("a", f"{service.url}/silent"))))
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(give_up())
+
+
+def test_two_runs_go_on_side_by_side(service):
+    async def both():
+        slow = package(flow(request("a", f"{service.url}/slow?ms=300")))
+        return await asyncio.gather(run_flow(slow), run_flow(slow))
+
+    began = time.monotonic()
+    first, second = asyncio.run(both())
+
+    assert first["status"] == second["status"] == "completed"
+    assert time.monotonic() - began < 2
