@@ -1,0 +1,195 @@
+"""What a request node sends."""
+
+import base64
+import json
+
+import pytest
+
+from tests.cli.engine.flows import assertion, chain, request, run, run_node
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("ftp://h/", "is not one of http:// or https://"),
+        ("file:///etc/passwd", "is not one of http:// or https://"),
+        ("/relative", "is not one of http:// or https://"),
+        ("{{base}}/users", "is not one of http:// or https://"),
+        ("", "is not one of http:// or https://"),
+        ("http://", "is not one of http:// or https://"),
+        ("http://h:port/", "is not valid"),
+        ("http://h:99999/", "."),
+        ("http://h/\x00", "is not valid"),
+        ("http://[::1/", "is not valid"),
+        ("http://" + "a" * 300 + ".invalid/", "."),
+        ("http://ex ample.invalid/", "."),
+    ],
+)
+def test_a_url_that_is_none_fails_the_node_and_nothing_else(url, reason):
+    result = run_node(request("call", url))
+
+    assert result["error_code"] in ("REQUEST_FAILED", "DNS_RESOLUTION_FAILED")
+    assert reason in result["error_message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("X-A", "a\r\nX-Injected: yes", "no header may have"),
+        ("X-A", "a\nb", "no header may have"),
+        ("X-A", "a\x00b", "no header may have"),
+        ("X-A", "half a pair \ud800", "no header may have"),
+        ("X A", "a", "cannot have the name"),
+        ("X-A:", "a", "cannot have the name"),
+        ("", "a", "cannot have the name"),
+        ("X-\u00e4", "a", "cannot have the name"),
+        ("Content-Length", "5", "is not the body's length, which is 0"),
+        ("Transfer-Encoding", "nonsense", "only chunked is known"),
+    ],
+)
+def test_a_header_that_is_none_fails_the_node(service, name, value, reason):
+    url = f"{service.url}/echo"
+    result = run_node(
+        request("call", url, headers={name: "{{value}}"}), inputs={"value": value}
+    )
+
+    assert result["error_code"] == "REQUEST_FAILED"
+    assert reason in result["error_message"]
+    assert service.seen == []
+
+
+def test_a_header_is_sent_as_it_is_written(service):
+    headers = {"X-A": " {{name}} ", "x-utf8": "Zoë", "User-Agent": "mine"}
+    run_node(
+        request("call", f"{service.url}/echo", headers=headers), inputs={"name": "Ada"}
+    )
+
+    sent = service.seen[0]["headers"]
+    assert sent["x-a"] == "Ada"
+    assert sent["x-utf8"].encode("latin-1").decode() == "Zoë"
+    assert sent["user-agent"] == "mine"
+
+
+def test_without_one_of_its_own_the_user_agent_is_ours(service):
+    run_node(request("call", f"{service.url}/echo"))
+
+    assert service.seen[0]["headers"]["user-agent"].startswith("echopoint-cli/")
+
+
+@pytest.mark.parametrize("spelling", ["query_params", "queryParams"])
+def test_query_parameters_follow_those_of_the_url(service, spelling):
+    params = {
+        "q": "{{term}}",
+        "n": 1.50,
+        "on": True,
+        "none": None,
+        "list": ["a", "{{{n}}}"],
+        "object": {"b": 1},
+    }
+    url = f"{service.url}/echo?first=1#part"
+    result = run_node(
+        request("call", url, **{spelling: params}), inputs={"term": "a&b=c d", "n": 2}
+    )
+
+    assert service.seen[0]["query"] == {
+        "first": ["1"],
+        "q": ["a&b=c d"],
+        "n": ["1.5"],
+        "on": ["true"],
+        "none": [""],
+        "list": ["a", "2"],
+        "object": ['{"b":1}'],
+    }
+    assert "q=a%26b%3Dc%20d" in result["request_url"]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "sent", "kind"),
+    [
+        ({"a": "{{n}}", "b": "{{{n}}}"}, {}, '{"a":"2","b":2}', "application/json"),
+        (["é"], {}, '["é"]', "application/json"),
+        ("{{{list}}}", {}, "[1]", "application/json"),
+        (
+            {"a": 1},
+            {"content-type": "application/x+json"},
+            '{"a":1}',
+            "application/x+json",
+        ),
+        ("plain {{n}}", {}, "plain 2", "text/plain; charset=utf-8"),
+        (
+            '{"a": {{n}}}',
+            {"Content-Type": "application/json"},
+            '{"a": 2}',
+            "application/json",
+        ),
+        (
+            {"a": "x y&z", "b": [1, 2.0], "c": None},
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            "a=x+y%26z&b=1&b=2&c=",
+            "application/x-www-form-urlencoded",
+        ),
+        (None, {}, "", None),
+        (7, {}, "7", "application/json"),
+    ],
+)
+def test_a_body_is_sent_as_its_form_asks(service, body, headers, sent, kind):
+    result = run_node(
+        request(
+            "call", f"{service.url}/echo", method="POST", headers=headers, body=body
+        ),
+        inputs={"n": 2, "list": [1]},
+    )
+
+    seen = service.seen[0]
+    assert "error_code" not in result
+    assert seen["body"] == sent
+    assert seen["headers"].get("content-type") == kind
+    assert ("request_body" in result) == (body is not None)
+
+
+def test_a_body_that_cannot_be_encoded_fails_the_node(service):
+    one = request("call", f"{service.url}/echo", method="POST", body="\ud800")
+
+    assert run_node(one)["error_code"] == "REQUEST_FAILED"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_all_methods_are_sent(service, method):
+    result = run_node(request("call", f"{service.url}/echo", method=method))
+
+    assert result["response_body_parsed"]["method"] == method
+
+
+def test_head_has_headers_and_no_body(service):
+    result = run_node(request("call", f"{service.url}/echo", method="HEAD"))
+
+    assert result["response_status_code"] == 200
+    assert result["response_body"] == ""
+    assert "response_body_parsed" not in result
+
+
+def test_a_status_fails_a_node_only_where_it_is_asserted(service):
+    url = f"{service.url}/status/500"
+
+    assert "error_code" not in run_node(request("call", url))
+    checked = run_node(request("call", url, assertions=[assertion("lessThan", 400)]))
+    assert checked["error_code"] == "ASSERTION_FAILED"
+
+
+def test_cookies_are_not_shared_between_nodes(service):
+    set_cookie = f"{service.url}/headers?name=Set-Cookie&value=a%3D1"
+    run(chain(request("a", set_cookie), request("b", f"{service.url}/echo")))
+
+    assert "cookie" not in service.seen[1]["headers"]
+
+
+def test_a_user_and_password_in_the_url_are_sent_as_basic_credentials(service):
+    url = service.url.replace("//", "//ada:{{key}}@") + "/echo"
+
+    result = run_node(request("call", url), inputs={"key": "pa"}, secrets=["key"])
+
+    sent = service.seen[0]["headers"]["authorization"]
+    assert base64.b64decode(sent.removeprefix("Basic ")) == b"ada:pa"
+    assert result["request_headers"]["authorization"] == "***"
+    assert sent.removeprefix("Basic ") not in json.dumps(result)
+    assert sent.encode() not in base64.b64decode(result["response_body"])
