@@ -54,7 +54,7 @@ async def send(
     private: set[str],
     is_body_private: bool,
 ) -> Answer:
-    """Return the answer; raises NodeFailed with the contract's code for the reason.
+    """Return the answer; raises NodeFailed with the code that tells the reason.
 
     `timeout` is in milliseconds, 0 the default, and is for everything: from the name
     of the host to the last byte of the last redirect. `private` are the headers that

@@ -44,7 +44,7 @@ def outcomes(document):
     }
 
 
-def test_a_flow_that_passes_is_told_as_the_contract_has_it(service):
+def test_a_flow_that_passes_is_told_as_a_runner_tells_it(service):
     document = run(
         chain(
             variables("set", who="{{name}}", count="{{{n}}}"),
@@ -257,7 +257,7 @@ def test_without_a_target_the_inputs_are_asserted_and_secrets_stay_hidden():
     assert "CANARY" not in json.dumps(result)
 
 
-def test_progress_is_told_in_the_form_of_the_contract():
+def test_progress_is_told_as_events():
     told = []
 
     run(chain(variables("a"), fails("b"), variables("c")), progress=told.append)
