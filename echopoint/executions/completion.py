@@ -23,7 +23,10 @@ class NodeOutcome(NamedTuple):
         """Return when the node ended, if the runner told."""
         if self.started_at is None or self.duration_ms is None:
             return None
-        return self.started_at + timedelta(milliseconds=self.duration_ms)
+        try:
+            return self.started_at + timedelta(milliseconds=self.duration_ms)
+        except OverflowError:
+            return None
 
 
 class Completion(NamedTuple):
@@ -86,9 +89,10 @@ def moment(text):
     """Return the time that a runner wrote, in UTC if it named no zone; None if it is none."""
     try:
         when = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except (TypeError, ValueError, OverflowError):
+        # The last is of a time that in UTC is in no year from 1 to 9999.
         return None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def amount(number):

@@ -340,3 +340,18 @@ def test_a_secret_is_in_nothing_that_is_kept_or_told(launch, publish, variables)
     assert node["assertion_results"][0]["index"] == 0
     assert node["outputs"] == {"token": "***", "pin": "***"}
     assert json.loads(base64.b64decode(node["response_body"])) == {"echo": "***"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"executed_at": "0001-01-01T00:00:00+14:00"},
+        {"executed_at": "9999-12-31T23:59:59-14:00"},
+        {"executed_at": "9999-12-31T23:59:59Z", "duration_ms": 10**12},
+    ],
+)
+def test_a_node_at_the_end_of_time_is_no_fault_of_ours(launch, publish, told):
+    response = publish(launch(), result=record(**told))
+
+    assert response.status_code == 200
+    assert response.json()["nodes"][0]["completed_at"] is None
