@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.browser.conftest import ROOT
 from tests.browser.states import Walk, signed_out_states
 from tests.browser.test_accessibility import VIEWS
+from tests.serving import ROOT
 
 FOLDER = ROOT / "screenshots"
 

@@ -1,0 +1,133 @@
+"""A real server: gunicorn, with a database of its own and the demo in it."""
+
+import json
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+
+ROOT = Path(__file__).parent.parent
+
+
+@contextmanager
+def database(folder):
+    """Yield the URL of a database of our own, of the kind that DATABASE_URL names."""
+    url = os.environ.get("DATABASE_URL", "")
+    if not url.startswith("postgres"):
+        yield f"sqlite:///{folder / 'site.sqlite3'}"
+        return
+    name = f"site_{secrets.token_hex(6)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        yield re.sub(r"/[^/]*$", f"/{name}", url)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Site:
+    """The running site and its demo organization."""
+
+    def __init__(self, environment, demo):
+        self.environment = environment
+        self.url = demo["url"]
+        self.demo = demo
+
+    def get(self, path, secret):
+        """Return (status, body) of a request with a key, as a program sends it."""
+        request = urllib.request.Request(  # noqa: S310, our own server
+            self.url + path,
+            headers={
+                "X-Api-Key": secret,
+                "X-Organization-Id": self.demo["organization_id"],
+            },
+        )
+        try:
+            with urllib.request.urlopen(request) as response:  # noqa: S310
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+
+def manage(environment, *arguments):
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+@contextmanager
+def running_site(folder, *, pages=True, **settings):
+    """Yield the site, served by gunicorn with two processes while the block runs.
+
+    Without its pages it is there sooner: their static files are not collected.
+    """
+    port = free_port()
+    with database(folder) as url:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "API_KEY_PEPPERS": f"1:{secrets.token_urlsafe(48)}",
+            "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "DATABASE_URL": url,
+            "ALLOWED_HOSTS": "localhost,127.0.0.1",
+            "HTTPS": "false",
+            "PORT": str(port),
+        } | settings
+        manage(environment, "migrate", "--verbosity", "0")
+        if pages:
+            manage(environment, "collectstatic", "--noinput", "--verbosity", "0")
+        remember = str(folder / "demo.json")
+        demo = json.loads(manage(environment, "demo", "--json", "--remember", remember))
+        with served(environment, port):
+            yield Site(environment, demo)
+
+
+@contextmanager
+def served(environment, port):
+    """Serve while the block runs; yield the server's process."""
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gunicorn", "echopoint.wsgi"),
+            *("--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"),
+            *("--log-level", "warning"),
+        ],
+        cwd=ROOT,
+        env=environment,
+    )
+    try:
+        wait_for(port, server)
+        yield server
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def wait_for(port, server):
+    for _ in range(300):
+        if server.poll() is not None:
+            pytest.fail("The server did not start.")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail("The server did not answer.")
