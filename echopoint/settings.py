@@ -36,11 +36,14 @@ def flag(name, default):
     return default
 
 
-def number(name, default):
+def number(name, default, *, least=0, most=None):
     """Return a whole number, or stop the start."""
     value = env.str(name, default="") or str(default)
     if not (value.isascii() and value.isdigit()):
         raise ImproperlyConfigured(f"{name} is {value!r}. Set it to a whole number.")
+    if int(value) < least or (most is not None and int(value) > most):
+        limits = f"{least} or more" if most is None else f"{least} to {most}"
+        raise ImproperlyConfigured(f"{name} is {value}. Set it to {limits}.")
     return int(value)
 
 
@@ -275,6 +278,15 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # What a runner publishes holds the answers of the services that it tested.
 API_RESULT_MAX_SIZE = 8 * 1024 * 1024
 
+# How long a self-hosted runner holds a job without a heartbeat; they come every 10
+# seconds, and a few may be late.
+RUNNER_LEASE_SECONDS = number("RUNNER_LEASE_SECONDS", 60, least=1)
+# How long a runner's request waits for a job. Runners give up after 45 seconds, and
+# count as gone after 60.
+RUNNER_POLL_SECONDS = number("RUNNER_POLL_SECONDS", 20, most=40)
+# How many of a process's threads may wait for jobs: half of them, so that others find one.
+RUNNER_MAX_WAITING = number("RUNNER_MAX_WAITING", 2)
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # First, so that its WWW-Authenticate makes a refusal a 401.
@@ -317,6 +329,13 @@ SPECTACULAR_SETTINGS = {
         "RunnerType": ["cloud", "self_hosted", "ephemeral"],
         "TriggerType": ["manual", "git", "scheduled"],
         "RunnerJobTerminalStatus": ["completed", "failed"],
+        "RunnerJobHeartbeatStatus": ["renewed", "rejected"],
+        "RunnerJobProgressEventType": [
+            "flow.started",
+            "node.started",
+            "node.completed",
+            "node.failed",
+        ],
         "ApiKeyStatus": "apikeys.models.ApiKey.Status",
         "ApiKeySortField": ["id", "name", "created_at", "last_used_at"],
         "WebhookSortField": ["name", "created_at", "updated_at", "request_count"],

@@ -114,6 +114,8 @@ def test_a_weak_pepper_stops_the_start(project):
         ("DEBUG", "maybe", "true or false"),
         ("TRUSTED_PROXIES", "x", "whole number"),
         ("DATABASE_URL", "nonsense", "URL of a database"),
+        ("RUNNER_LEASE_SECONDS", "0", "Set it to 1 or more"),
+        ("RUNNER_POLL_SECONDS", "41", "Set it to 0 to 40"),
     ],
 )
 def test_a_value_that_is_mistyped_stops_the_start(project, name, value, said):

@@ -39,6 +39,17 @@ class Integer(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class Uuid(serializers.UUIDField):
+    """A UUID as a string; a number is not one."""
+
+    default_error_messages = {"invalid": "This must be a UUID."}
+
+    def to_internal_value(self, data):
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class Boolean(serializers.BooleanField):
     """True or false."""
 

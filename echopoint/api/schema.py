@@ -87,6 +87,8 @@ class ScopedSchema(AutoSchema):
 
     def get_response_serializers(self):
         answers = {self.success_status(): self.success_serializer()}
+        if self.view.action in self.view.may_find_nothing:
+            answers[204] = None
         for status in self.error_statuses():
             answers[status] = ApiErrorResponseSerializer
         return answers

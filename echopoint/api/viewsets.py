@@ -25,6 +25,7 @@ class ApiViewSet(GenericViewSet):
     answers          {action: serializer class}, where it is not `serializer_class`
     lists            the actions that answer with many rows
     statuses         {action: status of its success}, where it is not the usual one
+    may_find_nothing the actions that answer 204 when there is nothing to show
     conflicts        the actions that a row's state can refuse
     body_limits      {action: bytes}, where a body may be larger than elsewhere
     recordings       the actions whose body tells what a program saw
@@ -44,6 +45,7 @@ class ApiViewSet(GenericViewSet):
     answers = {}
     statuses = {}
     lists = ("list", "search")
+    may_find_nothing = ()
     conflicts = ()
     body_limits = {}
     recordings = ()

@@ -29,3 +29,11 @@ class Caller(NamedTuple):
         if self.key:
             return {"actor_type": "api_key", "actor_id": self.key.rest_id}
         return {"actor_type": "user", "actor_id": self.user.pk}
+
+
+class Nobody(NamedTuple):
+    """No caller: an end that the queue itself writes, when runners are lost."""
+
+    key: None = None
+    user: None = None
+    label: str = ""

@@ -12,6 +12,17 @@ def ref(name):
 
 SHAPES = {
     "RunnerInputs": ANYTHING | {"description": "Values by the names of variables."},
+    "SecretInputKeys": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "The names of the inputs that are secrets.",
+    },
+    "RunnerJobProgressEventPayload": ANYTHING
+    | {
+        "description": "flow.started: execution_id, flowName, timestamp. node.started:"
+        " nodeId, displayName, nodeType, timestamp. node.completed and node.failed:"
+        " nodeId, displayName, duration, timestamp, and success, result, error."
+    },
     "ReferencedFlow": {
         "type": "object",
         "required": ["flow_definition"],

@@ -10,8 +10,19 @@ from echopoint.executions.api import (
     NodeHistoryViewSet,
     NodeResultViewSet,
 )
+from echopoint.executions.job_api import RunnerJobViewSet, RunnerViewSet
 
 urlpatterns = [
+    path("runner/jobs/next", RunnerJobViewSet.as_view({"post": "next"})),
+    path("runner/jobs/heartbeat", RunnerJobViewSet.as_view({"post": "heartbeat"})),
+    path(
+        "runner/jobs/<str:jobId>/events", RunnerJobViewSet.as_view({"post": "events"})
+    ),
+    path(
+        "runner/jobs/<str:jobId>/complete",
+        RunnerJobViewSet.as_view({"post": "complete"}),
+    ),
+    path("runners", RunnerViewSet.as_view({"get": "live"})),
     path("flows/<str:id>/launch", LaunchViewSet.as_view({"post": "launch"})),
     path(
         "runner/ephemeral/executions/<str:executionId>/complete",

@@ -29,6 +29,8 @@ CONTRACT_IDS = {
     "launchFlow", "completeEphemeralExecution", "listExecutions", "listFlowExecutions",
     "getExecution", "getExecutionNodeResults", "getNodeExecutionResult",
     "getNodeExecutionHistory",
+    "nextRunnerJob", "heartbeatRunnerJobs", "sendRunnerJobEvents", "completeRunnerJob",
+    "listLiveRunners",
 }  # fmt: skip
 RECEIVER_IDS = {f"receiveWebhook{m}" for m in ("Get", "Post", "Put", "Patch", "Delete")}
 
@@ -106,6 +108,12 @@ def test_the_components_have_the_names_that_clients_know(document):
         "EphemeralCompletionResponse", "NodeExecutionResult",
         "NodeExecutionHistoryResponse", "TriggerMetadata",
         "ReferencedFlows", "RunnerInputs", "ExecutionStatus", "RunnerType",
+        "RunnerJobNextRequest", "RunnerJobPayload", "RunnerJobHeartbeatRequest",
+        "RunnerJobHeartbeatResult", "RunnerJobHeartbeatStatus", "RunnerJobEventsRequest",
+        "RunnerJobProgressEvent", "RunnerJobProgressEventType",
+        "RunnerJobProgressEventPayload", "RunnerJobEventsResponse",
+        "RunnerJobCompletionRequest", "RunnerJobTerminalStatus", "SecretInputKeys",
+        "LiveRunner", "LiveRunnerJob", "LiveRunnerListResponse",
     }  # fmt: skip
 
     assert known <= set(document["components"]["schemas"])

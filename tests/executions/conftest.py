@@ -1,7 +1,12 @@
 """Flows to launch, and what a runner publishes of them."""
 
-import pytest
+import uuid
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from echopoint.executions.models import RunnerJob
 from echopoint.flows.models import Flow
 from tests.races import committing, guarded_again, meanwhile  # noqa: F401, fixtures
 
@@ -117,3 +122,77 @@ def publish(ci):
         return client.post(path, completion(**changes))
 
     return publish
+
+
+class RunnerClient:
+    """A self-hosted runner, by what it says of itself."""
+
+    def __init__(self, api, runner_id="runner-1", **capacity):
+        self.api = api
+        self.identity = {"runner_id": runner_id, "boot_id": str(uuid.uuid4())}
+        self.capacity = {"max_parallel_flows": 100} | capacity
+
+    def next(self, **changes):
+        """Return the answer to a claim."""
+        body = self.identity | self.capacity | changes
+        return self.api.post("/runner/jobs/next", body)
+
+    def claim(self):
+        """Return a claimed job, which must be there."""
+        response = self.next()
+        assert response.status_code == 200, response.content
+        return response.json()
+
+    def heartbeat(self, *jobs, **changes):
+        """Return the answer to a heartbeat for these jobs."""
+        ids = {"job_ids": [job["job_id"] for job in jobs]}
+        body = self.identity | self.capacity | ids | changes
+        return self.api.post("/runner/jobs/heartbeat", body)
+
+    def tell(self, job, *events):
+        """Return the answer to events, each (sequence, type, payload)."""
+        names = ("sequence", "type", "payload")
+        told = [dict(zip(names, event, strict=True)) for event in events]
+        body = self.identity | {"events": told}
+        return self.api.post(f"/runner/jobs/{job['job_id']}/events", body)
+
+    def complete(self, job, **changes):
+        """Return the answer to the end of a job."""
+        body = self.identity | completion(**changes)
+        return self.api.post(f"/runner/jobs/{job['job_id']}/complete", body)
+
+
+@pytest.fixture
+def runner_api(api):
+    """Return a client with the scopes of a runner."""
+    return api("runner:claim", "runner:complete")
+
+
+@pytest.fixture
+def runner(runner_api):
+    return RunnerClient(runner_api)
+
+
+@pytest.fixture
+def other_runner(runner_api):
+    return RunnerClient(runner_api, "runner-2")
+
+
+@pytest.fixture
+def queue(launch):
+    """Return a launcher of executions for self-hosted runners."""
+    return lambda **options: launch(runner_type="self_hosted", **options)
+
+
+@pytest.fixture
+def lapse():
+    """Return what lets the lease of a job run out now."""
+
+    def lapse(job):
+        past = timezone.now() - timedelta(milliseconds=1)
+        assert (
+            RunnerJob.objects.filter(pk=job["job_id"]).update(lease_expires_at=past)
+            == 1
+        )
+
+    return lapse

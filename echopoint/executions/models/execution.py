@@ -147,11 +147,7 @@ class Execution(OrgOwned):
     def queue(self):
         """Let self-hosted runners claim the execution, if it is meant for them."""
         if self.runner_type == self.RunnerType.SELF_HOSTED:
-            RunnerJob.objects.create(
-                organization=self.organization,
-                execution=self,
-                queued_at=self.created_at,
-            )
+            RunnerJob.objects.enqueue(self)
 
     queue.alters_data = True
 

@@ -1,12 +1,34 @@
 """Jobs of self-hosted runners: each claimed by one, for as long as it is heard of."""
 
 import uuid
+from datetime import timedelta
+from itertools import count
+from typing import NamedTuple
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from echopoint.executions.callers import Nobody
+from echopoint.executions.completion import Completion, moment
+from echopoint.executions.events import masked_payload
+from echopoint.executions.exceptions import ExecutionConflict
+from echopoint.executions.models.job_queue import (
+    MAX_ATTEMPTS,
+    RunnerJobManager,
+    lease_from,
+)
 from echopoint.organizations.models import OrgOwned
+
+LOST = "RUNNER_LOST"
+MILLISECOND = timedelta(milliseconds=1)
+
+
+class Holder(NamedTuple):
+    """One start of a runner, as it names itself."""
+
+    runner_id: str
+    boot_id: uuid.UUID
 
 
 class RunnerJob(OrgOwned):
@@ -28,6 +50,8 @@ class RunnerJob(OrgOwned):
     last_event_sequence = models.PositiveBigIntegerField(default=0)
     finished_at = models.DateTimeField(null=True)
 
+    objects = RunnerJobManager()
+
     class Meta:
         constraints = [
             models.CheckConstraint(
@@ -45,11 +69,168 @@ class RunnerJob(OrgOwned):
                 fields=["organization", "queued_at", "id"],
                 condition=Q(finished_at=None),
                 name="runner_job_queue",
-            )
+            ),
+            models.Index(
+                fields=["organization", "runner_id", "boot_id"],
+                condition=Q(finished_at=None, lease_expires_at__isnull=False),
+                name="runner_job_held",
+            ),
         ]
 
     def __str__(self):
         return f"job of {self.execution_id}"
+
+    def locked(self):
+        """Return the job as it is now, for a change; others wait for its end."""
+        return type(self).objects.select_for_update(of=("self",)).get(pk=self.pk)
+
+    def require_held_by(self, holder):
+        """Raise `ExecutionConflict` unless this start of this runner has the job."""
+        if self.boot_id is None:
+            raise ExecutionConflict(
+                "Nobody has claimed this job. Claim jobs with POST /runner/jobs/next."
+            )
+        if Holder(self.runner_id, self.boot_id) != holder:
+            raise ExecutionConflict(
+                "This job is another's: it was claimed by another runner, or by another"
+                " start of this one, and a lease that runs out is not given back. Drop"
+                " the job, and claim the next."
+            )
+
+    def start(self, runner, *, key, at):
+        """Hand the job to a runner; the row must be locked.
+
+        What a lost runner told of it is dropped: the events begin anew.
+        """
+        self.events.all().delete()
+        self.runner_id = runner.runner_id
+        self.boot_id = runner.boot_id
+        self.claimed_by_key = key
+        self.claimed_at = at
+        self.lease_expires_at = lease_from(at)
+        self.attempts += 1
+        self.last_event_sequence = 0
+        self.save()
+        self.tell_execution(
+            status=self.execution.Status.RUNNING,
+            executed_by=runner.runner_id,
+            executor_boot_id=runner.boot_id,
+            executor_version=runner.version,
+            execution_started_at=None,
+        )
+
+    start.alters_data = True
+
+    def tell_execution(self, **values):
+        """Write into the execution, which has not ended; the job's row must be locked."""
+        for name, value in values.items():
+            setattr(self.execution, name, value)
+        self.execution.save(update_fields=[*values, "updated_at"])
+
+    tell_execution.alters_data = True
+
+    @transaction.atomic
+    def tell(self, events, *, holder, at=None) -> int:
+        """Keep what the runner tells, in its order; return the last sequence kept.
+
+        `events` are {sequence, type, payload} by ascending sequence. What is kept
+        already is passed by, and nothing is kept that comes after a gap. Raise
+        `ExecutionConflict` for another's job, or for news of one that has ended.
+        """
+        job = self.locked()
+        job.require_held_by(holder)
+        if news := job.continuation(events):
+            job.require_running()
+            job.keep(news, at or timezone.now())
+        return job.last_event_sequence
+
+    tell.alters_data = True
+
+    def continuation(self, events):
+        """Return those events that follow on what is kept, up to the first gap."""
+        news = [one for one in events if one["sequence"] > self.last_event_sequence]
+        due = count(self.last_event_sequence + 1)
+        gap = next(
+            (n for n, one in enumerate(news) if one["sequence"] != next(due)), None
+        )
+        return news[:gap]
+
+    def require_running(self):
+        """Raise `ExecutionConflict` for a job that has ended: its secrets are gone.
+
+        What is told then could not be masked any more.
+        """
+        if self.execution.has_ended:
+            raise ExecutionConflict(
+                "This job has ended; nothing more can be told of it. Send events before"
+                " the completion."
+            )
+
+    def keep(self, news, at):
+        """Write events that continue those that are there; the row must be locked."""
+        masker = self.execution.masker()
+        self.events.bulk_create(
+            JobEvent(
+                job=self,
+                sequence=event["sequence"],
+                type=event["type"],
+                payload=masked_payload(event["payload"], masker),
+                received_at=at,
+            )
+            for event in news
+        )
+        self.last_event_sequence = news[-1]["sequence"]
+        self.save(update_fields=["last_event_sequence"])
+        for event in news:
+            if event["type"] == "flow.started":
+                began = moment(event["payload"].get("timestamp")) or at
+                self.tell_execution(execution_started_at=began)
+
+    keep.alters_data = True
+
+    @transaction.atomic
+    def complete(self, completion: Completion, *, holder, by, version="", at=None):
+        """Let the execution end with what the runner publishes.
+
+        The same completion again changes nothing. Raise `ExecutionConflict` for another
+        one, and for a job that is another's by now.
+        """
+        at = at or timezone.now()
+        job = self.locked()
+        job.require_held_by(holder)
+        job.execution = job.execution.complete(completion, by=by, at=at)
+        if job.finished_at is None:
+            if version:
+                job.tell_execution(executor_version=version)
+            job.finish(at)
+
+    complete.alters_data = True
+
+    def finish(self, at):
+        """Take the job out of the queue; the row must be locked."""
+        self.finished_at = at
+        self.save(update_fields=["finished_at"])
+
+    finish.alters_data = True
+
+    def give_up(self, at):
+        """Let the execution fail, its runners having been lost; the row must be locked."""
+        began = self.execution.execution_started_at or self.claimed_at
+        lost = Completion.of(
+            {
+                "status": "failed",
+                "started_at": began,
+                "completed_at": at,
+                "duration_ms": max(0, (at - began) // MILLISECOND),
+                "error_message": f"Runners claimed this execution {MAX_ATTEMPTS} times and"
+                " fell silent each time. See what stops them, and launch the flow again.",
+                "error_code": LOST,
+            }
+        )
+        self.execution.complete(lost, by=Nobody(), at=at)
+        self.finish(at)
+
+    give_up.alters_data = True
 
 
 class JobEvent(models.Model):
