@@ -1,0 +1,202 @@
+"""The API over HTTP: one place that sends, waits, and understands what comes back."""
+
+import asyncio
+import json
+import time
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+
+from echopoint.cli import expiry
+from echopoint.cli.errors import ApiError, NoAnswer, UnexpectedAnswer
+from echopoint.cli.settings import Settings, version
+from echopoint.cli.terminal import one_line, say
+
+# Far more than any answer is; an endless one must not fill the memory.
+LARGEST_ANSWER = 64 * 2**20
+ATTEMPTS = 3
+
+
+class Answer(NamedTuple):
+    """A success: its JSON document and its headers."""
+
+    document: Any
+    headers: httpx.Headers
+
+
+class Client:
+    """Speaks to the API as the key. Use it as an asynchronous context manager."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.has_warned = False
+        headers = {
+            "X-Api-Key": settings.api_key,
+            "User-Agent": f"echopoint-cli/{version()}",
+        }
+        if settings.organization_id:
+            headers["X-Organization-Id"] = settings.organization_id
+        # Redirects are not followed: the key goes to the named address alone.
+        self.http = httpx.AsyncClient(
+            headers=headers, timeout=settings.request_timeout, follow_redirects=False
+        )
+
+    async def __aenter__(self) -> "Client":
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.http.aclose()
+
+    async def get(self, path: str, **params: Any) -> Answer:
+        return await self.call("GET", path, params=params)
+
+    async def post(self, path: str, body: Any, **options: Any) -> Answer:
+        return await self.call("POST", path, json=body, **options)
+
+    async def post_until_answered(self, path: str, body: Any, **options: Any) -> Answer:
+        """Send again, twice at most, when nothing came back or the server failed.
+
+        Only for what the server takes once however often it is sent.
+        """
+        pause = self.settings.retry_pause
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self.post(path, body, **options)
+            except (NoAnswer, ApiError) as error:
+                if attempt == ATTEMPTS or not is_passing(error):
+                    raise
+                say(
+                    f"Trying again in {pause:g} s: {error.message}",
+                    settings=self.settings,
+                )
+            await asyncio.sleep(pause)
+            pause *= 2
+        raise AssertionError("unreachable")
+
+    async def call(self, method: str, path: str, **options: Any) -> Answer:
+        """Send one request, within the time limit as a whole.
+
+        Raises `NoAnswer`, `ApiError` for a refusal, `UnexpectedAnswer` for what is not
+        the API's.
+        """
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self.settings.request_timeout):
+                response, body = await self.exchange(method, path, options)
+        except TimeoutError as error:
+            self.trace(method, path, started, "no answer in time")
+            raise NoAnswer(
+                f"{self.host} did not answer within"
+                f" {self.settings.request_timeout:g} s. Try again."
+            ) from error
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            self.trace(method, path, started, type(error).__name__)
+            raise NoAnswer(self.unreachable(error)) from error
+        request_id = response.headers.get("X-Request-Id", "")
+        self.trace(method, path, started, response.status_code, request_id)
+        if not self.has_warned and response.is_success:
+            self.has_warned = True
+            expiry.warn(response.headers, self.settings)
+        return understood(response, body)
+
+    async def exchange(
+        self, method: str, path: str, options: dict
+    ) -> tuple[httpx.Response, bytes]:
+        url = self.settings.base_url + path
+        async with self.http.stream(method, url, **options) as response:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > LARGEST_ANSWER:
+                    raise UnexpectedAnswer(
+                        f"{self.host} sent more than {LARGEST_ANSWER} bytes. That is"
+                        " not the API: check the address."
+                    )
+            return response, bytes(body)
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.settings.api_url).netloc
+
+    def unreachable(self, error: Exception) -> str:
+        """Return why there is no answer. Only connecting fails before anything was sent."""
+        if isinstance(error, httpx.ConnectError):
+            return (
+                f"{self.host} cannot be reached ({reason(error)}). Check the address"
+                " (--api-url or ECHOPOINT_API_URL) and the network."
+            )
+        return f"The connection to {self.host} broke off ({reason(error)}). Try again."
+
+    def trace(self, method: str, path: str, started: float, *facts: object) -> None:
+        """With --debug, tell of a request: no header, no body, no query."""
+        if self.settings.debug:
+            took = f"{(time.monotonic() - started) * 1000:.0f} ms"
+            told = " ".join(str(fact) for fact in facts if fact != "")
+            say(f"debug: {method} {path} {told} {took}", settings=self.settings)
+
+
+def reason(error: Exception) -> str:
+    """Return the innermost cause in a few words; httpx puts its own words around it."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return one_line(text)[:200]
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether the same request may well succeed in a moment."""
+    return not isinstance(error, ApiError) or error.status >= 500
+
+
+def understood(response: httpx.Response, body: bytes) -> Answer:
+    """Return a success, or raise what the answer says."""
+    if response.is_redirect:
+        raise UnexpectedAnswer(
+            f"The API's address redirects (HTTP {response.status_code}). Give the"
+            f" address that it leads to, {origin(response)}, with --api-url."
+        )
+    document = parsed(body)
+    if response.is_success:
+        if document is None:
+            raise UnexpectedAnswer(
+                f"HTTP {response.status_code} came without JSON{told_id(response)}."
+                " Something other than the API answered: check the address."
+            )
+        return Answer(document, response.headers)
+    raise refusal(response, document)
+
+
+def parsed(body: bytes) -> Any:
+    """Return the JSON document, or None for anything else."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def origin(response: httpx.Response) -> str:
+    """Return scheme and host of where a redirect leads; the rest may be secret."""
+    location = urlsplit(response.headers.get("Location", ""))
+    return f"{location.scheme}://{location.hostname}" if location.hostname else "there"
+
+
+def told_id(response: httpx.Response) -> str:
+    request_id = response.headers.get("X-Request-Id")
+    return f" (X-Request-Id {one_line(request_id)[:100]})" if request_id else ""
+
+
+def refusal(response: httpx.Response, document: Any) -> ApiError:
+    """Return the first error of the envelope, or the bare status of another's answer."""
+    status = response.status_code
+    try:
+        first = document["errors"][0]
+        code, message = str(first["code"]), str(first["message"])
+        if first.get("field"):
+            message = f"{first['field']}: {message}"
+        metadata = first.get("metadata") or {}
+    except (KeyError, IndexError, TypeError, AttributeError):
+        code, metadata = "", {}
+        message = "The answer is not the API's. A proxy may stand between, or be it."
+    ended = f"[HTTP {status}{' ' + code if code else ''}]{told_id(response)}"
+    return ApiError(f"{message} {ended}", status=status, code=code, metadata=metadata)

@@ -1,0 +1,74 @@
+"""`webhooks requests`: what was sent to a webhook."""
+
+import asyncio
+
+import click
+
+from echopoint.cli.commands.fetching import fetch, items_of
+from echopoint.cli.options import PathId, global_options, settings_of
+from echopoint.cli.terminal import emit, table_of
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+SHOWN_BODY = 80
+
+
+@click.group()
+@global_options
+def webhooks() -> None:
+    """Read webhooks."""
+
+
+@webhooks.command()
+@click.argument("webhook_id", type=PathId())
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100),
+    default=20,
+    show_default=True,
+    help="How many, the newest first.",
+)
+@click.option(
+    "--offset", type=click.IntRange(0), default=0, help="How many to leave out first."
+)
+@click.option("--search", metavar="TEXT", help="Only those that hold this text.")
+@click.option(
+    "--method",
+    "methods",
+    type=click.Choice(METHODS, case_sensitive=False),
+    multiple=True,
+    help="Only those of this method; may be repeated.",
+)
+@global_options
+@click.pass_context
+def requests(
+    context: click.Context,
+    webhook_id: str,
+    limit: int,
+    offset: int,
+    search: str | None,
+    methods: tuple[str, ...],
+) -> None:
+    """List the requests that a webhook captured."""
+    settings = settings_of(context)
+    body = {"pagination": {"limit": limit, "offset": offset}}
+    if search:
+        body["full_text_search"] = search
+    if methods:
+        body["filter"] = {"methods": list(methods)}
+    path = f"/webhooks/{webhook_id}/requests/search"
+    answer = asyncio.run(fetch(settings, "POST", path, json=body))
+    columns = ["RECEIVED", "METHOD", "FROM", "CONTENT TYPE", "BODY"]
+    emit(
+        answer.document,
+        table_of(columns, map(row, items_of(answer.document))),
+        settings,
+    )
+
+
+def row(captured: dict) -> tuple:
+    """Return one captured request as a line of the table."""
+    names = ("received_at", "method", "ip_address", "content_type")
+    return (
+        *(captured.get(name) for name in names),
+        str(captured.get("body") or "")[:SHOWN_BODY],
+    )

@@ -1,0 +1,105 @@
+"""The flags that every command takes, before the noun or after the verb."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from echopoint.cli.settings import API_URL, FORMATS, Settings
+from echopoint.cli.terminal import say
+
+UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+LONGEST = 7 * 24 * 3600.0
+
+
+def remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Keep a flag for the command; the one nearest to the command's end wins."""
+    if value:
+        context.meta[parameter.name] = value
+
+
+def shared(*names: str, **attributes: Any) -> Callable:
+    """Return an option that is kept for `settings_of`, not passed to the command."""
+    return click.option(*names, expose_value=False, callback=remember, **attributes)
+
+
+GLOBAL_OPTIONS = [
+    shared(
+        "--api-url",
+        metavar="URL",
+        help=f"The API's address (ECHOPOINT_API_URL; {API_URL} if absent).",
+    ),
+    shared(
+        "--api-key",
+        metavar="KEY",
+        help="The API key. Prefer ECHOPOINT_API_KEY: other users of this machine can"
+        " see what stands on a command line.",
+    ),
+    shared(
+        "--organization-id",
+        metavar="ID",
+        help="The organization's id (ECHOPOINT_ORGANIZATION_ID).",
+    ),
+    shared(
+        "-o",
+        "--output",
+        type=click.Choice(FORMATS),
+        help="How to show results (ECHOPOINT_OUTPUT_FORMAT; table if absent).",
+    ),
+    shared(
+        "--debug",
+        is_flag=True,
+        help="Tell of every request on stderr: method, path, status, id and time.",
+    ),
+]
+
+
+def global_options(command: Callable) -> Callable:
+    """Give a command the flags that all have."""
+    for option in reversed(GLOBAL_OPTIONS):
+        command = option(command)
+    return command
+
+
+def settings_of(context: click.Context, *, organization: bool = True) -> Settings:
+    """Return the settings for a command; raises `CommandError` for what is missing."""
+    settings = Settings.read(context.meta)
+    if organization:
+        settings.require_organization()
+    if settings.is_exposed:
+        say(
+            "Warning: over plain http anyone on the way can read the API key. Use https."
+        )
+    return settings
+
+
+class Duration(click.ParamType):
+    """A time as Go writes it, such as 30m, 90s or 1h30m; a number of seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> float:
+        if isinstance(value, float):
+            return value
+        parts = re.findall(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|h|m|s)", value)
+        total = sum(float(number) * UNITS[unit] for number, unit in parts)
+        if "".join(map("".join, parts)) != value or not 0 < total <= LONGEST:
+            self.fail(
+                f"{value!r} is not a time. Write it as 30m, 90s or 1h30m; 168h is the"
+                " longest."
+            )
+        return total
+
+
+class PathId(click.ParamType):
+    """An id that goes into a path as it is: letters, digits, - and _."""
+
+    name = "id"
+
+    def convert(self, value: str, parameter: Any, context: Any) -> str:
+        if not re.fullmatch(r"[0-9A-Za-z_-]{1,100}", value):
+            self.fail(
+                f"{value!r} is not an id. Ids have letters, digits, - and _ only."
+            )
+        return value
