@@ -1,0 +1,59 @@
+"""Executing several flows, so many at a time, and stopping them together."""
+
+import asyncio
+
+from echopoint.cli.client import Client
+from echopoint.cli.errors import CANCELLED, ERROR
+from echopoint.cli.execution.one import Flow
+from echopoint.cli.execution.order import Order
+from echopoint.cli.execution.outcome import Outcome
+from echopoint.cli.execution.progress import Progress, progress_for
+from echopoint.cli.execution.stopping import Stops
+from echopoint.cli.terminal import fault
+
+
+class Batch:
+    """The flows of one command."""
+
+    def __init__(self, client: Client, order: Order, progress: Progress):
+        self.client = client
+        self.order = order
+        self.progress = progress
+        self.stops = Stops()
+        self.places = asyncio.Semaphore(order.parallel)
+
+    async def execute(self, flow_ids: list[str]) -> list[Outcome]:
+        """Return an outcome for each flow, in their order."""
+        several = len(flow_ids) > 1
+        with self.stops.at_signals():
+            return await asyncio.gather(*(self.one(i, several) for i in flow_ids))
+
+    async def one(self, flow_id: str, several: bool) -> Outcome:
+        async with self.places:
+            try:
+                outcome = await self.in_turn(flow_id, several)
+            except Exception as error:  # noqa: BLE001 - the other flows go on
+                message = fault(error, debug=self.client.settings.debug)
+                outcome = Outcome(flow_id, ERROR, error_message=message)
+        self.progress.ended(outcome)
+        return outcome
+
+    async def in_turn(self, flow_id: str, several: bool) -> Outcome:
+        if self.stops.is_cancelled:
+            message = "The run was cancelled before this flow was launched."
+            return Outcome(flow_id, CANCELLED, error_message=message)
+        flow = Flow(
+            flow_id,
+            self.order.key_for(flow_id, several=several),
+            client=self.client,
+            order=self.order,
+            progress=self.progress,
+        )
+        with self.stops.one(self.order.time_limit) as stop:
+            return await flow.execute(stop)
+
+
+async def execute(client: Client, order: Order, flow_ids: list[str]) -> list[Outcome]:
+    """Execute the flows, with progress on stderr."""
+    with progress_for(client.settings, verbose=order.verbose) as progress:
+        return await Batch(client, order, progress).execute(flow_ids)

@@ -1,0 +1,201 @@
+"""One flow from its launch to its published result."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from echopoint.cli.client import Client
+from echopoint.cli.engine import InvalidPackage, UnsupportedFlow
+from echopoint.cli.errors import ERROR, FAILED, ApiError, CommandError
+from echopoint.cli.execution.launched import Launched, launch, recorded
+from echopoint.cli.execution.order import Order
+from echopoint.cli.execution.outcome import EXIT_CODES, Outcome, nodes_of_result
+from echopoint.cli.execution.progress import Progress
+from echopoint.cli.execution.publish import failure, publish
+from echopoint.cli.execution.running import run_package
+from echopoint.cli.execution.stopping import Stop
+from echopoint.cli.terminal import say
+
+# How long what is being awaited may take once it is to end, in seconds.
+GRACE = 5.0
+ALREADY_COMPLETED = 409
+
+
+class Flow:
+    """A flow that is executed: it holds what the steps need of each other."""
+
+    def __init__(
+        self,
+        flow_id: str,
+        key: str,
+        *,
+        client: Client,
+        order: Order,
+        progress: Progress,
+    ):
+        self.flow_id = flow_id
+        self.key = key
+        self.client = client
+        self.order = order
+        self.progress = progress
+        self.started = time.monotonic()
+
+    async def execute(self, stop: Stop) -> Outcome:
+        """Launch, run and publish. Whatever goes wrong is the outcome of this flow."""
+        self.started = time.monotonic()
+        try:
+            launched = await within(stop, self.launch())
+            if launched is None:
+                return self.never_launched(stop)
+        except CommandError as error:
+            return self.error(error)
+        self.progress.launched(launched)
+        if launched.is_over:
+            self.tell(
+                f"{launched.name}: answered from execution {launched.id}, which an"
+                " earlier launch with this idempotency key made."
+            )
+            return await recorded(self.client, launched)
+        try:
+            package = launched.package()
+        except CommandError as error:
+            return self.error(error, execution_id=launched.id, name=launched.name)
+        return await self.run(launched, package, stop)
+
+    def error(self, error: CommandError, **known: Any) -> Outcome:
+        return Outcome(
+            self.flow_id,
+            ERROR,
+            duration_ms=self.elapsed_ms,
+            error_message=error.message,
+            **known,
+        )
+
+    async def launch(self) -> Launched:
+        return await launch(self.client, self.order, self.flow_id, self.key)
+
+    def never_launched(self, stop: Stop) -> Outcome:
+        """The launch was not answered before its end; it may still have arrived."""
+        return Outcome(
+            self.flow_id,
+            EXIT_CODES[stop.reason.code],
+            duration_ms=self.elapsed_ms,
+            error_message=f"{stop.reason.message} Its launch was not answered.",
+        )
+
+    async def run(self, launched: Launched, package: dict, stop: Stop) -> Outcome:
+        """Run what was launched. It is published in any case: nothing stays running."""
+        code = None
+        try:
+            document = await within(stop, self.run_package(package, stop))
+        except (UnsupportedFlow, InvalidPackage) as error:
+            code = ERROR
+            document = self.failure("FLOW_VALIDATION_FAILED", error.message)
+        except CommandError as error:
+            code = ERROR
+            document = self.failure("RUNNER_FAILED", error.message)
+        if stop.reason and (document is None or document["status"] == "failed"):
+            code = EXIT_CODES[stop.reason.code]
+            document = self.stopped(stop, document)
+        if code is None:
+            code = 0 if document["status"] == "completed" else FAILED
+        return await self.publish(launched, document, code)
+
+    async def run_package(self, package: dict, stop: Stop) -> dict | None:
+        return await run_package(
+            package,
+            stop,
+            order=self.order,
+            settings=self.client.settings,
+            progress=lambda event: self.progress.event(self.flow_id, event),
+        )
+
+    def failure(self, code: str, message: str, result: Any = None) -> dict:
+        return failure(code, message, duration_ms=self.elapsed_ms, result=result)
+
+    def stopped(self, stop: Stop, document: dict | None) -> dict:
+        """Return the result of a flow that was ended, with the nodes that had run."""
+        result = (document or {}).get("result")
+        if result:
+            code, message = stop.reason
+            result = result | {"error_code": code, "error_message": message}
+        return self.failure(*stop.reason, result)
+
+    async def publish(self, launched: Launched, document: dict, code: int) -> Outcome:
+        """Publish, and return the outcome that is on record in the end."""
+        outcome = Outcome(
+            self.flow_id,
+            code,
+            execution_id=launched.id,
+            name=launched.name,
+            duration_ms=document["duration_ms"],
+            error_message=document.get("error_message"),
+            nodes=nodes_of_result(document.get("result")),
+        )
+        try:
+            await publish(self.client, launched, document)
+        except ApiError as error:
+            if error.status == ALREADY_COMPLETED:
+                return await self.settle(outcome, error)
+            return unpublished(outcome, error)
+        except CommandError as error:
+            return unpublished(outcome, error)
+        return outcome
+
+    async def settle(self, outcome: Outcome, conflict: ApiError) -> Outcome:
+        """Another process has published another result: that one is on record.
+
+        The same launch again brings it, without a scope for reading.
+        """
+        if outcome.exit_code not in (0, FAILED):
+            self.tell(f"{outcome.name}: another process had published its result.")
+            return outcome
+        try:
+            launched = await self.launch()
+            if launched.id == outcome.execution_id and launched.is_over:
+                self.tell(
+                    f"{launched.name}: another process has published the result of"
+                    f" execution {launched.id}; that one counts."
+                )
+                return await recorded(self.client, launched)
+        except CommandError as error:
+            conflict = error
+        return unpublished(outcome, conflict)
+
+    @property
+    def elapsed_ms(self) -> int:
+        return round((time.monotonic() - self.started) * 1000)
+
+    def tell(self, text: str) -> None:
+        say(text, settings=self.client.settings)
+
+
+def unpublished(outcome: Outcome, error: CommandError) -> Outcome:
+    """Return the outcome of what ran here and is not known to the API."""
+    why = "The result was not published"
+    if isinstance(error, ApiError) and error.status == 401:
+        why = "The API key is no longer accepted, so the result was not published"
+    return Outcome(
+        outcome.flow_id,
+        max(outcome.exit_code, ERROR),
+        execution_id=outcome.execution_id,
+        name=outcome.name,
+        duration_ms=outcome.duration_ms,
+        error_message=f"{why}: {error.message}",
+        nodes=outcome.nodes,
+    )
+
+
+async def within(stop: Stop, work: Awaitable) -> Any:
+    """Return what the work returns, or None when it does not end after it is told to."""
+    task = asyncio.ensure_future(work)
+    told = asyncio.ensure_future(stop.event.wait())
+    try:
+        await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task}, timeout=GRACE)
+        return task.result() if task.done() else None
+    finally:
+        told.cancel()
+        task.cancel()
+        await asyncio.wait({task, told})

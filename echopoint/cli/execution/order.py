@@ -1,0 +1,67 @@
+"""What `flows run` was asked to do, in one place."""
+
+import re
+import uuid
+from dataclasses import dataclass
+
+from echopoint.cli.errors import CommandError
+from echopoint.cli.execution import github
+
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True)
+class Order:
+    """How flows are to be launched and run; `time_limit` is in seconds, for each."""
+
+    environment: str | None = None
+    version_id: str | None = None
+    idempotency_key: str | None = None
+    time_limit: float = 1800.0
+    parallel: int = 1
+    runner_binary: str | None = None
+    verbose: bool = False
+
+    def check(self, flow_ids: list[str]) -> None:
+        """Raise `CommandError` for an order that could not be sent."""
+        keys = [self.key_for(id, several=len(flow_ids) > 1) for id in flow_ids]
+        if not all(re.fullmatch(r"[!-~]([ -~]*[!-~])?", key) for key in keys):
+            raise CommandError(
+                "The idempotency key holds what no header can. Use visible ASCII"
+                " characters."
+            )
+        if max(map(len, keys)) > LONGEST_KEY:
+            raise CommandError(
+                f"The idempotency key is too long: {LONGEST_KEY} characters are taken,"
+                " 17 of them for telling flows apart where there are several."
+            )
+
+    @property
+    def base_key(self) -> str | None:
+        if self.idempotency_key:
+            return self.idempotency_key
+        return github.idempotency_key() if github.is_present() else None
+
+    def key_for(self, flow_id: str, *, several: bool) -> str:
+        """Return the idempotency key of one flow's launch.
+
+        Without one a launch whose answer was lost could not be sent again, so a random
+        one is made.
+        """
+        base = self.base_key
+        if base is None:
+            return f"cli-{uuid.uuid4().hex}"
+        return f"{base}-{github.digest(f'{base}:{flow_id}')}" if several else base
+
+    def body(self) -> dict:
+        """Return the body of a launch."""
+        body: dict = {"runner_type": "ephemeral"}
+        if self.environment:
+            body["environment_key"] = self.environment
+        if self.version_id:
+            body["version_id"] = self.version_id
+        if github.is_present():
+            metadata = github.trigger_metadata()
+            return body | {"trigger_type": "git", "trigger_metadata": metadata}
+        # Who launches is known to the API, from the key.
+        return body | {"trigger_type": "manual"}

@@ -1,0 +1,45 @@
+"""Running a package: with the engine of this command, or with an external runner."""
+
+from collections.abc import Callable
+
+from echopoint.cli.engine import (
+    InvalidPackage,
+    UnsupportedFlow,
+    require_supported,
+    run_flow,
+)
+from echopoint.cli.errors import CommandError
+from echopoint.cli.execution.external import ExternalRunner
+from echopoint.cli.execution.order import Order
+from echopoint.cli.execution.stopping import Stop
+from echopoint.cli.settings import Settings
+from echopoint.cli.terminal import fault, say
+
+
+async def run_package(
+    package: dict,
+    stop: Stop,
+    *,
+    order: Order,
+    settings: Settings,
+    progress: Callable[[dict], None],
+) -> dict | None:
+    """Return the result document, or None for a run that was ended without one.
+
+    Raises `UnsupportedFlow` or `InvalidPackage` before anything runs, and
+    `CommandError` for a runner that failed as a program.
+    """
+    if order.runner_binary:
+        runner = ExternalRunner(
+            order.runner_binary,
+            settings.api_key,
+            tell=lambda line: say(f"runner: {line}", settings=settings),
+        )
+        return await runner.run(package, cancelled=stop.event)
+    require_supported(package["flow_definition"], package["referenced_flows"])
+    try:
+        return await run_flow(package, progress=progress, cancelled=stop.event)
+    except (UnsupportedFlow, InvalidPackage):
+        raise
+    except Exception as error:  # noqa: BLE001 - the execution is to be published
+        raise CommandError(fault(error, debug=settings.debug)) from None

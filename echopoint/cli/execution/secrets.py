@@ -1,0 +1,89 @@
+"""Secret values of a package, kept out of what an external runner says."""
+
+import base64
+import binascii
+from typing import Any
+
+from echopoint.cli.engine.masking import Mask
+
+# Names that others look up and dates that others read: no runner puts a value there.
+KEPT = {
+    "node_id",
+    "node_type",
+    "status",
+    "error_code",
+    "started_at",
+    "completed_at",
+    "executed_at",
+    "request_method",
+    "extractor",
+    "operator",
+    "index",
+    "duration_ms",
+    "response_status_code",
+}
+# The names of a result's own fields: whatever a secret is, the result has to be read.
+FIELDS = KEPT | {
+    "result",
+    "execution_results",
+    "final_outputs",
+    "success",
+    "error_message",
+    "display_name",
+    "inputs",
+    "outputs",
+    "skip_reason",
+    "assertion_results",
+    "expected",
+    "actual",
+    "passed",
+    "error",
+    "request_url",
+    "request_headers",
+    "request_body",
+    "response_headers",
+    "response_body",
+    "response_body_parsed",
+}
+
+
+class Secrets:
+    """Cleans the result document of a runner that may not know what is secret."""
+
+    def __init__(self, package: dict):
+        inputs = package["inputs"]
+        keys = package["secret_input_keys"]
+        self.mask = Mask(inputs[key] for key in keys if key in inputs)
+
+    def clean_line(self, line: str) -> str:
+        """Return one line of what the runner says."""
+        return self.mask.text(line)
+
+    def clean(self, value: Any, name: str = "") -> Any:
+        """Return a JSON value of the result; `name` is the field that it stands in."""
+        if name in KEPT:
+            return value
+        if name == "response_body" and isinstance(value, str):
+            return self.clean_body(value)
+        if isinstance(value, dict):
+            of_nodes = name == "execution_results"
+            return {
+                key if of_nodes else self.clean_name(key): self.clean(
+                    inner, "" if of_nodes else key
+                )
+                for key, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [self.clean(item) for item in value]
+        return self.mask.value(value)
+
+    def clean_name(self, name: str) -> str:
+        return name if name in FIELDS else self.mask.text(name)
+
+    def clean_body(self, text: str) -> str:
+        """Return a recorded body, which is base64 of whatever came."""
+        try:
+            body = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            return self.mask.text(text)
+        return base64.b64encode(self.mask.body(body)).decode()

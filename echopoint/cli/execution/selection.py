@@ -1,0 +1,47 @@
+"""Which flows to run: by id, or by tag."""
+
+from echopoint.cli.client import Client
+from echopoint.cli.commands.fetching import items_of
+from echopoint.cli.errors import ApiError, CommandError
+from echopoint.cli.terminal import say
+
+MOST = 50
+LACKING = "MISSING_REQUIRED_SCOPES"
+
+
+def distinct(flow_ids: tuple[str, ...]) -> list[str]:
+    """Return the ids, each once: two executions of one launch would be the same."""
+    ids = list(dict.fromkeys(flow_ids))
+    if len(ids) < len(flow_ids):
+        say("A flow is named twice; it runs once.")
+    return ids
+
+
+async def tagged(client: Client, tags: tuple[str, ...], match_mode: str) -> list[str]:
+    """Return the ids of the flows with these tags, or raise `CommandError`."""
+    body = {
+        "tags": list(tags),
+        "tag_match_mode": match_mode,
+        "pagination": {"limit": MOST, "offset": 0},
+    }
+    try:
+        document = (await client.post("/flows/search", body)).document
+    except ApiError as error:
+        if error.code == LACKING:
+            raise CommandError(
+                f"{error.message} Selecting by tag needs flows:read; flow ids work"
+                " without it."
+            ) from error
+        raise
+    ids = [str(item["id"]) for item in items_of(document) if item.get("id")]
+    wanted = f"{match_mode} of the tags {', '.join(tags)}"
+    if not ids:
+        raise CommandError(
+            f"No flow has {wanted}. `echopoint flows list` shows flows and their tags."
+        )
+    if len(ids) > MOST or document.get("total", 0) > MOST:
+        raise CommandError(
+            f"More than {MOST} flows have {wanted}. Use narrower tags, or --match-mode"
+            " all."
+        )
+    return ids

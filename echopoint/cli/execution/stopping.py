@@ -1,0 +1,82 @@
+"""Ending executions before their end: out of time, or by Ctrl-C."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+class Reason(NamedTuple):
+    """Why an execution is ended; its code goes into the published result."""
+
+    code: str
+    message: str
+
+
+CANCELLED = Reason("CANCELLED", "The run was cancelled.")
+
+
+class Stop:
+    """Tells one execution to end, and why."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self.reason: Reason | None = None
+
+    def set(self, reason: Reason) -> None:
+        """The first reason is the one that counts."""
+        if self.reason is None:
+            self.reason = reason
+            self.event.set()
+
+
+class Stops:
+    """All executions of the command, to be ended together."""
+
+    def __init__(self) -> None:
+        self.running: set[Stop] = set()
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+        for stop in self.running:
+            stop.set(CANCELLED)
+
+    @contextmanager
+    def one(self, time_limit: float) -> Iterator[Stop]:
+        """Yield the stop of one execution, set by itself after so many seconds."""
+        stop = Stop()
+        loop = asyncio.get_running_loop()
+        reason = Reason(
+            "TIMEOUT", f"The flow did not end within {time_limit:g} s (--poll-timeout)."
+        )
+        timer = loop.call_later(time_limit, stop.set, reason)
+        self.running.add(stop)
+        if self.is_cancelled:
+            stop.set(CANCELLED)
+        try:
+            yield stop
+        finally:
+            timer.cancel()
+            self.running.discard(stop)
+
+    @contextmanager
+    def at_signals(self) -> Iterator[None]:
+        """Cancel at the first Ctrl-C or SIGTERM; a second one quits at once."""
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+
+        def take(*arguments: object) -> None:
+            if self.is_cancelled:
+                loop.call_soon_threadsafe(task.cancel)
+            loop.call_soon_threadsafe(self.cancel)
+
+        before = {number: signal.signal(number, take) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
