@@ -98,7 +98,7 @@ class Client:
         if not self.has_warned and response.is_success:
             self.has_warned = True
             expiry.warn(response.headers, self.settings)
-        return understood(response, body)
+        return understood(response, body, self.settings)
 
     async def exchange(
         self, method: str, path: str, options: dict
@@ -149,7 +149,7 @@ def is_passing(error: Exception) -> bool:
     return not isinstance(error, ApiError) or error.status >= 500
 
 
-def understood(response: httpx.Response, body: bytes) -> Answer:
+def understood(response: httpx.Response, body: bytes, settings: Settings) -> Answer:
     """Return a success, or raise what the answer says."""
     if response.is_redirect:
         raise UnexpectedAnswer(
@@ -164,7 +164,7 @@ def understood(response: httpx.Response, body: bytes) -> Answer:
                 " Something other than the API answered: check the address."
             )
         return Answer(document, response.headers)
-    raise refusal(response, document)
+    raise refusal(response, document, settings)
 
 
 def parsed(body: bytes) -> Any:
@@ -186,7 +186,7 @@ def told_id(response: httpx.Response) -> str:
     return f" (X-Request-Id {one_line(request_id)[:100]})" if request_id else ""
 
 
-def refusal(response: httpx.Response, document: Any) -> ApiError:
+def refusal(response: httpx.Response, document: Any, settings: Settings) -> ApiError:
     """Return the first error of the envelope, or the bare status of another's answer."""
     status = response.status_code
     try:
@@ -199,4 +199,6 @@ def refusal(response: httpx.Response, document: Any) -> ApiError:
         code, metadata = "", {}
         message = "The answer is not the API's. A proxy may stand between, or be it."
     ended = f"[HTTP {status}{' ' + code if code else ''}]{told_id(response)}"
-    return ApiError(f"{message} {ended}", status=status, code=code, metadata=metadata)
+    # An answer may repeat what was sent, the key with it.
+    text = settings.scrub(f"{message} {ended}")
+    return ApiError(text, status=status, code=code, metadata=metadata)

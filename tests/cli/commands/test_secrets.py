@@ -1,0 +1,120 @@
+"""A secret of a flow is in nothing that the command says or sends."""
+
+import base64
+import json
+import re
+from urllib.parse import quote
+
+import pytest
+
+CANARY = 'CANARY "s3cret" / & +=\\ é value'
+SHORT = "CANARY-0123456789"
+ECHOES = """
+token, other = package["inputs"]["token"], package["inputs"]["other"]
+import base64, urllib.parse
+every = [token, urllib.parse.quote(token, safe=""), urllib.parse.quote_plus(token), json.dumps(token),
+         base64.b64encode(f"user:{token}".encode()).decode(), other,
+         base64.b64encode(f"x{other}y".encode()).decode()]
+for one in every: print("runner has", one, file=sys.stderr)
+echo = node("login", display_name="Login " + token, inputs={"token": token, other: 1},
+    request_url="http://x/?t=" + urllib.parse.quote(token), request_headers={"Authorization": "Bearer " + token,
+    "Basic": "Basic " + base64.b64encode(f"user:{token}".encode()).decode(), other: "x"},
+    response_body=base64.b64encode(json.dumps({"saw": every, token: other}).encode()).decode(),
+    response_body_parsed={"saw": every, token: {other: [token]}}, request_body=every, outputs={"t": token},
+    error_code="ASSERTION_FAILED", error_message="Not " + token,
+    assertion_results=[{"index": 0, "extractor": "body", "operator": "equals", "expected": token,
+                        "actual": every, "passed": False, "error": other}])
+result("failed", [echo], error_code="ASSERTION_FAILED", error_message="Login: not " + token)
+"""
+
+
+def is_shown(text):
+    """Whether a text has a canary, in any spelling that this test knows."""
+    decoded = [text]
+    for token in re.findall(r"[A-Za-z0-9+/_-]{8,}={0,2}", text):
+        for start in range(4):
+            part = token.rstrip("=")[start:]
+            part += "=" * (-len(part) % 4)
+            try:
+                decoded.append(base64.b64decode(part).decode("utf-8", "replace"))
+            except ValueError:
+                continue
+    return any("CANARY" in one or quote(CANARY) in one for one in decoded)
+
+
+@pytest.fixture
+def secret_flow(api):
+    api.inputs = {"token": CANARY, "other": SHORT, "base": "plain-input"}
+    api.secret_keys = ["token", "other"]
+    return api.add_flow()
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml"])
+def test_a_runner_that_tells_all_tells_no_secret_through_us(
+    echopoint, api, runner, secret_flow, form
+):
+    ended = echopoint(
+        *("flows", "run", secret_flow, "--runner-binary", runner(ECHOES)),
+        *("--verbose", "--debug", "-o", form),
+    )
+
+    sent = [json.dumps(r["body"]) for r in api.requests_to("/complete$")]
+    assert ended.code == 1
+    assert "runner: runner has" in ended.err
+    assert "***" in ended.err
+    assert "***" in ended.out
+    assert "***" in sent[0]
+    assert "CANARY" in json.dumps(
+        api.executions[next(iter(api.executions))]["runner_inputs"]
+    )
+    assert not is_shown(ended.err)
+    assert not is_shown(ended.out)
+    assert not is_shown(sent[0])
+
+
+def test_what_is_no_secret_is_left_as_it_is(echopoint, api, runner, secret_flow):
+    lines = "result(nodes=[node('plain-input', outputs={'a': package['inputs']['base'], 'n': 5, 'b': True, 'z': None})])"
+
+    echopoint("flows", "run", secret_flow, "--runner-binary", runner(lines))
+
+    (sent,) = api.requests_to("/complete$")
+    (node,) = sent["body"]["result"]["execution_results"].values()
+    assert node["outputs"] == {"a": "plain-input", "n": 5, "b": True, "z": None}
+
+
+def test_a_secret_of_several_lines_is_hidden_line_by_line(echopoint, api, runner):
+    api.inputs = {
+        "pem": "-----BEGIN-----\nCANARYlineone\nCANARYlinetwo\n-----END-----\n"
+    }
+    api.secret_keys = ["pem"]
+    lines = ["print(package['inputs']['pem'], file=sys.stderr)", "result()"]
+
+    ended = echopoint("flows", "run", api.add_flow(), "--runner-binary", runner(*lines))
+
+    assert ended.code == 0
+    assert ended.err.count("runner: ***") >= 2
+    assert "CANARY" not in ended.err
+
+
+def test_a_secret_that_is_a_number_is_hidden_and_times_are_not(echopoint, api, runner):
+    api.inputs, api.secret_keys = {"pin": 1500}, ["pin"]
+    lines = "result(nodes=[node('a', outputs={'pin': 1500, 'text': 'pin 1500'})])"
+
+    ended = echopoint(
+        "flows", "run", api.add_flow(), "--runner-binary", runner(lines), "-o", "json"
+    )
+
+    (sent,) = api.requests_to("/complete$")
+    (node,) = sent["body"]["result"]["execution_results"].values()
+    assert node["outputs"] == {"pin": "***", "text": "pin ***"}
+    assert ended.json["duration_ms"] == 1500
+
+
+def test_the_command_itself_holds_no_secret_in_a_repr(api):
+    from echopoint.cli.execution.launched import Launched
+    from echopoint.cli.settings import Settings
+
+    launched = Launched("flow", {"runner_inputs": {"token": SHORT}})
+
+    assert "CANARY" not in repr(launched)
+    assert "hidden" not in repr(Settings(api_key="hidden-key-0123456789"))
