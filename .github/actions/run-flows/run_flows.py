@@ -1,0 +1,324 @@
+"""Run flows as a step of a job: check the inputs, install the command, run it, report.
+
+Needs Python 3.11 and nothing else. What the command needs is installed by its hashes
+into a virtual environment of this job; the command itself runs from this checkout.
+"""
+
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from urllib.parse import urlsplit
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent.parent.parent
+LOCK = HERE / "requirements.lock"
+CANCELLED = 2
+REFUSED = 3
+SELECTORS = {"FLOW_ID": "flow-id", "FLOW_IDS": "flow-ids", "TAGS": "tags"}
+# Taken out of the environment: nothing that is started here is to inherit the key.
+INPUTS = {
+    name: os.environ.pop(name) for name in list(os.environ) if name[:6] == "INPUT_"
+}
+# GitHub takes no more than 1 MiB of a job's outputs, nor of a step's summary.
+LARGEST_OUTPUT = 900_000
+MOST_ROWS = 200
+LONGEST_CELL = 300
+
+
+class Refused(Exception):
+    """An input that cannot be right; nothing has been sent."""
+
+
+def text_of(name):
+    """Return an input as it was given."""
+    return INPUTS.get(f"INPUT_{name}", "")
+
+
+def main():
+    """Return the exit code of the step."""
+    try:
+        arguments = command_arguments()
+        python = installed()
+    except Refused as error:
+        return refuse(str(error), REFUSED)
+    except KeyboardInterrupt:
+        return refuse("The job was cancelled before a flow was launched.", CANCELLED)
+    code, output = run([python, "-I", "-m", "echopoint.cli", *arguments])
+    return report(code, output)
+
+
+def say(text):
+    """Write a line to the log, or a command to GitHub's runner."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def refuse(message, code):
+    """Fail the step before anything has run."""
+    tell_error(message)
+    document = {
+        "status": "error",
+        "success": False,
+        "exit_code": code,
+        "error_message": message,
+    }
+    return report(code, json.dumps(document))
+
+
+def tell_error(message):
+    """Show an error on the page of the run; what it quotes is data, not a command."""
+    data = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    say(f"::error title=Echopoint::{data}")
+
+
+def command_arguments():
+    """Return the arguments of the command, or raise `Refused`."""
+    for name, shown in (("API_KEY", "api-key"), ("ORGANIZATION_ID", "organization-id")):
+        if not text_of(name).strip():
+            raise Refused(
+                f"The input {shown} is empty. Is the secret set for this job?"
+            )
+    check_url(text_of("API_URL").strip())
+    seconds = number("POLL_TIMEOUT", "poll-timeout")
+    arguments = [
+        *("flows", "run", "--output=json"),
+        f"--poll-timeout={seconds}s",
+        f"--parallel={number('PARALLEL', 'parallel')}",
+        f"--match-mode={match_mode()}",
+    ]
+    for name in ("ENVIRONMENT", "VERSION_ID"):
+        if value := text_of(name).strip():
+            arguments.append(f"--{name.lower().replace('_', '-')}={value}")
+    kind, values = selected()
+    if kind == "TAGS":
+        return arguments + [f"--tag={tag}" for tag in values]
+    # After -- nothing is taken for an option.
+    return [*arguments, "--", *values]
+
+
+def check_url(url):
+    """Refuse an address that is not one of the web."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if url and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise Refused("The input api-url is not an address. Give it as https://….")
+
+
+def number(name, shown):
+    """Return a whole number of 1 and more, as text."""
+    text = text_of(name).strip()
+    if not re.fullmatch(r"0*[1-9][0-9]{0,5}", text):
+        raise Refused(f"The input {shown} is not a whole number from 1 to 999999.")
+    return text.lstrip("0")
+
+
+def match_mode():
+    mode = text_of("MATCH_MODE").strip()
+    if mode not in ("any", "all"):
+        raise Refused('The input match-mode is neither "any" nor "all".')
+    return mode
+
+
+def selected():
+    """Return which selector was given, and its values."""
+    given = {name: values_of(name) for name in SELECTORS if text_of(name).strip()}
+    if len(given) != 1:
+        shown = ", ".join(SELECTORS[name] for name in given) or "none of them"
+        raise Refused(
+            f"Give exactly one of flow-id, flow-ids and tags; there is {shown}."
+        )
+    ((name, values),) = given.items()
+    if not values:
+        raise Refused(f"The input {SELECTORS[name]} names nothing.")
+    if name == "FLOW_ID" and len(values) > 1:
+        raise Refused("The input flow-id is more than one id. Use flow-ids.")
+    if name != "TAGS" and not all(re.fullmatch(r"[0-9A-Za-z_-]+", v) for v in values):
+        raise Refused(
+            f"The input {SELECTORS[name]} holds what is not the id of a flow."
+        )
+    return name, values
+
+
+def values_of(name):
+    """Return the parts of a list, which commas and line breaks separate."""
+    parts = re.split(r"[,\r\n]", text_of(name))
+    return [part.strip() for part in parts if part.strip()]
+
+
+def installed():
+    """Return the Python of a virtual environment with what the command needs."""
+    folder = Path(os.environ["RUNNER_TEMP"]) / "echopoint-cli"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    done = folder / "requirements.lock"
+    if not done.exists() or done.read_bytes() != LOCK.read_bytes():
+        install(folder, python)
+        done.write_bytes(LOCK.read_bytes())
+    return str(python)
+
+
+def install(folder, python):
+    """Make the environment: the locked packages, and the command from this checkout."""
+    try:
+        venv.create(folder, with_pip=True, clear=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Refused(
+            f"No virtual environment could be made: {error}. Use actions/setup-python."
+        ) from None
+    # Nothing is built: what is installed is exactly what was locked.
+    command = [
+        *(str(python), "-I", "-m", "pip", "install", "--quiet", "--no-input"),
+        *("--disable-pip-version-check", "--only-binary=:all:", "--no-deps"),
+        *("--require-hashes", "-r", str(LOCK)),
+    ]
+    with commands_stopped():
+        ended = subprocess.run(command, stdout=sys.stdout, stderr=sys.stdout)  # noqa: S603
+    if ended.returncode:
+        raise Refused("What the command needs could not be installed. See above.")
+    (packages,) = folder.glob("[Ll]ib/**/site-packages")
+    (packages / "echopoint.pth").write_text(f"{CHECKOUT}\n")
+
+
+class commands_stopped:
+    """Between begin and end GitHub takes no line of the log for a command.
+
+    What is printed there comes from flows and services, and may be anything.
+    """
+
+    def __enter__(self):
+        self.token = secrets.token_hex(16)
+        say(f"::stop-commands::{self.token}")
+
+    def __exit__(self, *exception):
+        say(f"::{self.token}::")
+
+
+def run(command):
+    """Run the command; return its exit code and what it wrote to stdout."""
+    environment = os.environ | {
+        "ECHOPOINT_API_KEY": text_of("API_KEY"),
+        "ECHOPOINT_ORGANIZATION_ID": text_of("ORGANIZATION_ID"),
+    }
+    if url := text_of("API_URL").strip():
+        environment["ECHOPOINT_API_URL"] = url
+    with commands_stopped():
+        # Its stderr goes the way of our stdout, or it could overtake the line above.
+        process = subprocess.Popen(  # noqa: S603
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=sys.stdout,
+            # The signal of a cancelled job is to arrive once, and from here.
+            start_new_session=True,
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, frame: process.send_signal(number))
+        output, _ = process.communicate()
+    return process.returncode, output.decode(errors="replace")
+
+
+def report(code, output):
+    """Write the outputs and the summary; return the exit code of the step."""
+    try:
+        document = json.loads(output)
+    except ValueError:
+        document = {"status": "error", "success": False, "exit_code": code or REFUSED}
+        code = code or REFUSED
+    results = document.get("results") or [document]
+    ids = [r["execution_id"] for r in results if r.get("execution_id")]
+    status = document.get("status")
+    write_outputs(
+        {
+            "execution-id": ids[0] if ids else "",
+            "execution-ids": ",".join(ids),
+            # A cancelled job is neither completed nor failed.
+            "status": status if status in ("completed", "failed") else "error",
+            "success": "true" if code == 0 and document.get("success") else "false",
+            "results-json": fitting(document),
+        }
+    )
+    write_summary(document, results)
+    return code if code >= 0 else REFUSED
+
+
+def fitting(document):
+    """Return the document as JSON; one too large for GitHub goes without its nodes."""
+    text = json.dumps(document)
+    if len(text) <= LARGEST_OUTPUT:
+        return text
+    results = document.get("results") or [document]
+    for result in results:
+        result["nodes"] = []
+    say("The results are too large for an output of GitHub; it has them without nodes.")
+    return json.dumps(document)
+
+
+def write_outputs(values):
+    """Write each output between delimiters that no value can know."""
+    with open(os.environ["GITHUB_OUTPUT"], "a", encoding="utf-8") as file:
+        for name, value in values.items():
+            delimiter = f"end_{secrets.token_hex(16)}"
+            file.write(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+
+
+def write_summary(document, results):
+    """Write what went how onto the page of the run."""
+    if not (path := os.environ.get("GITHUB_STEP_SUMMARY")):
+        return
+    lines = [f"### Echopoint: {literal(document.get('status'))}", ""]
+    if message := document.get("error_message"):
+        lines += [literal(message), ""]
+    if "flow_id" in results[0]:
+        lines += ["| Flow | Result | Time | Why |", "|---|---|---|---|"]
+        lines += [row(result) for result in results]
+        lines += ["", *failed_nodes(results)]
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def row(result):
+    duration = result.get("duration_ms")
+    cells = [
+        result.get("flow_id"),
+        {True: "✅ passed"}.get(result.get("success"), f"❌ {result.get('status')}"),
+        "" if duration is None else f"{duration / 1000:.1f} s",
+        result.get("error_message"),
+    ]
+    return f"| {' | '.join(literal(cell) for cell in cells)} |"
+
+
+def failed_nodes(results):
+    """Return a line for each node that failed, as far as the page has room."""
+    nodes = [
+        f"- {literal(node.get('display_name') or node.get('node_id'))}:"
+        f" {literal(node.get('error_message') or 'failed')}"
+        for result in results
+        for node in result.get("nodes") or []
+        if node.get("status") == "failed"
+    ]
+    left_out = len(nodes) - MOST_ROWS
+    return nodes[:MOST_ROWS] + ([f"- … and {left_out} more"] if left_out > 0 else [])
+
+
+def literal(value):
+    """Return text that Markdown and HTML show as it is, on one line.
+
+    A character written as its number begins no markup, and ends no table cell.
+    """
+    text = " ".join(str("" if value is None else value).split())
+    if len(text) > LONGEST_CELL:
+        text = f"{text[:LONGEST_CELL]}…"
+    return "".join(
+        c if c.isalnum() or c == " " or ord(c) > 127 else f"&#{ord(c)};" for c in text
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

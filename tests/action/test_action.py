@@ -1,0 +1,332 @@
+"""The GitHub Action: its inputs, what it runs, what it tells."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.action.conftest import DOCUMENT, KEY, outputs_of
+
+NODE = {
+    "id": "wait",
+    "display_name": "Wait",
+    "type": "delay",
+    "run_when": "on_success",
+    "outputs": [],
+    "assertions": [],
+    "data": {"duration": 1},
+}
+FAILS = {
+    "id": "check",
+    "display_name": "Check",
+    "type": "assert",
+    "data": {"target": {"a": 1}},
+    "assertions": [
+        {
+            "extractor_type": "jsonPath",
+            "extractor_data": {"path": "$.a"},
+            "operator_type": "equals",
+            "operator_data": {"value": "2"},
+        }
+    ],
+}
+NASTY = [
+    "two words",
+    'it\'s "quoted"',
+    "$(touch ran)",
+    "`touch ran`",
+    "${IFS}; touch ran #",
+    "a\ntouch ran",
+    "x && touch ran",
+    "::set-output name=success::true",
+    "--help",
+    "%0A::error::x",
+    "${{ github.token }}",
+]
+
+
+def commands(log):
+    """Return the lines that GitHub takes for commands, heeding stop-commands."""
+    found, token = [], None
+    for line in log.splitlines():
+        if token and line == f"::{token}::":
+            token = None
+        elif not token and (match := re.match(r"\s*::([a-z-]+)(.*)", line)):
+            found.append(line)
+            if match[1] == "stop-commands":
+                token = line.removeprefix("::stop-commands::")
+    return found
+
+
+def test_every_input_reaches_the_shell_through_its_environment_alone():
+    for one in DOCUMENT["runs"]["steps"]:
+        assert "${{" not in one["run"]
+    (only,) = DOCUMENT["runs"]["steps"]
+    assert len(only["env"]) == len(DOCUMENT["inputs"])
+
+
+def test_inputs_and_outputs_are_those_of_the_contract():
+    inputs = DOCUMENT["inputs"]
+
+    assert {name for name, i in inputs.items() if i.get("required")} == {
+        "api-key",
+        "organization-id",
+    }
+    assert {name: i["default"] for name, i in inputs.items() if i.get("default")} == {
+        "match-mode": "any",
+        "poll-timeout": "300",
+        "parallel": "1",
+    }
+    assert set(inputs) >= {"flow-id", "flow-ids", "tags", "environment", "version-id"}
+    assert set(DOCUMENT["outputs"]) == {
+        "execution-id",
+        "execution-ids",
+        "status",
+        "success",
+        "results-json",
+    }
+
+
+def test_a_flow_that_passes_makes_the_step_pass(step, given, api):
+    flow = api.add_flow(nodes=[NODE])
+
+    ended = step(given | {"flow-id": flow})
+
+    (execution,) = api.executions.values()
+    assert ended.code == 0, ended.log
+    results = json.loads(ended.outputs.pop("results-json"))
+    assert ended.outputs == {
+        "execution-id": execution["id"],
+        "execution-ids": execution["id"],
+        "status": "completed",
+        "success": "true",
+    }
+    assert results["nodes"][0]["display_name"] == "Wait"
+    assert "passed" in ended.summary
+    (launch,) = api.requests_to("/launch$")
+    assert launch["body"]["trigger_metadata"]["repository"] == "acme/shop"
+    assert launch["headers"]["X-Api-Key"] == KEY
+
+
+def test_a_flow_that_fails_makes_the_step_fail_and_says_why(step, given, api):
+    flows = [api.add_flow("A", nodes=[NODE]), api.add_flow("B", nodes=[FAILS])]
+
+    ended = step(given | {"flow-ids": f" {flows[0]},\n{flows[1]} ", "parallel": "2"})
+
+    assert ended.code == 1, ended.log
+    assert (ended.outputs["status"], ended.outputs["success"]) == ("failed", "false")
+    ids = [
+        json.loads(ended.outputs["results-json"])["results"][n]["execution_id"]
+        for n in (0, 1)
+    ]
+    assert ended.outputs["execution-ids"] == ",".join(ids)
+    assert ended.outputs["execution-id"] == ids[0]
+    assert "Check" in ended.summary
+
+
+def test_tags_match_any_or_all(step, given, api):
+    both = api.add_flow("Both", tags=["smoke", "pay now"], nodes=[NODE])
+    api.add_flow("One", tags=["smoke"], nodes=[NODE])
+
+    ended = step(given | {"tags": "smoke, pay now", "match-mode": "all"})
+
+    assert ended.code == 0, ended.log
+    assert json.loads(ended.outputs["results-json"])["flow_id"] == both
+
+
+def test_the_key_is_masked_before_anything_else(step, given):
+    ended = step(given | {"match-mode": "none of these"})
+
+    assert ended.log.splitlines()[0] == f"::add-mask::{KEY}"
+    assert ended.log.count(KEY) == 1
+
+
+def test_a_line_break_in_the_key_begins_no_command(step, given, api):
+    ended = step(
+        given | {"api-key": "secret\n::set-output name=x::y\r\n100%", "flow-id": "x"}
+    )
+
+    assert ended.log.splitlines()[0] == (
+        "::add-mask::secret%0A::set-output name=x::y%0D%0A100%25"
+    )
+    assert [c for c in commands(ended.log) if c.startswith("::set-output")] == []
+    assert ended.code == 3
+    assert api.seen == []
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({}, "exactly one of flow-id, flow-ids and tags"),
+        ({"flow-id": " "}, "exactly one of"),
+        ({"flow-id": "a", "tags": "b"}, "there is flow-id, tags"),
+        ({"flow-id": "a", "flow-ids": "b", "tags": "c"}, "exactly one of"),
+        ({"flow-id": "a,b"}, "Use flow-ids"),
+        ({"flow-ids": ",\n,"}, "names nothing"),
+        ({"flow-id": "../../x"}, "not the id of a flow"),
+        ({"flow-id": "a", "match-mode": "some"}, "match-mode"),
+        ({"flow-id": "a", "match-mode": ""}, "match-mode"),
+        ({"flow-id": "a", "parallel": "0"}, "parallel"),
+        ({"flow-id": "a", "parallel": "-1"}, "parallel"),
+        ({"flow-id": "a", "parallel": "1.5"}, "parallel"),
+        ({"flow-id": "a", "parallel": "²"}, "parallel"),
+        ({"flow-id": "a", "parallel": "1; touch ran"}, "parallel"),
+        ({"flow-id": "a", "poll-timeout": "5m"}, "poll-timeout"),
+        ({"flow-id": "a", "poll-timeout": ""}, "poll-timeout"),
+        ({"flow-id": "a", "api-url": "file:///etc/passwd"}, "api-url"),
+        ({"flow-id": "a", "api-key": " "}, "api-key is empty"),
+        ({"flow-id": "a", "organization-id": ""}, "organization-id is empty"),
+    ],
+)
+def test_bad_inputs_are_refused_before_the_network_is_touched(
+    step, given, api, inputs, said, tmp_path
+):
+    # Nothing can be installed from here, so that an attempt to would be seen.
+    ended = step(
+        given | inputs,
+        RUNNER_TEMP=str(tmp_path / "new"),
+        PIP_INDEX_URL="http://127.0.0.1:1",
+    )
+
+    assert ended.code == 3
+    (error,) = [c for c in commands(ended.log) if c.startswith("::error")]
+    assert said in error
+    assert not (tmp_path / "new").exists()
+    assert api.seen == []
+    assert (ended.outputs["status"], ended.outputs["success"]) == ("error", "false")
+    assert said in json.loads(ended.outputs["results-json"])["error_message"]
+
+
+def only_our_commands(log):
+    ours = ("::add-mask::", "::stop-commands::", "::error title=Echopoint::")
+    return all(command.startswith(ours) for command in commands(log))
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_an_input_is_data_whatever_it_holds(step, given, api, nasty, tmp_path):
+    flow = api.add_flow("F")
+
+    ended = step(given | {"flow-id": flow, "environment": nasty, "version-id": nasty})
+
+    (launch,) = api.requests_to("/launch$")
+    assert launch["body"]["environment_key"] == nasty
+    assert launch["body"]["version_id"] == nasty
+    assert not list(tmp_path.glob("**/ran"))
+    assert only_our_commands(ended.log)
+
+
+def test_tags_are_data_whatever_they_hold(step, given, api, tmp_path):
+    ended = step(given | {"tags": "\n".join(NASTY)})
+
+    (search,) = api.requests_to("/search$")
+    assert search["body"]["tags"] == "\n".join(NASTY).split("\n")
+    assert ended.code == 3
+    assert not list(tmp_path.glob("**/ran"))
+    assert only_our_commands(ended.log)
+
+
+@pytest.mark.parametrize("name", ["api-key", "organization-id", "flow-id"])
+@pytest.mark.parametrize("nasty", [*NASTY[:4], "\n".join(NASTY)])
+def test_what_can_be_no_key_and_no_id_is_refused(
+    step, given, api, name, nasty, tmp_path
+):
+    ended = step(given | {"flow-id": "x"} | {name: nasty})
+
+    assert ended.code == 3
+    assert api.seen == []
+    assert not list(tmp_path.glob("**/ran"))
+    assert only_our_commands(ended.log)
+
+
+def test_what_flows_say_is_no_command_and_no_markup(step, given, api):
+    name = "<b>x</b> | `y` [z](http://z) \n::set-output name=success::true"
+    node = FAILS | {"display_name": name}
+    flow = api.add_flow(name, nodes=[node])
+
+    ended = step(given | {"flow-id": flow})
+
+    assert ended.code == 1
+    assert ended.outputs["success"] == "false"
+    assert not [c for c in commands(ended.log) if "set-output" in c]
+    assert "<b>" not in ended.summary
+    assert "`" not in ended.summary
+    assert "[z]" not in ended.summary
+    assert "&#60;b&#62;x" in ended.summary
+
+
+def test_an_output_cannot_end_its_own_value(step, given, api):
+    name = "x\nend_0\nsuccess=true\nEOF"
+    flow = api.add_flow(name, nodes=[FAILS | {"display_name": name}])
+
+    ended = step(given | {"flow-id": flow})
+
+    assert ended.outputs["success"] == "false"
+    assert json.loads(ended.outputs["results-json"])["nodes"][0]["display_name"] == name
+
+
+def test_the_repository_decides_nothing_of_what_is_imported(step, given, api, tmp_path):
+    for name in ("click.py", "echopoint.py", "json.py", "venv.py", "pip.py"):
+        (tmp_path / "workspace").mkdir(exist_ok=True)
+        (tmp_path / "workspace" / name).write_text("raise SystemExit('hijacked')")
+    flow = api.add_flow(nodes=[NODE])
+
+    ended = step(given | {"flow-id": flow}, PYTHONPATH=str(tmp_path / "workspace"))
+
+    assert ended.code == 0, ended.log
+    assert "hijacked" not in ended.log
+
+
+def test_an_old_python_is_told_what_to_do(step, given, api, tmp_path):
+    program = tmp_path / "bin" / "python3"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o700)
+
+    ended = step(given | {"flow-id": "x"}, PATH=f"{program.parent}:/usr/bin:/bin")
+
+    assert ended.code == 3
+    assert "actions/setup-python" in ended.log
+    assert ended.outputs["status"] == "error"
+
+
+def test_a_key_that_is_refused_ends_with_3(step, given, api):
+    api.fail(
+        "/launch$",
+        (401, {"errors": [{"code": "API_KEY_REVOKED", "message": "Revoked."}]}),
+    )
+
+    ended = step(given | {"flow-id": api.add_flow(nodes=[NODE])})
+
+    assert ended.code == 3
+    assert ended.outputs["status"] == "error"
+    assert "API&#95;KEY&#95;REVOKED" in ended.summary
+
+
+def test_a_cancelled_job_publishes_a_failed_result(prepared, given, api):
+    flow = api.add_flow(nodes=[NODE | {"data": {"duration": 60_000}}])
+    env, ((script, own),), workspace = prepared(given | {"flow-id": flow})
+    process = subprocess.Popen(
+        ["/bin/bash", "--noprofile", "--norc", "-e", "-o", "pipefail", script],
+        env=env | own,
+        cwd=workspace,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for line in process.stdout:
+        if "launched as execution" in line:
+            break
+
+    process.send_signal(signal.SIGINT)
+
+    before = time.monotonic()
+    process.communicate(timeout=60)
+    (execution,) = api.executions.values()
+    assert process.returncode == 2
+    assert time.monotonic() - before < 7
+    assert execution["error_code"] == "CANCELLED"
+    with open(env["GITHUB_OUTPUT"]) as file:
+        assert outputs_of(file.read())["status"] == "error"
