@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from echopoint.cli.settings import API_URL, FORMATS, Settings
+from echopoint.cli.settings import API_URL, FORMATS, PATH_ID, Settings
 from echopoint.cli.terminal import say
 
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -98,7 +98,7 @@ class PathId(click.ParamType):
     name = "id"
 
     def convert(self, value: str, parameter: Any, context: Any) -> str:
-        if not re.fullmatch(r"[0-9A-Za-z_-]{1,100}", value):
+        if not PATH_ID.fullmatch(value):
             self.fail(
                 f"{value!r} is not an id. Ids have letters, digits, - and _ only."
             )

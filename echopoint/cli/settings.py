@@ -15,6 +15,8 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 KEY = re.compile(r"\b([a-z]{2,12}_[a-z]{2,12}_[0-9A-Za-z]{12}_)[0-9A-Za-z]{20,}")
 # A shorter text is no key, and to take it out would garble what is shown.
 SHORTEST_KEY = 16
+# An id becomes a part of paths, and of what CI systems read line by line.
+PATH_ID = re.compile(r"[0-9A-Za-z_-]{1,100}")
 VARIABLES = {
     "api_url": "ECHOPOINT_API_URL",
     "api_key": "ECHOPOINT_API_KEY",

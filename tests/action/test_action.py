@@ -1,5 +1,6 @@
 """The GitHub Action: its inputs, what it runs, what it tells."""
 
+import importlib.util
 import json
 import re
 import signal
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from tests.action.conftest import DOCUMENT, KEY, outputs_of
+from tests.action.conftest import ACTION, DOCUMENT, KEY, outputs_of
 
 NODE = {
     "id": "wait",
@@ -106,6 +107,10 @@ def test_a_flow_that_passes_makes_the_step_pass(step, given, api):
     }
     assert results["nodes"][0]["display_name"] == "Wait"
     assert "passed" in ended.summary
+    (between,) = re.findall(
+        r"stop-commands::(\w+)\n(\[Smoke\].*?)::\1::", ended.log, re.S
+    )
+    assert "launched as execution" in between[1]
     (launch,) = api.requests_to("/launch$")
     assert launch["body"]["trigger_metadata"]["repository"] == "acme/shop"
     assert launch["headers"]["X-Api-Key"] == KEY
@@ -257,7 +262,21 @@ def test_what_flows_say_is_no_command_and_no_markup(step, given, api):
     assert "&#60;b&#62;x" in ended.summary
 
 
-def test_an_output_cannot_end_its_own_value(step, given, api):
+def test_no_value_can_know_where_it_ends(monkeypatch, tmp_path):
+    spec = importlib.util.spec_from_file_location("run_flows", ACTION / "run_flows.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+
+    for _ in range(2):
+        script.write_outputs({"a": "x\nEOF\nb=1", "c": "end_"})
+
+    text = (tmp_path / "output").read_text()
+    assert len(set(re.findall("<<(.+)", text))) == 4
+    assert outputs_of(text) == {"a": "x\nEOF\nb=1", "c": "end_"}
+
+
+def test_results_are_one_output_whatever_is_in_them(step, given, api):
     name = "x\nend_0\nsuccess=true\nEOF"
     flow = api.add_flow(name, nodes=[FAILS | {"display_name": name}])
 

@@ -46,6 +46,7 @@ class ExternalRunner:
                 return None
             return read(process.returncode, work.result(), secrets)
         except asyncio.CancelledError:
+            # Nobody waits any more: there is no time to ask first.
             send(process, signal.SIGKILL)
             raise
         finally:
@@ -121,13 +122,14 @@ async def collect(stream: asyncio.StreamReader) -> bytes:
 
 async def end(process: asyncio.subprocess.Process) -> None:
     """End the runner and what it started: asked first, then made to."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    try:
         if process.returncode is None:
-            send(process, number)
+            send(process, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), GRACE)
-    # What it left behind would keep our pipes open.
-    send(process, signal.SIGKILL)
+    finally:
+        # Whatever of its group is left would go on, and keep our pipes open.
+        send(process, signal.SIGKILL)
 
 
 def send(process: asyncio.subprocess.Process, number: int) -> None:

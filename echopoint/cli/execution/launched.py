@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from echopoint.cli.client import Client
 from echopoint.cli.errors import CANCELLED, ApiError, CommandError, UnexpectedAnswer
@@ -14,6 +13,7 @@ from echopoint.cli.execution.outcome import (
     milliseconds,
     nodes_of_record,
 )
+from echopoint.cli.settings import PATH_ID
 from echopoint.cli.terminal import say
 
 MASKED = "***"
@@ -81,7 +81,7 @@ class Launched:
 async def launch(client: Client, order: Order, flow_id: str, key: str) -> Launched:
     """Launch a flow, once however often it is sent; raises `CommandError`."""
     answer = await client.post_until_answered(
-        f"/flows/{quote(flow_id, safe='')}/launch",
+        f"/flows/{flow_id}/launch",
         order.body(),
         headers={"Idempotency-Key": key},
     )
@@ -104,6 +104,8 @@ def check(execution: Any) -> None:
     }
     execution = execution if isinstance(execution, dict) else {}
     wrong = [n for n, kind in wanted.items() if not isinstance(execution.get(n), kind)]
+    if "id" not in wrong and not PATH_ID.fullmatch(execution["id"]):
+        wrong.append("an id that can be one")
     if wrong:
         raise UnexpectedAnswer(
             f"The launched execution came without {', '.join(wrong)}. Something other"
@@ -138,7 +140,7 @@ def recorded_code(execution: dict) -> int:
 
 async def recorded_nodes(client: Client, launched: Launched) -> list[dict]:
     """Return the execution's nodes; none, with a note, for a key that may not read."""
-    path = f"/flows/{quote(launched.flow_id, safe='')}/executions/{launched.id}/nodes"
+    path = f"/flows/{launched.flow_id}/executions/{launched.id}/nodes"
     try:
         rows = (await client.get(path)).document
     except CommandError as error:

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from echopoint.cli.client import Client
 from echopoint.cli.execution.launched import Launched
@@ -24,7 +23,7 @@ async def publish(client: Client, launched: Launched, document: dict) -> None:
     Raises `ApiError` for a refusal: 409 where another result came first.
     """
     body = {name: document.get(name) for name in FIELDS}
-    path = f"/runner/ephemeral/executions/{quote(launched.id, safe='')}/complete"
+    path = f"/runner/ephemeral/executions/{launched.id}/complete"
     await client.post_until_answered(path, body)
 
 

@@ -2,7 +2,8 @@
 
 from echopoint.cli.client import Client
 from echopoint.cli.commands.fetching import items_of
-from echopoint.cli.errors import ApiError, CommandError
+from echopoint.cli.errors import ApiError, CommandError, UnexpectedAnswer
+from echopoint.cli.settings import PATH_ID
 from echopoint.cli.terminal import say
 
 MOST = 50
@@ -33,7 +34,12 @@ async def tagged(client: Client, tags: tuple[str, ...], match_mode: str) -> list
                 " without it."
             ) from error
         raise
-    ids = [str(item["id"]) for item in items_of(document) if item.get("id")]
+    ids = [str(item.get("id")) for item in items_of(document)]
+    if not all(map(PATH_ID.fullmatch, ids)):
+        raise UnexpectedAnswer(
+            "The flows came with ids that cannot be any. Check the API's address"
+            " (--api-url)."
+        )
     wanted = f"{match_mode} of the tags {', '.join(tags)}"
     if not ids:
         raise CommandError(

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from echopoint.cli.terminal import say
+
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
@@ -44,6 +46,7 @@ class Stops:
         self.is_cancelled = True
         for stop in self.running:
             stop.set(CANCELLED)
+        say("Cancelling. Another Ctrl-C quits at once, without publishing.")
 
     @contextmanager
     def one(self, time_limit: float) -> Iterator[Stop]:
@@ -69,10 +72,13 @@ class Stops:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
 
+        taken = 0
+
         def take(*arguments: object) -> None:
-            if self.is_cancelled:
-                loop.call_soon_threadsafe(task.cancel)
-            loop.call_soon_threadsafe(self.cancel)
+            # Counted here: the loop may be busy with the first when the second comes.
+            nonlocal taken
+            taken += 1
+            loop.call_soon_threadsafe(self.cancel if taken == 1 else task.cancel)
 
         before = {number: signal.signal(number, take) for number in SIGNALS}
         try:
