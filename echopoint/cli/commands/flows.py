@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from echopoint.cli.commands.fetching import fetch, fetch_all, items_of
 from echopoint.cli.errors import UnexpectedAnswer
+from echopoint.cli.fetching import fetch, fetch_all, items_of
 from echopoint.cli.options import Duration, PathId, global_options, settings_of
 from echopoint.cli.settings import Settings
 from echopoint.cli.terminal import emit, table_of

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from echopoint.cli.commands.fetching import fetch, items_of
 from echopoint.cli.errors import UnexpectedAnswer
 from echopoint.cli.expiry import expires_at, in_words, left
+from echopoint.cli.fetching import fetch, items_of
 from echopoint.cli.options import global_options, settings_of
 from echopoint.cli.terminal import emit, one_line, table_of
 

@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from echopoint.cli.commands.fetching import fetch, items_of
+from echopoint.cli.fetching import fetch, items_of
 from echopoint.cli.options import PathId, global_options, settings_of
 from echopoint.cli.terminal import emit, table_of
 

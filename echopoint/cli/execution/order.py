@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from echopoint.cli.errors import CommandError
 from echopoint.cli.execution import github
+from echopoint.cli.terminal import say
 
 LONGEST_KEY = 255
 
@@ -24,6 +25,15 @@ class Order:
 
     def check(self, flow_ids: list[str]) -> None:
         """Raise `CommandError` for an order that could not be sent."""
+        if self.idempotency_key == "":
+            raise CommandError(
+                "The idempotency key is empty. Leave it out, or give one."
+            )
+        if not self.idempotency_key and github.is_present() and github.unnamed():
+            say(
+                f"Warning: {', '.join(github.unnamed())} not set, so that this job may be"
+                " taken for another and answered from it. Use --idempotency-key."
+            )
         keys = [self.key_for(id, several=len(flow_ids) > 1) for id in flow_ids]
         if not all(re.fullmatch(r"[!-~]([ -~]*[!-~])?", key) for key in keys):
             raise CommandError(

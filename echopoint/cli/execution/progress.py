@@ -31,7 +31,8 @@ class Progress(Protocol):
 
 def progress_for(settings: Settings, *, verbose: bool) -> AbstractContextManager:
     """Return the progress that suits who reads stderr."""
-    if sys.stderr.isatty() and not os.environ.get("CI"):
+    is_live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    if is_live and not os.environ.get("CI"):
         return LiveProgress()
     return PlainProgress(settings, verbose=verbose)
 

@@ -1,8 +1,10 @@
 """Which flows to run: by id, or by tag."""
 
+from typing import Any
+
 from echopoint.cli.client import Client
-from echopoint.cli.commands.fetching import items_of
 from echopoint.cli.errors import ApiError, CommandError, UnexpectedAnswer
+from echopoint.cli.fetching import items_of
 from echopoint.cli.settings import PATH_ID
 from echopoint.cli.terminal import say
 
@@ -20,20 +22,7 @@ def distinct(flow_ids: tuple[str, ...]) -> list[str]:
 
 async def tagged(client: Client, tags: tuple[str, ...], match_mode: str) -> list[str]:
     """Return the ids of the flows with these tags, or raise `CommandError`."""
-    body = {
-        "tags": list(tags),
-        "tag_match_mode": match_mode,
-        "pagination": {"limit": MOST, "offset": 0},
-    }
-    try:
-        document = (await client.post("/flows/search", body)).document
-    except ApiError as error:
-        if error.code == LACKING:
-            raise CommandError(
-                f"{error.message} Selecting by tag needs flows:read; flow ids work"
-                " without it."
-            ) from error
-        raise
+    document = await search(client, tags, match_mode)
     ids = [str(item.get("id")) for item in items_of(document)]
     if not all(map(PATH_ID.fullmatch, ids)):
         raise UnexpectedAnswer(
@@ -51,3 +40,21 @@ async def tagged(client: Client, tags: tuple[str, ...], match_mode: str) -> list
             " all."
         )
     return ids
+
+
+async def search(client: Client, tags: tuple[str, ...], match_mode: str) -> Any:
+    """Return the API's answer to a search by tag."""
+    body = {
+        "tags": list(tags),
+        "tag_match_mode": match_mode,
+        "pagination": {"limit": MOST, "offset": 0},
+    }
+    try:
+        return (await client.post("/flows/search", body)).document
+    except ApiError as error:
+        if error.code != LACKING:
+            raise
+        raise CommandError(
+            f"{error.message} Selecting by tag needs flows:read; flow ids work without"
+            " it."
+        ) from error

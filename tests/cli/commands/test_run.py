@@ -541,3 +541,25 @@ def test_progress_is_on_stderr_and_results_alone_on_stdout(echopoint, api, runne
     assert "[Smoke ::error::x] launched as execution" in ended.err
     assert "[Smoke ::error::x] ✓ passed" in ended.err
     assert quote(flow) not in ended.err
+
+
+def test_an_empty_idempotency_key_is_refused(echopoint, api):
+    ended = echopoint("flows", "run", api.add_flow(), "--idempotency-key", "")
+
+    assert ended.code == 3
+    assert "is empty" in ended.err
+    assert api.requests_to("/launch$") == []
+
+
+def test_a_job_that_cannot_be_told_from_others_is_warned_of(
+    echopoint, api, runner, github, monkeypatch
+):
+    program = ["--runner-binary", runner(PASSES)]
+    named = echopoint("flows", "run", api.add_flow(), *program)
+    monkeypatch.delenv("GITHUB_RUN_ID")
+
+    unnamed = echopoint("flows", "run", api.add_flow(), *program)
+
+    assert "Warning" not in named.err
+    assert "Warning: GITHUB_RUN_ID not set" in unnamed.err
+    assert (named.code, unnamed.code) == (0, 0)
