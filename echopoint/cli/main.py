@@ -1,5 +1,6 @@
 """The `echopoint` command: from its arguments to its exit code."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,8 @@ for command in (flows, webhooks, permissions, whoami):
 
 def main() -> None:
     """Run the command that the process was started for, and end the process."""
+    # Libraries log what they are given, addresses and values; nothing of it is shown.
+    logging.getLogger().addHandler(logging.NullHandler())
     sys.exit(run(sys.argv[1:]))
 
 

@@ -198,4 +198,5 @@ async def within(stop: Stop, work: Awaitable) -> Any:
     finally:
         told.cancel()
         task.cancel()
-        await asyncio.wait({task, told})
+        # Gathered, so that what it still raises is not told by asyncio, values and all.
+        await asyncio.gather(task, told, return_exceptions=True)
