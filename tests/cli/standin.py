@@ -29,6 +29,7 @@ class StandIn(ThreadingHTTPServer):
         self.flows = {}
         self.inputs = {}
         self.secret_keys = []
+        self.referenced_flows = {}
         self.executions = {}
         self.launches = {}
         self.completions = {}
@@ -116,7 +117,7 @@ class StandIn(ThreadingHTTPServer):
             "flow_snapshot": self.flows[id]["flow_definition"],
             "runner_inputs": dict(self.inputs),
             "secret_input_keys": list(self.secret_keys),
-            "referenced_flows": {},
+            "referenced_flows": self.referenced_flows,
             "started_at": NOW,
             "completed_at": None,
             "error_message": None,

@@ -1,6 +1,7 @@
 """Running a package: with the engine of this command, or with an external runner."""
 
 from collections.abc import Callable
+from functools import partial
 
 from echopoint.cli.engine import (
     InvalidPackage,
@@ -29,17 +30,19 @@ async def run_package(
     Raises `UnsupportedFlow` or `InvalidPackage` before anything runs, and
     `CommandError` for a runner that failed as a program.
     """
-    if order.runner_binary:
-        runner = ExternalRunner(
-            order.runner_binary,
-            settings.api_key,
-            tell=lambda line: say(f"runner: {line}", settings=settings),
-        )
-        return await runner.run(package, cancelled=stop.event)
-    require_supported(package["flow_definition"], package["referenced_flows"])
     try:
+        if order.runner_binary:
+            tell = partial(pass_on, settings)
+            runner = ExternalRunner(order.runner_binary, settings.api_key, tell)
+            return await runner.run(package, cancelled=stop.event)
+        require_supported(package["flow_definition"], package["referenced_flows"])
         return await run_flow(package, progress=progress, cancelled=stop.event)
-    except (UnsupportedFlow, InvalidPackage):
+    except (CommandError, UnsupportedFlow, InvalidPackage):
         raise
     except Exception as error:  # noqa: BLE001 - the execution is to be published
         raise CommandError(fault(error, debug=settings.debug)) from None
+
+
+def pass_on(settings: Settings, line: str) -> None:
+    """Show a line of an external runner; the word before it keeps it from being more."""
+    say(f"runner: {line}", settings=settings)

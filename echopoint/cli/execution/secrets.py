@@ -6,6 +6,7 @@ from typing import Any
 
 from echopoint.cli.engine.masking import Mask
 
+SHORTEST_OVERRIDE = 6  # characters
 # Names that others look up and dates that others read: no runner puts a value there.
 KEPT = {
     "node_id",
@@ -53,7 +54,11 @@ class Secrets:
     def __init__(self, package: dict):
         inputs = package["inputs"]
         keys = package["secret_input_keys"]
-        self.mask = Mask(inputs[key] for key in keys if key in inputs)
+        secrets = [inputs[key] for key in keys if key in inputs]
+        public = [value for key, value in inputs.items() if key not in keys]
+        for flow in package["referenced_flows"].values():
+            secrets += overrides_of(flow, public)
+        self.mask = Mask(secrets)
 
     def clean_line(self, line: str) -> str:
         """Return one line of what the runner says."""
@@ -87,3 +92,17 @@ class Secrets:
         except (binascii.Error, ValueError):
             return self.mask.text(text)
         return base64.b64encode(self.mask.body(body)).decode()
+
+
+def overrides_of(flow: Any, public: list[Any]) -> list[Any]:
+    """Return the inputs of a referenced flow that may be secret.
+
+    Which of them are is not told, so that all are taken for it that are neither public
+    nor too short to be told from other text.
+    """
+    overrides = flow.get("input_overrides") if isinstance(flow, dict) else None
+    return [
+        value
+        for value in (overrides.values() if isinstance(overrides, dict) else ())
+        if len(str(value)) >= SHORTEST_OVERRIDE and value not in public
+    ]

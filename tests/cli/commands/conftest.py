@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
+from apikeys.models.counts import flusher
 from echopoint.cli.main import run
+from tests.cli.served import serving
 from tests.cli.standin import standing_in
 
 KEY = "epk_live_AAAAAAAAAAAA_" + "k" * 49
@@ -55,6 +57,29 @@ def api(monkeypatch):
     with standing_in() as server:
         monkeypatch.setenv("ECHOPOINT_API_URL", server.url)
         yield server
+
+
+@pytest.fixture
+def server(db):
+    with serving() as url:
+        yield url
+    # What is counted of the keys goes with them.
+    for manager in flusher.managers:
+        manager.waiting.take()
+
+
+@pytest.fixture
+def sign(server, issue, acme, monkeypatch):
+    """Return a way to use the command with a key of these scopes."""
+    monkeypatch.setenv("ECHOPOINT_API_URL", server)
+    monkeypatch.setenv("ECHOPOINT_ORGANIZATION_ID", acme.pk)
+
+    def sign(*scopes, **overrides):
+        key, secret = issue(*scopes, **overrides)
+        monkeypatch.setenv("ECHOPOINT_API_KEY", secret)
+        return key
+
+    return sign
 
 
 @pytest.fixture

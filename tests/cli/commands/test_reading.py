@@ -6,33 +6,8 @@ import pytest
 import yaml
 
 from apikeys.actors import Actor
-from apikeys.models.counts import flusher
 from echopoint.flows.models import Flow
 from echopoint.webhooks.models import Webhook
-from tests.cli.served import serving
-
-
-@pytest.fixture
-def server(db):
-    with serving() as url:
-        yield url
-    # What is counted of the keys goes with them.
-    for manager in flusher.managers:
-        manager.waiting.take()
-
-
-@pytest.fixture
-def sign(server, issue, acme, monkeypatch):
-    """Return a way to use the command with a key of these scopes."""
-    monkeypatch.setenv("ECHOPOINT_API_URL", server)
-    monkeypatch.setenv("ECHOPOINT_ORGANIZATION_ID", acme.pk)
-
-    def sign(*scopes, **overrides):
-        key, secret = issue(*scopes, **overrides)
-        monkeypatch.setenv("ECHOPOINT_API_KEY", secret)
-        return key
-
-    return sign
 
 
 @pytest.fixture

@@ -96,6 +96,24 @@ def test_a_secret_of_several_lines_is_hidden_line_by_line(echopoint, api, runner
     assert "CANARY" not in ended.err
 
 
+def test_what_a_referenced_flow_is_given_is_hidden_unless_it_is_public(
+    echopoint, api, runner
+):
+    api.inputs = {"base": "http://shop.example"}
+    overrides = {"token": SHORT, "base": "http://shop.example", "n": "3"}
+    api.referenced_flows = {"f": {"flow_definition": {}, "input_overrides": overrides}}
+    lines = [
+        "given = package['referenced_flows']['f']['input_overrides']",
+        "print(*given.values(), file=sys.stderr)",
+        "result()",
+    ]
+
+    ended = echopoint("flows", "run", api.add_flow(), "--runner-binary", runner(*lines))
+
+    assert ended.code == 0
+    assert "runner: *** http://shop.example 3" in ended.err
+
+
 def test_a_secret_that_is_a_number_is_hidden_and_times_are_not(echopoint, api, runner):
     api.inputs, api.secret_keys = {"pin": 1500}, ["pin"]
     lines = "result(nodes=[node('a', outputs={'pin': 1500, 'text': 'pin 1500'})])"
