@@ -28,8 +28,7 @@ class Ended(NamedTuple):
 
 def expanded(text, inputs):
     """Return a value with the expressions in it evaluated, as GitHub does first."""
-    result = EXPRESSION.sub(lambda match: inputs[match[1]], text)
-    return result
+    return EXPRESSION.sub(lambda match: inputs[match[1]], text)
 
 
 def outputs_of(text):
@@ -80,7 +79,10 @@ def prepared(tmp_path, runner_temp):
             "CI": "true",
             "GITHUB_ACTIONS": "true",
             "GITHUB_REPOSITORY": "acme/shop",
+            "GITHUB_WORKFLOW": "CI",
+            "GITHUB_JOB": "smoke",
             "GITHUB_RUN_ID": "77",
+            "GITHUB_RUN_ATTEMPT": "1",
             "GITHUB_ACTION_PATH": str(ACTION),
             "GITHUB_OUTPUT": str(tmp_path / "output"),
             "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),

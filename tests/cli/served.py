@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from django.core.handlers.wsgi import WSGIHandler
-from django.db import connections
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connections
+
+SIGNALS = [request_started, request_finished]
 
 
 class Quiet(WSGIRequestHandler):
@@ -19,11 +22,22 @@ class Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
+class Application(WSGIHandler):
+    """Keeps the connection open, which a request would close, and the test's
+    transaction with it."""
+
+    def __call__(self, environ, start_response):
+        # Each time, as Django's test client connects them again.
+        for signal in SIGNALS:
+            signal.disconnect(close_old_connections)
+        return super().__call__(environ, start_response)
+
+
 @contextmanager
 def serving():
     """Yield the server's URL. While it answers, the test must not use the database."""
     connection = connections["default"]
-    server = make_server("127.0.0.1", 0, WSGIHandler(), handler_class=Quiet)
+    server = make_server("127.0.0.1", 0, Application(), handler_class=Quiet)
 
     def serve():
         connections["default"] = connection
@@ -35,6 +49,8 @@ def serving():
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
+        for signal in SIGNALS:
+            signal.connect(close_old_connections)
         server.shutdown()
         server.server_close()
         thread.join()
