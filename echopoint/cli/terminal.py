@@ -93,7 +93,8 @@ def rendered(renderable: Any, stream: TextIO) -> str:
     console = console_for(stream)
     with console.capture() as capture:
         console.print(renderable)
-    return capture.get()
+    # A table fills its last column with spaces, which nobody wants to copy.
+    return "".join(f"{line.rstrip(' ')}\n" for line in capture.get().splitlines())
 
 
 def console_for(stream: TextIO) -> Any:

@@ -19,6 +19,7 @@ LARGEST_RESULT = 64 * 2**20
 LONGEST_LINE = 2**20
 # How long a runner that is asked to end has to do so, in seconds.
 GRACE = 3.0
+DRAIN = 1.0
 CODES = {0: "completed", 1: "failed"}
 BAD_PACKAGE = 3
 
@@ -52,6 +53,9 @@ class ExternalRunner:
         finally:
             stop.cancel()
             await end(process)
+            # With the process its pipes end, and so does what reads them, unless it
+            # has left a process outside of its group.
+            await asyncio.wait({work}, timeout=DRAIN)
             work.cancel()
             await asyncio.gather(work, stop, return_exceptions=True)
 

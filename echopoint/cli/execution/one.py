@@ -50,13 +50,13 @@ class Flow:
                 return self.never_launched(stop)
         except CommandError as error:
             return self.error(error)
-        self.progress.launched(launched)
         if launched.is_over:
             self.tell(
                 f"{launched.name}: answered from execution {launched.id}, which an"
                 " earlier launch with this idempotency key made."
             )
             return await recorded(self.client, launched)
+        self.progress.launched(launched)
         try:
             package = launched.package()
         except CommandError as error:

@@ -53,13 +53,15 @@ class PlainProgress:
 
     def launched(self, launched: Launched) -> None:
         self.names[launched.flow_id] = launched.name
-        self.tell(launched.flow_id, f"launched as execution {launched.id}")
+        how = "taken up again as" if launched.replayed else "launched as"
+        self.tell(launched.flow_id, f"{how} execution {launched.id}")
 
     def event(self, flow_id: str, event: dict) -> None:
         if line := line_of(event, verbose=self.verbose):
             self.tell(flow_id, line)
 
     def ended(self, outcome: Outcome) -> None:
+        self.names[outcome.flow_id] = outcome.name or outcome.flow_id
         self.tell(outcome.flow_id, end_of(outcome))
 
     def tell(self, flow_id: str, text: str) -> None:

@@ -82,6 +82,7 @@ def test_a_person_reads_the_same_in_a_table(echopoint, api, runner):
     assert "✗ failed" in ended.out
     assert "1 of 3" in ended.out
     assert "statusCode equals: expected 200, got 500" in ended.out
+    assert " \n" not in ended.out
 
 
 def test_several_flows_are_one_document_with_the_highest_code(echopoint, api, runner):
@@ -482,6 +483,7 @@ def test_a_second_run_with_the_key_answers_from_the_first(echopoint, api, runner
     assert second.json["execution_id"] == first.json["execution_id"]
     assert second.json["nodes"][1] == first.json["nodes"][1]
     assert "answered from execution" in second.err
+    assert "launched as" not in second.err
     assert len(api.requests_to("/complete$")) == 1
 
 
@@ -507,6 +509,8 @@ def test_a_replay_that_is_not_over_is_run(echopoint, api, runner):
 
     (execution,) = api.executions.values()
     assert (lost.code, second.code) == (3, 0)
+    assert "launched as" in lost.err
+    assert "taken up again" in second.err
     assert execution["status"] == "completed"
 
 
