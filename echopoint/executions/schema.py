@@ -30,6 +30,7 @@ SHAPES = {
             "flow_definition": ref("FlowDefinition"),
             "input_overrides": ANYTHING
             | {"description": "The called flow's own variables."},
+            "secret_input_keys": {"type": "array", "items": {"type": "string"}},
         },
     },
     "ReferencedFlows": {

@@ -170,6 +170,7 @@ def test_a_module_brings_the_flow_it_calls_with_its_own_variables(
         str(login.pk): {
             "flow_definition": login.flow_definition,
             "input_overrides": {"SECRET_PASSWORD": "canary", "USER": "u"},
+            "secret_input_keys": ["SECRET_PASSWORD"],
         }
     }
     stored = Execution.objects.get().referenced_flows[str(login.pk)]

@@ -95,14 +95,18 @@ class Secrets:
 
 
 def overrides_of(flow: Any, public: list[Any]) -> list[Any]:
-    """Return the inputs of a referenced flow that may be secret.
+    """Return the inputs of a referenced flow that are secret.
 
-    Which of them are is not told, so that all are taken for it that are neither public
+    Where the API does not say which are, all are taken for it that are neither public
     nor too short to be told from other text.
     """
-    overrides = flow.get("input_overrides") if isinstance(flow, dict) else None
+    flow = flow if isinstance(flow, dict) else {}
+    overrides = flow.get("input_overrides")
+    overrides = overrides if isinstance(overrides, dict) else {}
+    if isinstance(named := flow.get("secret_input_keys"), list):
+        return [value for key, value in overrides.items() if key in named]
     return [
         value
-        for value in (overrides.values() if isinstance(overrides, dict) else ())
+        for value in overrides.values()
         if len(str(value)) >= SHORTEST_OVERRIDE and value not in public
     ]

@@ -129,6 +129,7 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
             execution.referenced_flows[id] = {
                 "flow_definition": definition,
                 "input_overrides": plain,
+                "secret_input_keys": sorted(hidden),
             }
             if hidden:
                 secrets["referenced_flows"][id] = hidden

@@ -114,6 +114,27 @@ def test_what_a_referenced_flow_is_given_is_hidden_unless_it_is_public(
     assert "runner: *** http://shop.example 3" in ended.err
 
 
+def test_of_a_referenced_flow_what_is_said_to_be_secret_is_hidden(
+    echopoint, api, runner
+):
+    called = {
+        "flow_definition": {},
+        "input_overrides": {"pin": "4711", "user": "CANARY-is-no-secret"},
+        "secret_input_keys": ["pin"],
+    }
+    api.referenced_flows = {"f": called}
+    lines = [
+        "given = package['referenced_flows']['f']['input_overrides']",
+        "print(*given.values(), file=sys.stderr)",
+        "result()",
+    ]
+
+    ended = echopoint("flows", "run", api.add_flow(), "--runner-binary", runner(*lines))
+
+    assert ended.code == 0
+    assert "runner: *** CANARY-is-no-secret" in ended.err
+
+
 def test_a_secret_that_is_a_number_is_hidden_and_times_are_not(echopoint, api, runner):
     api.inputs, api.secret_keys = {"pin": 1500}, ["pin"]
     lines = "result(nodes=[node('a', outputs={'pin': 1500, 'text': 'pin 1500'})])"
