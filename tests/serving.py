@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import psycopg
@@ -48,6 +49,21 @@ class Site:
         self.url = demo["url"]
         self.demo = demo
 
+    @cached_property
+    def past(self):
+        """Return what `seed` made in the site: people, organizations, keys, pages."""
+        password = secrets.token_urlsafe(12)
+        return json.loads(run(self.environment, "-m", "tests.browser.seed", password))
+
+    def forget_sign_in(self, session_id):
+        """Make a session's sign-in an hour old, so that the site asks once more."""
+        code = (
+            "from django.contrib.sessions.backends.db import SessionStore;"
+            "from tests.signing_in import set_back;"
+            f"set_back(SessionStore({session_id!r}), 3600)"
+        )
+        manage(self.environment, "shell", "--verbosity", "0", "--command", code)
+
     def get(self, path, secret):
         """Return (status, body) of a request with a key, as a program sends it."""
         request = urllib.request.Request(  # noqa: S310, our own server
@@ -65,8 +81,12 @@ class Site:
 
 
 def manage(environment, *arguments):
+    return run(environment, "manage.py", *arguments)
+
+
+def run(environment, *arguments):
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env=environment,
         check=True,

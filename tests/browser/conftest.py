@@ -21,7 +21,12 @@ CHROMIUM_FLAGS = [
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """Return the site, served by gunicorn with two processes."""
-    with running_site(tmp_path_factory.mktemp("site")) as site:
+    folder = tmp_path_factory.mktemp("site")
+    mail = {
+        "EMAIL_URL": f"filemail:///{folder / 'mail'}",
+        "EMAIL_FROM": "Echopoint <keys@echopoint.example>",
+    }
+    with running_site(folder, **mail) as site:
         yield site
 
 

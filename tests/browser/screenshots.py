@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.browser.gallery import Gallery, console_states
 from tests.browser.states import Walk, signed_out_states
 from tests.browser.test_accessibility import VIEWS
 from tests.serving import ROOT
@@ -28,5 +29,13 @@ def test_take_screenshots(open_page, sign_in, site, width, scheme):
     sign_in(page)
     for state in Walk(page, site).states():
         take(state)
+    gallery = Gallery(page, site)
+    for state in gallery.states():
+        take(state)
+    for state in console_states(gallery):
+        take(state)
+    page.goto("/docs/")
+    page.get_by_text("/flows/search").first.wait_for()
+    take("docs")
 
-    assert len(list(FOLDER.glob(f"*-{width}-{scheme}.png"))) > 15
+    assert len(list(FOLDER.glob(f"*-{width}-{scheme}.png"))) > 80

@@ -1,0 +1,242 @@
+"""The pages of organizations with a past, as (name, what shows it)."""
+
+from urllib.parse import quote
+
+# By who looks: name of the state, and its path below the organization's keys.
+AS_OWNER = {
+    "busy": {
+        "list-all-states": "?status=all",
+        "list-act-on-this": "",
+        "list-filters-in-use": "?status=usable&scope=ci&expiring=90&creator=command&use=30&sort=expiry",
+        "list-left-out": "?status=none-such&sort=expiry",
+        "list-filters-and-found": "?status=usable&scope=ci&expiring=90&sort=expiry",
+        "list-found-nothing": f"?q={quote('no such key')}",
+        "list-key-in-address": f"?q={'A' * 43}",
+        "audit-many": "audit/",
+        "audit-filtered": "audit/?action=api_key.rotated&actor=alice%40acme.example",
+        "audit-found-nothing": "audit/?action=audit.exported",
+        "policy-owner": "policy/",
+    },
+    "empty": {"list-empty": "", "audit-empty": "audit/"},
+    "many": {"list-pages": "?sort=name"},
+}
+KEYS = {
+    "key-in-use": "web",
+    "key-expires-soon": "nightly",
+    "key-unused": "laptop",
+    "key-never-used": "export",
+    "key-suspended": "frankfurt",
+    "key-expired": "trial",
+    "key-leaked": "leaked",
+    "key-retired-in-use": "deploy",
+    "key-rotation-waiting": "arriving",
+    "key-rotation-not-yet": "overlapping",
+    "key-rotation-safe": "safe",
+    "key-successor": "safe-2",
+    "key-every-scope": "everything",
+    "key-long-name": "long",
+    "key-rtl-name": "rtl",
+}
+CONFIRMED = {
+    "retire-safe": ("safe", "retire"),
+    "retire-not-yet": ("overlapping", "retire"),
+    "cancel-rotation-offered": ("arriving", "cancel-rotation"),
+    "cancel-rotation-too-late": ("safe", "cancel-rotation"),
+    "resume": ("frankfurt", "resume"),
+    "revoke-in-use": ("web", "revoke"),
+    "revoked-before": ("leaked", "revoke"),
+    "rotate-in-use": ("web", "rotate"),
+    "rotate-every-scope": ("everything", "rotate"),
+}
+AS_MEMBER = {
+    "member-list": "",
+    "member-policy": "policy/",
+    "member-audit": "audit/",
+    "member-refused": "new/",
+}
+ACCOUNT = {
+    "security": "/accounts/2fa/",
+    "password-change": "/accounts/password/change/",
+    "totp-activate": "/accounts/2fa/totp/activate/",
+    "passkeys-none": "/accounts/2fa/webauthn/",
+    "passkey-add": "/accounts/2fa/webauthn/add/",
+    "organizations": "/orgs/",
+}
+SECOND_FACTOR = {
+    "security-totp": "/accounts/2fa/",
+    "recovery-codes": "/accounts/2fa/recovery-codes/",
+    "recovery-codes-anew": "/accounts/2fa/recovery-codes/generate/",
+    "totp-deactivate": "/accounts/2fa/totp/deactivate/",
+}
+CONSOLE = {
+    "console": "/admin/",
+    "console-keys": "/admin/apikeys/apikey/",
+    "console-audit": "/admin/apikeys/auditevent/",
+}
+
+
+class Gallery:
+    """A visitor who signs in as one person after the other."""
+
+    def __init__(self, page, site):
+        self.page = page
+        self.site = site
+        self.past = site.past
+
+    def path(self, organization, below=""):
+        return f"/orgs/{self.past['organizations'][organization]}/api-keys/{below}"
+
+    def key(self, nick, below=""):
+        return self.path("busy", f"{self.past['keys'][nick]}/{below}")
+
+    def enter(self, name):
+        """Sign in as this person, as far as the password goes."""
+        self.page.context.clear_cookies()
+        self.page.goto("/accounts/login/")
+        self.page.get_by_label("E-mail").fill(f"{name}@acme.example")
+        self.page.get_by_label("Password").fill(self.past["password"])
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
+        self.page.wait_for_load_state()
+
+    def shown(self, paths):
+        for name, path in paths.items():
+            self.page.goto(path)
+            self.confirm_if_asked()
+            yield name
+
+    def confirm_if_asked(self):
+        """Say once more who is there, where a change of the account asks."""
+        if self.page.get_by_role("heading", name="Confirm that it is you").count():
+            self.page.get_by_label("Password").fill(self.past["password"])
+            self.page.get_by_role("button", name="Confirm").click()
+            self.page.wait_for_load_state()
+
+    def states(self):
+        """Yield the name of each state while the page is in it."""
+        yield from self.of_the_owner()
+        yield from self.of_lists_in_use()
+        yield from self.of_an_audit_in_use()
+        yield from self.of_the_policy()
+        yield from self.of_a_sign_in_long_ago()
+        yield from self.of_others()
+        yield from self.of_a_second_factor()
+        yield from self.of_no_one()
+
+    def of_the_owner(self):
+        self.enter("olive")
+        for organization, pages in AS_OWNER.items():
+            yield from self.shown(
+                {name: self.path(organization, path) for name, path in pages.items()}
+            )
+        yield from self.shown({name: self.key(nick) for name, nick in KEYS.items()})
+        yield from self.shown(
+            {
+                name: self.key(nick, f"{verb}/")
+                for name, (nick, verb) in CONFIRMED.items()
+            }
+        )
+        yield from self.shown(ACCOUNT)
+
+    def of_lists_in_use(self):
+        page = self.page
+        page.goto(self.path("busy"))
+        page.locator("summary", has_text="Filter and sort").click()
+        yield "list-filters-open"
+        page.goto(self.path("busy", "?sort=name"))
+        for name in ("GitHub Actions, web", "Old laptop", "Trial import"):
+            page.get_by_label(f"Select {name}").check()
+        yield "list-selected"
+        page.get_by_role("button", name="Revoke selected").click()
+        yield "revoke-selected"
+        page.goto(self.path("busy"))
+        page.get_by_label("Search by name or id").fill(
+            "epk_live_0123456789ab_" + "A" * 49
+        )
+        page.get_by_role("button", name="Search").click()
+        yield "list-pasted-key-unknown"
+        page.goto(self.path("many", "?sort=name"))
+        page.get_by_role("link", name="Next").click()
+        yield "list-pages-second"
+
+    def of_an_audit_in_use(self):
+        page = self.page
+        for name, organization in (("intact", "busy"), ("broken", "broken")):
+            page.goto(self.path(organization, "audit/"))
+            page.get_by_role("button", name="Verify the chain").click()
+            yield f"audit-{name}"
+
+    def of_the_policy(self):
+        page = self.page
+        page.goto(self.path("busy", "policy/"))
+        page.get_by_label("Maximum lifetime, in days").fill("60")
+        page.get_by_role("button", name="Show what changes").click()
+        yield "policy-refused"
+        page.get_by_label("Default lifetime, in days").fill("30")
+        page.get_by_role("button", name="Show what changes").click()
+        yield "policy-preview"
+
+    def of_a_sign_in_long_ago(self):
+        cookies = self.page.context.cookies()
+        session = next(c["value"] for c in cookies if c["name"] == "sessionid")
+        self.site.forget_sign_in(session)
+        self.page.goto(self.path("busy", "new/"))
+        yield "reauthenticate"
+        self.confirm_if_asked()
+
+    def of_others(self):
+        self.enter("bob")
+        yield from self.shown({n: self.path("busy", p) for n, p in AS_MEMBER.items()})
+        yield from self.shown({"member-key": self.key("safe")})
+        self.enter("alice")
+        yield from self.shown({"admin-policy": self.path("busy", "policy/")})
+        self.enter("nora")
+        yield from self.shown({"organizations-none": "/orgs/"})
+
+    def of_a_second_factor(self):
+        page = self.page
+        self.enter("tom")
+        yield "second-step"
+        page.get_by_label("Code").fill(self.past["recovery_codes"].pop())
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        page.wait_for_url("**/orgs/")
+        yield from self.shown(SECOND_FACTOR)
+
+    def of_no_one(self):
+        page = self.page
+        page.context.clear_cookies()
+        page.goto("/accounts/password/reset/")
+        yield "password-reset"
+        page.get_by_label("E-mail").fill("olive@acme.example")
+        page.get_by_role("button", name="Send the link").click()
+        page.get_by_role("heading", name="Look into your e-mail").wait_for()
+        yield "password-reset-sent"
+        yield from self.shown(
+            {
+                "password-reset-link-broken": "/accounts/password/reset/key/x-set-password/",
+                "sign-up-closed": "/accounts/signup/",
+            }
+        )
+        for name, html in self.past["pages"].items():
+            self.serve(f"/rendered/{name}", html)
+            page.goto(f"/rendered/{name}")
+            yield f"page-{name}"
+
+    def serve(self, path, html):
+        """Answer this path in the browser, without the site."""
+        answer = {"body": html, "content_type": "text/html"}
+        self.page.route(f"**{path}", lambda route: route.fulfill(**answer))
+
+
+def console_states(gallery):
+    """Yield the states of the console, whose markup and look are Django's."""
+    gallery.enter("root")
+    yield from gallery.shown(CONSOLE)
+    page = gallery.page
+    page.goto("/admin/apikeys/apikey/")
+    page.locator(".action-select").first.check()
+    page.get_by_label("Action:").select_option(index=1)
+    page.get_by_role("button", name="Go").click()
+    yield "console-confirm"
+    page.goto("/admin/apikeys/apikey/")
+    page.locator("#result_list th a").first.click()
+    yield "console-key"

@@ -1,0 +1,253 @@
+"""What the pictures are of: organizations with a past, told through the model's verbs.
+
+Run with the environment of the site, as `python -m tests.browser.seed PASSWORD`; it
+writes what it made to its standard output, as JSON.
+"""
+
+import json
+import os
+import sys
+from datetime import timedelta
+
+import django
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "echopoint.settings"
+django.setup()
+
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes  # noqa: E402
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret  # noqa: E402
+from django.contrib.auth.models import AnonymousUser  # noqa: E402
+from django.template.loader import render_to_string  # noqa: E402
+from django.test import RequestFactory  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from apikeys.actors import Actor  # noqa: E402
+from apikeys.clients import Client  # noqa: E402
+from apikeys.models import ApiKey, AuditEvent, KeyUsage  # noqa: E402
+from apikeys.models import Refusal  # noqa: E402
+from apikeys.scopes import PRESETS, SCOPES  # noqa: E402
+from echopoint.organizations.models import (  # noqa: E402
+    Membership,
+    Organization,
+    User,
+)
+
+NOW = timezone.now()
+RUNNER = Client(
+    "203.0.113.24", "echopoint-cli/1.0 GitHub-Actions", "", "POST /flows/<id>/launch"
+)
+LAPTOP = Client("2001:db8:85a3::8a2e:370:7334", "curl/8.5.0", "", "GET /flows")
+BROWSERLIKE = Client(
+    "198.51.100.7",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/149.0.0.0 Safari/537.36",
+    "",
+    "GET /webhooks/<id>/requests",
+)
+# Pages that a healthy site has no way to show.
+RENDERED = ["400", "403_csrf", "429", "500", "account/password_reset_by_operator"]
+LONG_NAME = (
+    "Regression of the storefront, nightly, in Frankfurt, Dublin and São Paulo, "
+)
+LONG_NAME = LONG_NAME.ljust(100, "x")
+
+
+def ago(**span):
+    return NOW - timedelta(**span)
+
+
+class Story:
+    """Keys by nickname, and what happened to them, told in the order of time."""
+
+    def __init__(self, organization, people):
+        self.organization = organization
+        self.people = people
+        self.keys = {}
+        self.events = []
+
+    def by(self, who):
+        return Actor.person(
+            self.people[who], via="page", client=Client("192.0.2.44", "Firefox/140")
+        )
+
+    def key(self, nick, name, *, born, scopes="ci", days=90, who="olive", text=""):
+        """A key comes to be, with the scopes of a preset or these."""
+        scopes = PRESETS[scopes].scopes if isinstance(scopes, str) else scopes
+
+        def act(at):
+            self.keys[nick], _ = ApiKey.objects.issue(
+                organization=self.organization,
+                name=name,
+                description=text,
+                scopes=list(scopes),
+                by=self.by(who),
+                expires_in_days=days,
+                at=at,
+            )
+
+        self.events.append((born, act))
+
+    def used(self, nick, *moments, client=RUNNER):
+        for moment in moments:
+            self.events.append(
+                (moment, lambda at: self.fresh(nick).record_use(client, at=at))
+            )
+
+    def rotated(self, nick, successor, moment, **span):
+        def act(at):
+            overlap = timedelta(**span or {"days": 7})
+            key = self.fresh(nick)
+            self.keys[successor], _ = key.rotate(
+                by=self.by("alice"), overlap=overlap, at=at
+            )
+
+        self.events.append((moment, act))
+
+    def did(self, nick, verb, moment, **values):
+        self.events.append(
+            (
+                moment,
+                lambda at: getattr(self.fresh(nick), verb)(
+                    by=self.by("alice"), at=at, **values
+                ),
+            )
+        )
+
+    def fresh(self, nick):
+        return ApiKey.objects.select_related("organization").get(pk=self.keys[nick].pk)
+
+    def tell(self):
+        for moment, act in sorted(self.events, key=lambda event: event[0]):
+            act(moment)
+
+    def counted(self, nick, days):
+        """Requests by day, today's first, as (allowed, refused)."""
+        for n, (allowed, refused) in enumerate(days):
+            KeyUsage.objects.create(
+                key=self.keys[nick],
+                day=ago(days=n).date(),
+                scope="flows:execute",
+                allowed=allowed,
+                refused=refused,
+            )
+
+    def refused(self, nick, reason, moment, count, ip="203.0.113.24"):
+        minute = moment.replace(second=0, microsecond=0)
+        Refusal.objects.create(
+            key=self.keys[nick], reason=reason, minute=minute, count=count, last_ip=ip
+        )
+
+
+def busy(organization, people):
+    """Tell of keys in every state that a key can be in."""
+    story = Story(organization, people)
+    key, used = story.key, story.used
+    key("web", "GitHub Actions, web", born=ago(days=62))
+    used("web", ago(days=62, minutes=-9), ago(minutes=4))
+    key("nightly", "Nightly regression", born=ago(days=85), who="carol")
+    used("nightly", ago(days=84), ago(hours=7))
+    key("laptop", "Old laptop", born=ago(days=150), days=365, scopes=["flows:read"])
+    used("laptop", ago(days=149), ago(days=120), client=LAPTOP)
+    key("export", "Captured requests export", born=ago(days=20), days=365)
+    key("hooks", "Webhook reader", born=ago(days=30), scopes="captured-requests")
+    used("hooks", ago(days=29), ago(days=2), client=BROWSERLIKE)
+    key("frankfurt", "Runner, Frankfurt", born=ago(days=44), scopes="runner")
+    used("frankfurt", ago(days=44), ago(days=3))
+    story.did("frankfurt", "suspend", ago(days=3), reason="Looked into: odd address")
+    key("trial", "Trial import", born=ago(days=37), days=7, scopes=["flows:create"])
+    key("leaked", "Leaked in a log", born=ago(days=70), who="alice")
+    used("leaked", ago(days=69), ago(days=11))
+    story.did("leaked", "revoke", ago(days=10), reason="It was printed in a build log")
+    key("deploy", "Deploy bot", born=ago(days=80))
+    used("deploy", ago(days=80), ago(days=8))
+    story.rotated("deploy", "deploy-2", ago(days=16))
+    used("deploy-2", ago(days=15), ago(minutes=30))
+    key("arriving", "Checkout pipeline", born=ago(days=33))
+    used("arriving", ago(days=33), ago(minutes=22))
+    story.rotated("arriving", "arriving-2", ago(minutes=20))
+    key("overlapping", "Storefront pipeline", born=ago(days=50))
+    used("overlapping", ago(days=49), ago(minutes=4))
+    story.rotated("overlapping", "overlapping-2", ago(days=1))
+    used("overlapping-2", ago(hours=20), ago(minutes=2), client=LAPTOP)
+    key("safe", "Billing pipeline", born=ago(days=55))
+    used("safe", ago(days=54), ago(days=3))
+    story.rotated("safe", "safe-2", ago(days=2))
+    used("safe-2", ago(days=2, minutes=-22), ago(minutes=2))
+    key("everything", "Migration, all of it", born=ago(days=1), scopes=list(SCOPES))
+    key("long", LONG_NAME, born=ago(hours=30), text="What it is for. " * 30)
+    key("rtl", "مفتاح خط النشر 🚀 staging", born=ago(hours=29), days=30)
+    story.tell()
+    story.counted(
+        "web", [(41 + n * 7 % 23, n % 6 == 4 and n) for n in range(27) if n != 11]
+    )
+    story.counted("hooks", [(0, 0), (3, 0), (1, 9)])
+    story.refused("web", "MISSING_REQUIRED_SCOPES", ago(hours=5), 12)
+    story.refused("web", "ORGANIZATION_MISMATCH", ago(days=6), 2, ip=None)
+    story.refused("deploy", "API_KEY_RETIRED", ago(minutes=50), 48, ip="198.51.100.99")
+    return story.keys
+
+
+def many(organization, people):
+    """More keys than a page has, made in bulk as only their number matters."""
+    story = Story(organization, people)
+    for n in range(1, 121):
+        story.key(f"{n}", f"Pipeline {n:03}", born=ago(days=1, minutes=n))
+    story.tell()
+
+
+def broken(organization, people):
+    """Break the audit, as someone would who can write to the database."""
+    story = Story(organization, people)
+    story.key("only", "Pipeline", born=ago(days=4))
+    story.tell()
+    event = AuditEvent.objects.for_org(organization).last()
+    event.pk, event._state.adding = None, True
+    event.sequence += 5
+    event.hash = event.fingerprint()
+    event.save(force_insert=True)
+
+
+def person(name, password, **fields):
+    return User.objects.create_user(f"{name}@acme.example", password, **fields)
+
+
+def rendered(template):
+    request = RequestFactory().get("/")
+    request.user = AnonymousUser()
+    return render_to_string(f"{template}.html", {}, request)
+
+
+def main(password):
+    people = {name: person(name, password) for name in ("olive", "alice", "bob")}
+    people |= {name: person(name, password) for name in ("carol", "nora", "tom")}
+    person("root", password, is_staff=True, is_superuser=True)
+    organizations = {
+        name: Organization.objects.create_with_owner(title, people["olive"])
+        for name, title in {
+            "busy": "Acme",
+            "empty": "Acme Labs",
+            "many": "Acme Retail",
+            "broken": "Acme Archive",
+        }.items()
+    }
+    busy_one, roles = organizations["busy"], Membership.Role
+    for name in ("alice", "carol"):
+        busy_one.memberships.create(user=people[name], role=roles.ADMIN)
+    busy_one.memberships.create(user=people["bob"], role=roles.MEMBER)
+    TOTP.activate(people["tom"], generate_totp_secret())
+    codes = RecoveryCodes.activate(people["tom"]).get_unused_codes()
+    keys = busy(busy_one, people)
+    busy_one.memberships.get(user=people["carol"]).delete()
+    many(organizations["many"], people)
+    broken(organizations["broken"], people)
+    return {
+        "password": password,
+        "recovery_codes": codes,
+        "organizations": {name: row.pk for name, row in organizations.items()},
+        "keys": {nick: key.public_id for nick, key in keys.items()},
+        "pages": {name.split("/")[-1]: rendered(name) for name in RENDERED},
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(sys.argv[1])))
