@@ -63,6 +63,7 @@ class IssueApiKeyForm(forms.Form):
     name = forms.CharField(
         max_length=ApiKey._meta.get_field("name").max_length,
         help_text="Say where the key is used, for example “GitHub Actions, web”.",
+        error_messages={"required": "Give the key a name."},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
