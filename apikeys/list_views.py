@@ -16,8 +16,10 @@ from apikeys.forms import RevokeApiKeyForm
 from apikeys.models import ApiKey
 from apikeys.models.lists import COUNTED
 from apikeys.pages import KeysetPage, PostOnly
+from apikeys.scopes import PRESETS
 from apikeys.views import ApiKeyPage
 
+REVOKE = "api_key:delete"
 MAX_SELECTED = 100
 MAX_CREATORS = 200
 NO_SUCH_KEY = (
@@ -64,7 +66,11 @@ class ListedKeysPage(KeysetPage, ApiKeyPage, TemplateView):
     def get_context_data(self, **kwargs):
         counts = ApiKey.objects.needing_attention(self.organization)
         context = super().get_context_data(attention=sentences(counts), **kwargs)
-        return context | {"with_revoked": context["filters"].address(status=ANY)}
+        return context | {
+            "with_revoked": context["filters"].address(status=ANY),
+            "may_revoke": REVOKE in self.membership.permissions,
+            "presets": PRESETS.values(),
+        }
 
 
 def sentences(counts):
@@ -121,7 +127,7 @@ class ApiKeyFindView(PostOnly, ListedKeysPage):
 class ApiKeyRevokeSelectedView(ApiKeyPage, FormView):
     """Stop the keys that were selected in the list, after asking."""
 
-    permission = "api_key:delete"
+    permission = REVOKE
     needs_fresh = True
     form_class = RevokeApiKeyForm
     template_name = "apikeys/revoke_selected.html"

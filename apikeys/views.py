@@ -57,6 +57,13 @@ class ApiKeyIssueView(SecretOnceMixin, ApiKeyPage, FormView):
     def form_options(self):
         return {"organization": self.organization}
 
+    def get_initial(self):
+        """Start from the preset that the link named; what was typed counts more."""
+        named = self.request.GET.get("preset") if self.request.method == "GET" else None
+        preset = PRESETS.get(named)
+        start = {"scopes": preset.scopes} if preset else {}
+        return start | super().get_initial()
+
     def post(self, request, *args, **kwargs):
         preset = PRESETS.get(request.POST.get("preset", ""))
         if preset is None:

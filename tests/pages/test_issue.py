@@ -161,6 +161,40 @@ def test_a_form_that_is_not_ours_makes_nothing_and_loses_nothing(page, nonce):
     assert not ApiKey.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("query", "ticked"),
+    [
+        ("?preset=runner", {"runner:claim", "runner:complete"}),
+        ("?preset=none-such", set()),
+        ("", set()),
+    ],
+)
+def test_a_link_can_start_from_a_preset(client, alice, acme, query, ticked):
+    sign_in(client, alice)
+
+    response = client.get(reverse("apikeys:issue", args=[acme.pk]) + query)
+
+    assert checked(response) == ticked
+
+
+def test_a_preset_of_the_link_takes_no_place_of_what_was_ticked(client, alice, acme):
+    sign_in(client, alice)
+    url = reverse("apikeys:issue", args=[acme.pk]) + "?preset=runner"
+
+    response = client.post(url, {"nonce": "too old", "scopes": ["webhooks:read"]})
+    again = client.post(
+        url,
+        {
+            "nonce": "too old",
+            "name": "kept",
+            "scopes": ["webhooks:read"],
+            "expires_in_days": "90",
+        },
+    )
+
+    assert checked(response) == checked(again) == {"webhooks:read"}
+
+
 def test_a_role_cannot_grant_what_it_lacks(page, monkeypatch):
     monkeypatch.setitem(roles.PERMISSIONS, "admin", roles.ADMIN - {"runner:claim"})
 

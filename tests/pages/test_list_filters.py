@@ -1,5 +1,7 @@
 """The list of keys: filters, search, order, pages, and stopping many at once."""
 
+import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,6 +12,7 @@ from django.utils import timezone
 
 from apikeys import list_views, tokens
 from apikeys.actors import Actor
+from apikeys.clients import Client
 from apikeys.models import ApiKey, AuditEvent, Refusal
 from tests.signing_in import sign_in
 
@@ -436,3 +439,55 @@ def test_who_signed_in_long_ago_is_asked_again_first(
     assert response["Location"].startswith("/accounts/")
     key.refresh_from_db()
     assert key.revoked_at is None
+
+
+def headings(response):
+    """Return {label: (aria-sort or None, address)} of the columns that sort."""
+    pattern = (
+        r'<th[^>]*?(?: aria-sort="(\w+)")?><a href="([^"]*)"[^>]*>([^<]+)</a></th>'
+    )
+    return {
+        label: (direction or None, html.unescape(address))
+        for direction, address, label in re.findall(pattern, response.content.decode())
+    }
+
+
+def test_a_heading_sorts_by_its_column_and_then_the_other_way(signed_in, url, keys):
+    first = headings(signed_in.get(f"{url}?status=all"))
+    by_name = headings(signed_in.get(first["Key"][1]))
+    backwards = headings(signed_in.get(by_name["Key"][1]))
+
+    assert first["Created"] == ("descending", f"{url}?status=all&sort=created")
+    assert first["Key"][0] is None
+    assert by_name["Key"] == ("ascending", f"{url}?status=all&sort=-name")
+    assert backwards["Key"][0] == "descending"
+    assert backwards["Created"] == (None, f"{url}?status=all")
+
+
+def test_a_heading_leads_to_the_list_from_an_answer_to_a_search(signed_in, acme, url):
+    find = reverse("apikeys:find", args=[acme.pk])
+    ApiKey.objects.issue(
+        organization=acme, name="a", scopes=["flows:read"], by=Actor.command("test")
+    )
+
+    response = signed_in.post(find, {"q": tokens.generate().text})
+
+    assert headings(response)["Key"][1] == f"{url}?sort=name"
+
+
+def test_a_row_says_by_what_the_key_was_used_and_leads_to_what_comes_next(
+    signed_in, url, acme, issue
+):
+    key, _ = issue(name="Used")
+    key.record_use(Client(ip="192.0.2.7", user_agent="curl/8.5.0 <x>"))
+
+    text = signed_in.get(url).content.decode()
+    key.rotate(by=Actor.command("test"))
+    rotating = signed_in.get(url).content.decode()
+
+    path = reverse("apikeys:detail", args=[acme.pk, key.public_id])
+    assert "from 192.0.2.7" in text
+    assert "by curl/8.5.0 &lt;x&gt;" in text
+    assert f'href="{path}rotate/"' in text
+    assert f'href="{path}rotate/"' not in rotating
+    assert f'href="{path}#rotation"' in rotating

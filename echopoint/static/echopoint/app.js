@@ -134,12 +134,34 @@ function pickScopes(form) {
   addEventListener("pageshow", update);
 }
 
+// What is selected is counted, and the button for it stays in sight.
+function countSelection(form) {
+  const boxes = [...all(`input[form="${form.id}"]`)];
+  const every = document.querySelector("[data-select-all]");
+  const note = form.querySelector("[data-selected]");
+
+  const update = () => {
+    const count = boxes.filter((box) => box.checked).length;
+    form.classList.toggle("is-active", count > 0);
+    note.textContent = count ? `${count} selected.` : "";
+    every.checked = count > 0 && count === boxes.length;
+    every.indeterminate = count > 0 && count < boxes.length;
+  };
+  every.addEventListener("change", () => {
+    boxes.forEach((box) => { box.checked = every.checked; });
+    update();
+  });
+  boxes.forEach((box) => box.addEventListener("change", update));
+  addEventListener("pageshow", update);
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   const field = document.querySelector("[data-mask]");
   const guard = field && guardSecret(field);
   all("[data-copy]").forEach((button) => button.addEventListener("click", () => copy(button, guard)));
   all("form[data-submit-once]").forEach(submitOnce);
   all("form:has([data-scope-summary])").forEach(pickScopes);
+  all("form:has([data-selected])").forEach(countSelection);
 });
 
 // The page has its times in UTC. The reader's own take their place; UTC stays in the title.
