@@ -15,6 +15,10 @@ from apikeys.pages import KeysetPage, PostOnly
 from apikeys.views import ApiKeyPage
 
 EXPORT = "api_key:create"
+WHEN_BROKEN = (
+    "Somebody wrote to the database past Echopoint. Export the events as they are now,"
+    " and tell an operator."
+)
 
 
 class AuditPage(ApiKeyPage):
@@ -92,7 +96,7 @@ class AuditVerifyView(PostOnly, AuditPage, View):
         broken = AuditEvent.objects.verify(self.organization)
         if broken:
             text = f"The audit is broken: event {broken.sequence} {broken.reason}."
-            messages.error(request, text)
+            messages.error(request, f"{text} {WHEN_BROKEN}")
         else:
             length = AuditChain.objects.length_of(self.organization)
             events = "1 event" if length == 1 else f"{length} events"

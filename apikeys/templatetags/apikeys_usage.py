@@ -21,6 +21,7 @@ def usage(key):
         "height": HEIGHT,
         "days": days,
         "first": days[0].day,
+        "most": max(day.allowed + day.refused for day in days),
         "allowed": sum(day.allowed for day in days),
         "refused": sum(day.refused for day in days),
     }

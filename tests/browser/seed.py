@@ -23,8 +23,12 @@ from django.utils import timezone  # noqa: E402
 
 from apikeys.actors import Actor  # noqa: E402
 from apikeys.clients import Client  # noqa: E402
-from apikeys.models import ApiKey, AuditEvent, KeyUsage  # noqa: E402
-from apikeys.models import Refusal  # noqa: E402
+from apikeys.models import (  # noqa: E402
+    ApiKey,
+    AuditEvent,
+    KeyUsage,
+    Refusal,  # noqa: E402
+)
 from apikeys.scopes import PRESETS, SCOPES  # noqa: E402
 from echopoint.organizations.models import (  # noqa: E402
     Membership,

@@ -96,7 +96,7 @@ def test_refused_requests_are_summed_by_reason(shown, issue):
 
     text = shown(key)
 
-    assert "15 ×</strong> <code>API_KEY_SUSPENDED" in text
+    assert "15 ×</strong> The key was suspended." in text
     assert "from 192.0.2.2" in text
     assert "192.0.2.1" not in text
     assert text.index("MISSING_REQUIRED_SCOPES") < text.index("API_KEY_SUSPENDED")

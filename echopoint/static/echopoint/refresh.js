@@ -6,6 +6,14 @@
 const phaseOf = (region) => region.querySelector("[data-phase]")?.dataset.phase;
 let focused = null;
 
+// The step before the part that refreshes is done once the new key arrives.
+function settle(phase) {
+  const step = document.querySelector("[data-updating]");
+  if (!step || phase === "waiting") return;
+  step.classList.replace("step-current", "step-done");
+  step.removeAttribute("aria-current");
+}
+
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden) event.preventDefault();
 });
@@ -24,6 +32,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const { target } = event.detail;
   if (focused) [...target.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
   localize(target);
+  settle(phaseOf(target));
   // Read out what has come about, not each minute that passes.
   if (phaseOf(target) !== target.dataset.before) announce(target.querySelector("[data-news]").textContent.trim());
 });
