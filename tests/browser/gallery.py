@@ -75,6 +75,12 @@ CONSOLE = {
 }
 
 
+def press(page, name, role="button"):
+    """Press what leads to another page, and wait until that is there."""
+    with page.expect_navigation():
+        page.get_by_role(role, name=name, exact=True).last.click()
+
+
 class Gallery:
     """A visitor who signs in as one person after the other."""
 
@@ -95,8 +101,7 @@ class Gallery:
         self.page.goto("/accounts/login/")
         self.page.get_by_label("E-mail").fill(f"{name}@acme.example")
         self.page.get_by_label("Password").fill(self.past["password"])
-        self.page.get_by_role("button", name="Sign in", exact=True).click()
-        self.page.wait_for_load_state()
+        press(self.page, "Sign in")
 
     def shown(self, paths):
         for name, path in paths.items():
@@ -108,8 +113,7 @@ class Gallery:
         """Say once more who is there, where a change of the account asks."""
         if self.page.get_by_role("heading", name="Confirm that it is you").count():
             self.page.get_by_label("Password").fill(self.past["password"])
-            self.page.get_by_role("button", name="Confirm").click()
-            self.page.wait_for_load_state()
+            press(self.page, "Confirm")
 
     def states(self):
         """Yield the name of each state while the page is in it."""
@@ -146,33 +150,33 @@ class Gallery:
         for name in ("GitHub Actions, web", "Old laptop", "Trial import"):
             page.get_by_label(f"Select {name}").check()
         yield "list-selected"
-        page.get_by_role("button", name="Revoke selected").click()
+        press(page, "Revoke selected")
         yield "revoke-selected"
         page.goto(self.path("busy"))
         page.get_by_label("Search by name or id").fill(
             "epk_live_0123456789ab_" + "A" * 49
         )
-        page.get_by_role("button", name="Search").click()
+        press(page, "Search")
         yield "list-pasted-key-unknown"
         page.goto(self.path("many", "?sort=name"))
-        page.get_by_role("link", name="Next").click()
+        press(page, "Next", "link")
         yield "list-pages-second"
 
     def of_an_audit_in_use(self):
         page = self.page
         for name, organization in (("intact", "busy"), ("broken", "broken")):
             page.goto(self.path(organization, "audit/"))
-            page.get_by_role("button", name="Verify the chain").click()
+            press(page, "Verify the chain")
             yield f"audit-{name}"
 
     def of_the_policy(self):
         page = self.page
         page.goto(self.path("busy", "policy/"))
         page.get_by_label("Maximum lifetime, in days").fill("60")
-        page.get_by_role("button", name="Show what changes").click()
+        press(page, "Show what changes")
         yield "policy-refused"
         page.get_by_label("Default lifetime, in days").fill("30")
-        page.get_by_role("button", name="Show what changes").click()
+        press(page, "Show what changes")
         yield "policy-preview"
 
     def of_a_sign_in_long_ago(self):
@@ -197,7 +201,7 @@ class Gallery:
         self.enter("tom")
         yield "second-step"
         page.get_by_label("Code").fill(self.past["recovery_codes"].pop())
-        page.get_by_role("button", name="Sign in", exact=True).click()
+        press(page, "Sign in")
         page.wait_for_url("**/orgs/")
         yield from self.shown(SECOND_FACTOR)
 
@@ -207,7 +211,7 @@ class Gallery:
         page.goto("/accounts/password/reset/")
         yield "password-reset"
         page.get_by_label("E-mail").fill("olive@acme.example")
-        page.get_by_role("button", name="Send the link").click()
+        press(page, "Send the link")
         page.get_by_role("heading", name="Look into your e-mail").wait_for()
         yield "password-reset-sent"
         yield from self.shown(
@@ -235,7 +239,7 @@ def console_states(gallery):
     page.goto("/admin/apikeys/apikey/")
     page.locator(".action-select").first.check()
     page.get_by_label("Action:").select_option(index=1)
-    page.get_by_role("button", name="Go").click()
+    press(page, "Go")
     yield "console-confirm"
     page.goto("/admin/apikeys/apikey/")
     page.locator("#result_list th a").first.click()

@@ -2,6 +2,8 @@
 
 from urllib.parse import quote
 
+from tests.browser.gallery import press
+
 
 class Walk:
     """A visitor of the demo organization who brings pages into their states."""
@@ -30,11 +32,11 @@ class Walk:
     def a_key_from_its_making_to_its_end(self):
         page = self.page
         page.goto(self.keys + "new/")
-        page.get_by_role("button", name="Create key").last.click()
+        press(page, "Create key")
         yield "create-refused"
         page.get_by_label("Name").fill(f"Key for {id(page)}")
         page.get_by_role("button", name="CI pipeline").click()
-        page.get_by_role("button", name="Create key").last.click()
+        press(page, "Create key")
         page.locator("#secret").wait_for()
         yield "secret-once"
         page.get_by_role("button", name="Copy").first.click()
@@ -44,7 +46,7 @@ class Walk:
         yield "key"
         page.goto(detail + "rotate/")
         yield "rotate"
-        page.get_by_role("button", name="Create the new key").click()
+        press(page, "Create the new key")
         yield "successor-secret-once"
         page.get_by_role("button", name="Copy").first.click()
         page.goto(detail)
@@ -52,7 +54,7 @@ class Walk:
         for name in ("retire", "cancel-rotation", "suspend", "revoke"):
             page.goto(f"{detail}{name}/")
             yield name
-        page.get_by_role("button", name="Revoke this key").click()
+        press(page, "Revoke this key")
         page.goto(detail)
         yield "key-revoked"
 
@@ -63,5 +65,5 @@ def signed_out_states(page):
     yield "sign-in"
     page.get_by_label("E-mail").fill("nobody@echopoint.example")
     page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    press(page, "Sign in")
     yield "sign-in-refused"
