@@ -32,6 +32,16 @@ class PolicyForm(forms.ModelForm):
         self.before = {name: getattr(instance, name) for name in LIMITS}
         self.initial["seen"] = self.fingerprint()
 
+    def clean(self):
+        """Say at its field what the two lifetimes must be to each other."""
+        cleaned = super().clean()
+        default = cleaned.get("default_lifetime_days")
+        maximum = cleaned.get("max_lifetime_days")
+        if default and maximum and default > maximum:
+            text = f"Give at most the maximum lifetime, {in_words(maximum)}."
+            self.add_error("default_lifetime_days", text)
+        return cleaned
+
     def fingerprint(self):
         """Return the limits in force as one text."""
         return " ".join(str(value) for value in self.before.values())

@@ -36,11 +36,16 @@ class Walk:
         yield "create-refused"
         page.get_by_label("Name").fill(f"Key for {id(page)}")
         page.get_by_role("button", name="CI pipeline").click()
+        yield "create-with-preset"
         press(page, "Create key")
         page.locator("#secret").wait_for()
         yield "secret-once"
+        page.get_by_role("button", name="Show").click()
+        yield "secret-shown"
         page.get_by_role("button", name="Copy").first.click()
-        page.get_by_role("link", name="I have stored it").click()
+        page.reload()
+        yield "created-before"
+        press(page, "Go to API Keys", "link")
         page.get_by_role("link", name=f"Key for {id(page)}").first.click()
         detail = page.url
         yield "key"

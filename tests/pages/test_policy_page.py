@@ -91,6 +91,17 @@ def test_limits_that_cannot_be_are_refused(send, acme, wrong, confirm):
     assert acme.max_lifetime_days == 365
 
 
+def test_a_default_beyond_the_maximum_is_said_at_its_field(send):
+    refused = send(default_lifetime_days="81", max_lifetime_days="80")
+    allowed = send(default_lifetime_days="80", max_lifetime_days="80")
+
+    assert refused.context["form"].errors == {
+        "default_lifetime_days": ["Give at most the maximum lifetime, 80 days."]
+    }
+    assert 'href="#id_default_lifetime_days"' in refused.text
+    assert not allowed.context["form"].errors
+
+
 def test_a_stale_page_says_so_and_changes_nothing(send, acme):
     Organization.objects.update(max_overlap_days=3)
 
