@@ -30,8 +30,8 @@ def look(page, width, scheme):
     """Make the window this wide, and the page light or dark."""
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)
-    # Swagger UI fades from one colour to the other; half way there is no contrast.
-    page.evaluate("document.getAnimations().forEach((fading) => fading.finish())")
+    # The documents ask for their dark style when they hear of it, a frame later.
+    page.evaluate("new Promise((done) => setTimeout(done, 50))")
 
 
 def too_wide(page, state, letters):

@@ -38,16 +38,18 @@ def focused(page):
     return " ".join(words.split()), outline != "none"
 
 
-def tab_to(page, words, most=60):
+def tab_to(page, words, most=100):
     """Press Tab until this has the focus; whatever had it on the way showed it."""
+    passed = []
     for _ in range(most):
         page.keyboard.press("Tab")
         text, shows = focused(page)
+        passed.append(text)
         # Between the last and the first of a page the browser itself has the focus.
         assert shows or not text, f"{text} does not show that it has the focus"
         if text.startswith(words):
             return
-    pytest.fail(f"{words} cannot be reached.")
+    pytest.fail(f"{words} cannot be reached, only {passed}.")
 
 
 def test_a_key_is_created_and_rotated_with_the_keyboard_alone(page):
@@ -74,6 +76,7 @@ def test_a_key_is_created_and_rotated_with_the_keyboard_alone(page):
     page.wait_for_url("**/api-keys/")
     tab_to(page, "Rotate Typed pipeline")
     page.keyboard.press("Enter")
+    page.wait_for_url("**/rotate/")
     tab_to(page, "Create the new key")
     page.keyboard.press("Enter")
     page.locator("#secret").wait_for()
