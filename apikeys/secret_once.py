@@ -6,6 +6,11 @@ from apikeys.exceptions import Refused
 from apikeys.models import SpentNonce
 from apikeys.models.nonce import SpentForm, StaleForm
 
+STALE = (
+    "This form was open for too long, or was opened by someone else or for something"
+    " else. Nothing was made. Check what you typed, then send it again."
+)
+
 
 class SecretOnceMixin:
     """A page whose form, good for one submission, makes a key.
@@ -22,8 +27,13 @@ class SecretOnceMixin:
         """Make the key; return it with its secret."""
         raise NotImplementedError
 
+    def submission(self):
+        """Return what a nonce of this page is bound to."""
+        return {"user": self.request.user, "page": self.request.path}
+
     def get_initial(self):
-        return super().get_initial() | {"nonce": SpentNonce.objects.issue()}
+        nonce = SpentNonce.objects.issue(**self.submission())
+        return super().get_initial() | {"nonce": nonce}
 
     def get_form_kwargs(self):
         return super().get_form_kwargs() | self.form_options()
@@ -42,11 +52,11 @@ class SecretOnceMixin:
         nonce = values.pop("nonce")
         try:
             with transaction.atomic():
-                submission = SpentNonce.objects.spend(nonce)
+                submission = SpentNonce.objects.spend(nonce, **self.submission())
                 key, secret = self.make(**values)
                 submission.made(key)
         except StaleForm:
-            return self.again(error="This form was open for too long. Send it again.")
+            return self.again(error=STALE)
         except SpentForm as spent:
             return self.show("apikeys/issued_before.html", 409, key=spent.key)
         except Refused as refusal:

@@ -18,10 +18,11 @@ from tests.sinks import console_pages, tables
 def secret(client, alice, acme):
     """Return a secret that was made on the page, as a person makes it."""
     sign_in(client, alice)
+    page = reverse("apikeys:issue", args=[acme.pk])
     response = client.post(
-        reverse("apikeys:issue", args=[acme.pk]),
+        page,
         {
-            "nonce": SpentNonce.objects.issue(),
+            "nonce": SpentNonce.objects.issue(user=alice, page=page),
             "name": "traced",
             "scopes": ["flows:read", "webhooks:read", "webhooks:create"],
             "expires_in_days": "90",

@@ -10,7 +10,7 @@ MAX_AGE = 24 * 60 * 60  # seconds
 
 
 class StaleForm(Exception):
-    """A form that is too old or not ours; fill in a new one."""
+    """A form that is too old, not ours, or of another page or person; send a new one."""
 
 
 class SpentForm(Exception):
@@ -21,23 +21,30 @@ class SpentForm(Exception):
         self.key = key
 
 
+def signer(user, page):
+    """Return what signs the nonces of a page for a person: as salt, both are checked."""
+    return signing.TimestampSigner(salt=f"apikeys.form {user.pk} {page}")
+
+
 class SpentNonceManager(models.Manager):
     """Issues nonces, which cost no row, and spends them, which costs one."""
 
-    signer = signing.TimestampSigner(salt="apikeys.form")
+    def issue(self, *, user, page):
+        """Return a nonce for a hidden field; good for a day, this person and this page.
 
-    def issue(self):
-        """Return a nonce for a hidden field; good for a day."""
-        return self.signer.sign(random_base62(22))
+        `page` is the path of the form, which names the organization, and the key if
+        the form is about one.
+        """
+        return signer(user, page).sign(random_base62(22))
 
-    def spend(self, signed):
+    def spend(self, signed, *, user, page):
         """Use the nonce up, in the transaction of what the form does.
 
         Return the row, to be told what came of it. Raise `StaleForm` or `SpentForm`.
         Of two submissions at once the second waits here for the first to end.
         """
         try:
-            nonce = self.signer.unsign(signed, max_age=MAX_AGE)
+            nonce = signer(user, page).unsign(signed, max_age=MAX_AGE)
         except signing.BadSignature as error:
             raise StaleForm from error
         try:

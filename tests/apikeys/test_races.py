@@ -87,14 +87,15 @@ def test_of_eight_first_uses_one_is_recorded(issue, acme, at_once):
 
 
 def test_of_two_who_spend_a_nonce_one_does_and_the_other_learns_what_it_made(
-    issue, at_once
+    issue, alice, at_once
 ):
-    nonce = SpentNonce.objects.issue()
+    form = {"user": alice, "page": "/new/"}
+    nonce = SpentNonce.objects.issue(**form)
     key, _ = issue()
 
     @transaction.atomic
     def spend(n):
-        row = SpentNonce.objects.spend(nonce)
+        row = SpentNonce.objects.spend(nonce, **form)
         row.made(key)
         return row
 
@@ -105,16 +106,17 @@ def test_of_two_who_spend_a_nonce_one_does_and_the_other_learns_what_it_made(
     assert SpentNonce.objects.count() == 1
 
 
-def test_a_nonce_whose_form_failed_is_good_for_another_try(issue):
-    nonce = SpentNonce.objects.issue()
+def test_a_nonce_whose_form_failed_is_good_for_another_try(alice):
+    form = {"user": alice, "page": "/new/"}
+    nonce = SpentNonce.objects.issue(**form)
 
     with transaction.atomic():
-        SpentNonce.objects.spend(nonce)
+        SpentNonce.objects.spend(nonce, **form)
         transaction.set_rollback(True)
 
-    assert SpentNonce.objects.spend(nonce)
+    assert SpentNonce.objects.spend(nonce, **form)
     with pytest.raises(SpentForm):
-        SpentNonce.objects.spend(nonce)
+        SpentNonce.objects.spend(nonce, **form)
 
 
 def test_a_request_that_starts_after_a_revoke_is_refused_in_every_thread(

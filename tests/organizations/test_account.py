@@ -306,7 +306,7 @@ def test_who_may_not_is_refused_and_not_asked(client, bob, grave):
 def test_what_was_typed_survives_the_asking(client, alice, grave):
     sign_in(client, alice, ago=15 * MINUTE)
     typed = {
-        "nonce": SpentNonce.objects.issue(),
+        "nonce": SpentNonce.objects.issue(user=alice, page=grave[0]),
         "name": "typed before",
         "scopes": ["flows:read"],
         "expires_in_days": "30",

@@ -20,7 +20,7 @@ def page(client, alice, acme):
         if not values:
             return client.get(url)
         filled = {
-            "nonce": SpentNonce.objects.issue(),
+            "nonce": SpentNonce.objects.issue(user=alice, page=url),
             "name": "ci",
             "scopes": ["flows:read"],
             "expires_in_days": "90",
@@ -202,4 +202,24 @@ def test_a_role_cannot_grant_what_it_lacks(page, monkeypatch):
     granted = page(scopes=["runner:complete"])
 
     assert "runner:claim" in refused.context["form"].errors["scopes"][0]
+    assert secret_in(granted)
+
+
+def test_a_form_is_good_for_the_person_and_the_page_it_was_opened_by(
+    page, client, alice, olive, acme, globex
+):
+    url = reverse("apikeys:issue", args=[acme.pk])
+    elsewhere = reverse("apikeys:issue", args=[globex.pk])
+
+    for user, path in [(olive, url), (alice, elsewhere)]:
+        response = page(
+            nonce=SpentNonce.objects.issue(user=user, page=path), name="kept"
+        )
+
+        assert "opened by someone else" in response.text
+        assert response.context["form"]["name"].value() == "kept"
+        assert secret_in(response) is None
+    assert not ApiKey.objects.exists()
+    assert not SpentNonce.objects.exists()
+    granted = page(nonce=SpentNonce.objects.issue(user=alice, page=url), name="kept")
     assert secret_in(granted)

@@ -30,7 +30,7 @@ def signed_in(client, alice):
 
 
 @pytest.fixture
-def page(signed_in, acme, key):
+def page(signed_in, alice, acme, key):
     """Return alice's way to a page of the key: `page("retire")` opens it.
 
     With values it is sent; `page("rotate", scopes=[…])` fills in the rest.
@@ -42,7 +42,7 @@ def page(signed_in, acme, key):
             return signed_in.get(url)
         if name == "rotate":
             filled = {
-                "nonce": SpentNonce.objects.issue(),
+                "nonce": SpentNonce.objects.issue(user=alice, page=url),
                 "overlap_seconds": "86400",
                 "scopes": SCOPES,
                 "expires_in_days": "as-before",
@@ -450,3 +450,17 @@ def test_a_change_asks_who_signed_in_long_ago_once_more(client, alice, acme, key
     assert asked.status_code == 302
     assert asked["Location"].startswith("/accounts/")
     assert list(ApiKey.objects.order_by("pk").values()) == before
+
+
+def test_a_form_of_another_key_rotates_nothing(page, key, issue, alice, acme):
+    other, _ = issue()
+    args = [acme.pk, other.public_id]
+    elsewhere = SpentNonce.objects.issue(
+        user=alice, page=reverse("apikeys:rotate", args=args)
+    )
+
+    response = page("rotate", nonce=elsewhere)
+
+    assert "for something else" in text_of(response)
+    assert secret_in(response) is None
+    assert not ApiKey.objects.filter(rotated_from=key).exists()
