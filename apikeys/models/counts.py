@@ -9,7 +9,9 @@ import os
 import threading
 
 from django.conf import settings
-from django.db import Error, connections, models
+from django.db import Error, connections
+
+from apikeys.models.retention import FadingManager
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +83,7 @@ class Waiting:
         return taken
 
 
-class CountingManager(models.Manager):
+class CountingManager(FadingManager):
     """Adds to counters, which are rows named by their `identity`."""
 
     def __init__(self, identity, sums, latest=()):
@@ -100,16 +102,23 @@ class CountingManager(models.Manager):
         flusher.wake()
 
     def flush(self):
-        """Write what waits, in one statement for each row."""
+        """Write what waits, and delete a few rows that are out of date."""
+        if self.write():
+            self.prune_alongside()
+
+    def write(self):
+        """Write what waits, in one statement for each row; return whether that was done."""
         waiting = self.waiting.take()
         if not waiting:
-            return
+            return False
         try:
-            self._write(waiting)
+            self._upsert(waiting)
         except Error:
             logger.exception("Lost %s counts of %s.", len(waiting), self.model.__name__)
+            return False
+        return True
 
-    def _write(self, waiting):
+    def _upsert(self, waiting):
         connection = connections[self.db]
         names = [*self.identity, *self.sums, *self.latest]
         fields = [self.model._meta.get_field(name) for name in names]
@@ -124,9 +133,9 @@ class CountingManager(models.Manager):
             for identity, (sums, latest) in sorted(waiting.items(), key=repr)
         ]
         with connection.cursor() as cursor:
-            cursor.executemany(self._upsert(connection, fields), rows)
+            cursor.executemany(self._statement(connection, fields), rows)
 
-    def _upsert(self, connection, fields):
+    def _statement(self, connection, fields):
         quote = connection.ops.quote_name
         table = quote(self.model._meta.db_table)
         columns = [quote(field.column) for field in fields]

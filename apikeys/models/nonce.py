@@ -1,9 +1,12 @@
 """What makes a form good for one submission."""
 
+from datetime import timedelta
+
 from django.core import signing
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
+from apikeys.models.retention import FadingManager
 from echopoint.organizations.ids import random_base62
 
 MAX_AGE = 24 * 60 * 60  # seconds
@@ -26,8 +29,12 @@ def signer(user, page):
     return signing.TimestampSigner(salt=f"apikeys.form {user.pk} {page}")
 
 
-class SpentNonceManager(models.Manager):
+class SpentNonceManager(FadingManager):
     """Issues nonces, which cost no row, and spends them, which costs one."""
+
+    # After that its signature is too old, whether it was spent or not.
+    kept_for = timedelta(seconds=MAX_AGE)
+    dated = "spent_at"
 
     def issue(self, *, user, page):
         """Return a nonce for a hidden field; good for a day, this person and this page.
@@ -49,10 +56,12 @@ class SpentNonceManager(models.Manager):
             raise StaleForm from error
         try:
             with transaction.atomic():
-                return self.create(nonce=nonce)
+                spent = self.create(nonce=nonce)
         except IntegrityError as error:
             spent = self.select_related("key").get(nonce=nonce)
             raise SpentForm(spent.key) from error
+        self.prune_alongside()
+        return spent
 
 
 class SpentNonce(models.Model):

@@ -1,5 +1,7 @@
 """Refused requests of known keys, counted and bounded."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Max
 from django.utils import timezone
@@ -10,6 +12,10 @@ from apikeys.models.counts import CountingManager
 
 class RefusalManager(CountingManager):
     """Counts refusals: one row for each key, reason and minute."""
+
+    # The page of a key shows those of thirty days.
+    kept_for = timedelta(days=35)
+    dated = "minute"
 
     def __init__(self):
         super().__init__(("key", "reason", "minute"), ("count",), ("last_ip",))

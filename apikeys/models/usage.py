@@ -23,6 +23,10 @@ class Day(NamedTuple):
 class KeyUsageManager(CountingManager):
     """Counts requests: one row for each key, day (UTC) and scope."""
 
+    # The page of a key draws thirty days; a quarter answers most questions after.
+    kept_for = timedelta(days=100)
+    dated = "day"
+
     def __init__(self):
         super().__init__(("key", "day", "scope"), ("allowed", "refused"))
 

@@ -1,6 +1,6 @@
 """Counts wait in the process and are written in bulk, away from any request."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -9,8 +9,9 @@ from apikeys.models import KeyUsage, Refusal
 from apikeys.models.counts import Flusher, flusher
 from apikeys.models.usage import Day
 
-NOW = datetime(2026, 6, 1, 23, 59, tzinfo=UTC)
-TODAY = date(2026, 6, 1)
+# What is older is deleted, sooner or later.
+TODAY = datetime.now(UTC).date() - timedelta(days=1)
+NOW = datetime.combine(TODAY, time(23, 59), UTC)
 
 
 @pytest.fixture
@@ -80,8 +81,8 @@ def test_the_days_of_a_key_come_without_gaps(key, issue):
     days = KeyUsage.objects.daily(key, days=3, until=TODAY)
 
     assert days == [
-        Day(date(2026, 5, 30), 0, 1),
-        Day(date(2026, 5, 31), 0, 0),
+        Day(TODAY - timedelta(days=2), 0, 1),
+        Day(TODAY - timedelta(days=1), 0, 0),
         Day(TODAY, 2, 0),
     ]
 

@@ -1,0 +1,18 @@
+from apikeys.models import KeyUsage, Refusal, SpentNonce
+from echopoint.organizations.commands import AnsweringCommand
+
+# The audit is not among them: it is kept for good.
+KINDS = {
+    "spent_forms": (SpentNonce, "forms that were sent"),
+    "refusals": (Refusal, "counts of refused requests"),
+    "key_usage": (KeyUsage, "counts of use"),
+}
+
+
+class Command(AnsweringCommand):
+    help = "Delete counts and spent forms that are older than what any page shows."
+
+    def handle(self, **options):
+        pruned = {name: model.objects.prune_all() for name, (model, _) in KINDS.items()}
+        told = (f"{count} {KINDS[name][1]}" for name, count in pruned.items())
+        self.answer(options, pruned, f"Deleted {', '.join(told)}.")
