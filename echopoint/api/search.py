@@ -52,8 +52,10 @@ def matching(queryset, text, *fields):
 def ordered(queryset, field, direction):
     """The rows in this order: those without a value last, ties by primary key."""
     down = direction == "DESC"
+    # Said only where there can be rows without one: an index does not have it so.
+    last = True if queryset.model._meta.get_field(field).null else None
     key = F(field)
-    first = key.desc(nulls_last=True) if down else key.asc(nulls_last=True)
+    first = key.desc(nulls_last=last) if down else key.asc(nulls_last=last)
     return queryset.order_by(first, "-pk" if down else "pk")
 
 

@@ -365,3 +365,14 @@ def test_another_organizations_key_is_not_rotated(people, issue, globex):
 
     assert response.status_code == 404
     assert ApiKey.objects.count() == 1
+
+
+def test_a_search_finds_a_key_by_its_id_and_by_the_beginning_of_it(people, three):
+    key = three[1]
+
+    for text in (key.public_id, key.rest_id, key.public_id[:8], key.rest_id[:10]):
+        found = people.post("/api-keys/search", {"full_text_search": text}).json()
+
+        assert [item["id"] for item in found["items"]] == [key.rest_id]
+    body = {"full_text_search": f"{key.public_id}x"}
+    assert people.post("/api-keys/search", body).json()["items"] == []
