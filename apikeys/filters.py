@@ -1,6 +1,7 @@
 """Which keys the list shows, and in what order: a query string as a checked form."""
 
 import re
+from functools import partial
 from itertools import groupby
 from urllib.parse import urlencode
 
@@ -8,10 +9,12 @@ from django import forms
 from django.conf import settings
 from django.db.models import F, Q
 from django.db.models.functions import Lower
+from django.utils.functional import cached_property
 
 from apikeys import keyset
 from apikeys.models import ApiKey
-from apikeys.models.lists import ENDS_AT
+from apikeys.models.lists import ENDS_AT, IDLE_SINCE
+from apikeys.narrowing import APART, along, by_status, few
 from apikeys.redaction import redact
 from apikeys.scopes import PRESETS, SCOPES
 from apikeys.tokens import PUBLIC_ID_LENGTH
@@ -54,6 +57,13 @@ ORDERS = {
     "expiry": (ENDS_AT, keyset.moment, True),
     "used": (F("last_used_at"), keyset.moment, True),
 }
+ALPHANUMERIC = r"[^\W_]"
+SEPARATORS = " -_./:@(["
+SHORT = (
+    "Fewer than three letters are looked for where a word begins. Type more to search"
+    " within words."
+)
+BY_CREATOR = ("created_by_id", "created_at")  # as the index has it
 KEY_IN_ADDRESS = (
     "Part of an API key was in the address of the page, so it was not searched for. An"
     " address is kept in histories and logs: if it was a whole key, revoke it. Paste"
@@ -106,6 +116,8 @@ class FilterForm(forms.Form):
         ]
         return form
 
+    notes = ()  # what to know about how it was filtered
+
     @property
     def chosen(self):
         """Return what was chosen, by the names and in the spelling of the address."""
@@ -146,8 +158,11 @@ class KeyFilterForm(FilterForm):
     use = Choice(choices=USES)
     sort = Choice(label="Sort by", choices=SORTS)
 
-    def __init__(self, data, *, creators):
+    are_few = False  # known when the filters were applied
+
+    def __init__(self, data, *, creators, leavers):
         super().__init__(data)
+        self.leavers = leavers
         self.fields["scope"].choices = scope_choices()
         self.fields["creator"].choices = CREATORS + [("Members", creators)]
 
@@ -157,12 +172,26 @@ class KeyFilterForm(FilterForm):
             raise forms.ValidationError(KEY_IN_ADDRESS)
         return text
 
+    @cached_property
+    def leaver_ids(self):
+        """Return the ids of the people who made keys here and have left."""
+        return list(self.leavers.values_list("pk", flat=True))
+
+    @property
+    def notes(self):
+        """Return what to know about how the list was searched."""
+        return [SHORT] if is_short(self.cleaned_data.get("q", "")) else []
+
     @property
     def order(self):
         """Return how the list is sorted."""
         sort = self.cleaned_data["sort"] or "-created"
         value, read, optional = ORDERS[sort.removeprefix("-")]
-        return keyset.Order(value, sort.startswith("-"), read, optional)
+        order = keyset.Order(value, sort.startswith("-"), read, optional)
+        if self.are_few:
+            return order.unindexed()
+        apart = self.cleaned_data["status"] == ANY
+        return order._replace(apart=APART) if apart else order
 
     @property
     def order_label(self):
@@ -170,16 +199,20 @@ class KeyFilterForm(FilterForm):
         return dict(SORTS)[self.cleaned_data["sort"]].lower()
 
     def apply(self, keys):
-        """Only the keys that were asked for."""
+        """Only the keys that were asked for, by their ids if those are few."""
         values = self.cleaned_data
-        keys = in_status(keys, values["status"])
-        if scope := values["scope"]:
-            keys = keys.with_scope(scope) if ":" in scope else keys.filter(preset=scope)
-        if creator := values["creator"]:
-            keys = made_by(keys, creator)
-        if days := values["expiring"]:
-            keys = keys.expiring_within(int(days))
-        return matching(used(keys, values["use"]), values["q"])
+        kept = in_use_or_revoked(keys, values["status"])
+        keys, tried = in_status(kept, values["status"])
+        for name, narrowed in NARROWED.items():
+            if values[name] == "left":
+                narrowed = partial(narrowed, leavers=self.leaver_ids)
+            if values[name]:
+                keys, _ = narrowed(keys, values[name])
+                _, parts = narrowed(kept, values[name])
+                tried += [parts] if parts else []
+        ids = few(tried)
+        self.are_few = ids is not None
+        return keys.filter(pk__in=ids) if self.are_few else keys
 
 
 def scope_choices():
@@ -192,39 +225,99 @@ def scope_choices():
     return [("", "Any"), ("Presets", presets), *scopes]
 
 
-def in_status(keys, status):
-    """Only keys in the status that the address names."""
+def in_use_or_revoked(keys, status):
+    """Only keys of the kind that the status is of."""
     if status == ANY:
         return keys
-    if not status:
-        return keys.unrevoked()
-    return keys.in_status(*(USABLE if status == "usable" else [status]))
+    if status == ApiKey.Status.REVOKED:
+        return keys.filter(revoked_at__isnull=False)
+    return keys.unrevoked()
 
 
-def made_by(keys, creator):
+# Each of these returns the keys that a filter leaves, and how to get at them: as parts
+# that are all of them together, each in the order of the index that holds it, or None
+# where no index helps.
+
+
+def in_status(keys, status):
+    """Only keys in the status that the address names."""
+    if status in ("", ANY):
+        return keys, []
+    statuses = USABLE if status == "usable" else [status]
+    return keys.in_status(*statuses), [list(by_status(keys, statuses))]
+
+
+def with_scope(keys, scope):
+    """Only keys with the scope, or of the preset."""
+    if ":" in scope:
+        keys = keys.with_scope(scope)
+        return keys, [keys]
+    keys = keys.filter(preset=scope)
+    return keys, [keys.order_by("created_at")]
+
+
+def made_by(keys, creator, leavers=()):
     """Only keys of this creator: a member's id, people who left, or commands."""
     person = Q(created_by_label__contains="@")
     if creator == "left":
-        return keys.filter(person, creator_is_member=False)
+        left, deleted = Q(created_by__in=leavers), Q(person, created_by=None)
+        parts = [keys.filter(left), keys.filter(deleted).order_by(*BY_CREATOR)]
+        return keys.filter(left | deleted), parts
     if creator == "command":
-        return keys.filter(~person, created_by=None)
-    return keys.filter(created_by=creator)
+        keys = keys.filter(~person, created_by=None)
+    else:
+        keys = keys.filter(created_by=creator)
+    return keys, [keys.order_by(*BY_CREATOR)]
+
+
+def expiring(keys, days):
+    """Only keys that expire within so many days."""
+    keys = keys.expiring_within(int(days))
+    return keys, [keys.order_by(ENDS_AT)]
 
 
 def used(keys, use):
     """Only keys that were used, or not, as the address says."""
     if use == "never":
-        return keys.filter(last_used_at=None)
+        keys = keys.filter(last_used_at=None)
+        return keys, along(keys, "last_used_at", "pk")
     if use == "retired":
-        return keys.still_in_use()
-    return keys.unused_for(int(use)) if use else keys
+        keys = keys.still_in_use()
+        return keys, [keys]
+    keys = keys.unused_for(int(use))
+    return keys, [keys.order_by(IDLE_SINCE)]
 
 
 def matching(keys, text):
     """Only keys with the text in their name, or with this id."""
-    if not text:
-        return keys
-    condition = Q(name__icontains=text)
+    condition = named(text)
     if public_id := public_id_in(text):
         condition |= Q(public_id=public_id)
-    return keys.filter(condition)
+    keys = keys.filter(condition)
+    return keys, [keys] if re.search(ALPHANUMERIC, text) else None
+
+
+def named(text):
+    """Return the condition that a name has the text, or words that begin with it."""
+    if not is_short(text):
+        return Q(name__icontains=text)
+    condition = Q(name__istartswith=text)
+    for separator in SEPARATORS:
+        condition |= Q(name__icontains=f"{separator}{text}")
+    return condition
+
+
+def is_short(text):
+    """Whether an index, which is of three letters in a row, has only words that begin so."""
+    return bool(re.match(ALPHANUMERIC, text)) and not re.search(
+        f"{ALPHANUMERIC}{{3}}", text
+    )
+
+
+NARROWED = {
+    "scope": with_scope,
+    "creator": made_by,
+    "expiring": expiring,
+    "use": used,
+    "q": matching,
+}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import Func, Q
 
 MAX_ID = 2**63 - 1
 MAX_TEXT = 400  # lower case can be longer than what it was made of
@@ -17,6 +17,13 @@ class MalformedCursor(ValueError):
     """Text that names no place in a list."""
 
 
+class Unindexed(Func):
+    """A value as it is, but not one that an index is known to hold."""
+
+    template = "(SELECT %(expressions)s)"
+    arity = 1
+
+
 class Order(NamedTuple):
     """A sort: by a value, then by id. Rows without a value come last either way."""
 
@@ -24,6 +31,11 @@ class Order(NamedTuple):
     descending: bool
     read: Callable  # makes the value of what JSON holds, or raises ValueError
     optional: bool = False
+    apart: tuple = (Q(),)  # conditions of parts that each have an index of this order
+
+    def unindexed(self):
+        """Return the same order for rows that are found otherwise and then sorted."""
+        return self._replace(value=Unindexed(self.value), apart=(Q(),))
 
 
 class Cursor(NamedTuple):
@@ -134,9 +146,21 @@ def read(rows, order, count, cursor, backwards):
     found = []
     for part in parts:
         if len(found) < count:
-            ordered = part.order_by(f"{direction}sort_value", f"{direction}pk")
-            found += ordered[: count - len(found)]
+            found += first_of(part, order.apart, direction, count - len(found))
     return found
+
+
+def first_of(rows, apart, direction, count):
+    """Return the first rows; where parts are apart, the first of the first of each."""
+    rows = rows.order_by(f"{direction}sort_value", f"{direction}pk")
+    if len(apart) > 1:
+        ids = [
+            pk
+            for condition in apart
+            for pk in rows.filter(condition).values_list("pk", flat=True)[:count]
+        ]
+        rows = rows.filter(pk__in=ids)
+    return rows[:count]
 
 
 def beyond(cursor, descending):

@@ -57,6 +57,7 @@ class ListedKeysPage(KeysetPage, ApiKeyPage, TemplateView):
         return KeyFilterForm.read(
             self.request.GET,
             creators=[(member.user_id, str(member.user)) for member in members],
+            leavers=ApiKey.objects.creators_who_left(self.organization),
         )
 
     def get_rows(self, filters):

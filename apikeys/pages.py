@@ -29,7 +29,7 @@ class KeysetPage:
         filters = self.get_filters()
         rows = self.get_rows(filters)
         place = {name: self.request.GET.get(name, "") for name in ("before", "after")}
-        notices = list(filters.left_out)
+        notices = [*filters.left_out, *filters.notes]
         try:
             page = keyset.page(rows, filters.order, self.page_size, **place)
         except keyset.MalformedCursor:

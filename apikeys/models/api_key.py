@@ -58,7 +58,10 @@ class ApiKey(Rotation, models.Model):
         max_length=tokens.PUBLIC_ID_LENGTH, unique=True, editable=False
     )
     organization = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, related_name="api_keys"
+        Organization,
+        on_delete=models.PROTECT,
+        related_name="api_keys",
+        db_index=False,  # the indexes of the lists begin with it
     )
     name = models.CharField(max_length=100)
     description = models.CharField(max_length=500, blank=True)
@@ -75,6 +78,7 @@ class ApiKey(Rotation, models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
+        db_index=False,  # `api_key_creator` begins with it
     )
     created_by_label = models.CharField(max_length=255)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -128,41 +132,55 @@ class ApiKey(Rotation, models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["organization", "-created_at", "-id"], name="api_key_list"
-            ),
-            models.Index(
-                fields=["expires_at"],
-                condition=Q(revoked_at=None),
-                name="api_key_expiring",
-            ),
             models.Index(fields=["family_id"], name="api_key_family"),
-            # One for each order of the list, and one for each count of its summary.
+            # One for each order of the list, of the keys in use and of revoked ones.
             *(
                 models.Index(
-                    "organization",
-                    order,
-                    "id",
-                    condition=Q(revoked_at=None),
-                    name=f"api_key_live_{name}",
+                    "organization", order, "id", condition=condition, name=name
+                )
+                for kind, condition in (
+                    ("live", Q(revoked_at=None)),
+                    ("revoked", Q(revoked_at__isnull=False)),
                 )
                 for name, order in (
-                    ("created", "created_at"),
-                    ("name", Lower("name")),
-                    ("ends", ENDS_AT),
-                    ("used", "last_used_at"),
-                    ("idle", IDLE_SINCE),
+                    (f"api_key_{kind}_created", "created_at"),
+                    (f"api_key_{kind}_name", Lower("name")),
+                    (f"api_key_{kind}_ends", ENDS_AT),
+                    (f"api_key_{kind}_used", "last_used_at"),
                 )
             ),
+            # One for each filter. Those by name and by scope are of PostgreSQL alone,
+            # and made by a migration.
             models.Index(
-                fields=["organization", "created_at", "id"],
-                condition=Q(revoked_at__isnull=False),
-                name="api_key_revoked",
+                "organization",
+                IDLE_SINCE,
+                "id",
+                condition=Q(revoked_at=None),
+                name="api_key_live_idle",
+            ),
+            models.Index(
+                fields=["organization", "expires_at", "id"],
+                condition=Q(revoked_at=None, retire_at=None),
+                name="api_key_expires",
             ),
             models.Index(
                 fields=["organization", "retire_at"],
                 condition=Q(revoked_at=None, retire_at__isnull=False),
                 name="api_key_retired",
+            ),
+            models.Index(
+                fields=["organization", "suspended_at"],
+                condition=Q(revoked_at=None, suspended_at__isnull=False),
+                name="api_key_suspended",
+            ),
+            models.Index(
+                fields=["organization", "preset", "created_at", "id"],
+                condition=~Q(preset=""),
+                name="api_key_preset",
+            ),
+            models.Index(
+                fields=["created_by", "organization", "created_at", "id"],
+                name="api_key_creator",
             ),
         ]
 

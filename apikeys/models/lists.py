@@ -3,17 +3,50 @@
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, IntegerField, OuterRef, Q, Subquery, TextField
-from django.db.models.functions import Cast, Coalesce
+from django.db.models import (
+    BooleanField,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    JSONField,
+    OuterRef,
+    Q,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThan, LessThanOrEqual
 from django.utils import timezone
 
 from apikeys.models.refusal import Refusal
-from echopoint.organizations.models import Organization, OrgOwnedQuerySet
+from echopoint.organizations.models import Organization, OrgOwnedQuerySet, User
 
 COUNTED = 100  # the summary counts no further, so that it costs the same for any number
 RECENTLY = timedelta(days=7)
 ENDS_AT = Coalesce("retire_at", "expires_at")
 IDLE_SINCE = Coalesce("last_used_at", "created_at")
+
+
+class Holds(Func):
+    """Whether a JSON list of texts has all of those in another."""
+
+    output_field = BooleanField()
+    template = "%(expressions)s"
+    arg_joiner = " <@ "
+
+    def __init__(self, column, names):
+        super().__init__(Value(names, JSONField()), column)
+
+    def as_sqlite(self, compiler, connection, **context):
+        """Look at each name; SQLite has no index that could find them."""
+        return super().as_sql(
+            compiler,
+            connection,
+            template="NOT EXISTS (SELECT value FROM json_each(%(expressions)s))",
+            arg_joiner=") EXCEPT SELECT value FROM json_each(",
+            **context,
+        )
 
 
 class CountUpTo(Subquery):
@@ -26,12 +59,14 @@ class CountUpTo(Subquery):
 def has_status(at):
     """Return the condition of each status at this moment, as `ApiKey.status` derives it."""
     kept = Q(revoked_at=None, suspended_at=None)
-    unexpired = Q(expires_at=None) | Q(expires_at__gt=at)
+    # Said of the end as well, so that the order by it begins at the right place.
+    ended, goes_on = LessThanOrEqual(ENDS_AT, at), GreaterThan(ENDS_AT, at)
+    unexpired = Q(expires_at=None) | Q(goes_on)
     return {
         "active": kept & Q(retire_at=None) & unexpired,
-        "retiring": kept & Q(retire_at__gt=at),
-        "expired": kept & Q(retire_at=None, expires_at__lte=at),
-        "retired": kept & Q(retire_at__lte=at),
+        "retiring": kept & Q(goes_on, retire_at__gt=at),
+        "expired": kept & Q(ended, retire_at=None, expires_at__lte=at),
+        "retired": kept & Q(ended, retire_at__lte=at),
         "suspended": Q(revoked_at=None, suspended_at__isnull=False),
         "revoked": Q(revoked_at__isnull=False),
     }
@@ -53,13 +88,17 @@ class ListedKeys(OrgOwnedQuerySet):
         at = at or timezone.now()
         # `ENDS_AT` is what the index holds; without `retire_at` it is the expiry.
         return self.alias(ends=ENDS_AT).filter(
-            retire_at=None, ends__gt=at, ends__lte=at + timedelta(days=days)
+            revoked_at=None,
+            retire_at=None,
+            ends__gt=at,
+            ends__lte=at + timedelta(days=days),
         )
 
     def unused_for(self, days, at=None):
         """Only keys without a use for so long; those never used count from their making."""
         since = (at or timezone.now()) - timedelta(days=days)
-        return self.alias(idle_since=IDLE_SINCE).filter(idle_since__lte=since)
+        idle = self.alias(idle_since=IDLE_SINCE)
+        return idle.filter(revoked_at=None, idle_since__lte=since)
 
     def still_in_use(self, at=None):
         """Only keys that were refused of late because they had retired."""
@@ -71,14 +110,18 @@ class ListedKeys(OrgOwnedQuerySet):
 
     def with_scope(self, name):
         """Only keys that hold the scope."""
-        # SQLite has no lookup into a JSON list; as text, a name is in quotes.
-        listed = Cast("scopes", TextField())
-        return self.alias(listed=listed).filter(listed__contains=f'"{name}"')
+        return self.filter(Holds("scopes", [name]))
 
     def with_creator_state(self, organization):
         """The keys, with whether the person who made each is a member still."""
         members = organization.memberships.filter(user=OuterRef("created_by"))
         return self.annotate(creator_is_member=Exists(members))
+
+    def creators_who_left(self, organization):
+        """Return the users who made keys of the organization and are not members."""
+        keys = self.for_org(organization).filter(created_by=OuterRef("pk"))
+        members = organization.memberships.filter(user=OuterRef("pk"))
+        return User.objects.filter(Exists(keys), ~Exists(members))
 
     def outside(self, maximum, allow_non_expiring):
         """Only keys that a policy with these limits would not issue."""

@@ -50,6 +50,10 @@ class Refusal(models.Model):
                 fields=["key", "reason", "minute"], name="refusal_unique_in_minute"
             )
         ]
+        indexes = [
+            # For the retired keys that someone still tries to use.
+            models.Index(fields=["reason", "minute", "key"], name="refusal_by_reason")
+        ]
 
     def __str__(self):
         return f"{self.count} × {self.reason}"

@@ -82,6 +82,8 @@ def keys(issue, alice):
         ("?q=FORGOT", "forgotten"),
         ("?q=%25", ""),
         ("?q=o&status=suspended", ""),
+        ("?q=ti", ""),
+        ("?q=re", "retiring retired"),
     ],
 )
 def test_a_filter_leaves_the_keys_it_names(names, keys, query, found):
@@ -491,3 +493,37 @@ def test_a_row_says_by_what_the_key_was_used_and_leads_to_what_comes_next(
     assert f'href="{path}rotate/"' in text
     assert f'href="{path}rotate/"' not in rotating
     assert f'href="{path}#rotation"' in rotating
+
+
+def test_two_letters_are_looked_for_where_words_begin_and_that_is_said(
+    names, signed_in, url, issue
+):
+    for name in ("GitHub CI", "ci", "a-CI/b", "CID", "abaci"):
+        issue(name=name)
+
+    assert set(names("?q=ci")) == {"GitHub CI", "ci", "a-CI/b", "CID"}
+    assert names("?q=aci") == ["abaci"]
+    assert "where a word begins" in signed_in.get(f"{url}?q=ci").text
+    assert "where a word begins" not in signed_in.get(f"{url}?q=aci").text
+
+
+@pytest.mark.parametrize("few", [0, 5000])
+@pytest.mark.parametrize("sort", ["", "created", "name", "-name", "-expiry", "used"])
+def test_few_keys_are_shown_as_many_are(
+    signed_in, url, keys, monkeypatch, few, sort, names
+):
+    monkeypatch.setattr("apikeys.narrowing.FEW", few)
+    monkeypatch.setattr(list_views.ListedKeysPage, "page_size", 2)
+
+    for query, found in [
+        ("status=usable", {"active", "retiring", "idle", "forgotten"}),
+        ("status=all&use=never", set(keys) - {"active", "idle"}),
+        ("status=all&scope=flows:read", set(keys)),
+        ("creator=command", set(keys) - {"revoked"}),
+        ("q=re&status=all", {"retiring", "retired", "revoked"}),
+    ]:
+        forth, back = walk(signed_in, url, f"?{query}&sort={sort}")
+
+        shown = [name for page in forth for name in page]
+        assert (len(shown), set(shown)) == (len(found), found)
+        assert back == forth

@@ -1,0 +1,142 @@
+"""Filters that leave few keys read few, in whatever order, on PostgreSQL."""
+
+import re
+from importlib import import_module
+
+import pytest
+from django.db import ProgrammingError, connection
+from django.http import QueryDict
+
+from apikeys import keyset, narrowing
+from apikeys.filters import SORTS, KeyFilterForm
+from apikeys.models import ApiKey, Refusal
+from echopoint.organizations.models import User
+from tests.bench_list import fill, people
+
+pytestmark = pytest.mark.postgresql
+KEYS = 3000
+FILTERS = {
+    "status=retiring": "api_key_retired",
+    "status=retired": "api_key_retired",
+    "status=expired": "api_key_expires",
+    "status=suspended": "api_key_suspended",
+    "status=revoked": "api_key_revoked",
+    "scope=runner": "api_key_preset",
+    "scope=environment:delete": "api_key_scopes",
+    "creator=command": "api_key_creator",
+    "expiring=7": "api_key_live_ends",
+    "use=90": "api_key_live_idle",
+    "use=never": "api_key_live_used",
+    "q=zebra": "api_key_name_text",
+    "q=nowhere": "api_key_name_text",
+    "q=ze": "api_key_name_text",
+}
+
+
+@pytest.fixture
+def many(acme, globex):
+    """Return an organization with keys of which few are rare, beside one of others."""
+    fill(acme, KEYS, people(acme, 5))
+    fill(globex, KEYS, people(globex, 5))
+    with connection.cursor() as cursor:
+        for index in ("api_key_name_text", "api_key_scopes"):
+            # What a vacuum does; until then they are not worth their cost.
+            cursor.execute("SELECT gin_clean_pending_list(%s::regclass)", [index])
+        cursor.execute("ANALYZE apikeys_apikey")
+        # What a table of a million decides by itself.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    return acme
+
+
+@pytest.fixture
+def explained():
+    """Return a function that runs another, and returns the plans of its queries."""
+
+    def explained(call):
+        plans = []
+
+        def explain(execute, sql, params, many, context):
+            result = execute(sql, params, many, context)
+            with connection.connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN {sql}", params)
+                plans.append("\n".join(line for (line,) in cursor.fetchall()))
+            return result
+
+        with connection.execute_wrapper(explain):
+            call()
+        return plans
+
+    return explained
+
+
+def form(query):
+    nobody = User.objects.none()
+    form = KeyFilterForm.read(QueryDict(query), creators=[], leavers=nobody)
+    assert not form.left_out
+    return form
+
+
+def listed(organization, filters):
+    """Return the first page of the list."""
+    keys = ApiKey.objects.for_org(organization).with_creator_state(organization)
+    rows = filters.apply(keys)
+    return keyset.page(rows, filters.order, 50).rows
+
+
+def test_each_filter_is_tried_along_its_own_index(many, explained):
+    for query, index in FILTERS.items():
+        filters = form(query)
+
+        plans = explained(lambda filters=filters: listed(many, filters))
+
+        assert re.search(rf" (on|using) {index}", plans[0]), query
+        assert filters.are_few
+
+
+def test_few_are_sorted_and_not_looked_for_in_the_order(many, explained):
+    for sort, _ in SORTS:
+        filters = form(f"q=zebra&sort={sort}")
+
+        plans = explained(lambda filters=filters: listed(many, filters))
+
+        assert len(plans) > 1
+        for plan in plans[1:]:
+            assert " Sort " in plan
+            assert "api_key_live" not in plan
+
+
+def test_many_are_read_in_their_order(many, explained, monkeypatch):
+    monkeypatch.setattr(narrowing, "FEW", 50)
+
+    for sort, _ in SORTS:
+        for query in ("", "status=active", "scope=flows:read"):
+            filters = form(f"{query}&sort={sort}")
+
+            plans = explained(lambda filters=filters: listed(many, filters))
+
+            assert not filters.are_few
+            assert any("api_key_live" in plan for plan in plans), query
+            assert not any(" Seq Scan on apikeys_apikey" in plan for plan in plans)
+
+
+def test_retired_keys_in_use_are_found_by_their_refusals(many, explained):
+    key = ApiKey.objects.for_org(many).in_status("retired").first()
+    Refusal.objects.record(key, "API_KEY_RETIRED")
+    Refusal.objects.flush()
+
+    plans = explained(lambda: listed(many, form("status=retired&use=retired")))
+
+    assert len(plans) <= 4
+    assert not any(" Seq Scan on apikeys_apikey" in plan for plan in plans)
+
+
+def test_a_role_that_may_not_create_extensions_is_told_what_to_do(db):
+    migration = import_module("apikeys.migrations.0006_name_and_scope_indexes")
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE bounded")
+        cursor.execute("SET LOCAL ROLE bounded")
+
+    with connection.schema_editor(atomic=False) as editor:
+        migration.create_extension(editor, "pg_trgm")  # is there
+        with pytest.raises(ProgrammingError, match='run "CREATE EXTENSION unaccent"'):
+            migration.create_extension(editor, "unaccent")
