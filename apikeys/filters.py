@@ -129,8 +129,8 @@ class FilterForm(forms.Form):
 
     @property
     def narrowing(self):
-        """Return how many filters are in use; the order and the search are not ones."""
-        return len(self.chosen.keys() - {"sort", "q"})
+        """Return how many filters are in use; what is none of them is not counted."""
+        return len(self.chosen.keys() - {"sort", "q", "tz"})
 
     def address(self, **more):
         """Return the query string of what was chosen, with more or other values."""

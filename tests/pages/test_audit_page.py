@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -253,3 +255,80 @@ def test_a_member_reads_and_verifies_but_takes_no_file(client, bob, acme, issue,
     export = reverse("apikeys:audit_export", args=[acme.pk])
     assert client.post(export, {"format": "csv"}).status_code == 403
     assert not AuditEvent.objects.filter(action="audit.exported").exists()
+
+
+@pytest.fixture
+def dated(issue, monkeypatch):
+    """Return two events, of 1 June 2026 at 12:00 UTC."""
+    noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    monkeypatch.setattr("apikeys.models.manager.timezone.now", lambda: noon)
+    issue()
+    monkeypatch.undo()
+    return list(AuditEvent.objects.all())
+
+
+@pytest.mark.parametrize(
+    ("tz", "since", "found"),
+    [
+        ("", "12:00", 2),
+        ("", "12:01", 0),
+        ("UTC", "12:01", 0),
+        ("Europe/Paris", "14:00", 2),
+        ("Europe/Paris", "14:01", 0),
+        ("America/New_York", "08:00", 2),
+        ("America/New_York", "08:01", 0),
+    ],
+)
+def test_times_are_those_of_the_zone_in_the_address(shown, dated, tz, since, found):
+    assert len(shown(since=f"2026-06-01T{since}", tz=tz)) == found
+
+
+def test_the_zone_stays_in_links_and_files_and_utc_is_at_hand(
+    signed_in, url, export, dated, monkeypatch
+):
+    monkeypatch.setattr(AuditListView, "page_size", 1)
+    query = "?since=2026-06-01T14%3A00&tz=Europe%2FParis"
+
+    page = signed_in.get(url + query)
+    export("csv", query)
+
+    assert "tz=Europe%2FParis" in page.context["next"]
+    assert "From (Europe/Paris)" in page.text
+    assert "In UTC: from 1 June 2026, 12:00." in page.text
+    event = AuditEvent.objects.get(action="audit.exported")
+    assert event.details["filters"] == {
+        "since": "2026-06-01T14:00",
+        "tz": "Europe/Paris",
+    }
+
+
+def test_times_without_a_zone_are_in_utc_and_say_so(signed_in, url):
+    page = signed_in.get(url, {"since": "2026-06-01T14:00"})
+
+    assert "From (UTC)" in page.text
+    assert "In UTC" not in page.text
+    assert "tz" not in signed_in.get(url, {"tz": "Europe/Paris"}).context["next"]
+
+
+@pytest.mark.parametrize(
+    "tz", ["Europe/Atlantis", "../../etc/passwd", "Europe", "/etc", "\x00", "é", "x" * 99]
+)
+def test_a_zone_that_is_none_is_said_and_never_a_silent_other(
+    signed_in, url, export, dated, tz
+):
+    query = {"since": "2026-06-01T12:00", "tz": tz}
+
+    page = signed_in.get(url, query)
+
+    assert len(page.context["listed"]) == 2
+    assert len(page.context["notices"]) == 1
+    assert "Time zone" in page.context["notices"][0]
+    assert "Atlantis" not in page.text
+    assert export("csv", "?" + urlencode(query)).status_code == 400
+
+
+def test_a_time_that_does_not_exist_in_the_zone_is_said(signed_in, url, dated):
+    page = signed_in.get(url, {"since": "2026-03-29T02:30", "tz": "Europe/Paris"})
+
+    assert len(page.context["notices"]) == 1
+    assert "Europe/Paris" in page.context["notices"][0]

@@ -174,9 +174,18 @@ function localize(root) {
   });
 }
 
+// Times that are typed are the reader's own too, unless the address has others already.
+function typeLocally(field, zone) {
+  const times = [...field.form.querySelectorAll("[data-zoned]")];
+  if (field.value || times.some((time) => time.value)) return;
+  field.value = zone;
+  times.forEach((time) => { time.labels[0].textContent = time.labels[0].textContent.replace("UTC", zone); });
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   localize(document);
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const note = document.querySelector("[data-zone]");
   if (note && zone && zone !== "UTC") note.textContent = `Times are those of ${zone}; point at one for UTC.`;
+  if (zone) all("[data-zone-of-times]").forEach((field) => typeLocally(field, zone));
 });
