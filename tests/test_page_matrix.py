@@ -1,11 +1,13 @@
 """Every page × nobody, a stranger, another tenant's admin, a member, an admin, the owner."""
 
 import pytest
+from django.middleware.csrf import _get_new_csrf_string as get_token_string
 from django.test import Client
 from django.urls import get_resolver, reverse
 
 from apikeys.actors import Actor
 from apikeys.models import ApiKey, AuditEvent
+from echopoint.organizations.models import User
 from tests.signing_in import sign_in
 from tests.walk import paths
 
@@ -67,13 +69,19 @@ def prepare(page, key):
 
 
 @pytest.fixture
+def stranger(db):
+    """Return someone who is in no organization."""
+    return User.objects.create_user("stranger@example.com")
+
+
+@pytest.fixture
 def visit(issue, acme):
     """Return a visitor: the answer of a page of acme for a user, or for nobody.
 
     Each visit is of a key of its own, in the state that the page is for.
     """
 
-    def visit(page, method, user, organization=acme, **options):
+    def visit(page, method, user, organization=acme, csrf=False, **options):
         args = [organization.pk]
         if page in ABOUT_A_KEY:
             key, _ = issue()
@@ -83,7 +91,11 @@ def visit(issue, acme):
         client = Client(**options)
         if user:
             sign_in(client, user)
-        return client.generic(method, reverse(page, args=args))
+        headers = {}
+        if csrf:
+            token = client.cookies["csrftoken"] = get_token_string()
+            headers["X-CSRFToken"] = token
+        return client.generic(method, reverse(page, args=args), headers=headers)
 
     return visit
 
@@ -110,10 +122,31 @@ def test_nobody_is_asked_to_sign_in(visit, page, method, expected):
 
 
 @pytest.mark.parametrize(("page", "method", "expected"), ROWS)
-def test_a_stranger_finds_nothing(visit, page, method, expected, mallory):
-    response = visit(page, method, mallory)
+def test_a_stranger_and_anothers_admin_find_nothing(
+    visit, page, method, expected, stranger, mallory, globex
+):
+    assert globex.memberships.filter(user=mallory).exists()
+    for outsider in (stranger, mallory):
+        response = visit(page, method, outsider)
 
-    assert response.status_code == 404
+        assert response.status_code == 404
+        assert rows() == visit.before
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_opening_a_page_changes_nothing(visit, page, alice, bob, olive):
+    for user in (bob, alice, olive):
+        visit(page, "GET", user)
+
+        assert rows() == visit.before
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_change_is_made_by_post_alone(visit, page, method, olive):
+    response = visit(page, method, olive)
+
+    assert response.status_code == 405
     assert rows() == visit.before
 
 
@@ -135,4 +168,12 @@ def test_a_change_without_the_csrf_token_is_refused(visit, page, olive):
     response = visit(page, "POST", olive, enforce_csrf_checks=True)
 
     assert response.status_code == 403
+    assert response.templates[0].name == "403_csrf.html"
     assert rows() == visit.before
+
+
+@pytest.mark.parametrize("page", CHANGES)
+def test_a_change_with_the_csrf_token_is_taken(visit, page, olive):
+    response = visit(page, "POST", olive, csrf=True, enforce_csrf_checks=True)
+
+    assert response.status_code == PAGES[page]["POST"][-1]

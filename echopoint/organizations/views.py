@@ -22,6 +22,8 @@ class OrgViewMixin:
     a form finds again what was typed in it.
     """
 
+    # Django's FormView takes PUT for POST, which the rules for POST would not see.
+    http_method_names = ["get", "head", "options", "post"]
     permission = None
     post_permission = None
     needs_fresh = False

@@ -311,7 +311,8 @@ def test_times_without_a_zone_are_in_utc_and_say_so(signed_in, url):
 
 
 @pytest.mark.parametrize(
-    "tz", ["Europe/Atlantis", "../../etc/passwd", "Europe", "/etc", "\x00", "é", "x" * 99]
+    "tz",
+    ["Europe/Atlantis", "../../etc/passwd", "Europe", "/etc", "\x00", "é", "x" * 99],
 )
 def test_a_zone_that_is_none_is_said_and_never_a_silent_other(
     signed_in, url, export, dated, tz
