@@ -2,6 +2,7 @@
 
 import csv
 import json
+import unicodedata
 from datetime import UTC
 
 FIELDS = (
@@ -21,8 +22,11 @@ FIELDS = (
     "prev_hash",
     "hash",
 )
-# OWASP, "CSV Injection": what makes a spreadsheet take a cell for a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# OWASP, "CSV Injection": what makes a spreadsheet take a cell for a formula, also after
+# spaces that some strip, and in the full width that some narrow.
+FORMULA_STARTS = ("=", "+", "-", "@")
+CONTROL_STARTS = ("\t", "\r", "\n")
+INVISIBLE = "\u200b\u2060\ufeff\x00"
 CHUNK = 1000
 
 
@@ -44,7 +48,13 @@ def record(event):
 def defused(value):
     """Return the cell, as text if a spreadsheet would take it for a formula."""
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return f"'{text}" if is_formula(text) else text
+
+
+def is_formula(text):
+    """Whether some spreadsheet takes the text for a formula."""
+    seen = unicodedata.normalize("NFKC", text).lstrip().lstrip(INVISIBLE).lstrip()
+    return text.startswith(CONTROL_STARTS) or seen.startswith(FORMULA_STARTS)
 
 
 def as_csv(events):

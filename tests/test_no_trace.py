@@ -5,6 +5,7 @@ import traceback
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
 from django.urls import reverse
 
 from apikeys import tokens
@@ -75,6 +76,36 @@ def test_the_secret_is_in_no_sink(api, acme, secret, client, log, monkeypatch):
     assert "/flows" in sinks["log"]
     assert "Traceback" in sinks["log"]
     assert {name for name, text in sinks.items() if private in text} == set()
+
+
+def test_a_secret_that_is_searched_for_is_in_no_sink(acme, secret, client, log, issue):
+    key, _ = issue()
+    find = reverse("apikeys:find", args=[acme.pk])
+    listed = reverse("apikeys:list", args=[acme.pk])
+    private = secret.rpartition("_")[2][:43]
+    answers = []
+
+    for text in (secret, f" {secret}\r\n", secret[:-1], f"key={secret}", private):
+        answers.append(client.post(find, {"q": text}, follow=True))
+        answers.append(client.post(f"{find}?status=active", {"q": text}))
+        answers.append(client.post(find, {"q": text}, headers={"HX-Request": "true"}))
+    stranger = Client(enforce_csrf_checks=True)
+    answers.append(stranger.post(find, {"q": secret}))
+    answers.append(Client().post(find, {"q": secret}, follow=True))
+
+    told = [
+        f"{a.headers} {a.content} {getattr(a, 'redirect_chain', '')}" for a in answers
+    ]
+    sinks = {
+        "answers": "\n".join(told),
+        "tables": tables(),
+        "log": log.getvalue(),
+        "session": json.dumps(dict(client.session)),
+        "cookies": f"{client.cookies} {stranger.cookies}",
+    }
+    assert {answer.status_code for answer in answers} == {200, 302, 403}
+    assert {name for name, text in sinks.items() if private in text} == set()
+    assert client.get(listed)["Referrer-Policy"] in {"same-origin", "no-referrer"}
 
 
 def fail_with(secret):

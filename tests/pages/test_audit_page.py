@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from apikeys.actors import Actor
+from apikeys.audit_export import defused
 from apikeys.audit_views import AuditListView
 from apikeys.models import AuditEvent
 from tests.signing_in import sign_in
@@ -173,6 +174,32 @@ def test_a_spreadsheet_takes_no_cell_for_a_formula(export, issue, start):
         for cell in row.values()
         if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
     ]
+
+
+@pytest.mark.parametrize(
+    "start", [" =", "\u00a0=", "\u3000@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufeff=", "\r=", "\t"]
+)  # fmt: skip
+def test_what_hides_the_start_of_a_formula_does_not_help(start):
+    assert defused(f"{start}1+1") == f"'{start}1+1"
+    assert defused("1+1 = 2") == "1+1 = 2"
+
+
+def test_a_reader_who_goes_away_leaves_nothing_open(signed_in, acme, issue):
+    for _ in range(3):
+        issue()
+    url = reverse("apikeys:audit_export", args=[acme.pk])
+
+    response = signed_in.post(url, {"format": "csv"})
+    lines = iter(response.streaming_content)
+    first = [next(lines), next(lines)]
+    response.close()
+
+    assert first[0].startswith(b"organization_id,")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_cursors")
+            assert cursor.fetchone() == (0,)
+    assert signed_in.get(reverse("apikeys:audit", args=[acme.pk])).status_code == 200
 
 
 def test_a_file_has_what_the_filters_leave_and_is_an_event_itself(export, issue):

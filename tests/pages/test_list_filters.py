@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from apikeys import list_views, tokens
+from apikeys import keyset, list_views, tokens
 from apikeys.actors import Actor
 from apikeys.clients import Client
 from apikeys.models import ApiKey, AuditEvent, Refusal
@@ -377,12 +377,66 @@ def test_anothers_keys_cannot_be_selected(signed_in, issue, selected, globex):
     alone = signed_in.post(*selected(theirs))
     both = signed_in.post(*selected(ours, theirs))
 
-    assert (alone.status_code, both.status_code) == (404, 302)
-    assert signed_in.get(*selected(theirs)).status_code == 404
-    ours.refresh_from_db()
-    theirs.refresh_from_db()
-    assert ours.revoked_at
-    assert theirs.revoked_at is None
+    assert (alone.status_code, both.status_code) == (404, 404)
+    assert signed_in.get(*selected(ours, theirs)).status_code == 404
+    assert not ApiKey.objects.filter(revoked_at__isnull=False).exists()
+    assert signed_in.post(*selected(ours)).status_code == 302
+    assert list(ApiKey.objects.filter(revoked_at__isnull=False)) == [ours]
+
+
+def test_a_key_that_is_selected_twice_is_revoked_once(signed_in, issue, selected):
+    key, _ = issue()
+
+    said = signed_in.post(*selected(*[key] * 101), follow=True).text
+
+    assert f"{key.name} is revoked" in said
+    assert AuditEvent.objects.filter(action="api_key.revoked").count() == 1
+
+
+def test_a_hundred_keys_are_revoked_together(signed_in, issue, selected):
+    keys = [issue()[0] for _ in range(100)]
+
+    said = signed_in.post(*selected(*keys), follow=True).text
+
+    assert "100 keys are revoked" in said
+    assert ApiKey.objects.filter(revoked_at__isnull=False).count() == 100
+
+
+@pytest.mark.parametrize("name", ["q", "status", "creator", "scope", "sort", "after"])
+def test_an_odd_address_is_a_page_all_the_same(signed_in, url, issue, name):
+    issue(name="shown")
+
+    for text in ("\x00", "x" * 5000, "\ud800".encode("utf-8", "replace"), "'--", "[]"):
+        assert signed_in.get(url, {name: text}).status_code == 200
+        assert signed_in.get(f"{url}?{name}=a&{name}=").status_code == 200
+
+
+@pytest.mark.parametrize("text", ["\x00", "x" * 5000, "epk_live_", "é\u202e", "%00"])
+def test_an_odd_search_is_a_page_all_the_same(signed_in, acme, text):
+    find = reverse("apikeys:find", args=[acme.pk])
+
+    assert signed_in.post(find, {"q": text}, follow=True).status_code == 200
+
+
+def test_a_place_in_another_order_or_organization_shows_only_ones_own(
+    signed_in, url, issue, globex, mallory, client
+):
+    for n in range(3):
+        issue(name=f"theirs {n}", organization=globex)
+        issue(name=f"ours {n}")
+    theirs = ApiKey.objects.for_org(globex).first()
+    places = [
+        keyset.encode(keyset.Cursor(value, theirs.pk))
+        for value in (theirs.created_at, theirs.name, None)
+    ]
+
+    for sort in ("", "name", "-expiry", "used"):
+        for side in ("before", "after"):
+            for place in places:
+                page = signed_in.get(url, {"sort": sort, side: place})
+
+                assert page.status_code == 200
+                assert "theirs" not in page.text
 
 
 def test_what_was_revoked_before_is_told_apart(signed_in, issue, selected, alice):
