@@ -53,10 +53,15 @@ def ordered(queryset, field, direction):
     """The rows in this order: those without a value last, ties by primary key."""
     down = direction == "DESC"
     # Said only where there can be rows without one: an index does not have it so.
-    last = True if queryset.model._meta.get_field(field).null else None
+    last = None if field in always_set(queryset.model) else True
     key = F(field)
     first = key.desc(nulls_last=last) if down else key.asc(nulls_last=last)
     return queryset.order_by(first, "-pk" if down else "pk")
+
+
+def always_set(model):
+    """Return the names of the columns that every row has a value in."""
+    return {field.name for field in model._meta.concrete_fields if not field.null}
 
 
 def page_of(queryset, search):
