@@ -44,6 +44,11 @@ class KeyPage(ApiKeyPage):
         """Return the key as it was when the request came."""
         return self.get_key()
 
+    @cached_property
+    def key_run(self):
+        """Return the last run that the key published, or None."""
+        return last_run(self.key)
+
     def get_success_url(self):
         return reverse(
             "apikeys:detail", args=[self.organization.pk, self.key.public_id]
@@ -52,7 +57,9 @@ class KeyPage(ApiKeyPage):
     def get_context_data(self, **kwargs):
         # TemplateView hands on what the path holds; an id is not the organization.
         kwargs = {n: value for n, value in kwargs.items() if n not in self.kwargs}
-        return super().get_context_data(key=self.key, api_url=self.api_url, **kwargs)
+        return super().get_context_data(
+            key=self.key, key_run=self.key_run, api_url=self.api_url, **kwargs
+        )
 
     def conflict(self, message):
         """Say that nothing was done, and what happened to the key last."""
@@ -103,7 +110,6 @@ class ApiKeyDetailView(RotationMixin, KeyPage, TemplateView):
 
     def get_context_data(self, **kwargs):
         return super().get_context_data(
-            last_run=last_run(self.key),
             scopes=described(self.key.scopes),
             attempts=refused_attempts(self.key),
             timeline=timeline(self.key),

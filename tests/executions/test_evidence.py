@@ -47,7 +47,33 @@ def test_the_verdict_names_what_the_new_key_published(
 
     assert page.context["phase"] == "safe"
     assert "an execution of Checkout completed just now" in page.text
+    assert "<strong>Execution completed" in page.text
+    assert "No execution was published" not in page.text
     assert set(successor.scopes) == set(RUN)
+
+
+def test_the_page_of_a_key_shows_its_last_execution(
+    launch, publish, key, client, alice
+):
+    client.force_login(alice)
+    url = reverse("apikeys:detail", args=[key.organization_id, key.public_id])
+    before = client.get(url).text
+
+    publish(launch(), status="failed")
+
+    assert "Last execution published" not in before
+    after = client.get(url).text
+    assert "Last execution published" in after
+    assert "Checkout failed, " in after
+
+
+def test_a_new_key_that_published_nothing_yet_says_so(key, api, client, alice):
+    _, secret = key.rotate(by=Actor.person(alice, via="test"))
+    api(secret=secret, organization=key.organization).get("/permissions")
+    client.force_login(alice)
+    url = reverse("apikeys:rotation_status", args=[key.organization_id, key.public_id])
+
+    assert "No execution was published with it yet." in client.get(url).text
 
 
 def test_a_new_key_with_too_few_scopes_is_not_safe(key, api, client, alice, flow):
