@@ -64,6 +64,23 @@ class Site:
         )
         manage(self.environment, "shell", "--verbosity", "0", "--command", code)
 
+    def echopoint(self, secret, *arguments):
+        """Run the command with a key; return its exit code and what it wrote to stdout."""
+        ended = subprocess.run(
+            [sys.executable, "-m", "echopoint.cli", *arguments],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "ECHOPOINT_API_URL": self.url,
+                "ECHOPOINT_API_KEY": secret,
+                "ECHOPOINT_ORGANIZATION_ID": self.demo["organization_id"],
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+        return ended.returncode, ended.stdout
+
     def get(self, path, secret):
         """Return (status, body) of a request with a key, as a program sends it."""
         request = urllib.request.Request(  # noqa: S310, our own server
@@ -111,6 +128,7 @@ def running_site(folder, *, pages=True, **settings):
             "DATABASE_URL": url,
             "ALLOWED_HOSTS": "localhost,127.0.0.1",
             "HTTPS": "false",
+            "DEMO": "true",
             "PORT": str(port),
         } | settings
         manage(environment, "migrate", "--verbosity", "0")

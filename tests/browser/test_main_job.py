@@ -58,10 +58,12 @@ def test_a_key_is_created_used_rotated_and_retired(site, open_page, sign_in):
     updating = page.locator("[aria-current=step]")
     assert updating.inner_text().startswith("Update where the key is used")
     assert [site.get("/flows", secret)[0] for secret in (old, new)] == [200, 200]
+    assert site.echopoint(new, "flows", "run", "--tag", "smoke")[0] == 0
 
     # The page finds out by itself.
     page.locator(".verdict-safe").wait_for(timeout=20_000)
-    assert page.locator(".arrival-used").is_visible()
+    page.get_by_text("Execution completed").wait_for(timeout=20_000)
+    assert page.locator(".arrival-used").first.is_visible()
     assert updating.inner_text().startswith("Retire the old key")
     page.get_by_role("link", name="Retire now").click()
     page.get_by_role("button", name="Retire the old key").click()
