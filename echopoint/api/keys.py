@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Lower
 from django.http import Http404
 from rest_framework.response import Response
 
 from apikeys.actors import Actor
 from apikeys.models import ApiKey
+from apikeys.narrowing import few
 from apikeys.permissions import ANY_CALLER
 from apikeys.policy import DEFAULT
 from apikeys.scopes import PRESETS, SCOPES
@@ -90,7 +92,11 @@ class ApiKeyViewSet(OrgScopedViewSet):
             ids = [id.removeprefix("key_") for id in rules["ids"] if id[:4] == "key_"]
             queryset = queryset.filter(public_id__in=ids)
         if "names" in rules:
-            queryset = queryset.filter(name__in=rules["names"])
+            # In lower case too, which is how an index has them.
+            folded = [Lower(Value(name)) for name in rules["names"]]
+            queryset = queryset.alias(folded=Lower("name")).filter(
+                name__in=rules["names"], folded__in=folded
+            )
         if "last_used_after" in rules:
             queryset = queryset.filter(last_used_at__gte=rules["last_used_after"])
         if "last_used_before" in rules:
@@ -99,6 +105,9 @@ class ApiKeyViewSet(OrgScopedViewSet):
             # Of an id the beginning: an index has that, and nobody knows the middle.
             by_id = Q(public_id__startswith=text.removeprefix("key_"))
             queryset = queryset.filter(Q(name__icontains=text) | by_id)
+            ids = few([[queryset]])
+            if ids is not None:
+                queryset = queryset.filter(pk__in=ids)
         return super().searched(queryset, search)
 
     def rotate(self, request, id):
