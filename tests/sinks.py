@@ -6,6 +6,7 @@ import logging
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.db import connection
 from django.urls import reverse
 
@@ -51,4 +52,4 @@ def console_pages():
 
 def change_pages(model):
     row = model._default_manager.first()
-    return [("change", [row.pk])] if row else []
+    return [("change", [quote(row.pk)])] if row else []

@@ -1,4 +1,5 @@
 import pytest
+from django.contrib.admin.utils import quote
 from django.test import Client
 
 from echopoint.organizations.models import User
@@ -14,7 +15,7 @@ def console(db):
 
 def test_a_captured_request_can_be_read_and_not_written(console, webhook):
     captured = webhook.capture(method="POST", body="hello")
-    path = f"/admin/webhooks/capturedrequest/{captured.pk}/change/"
+    path = f"/admin/webhooks/capturedrequest/{quote(captured.pk)}/change/"
 
     page = console.get(path)
 
@@ -36,6 +37,8 @@ def test_a_list_of_captured_requests_shows_none_of_their_contents(console, webho
 def test_a_webhook_can_be_deleted_with_what_it_captured(console, webhook):
     webhook.capture(method="POST")
 
-    console.post(f"/admin/webhooks/webhook/{webhook.pk}/delete/", {"post": "yes"})
+    console.post(
+        f"/admin/webhooks/webhook/{quote(webhook.pk)}/delete/", {"post": "yes"}
+    )
 
     assert not Webhook.objects.exists()
