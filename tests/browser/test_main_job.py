@@ -3,6 +3,8 @@
 import os
 import re
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,12 +24,13 @@ def copied(page):
 
 
 def run_snippets(page, secret):
-    """Run the commands of the page, as who pastes them; return what curl wrote."""
+    """Run the commands of the page, as who pastes them; return what they wrote."""
     shell = page.locator("#snippet-shell").inner_text()
     curl = page.locator("#snippet-curl").inner_text()
+    command = page.locator("#snippet-command").inner_text()
     done = subprocess.run(
-        ["bash", "-ec", f"{shell}\n{curl}"],  # noqa: S607, of the PATH as theirs is
-        env={"PATH": os.environ["PATH"]},
+        ["bash", "-ec", f"{shell}\n{curl}\n{command}"],  # noqa: S607, of theirs
+        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         input=secret + "\n",
         check=True,
         capture_output=True,
@@ -41,7 +44,9 @@ def test_a_key_is_created_used_rotated_and_retired(site, open_page, sign_in):
     sign_in(page)
     old = create(page, "Main pipeline")
     assert re.fullmatch("epk_live_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}", old)
-    assert '"Checkout"' in run_snippets(page, old)
+    written = run_snippets(page, old)
+    assert '"Checkout"' in written
+    assert "preset ci" in written
     lacking = site.get("/webhooks", old)[1]["errors"][0]["metadata"]
     assert lacking["missing_scopes"] == ["webhooks:read"]
 
