@@ -21,6 +21,16 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class TextOrNull(serializers.CharField):
+    """A stored string; null on the wire where there is none."""
+
+    def __init__(self, **options):
+        super().__init__(allow_null=True, **options)
+
+    def to_representation(self, value):
+        return value or None
+
+
 class Name(Text):
     """A name people gave: not blank, without the spaces around it."""
 

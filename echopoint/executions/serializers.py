@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.api.fields import Choice, Integer, Object, Text
+from echopoint.api.fields import Choice, Integer, Object, Text, TextOrNull
 from echopoint.executions.completion import MAX_AMOUNT
 from echopoint.executions.exceptions import InvalidLaunch
 from echopoint.executions.models import Execution, NodeResult
@@ -96,16 +96,6 @@ def idempotency_key(headers):
             metadata={"maxLength": 255},
         )
     return key
-
-
-class TextOrNull(serializers.CharField):
-    """A stored string; null on the wire where there is none."""
-
-    def __init__(self, **options):
-        super().__init__(allow_null=True, **options)
-
-    def to_representation(self, value):
-        return value or None
 
 
 @extend_schema_field({"$ref": "#/components/schemas/FlowDefinition"})

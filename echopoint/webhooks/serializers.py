@@ -3,20 +3,10 @@
 from django.urls import reverse
 from rest_framework import serializers
 
-from echopoint.api.fields import Boolean, Method, Name
+from echopoint.api.fields import Boolean, Method, Name, TextOrNull
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
 
 METHODS_RECEIVED = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-
-class TextOrNull(serializers.CharField):
-    """A stored string; null on the wire where there is none."""
-
-    def __init__(self, **options):
-        super().__init__(allow_null=True, **options)
-
-    def to_representation(self, value):
-        return value or None
 
 
 class WebhookSerializer(serializers.Serializer):
