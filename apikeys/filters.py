@@ -23,16 +23,16 @@ ANY = "all"
 USABLE = ("active", "retiring")
 STATUSES = [
     ("", "Not revoked"),
-    ("usable", "Working: active or retiring"),
+    ("usable", "Active or retiring"),
     *ApiKey.Status.choices,
-    (ANY, "Any, with revoked"),
+    (ANY, "Any status"),
 ]
 USES = [
     ("", "Any"),
     ("30", "Unused for 30 days"),
     ("90", "Unused for 90 days"),
     ("never", "Never used"),
-    ("retired", "Used after it retired, this week"),
+    ("retired", "Used after it retired"),
 ]
 EXPIRIES = [
     ("", "Any"),
