@@ -46,10 +46,10 @@ SORTS = [
     ("created", "Oldest first"),
     ("name", "Name, A to Z"),
     ("-name", "Name, Z to A"),
-    ("expiry", "Expiry, soonest first"),
-    ("-expiry", "Expiry, latest first"),
-    ("-used", "Last used, latest first"),
-    ("used", "Last used, longest ago first"),
+    ("expiry", "Soonest expiry"),
+    ("-expiry", "Latest expiry"),
+    ("-used", "Latest use"),
+    ("used", "Oldest use"),
 ]
 ORDERS = {
     "created": (F("created_at"), keyset.moment, False),

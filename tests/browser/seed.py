@@ -30,6 +30,10 @@ from apikeys.models import (  # noqa: E402
     Refusal,  # noqa: E402
 )
 from apikeys.scopes import PRESETS, SCOPES  # noqa: E402
+from echopoint.executions.callers import Caller  # noqa: E402
+from echopoint.executions.completion import Completion  # noqa: E402
+from echopoint.executions.models import Execution  # noqa: E402
+from echopoint.flows.models import Flow  # noqa: E402
 from echopoint.organizations.models import (  # noqa: E402
     Membership,
     Organization,
@@ -117,6 +121,24 @@ class Story:
             )
         )
 
+    def published(self, nick, flow, moment, status="completed"):
+        """The key launches a flow and publishes how it went, a second later."""
+
+        def act(at):
+            caller = Caller(key=self.fresh(nick))
+            launch = Execution.objects.launch(
+                flow, by=caller, runner_type="ephemeral", at=at - timedelta(seconds=1)
+            )
+            told = {
+                "status": status,
+                "started_at": at - timedelta(seconds=1),
+                "completed_at": at,
+                "duration_ms": 1000,
+            }
+            launch.execution.complete(Completion.of(told), by=caller, at=at)
+
+        self.events.append((moment, act))
+
     def fresh(self, nick):
         return ApiKey.objects.select_related("organization").get(pk=self.keys[nick].pk)
 
@@ -177,6 +199,14 @@ def busy(organization, people):
     used("safe", ago(days=54), ago(days=3))
     story.rotated("safe", "safe-2", ago(days=2))
     used("safe-2", ago(days=2, minutes=-22), ago(minutes=2))
+    checkout = Flow.objects.create(
+        organization=organization,
+        name="Checkout",
+        flow_definition={"name": "Checkout", "version": "1", "nodes": [], "edges": []},
+    )
+    story.published("safe", checkout, ago(days=3))
+    story.published("safe-2", checkout, ago(minutes=2))
+    story.published("web", checkout, ago(minutes=4), status="failed")
     key("everything", "Migration, all of it", born=ago(days=1), scopes=list(SCOPES))
     key("long", LONG_NAME, born=ago(hours=30), text="What it is for. " * 30)
     key("rtl", "مفتاح خط النشر 🚀 staging", born=ago(hours=29), days=30)
