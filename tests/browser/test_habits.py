@@ -59,6 +59,7 @@ def test_a_key_is_created_and_rotated_with_the_keyboard_alone(page):
     tab_to(page, "Create API key")
     page.keyboard.press("Enter")
     page.wait_for_url("**/new/")
+    page.locator("[name=name]:focus").wait_for()
     page.keyboard.type("Typed pipeline")
     tab_to(page, "CI pipeline")
     page.keyboard.press("Space")
