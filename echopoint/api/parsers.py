@@ -42,7 +42,9 @@ def once_each(pairs):
         seen = set()
         # add() returns None, so this is the first name that was there before.
         repeated = next(n for n, _ in pairs if n in seen or seen.add(n))
-        raise RepeatedName(f'The field "{repeated[:60]}" is there twice. Send it once.')
+        # The answer is UTF-8, which half of a surrogate pair is not.
+        named = replace_unstorable(repeated[:60])
+        raise RepeatedName(f'The field "{named}" is there twice. Send it once.')
     return data
 
 

@@ -200,6 +200,13 @@ def test_a_field_that_is_there_twice_is_refused(api):
     assert '"name" is there twice' in error["message"]
 
 
+def test_a_name_that_no_answer_can_hold_is_refused_when_it_is_there_twice(api):
+    response = api(*FLOWS).post("/flows", b'{"\\ud800": 1, "\\ud800": 2}')
+
+    error = assert_envelope(response, 400, "BAD_REQUEST")
+    assert '"\N{REPLACEMENT CHARACTER}" is there twice' in error["message"]
+
+
 def test_a_long_name_over_a_long_list_costs_little_memory():
     body = b'{"' + b"k" * 30_000 + b'": [' + b"0," * 50_000 + b"0]}"
     stream = SimpleNamespace(body=body)
