@@ -219,14 +219,16 @@ class Result(Object):
             problem = "This must be an object, with a record for each node id."
         elif len(nodes) > MAX_NODES:
             problem = f"A result has {MAX_NODES} nodes at most; this one {len(nodes)}."
-        elif bad := next((n for n in nodes if not self.is_record(n, nodes[n])), None):
-            problem = f'The record of node "{bad[:60]}" must be an object.'
+        elif bad := [id for id, record in nodes.items() if not is_record(id, record)]:
+            problem = f'The record of node "{bad[0][:60]}" must be an object.'
         else:
             return
         raise serializers.ValidationError({"execution_results": [problem]})
 
-    def is_record(self, node_id, record):
-        return isinstance(record, dict) and len(node_id) <= 255
+
+def is_record(node_id, record):
+    """Whether this is the record of a node, under an id that can be one."""
+    return isinstance(record, dict) and len(node_id) <= 255
 
 
 class EphemeralCompletionRequestSerializer(serializers.Serializer):

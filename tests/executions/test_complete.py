@@ -144,6 +144,7 @@ def test_the_same_moment_in_another_zone_is_the_same_end(launch, publish):
         ({"result": []}, "result"),
         ({"result": {"execution_results": []}}, "result.execution_results"),
         ({"result": {"execution_results": {"a": 1}}}, "result.execution_results"),
+        ({"result": {"execution_results": {"": 1}}}, "result.execution_results"),
         (
             {"result": {"execution_results": {"a" * 256: {}}}},
             "result.execution_results",
