@@ -4,6 +4,8 @@ import base64
 import binascii
 import json
 import re
+from itertools import groupby
+from os.path import commonprefix
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -24,6 +26,10 @@ STRUCTURE = {
 }
 # Names in here are ours, or the flow's; in all other objects they may be anyone's.
 NAMED_BY_THE_FLOW = {"inputs", "outputs", "final_outputs"}
+# Of more characters: a pattern would compare all of them at every place that begins as
+# they do, while a plain search never goes back.
+LONG = 1000
+NOTHING = "(?!)"  # a pattern that is nowhere
 
 
 class Masker:
@@ -32,11 +38,13 @@ class Masker:
     def __init__(self, secrets):
         self.secrets = {secret for secret in secrets if secret}
         forms = {form for secret in self.secrets for form in forms_of(secret)}
-        longest_first = sorted(forms, key=len, reverse=True)
-        self.pattern = re.compile("|".join(map(re.escape, longest_first)))
+        self.long = sorted((f for f in forms if len(f) > LONG), key=len, reverse=True)
+        self.pattern = re.compile(any_of(sorted(forms.difference(self.long))))
 
     def text(self, text):
         """Return the text without secrets."""
+        for form in self.long:
+            text = text.replace(form, MASK)
         return self.pattern.sub(MASK, text) if self.secrets else text
 
     def value(self, value):
@@ -93,6 +101,30 @@ class Masker:
             return self.text(body)
         masked = self.text(plain).encode(errors="surrogateescape")
         return base64.b64encode(masked).decode()
+
+
+def any_of(texts, branchings=8):
+    """Return a pattern of the longest of these sorted texts that is at a place.
+
+    Texts share what they begin with, so that a place of a result of megabytes is
+    compared with a few letters, and not with each of thousands of secrets. How deep
+    the pattern branches is bounded, as the compiler of patterns recurses.
+    """
+    if not texts:
+        return NOTHING
+    start = commonprefix([texts[0], texts[-1]])
+    rests = [text[len(start) :] for text in texts]
+    if not branchings:
+        longest_first = sorted(rests, key=len, reverse=True)
+        branches = map(re.escape, longest_first)
+    else:
+        by_letter = [list(group) for _, group in groupby(rests, lambda rest: rest[:1])]
+        # The empty rest, which sorts first, is the shortest.
+        branches = [
+            re.escape(group[0]) if len(group) == 1 else any_of(group, branchings - 1)
+            for group in reversed(by_letter)
+        ]
+    return f"{re.escape(start)}(?:{'|'.join(branches)})"
 
 
 def forms_of(secret):
