@@ -356,3 +356,16 @@ def test_a_node_at_the_end_of_time_is_no_fault_of_ours(launch, publish, told):
 
     assert response.status_code == 200
     assert response.json()["nodes"][0]["completed_at"] is None
+
+
+@pytest.mark.parametrize("field", ["node_type", "error_code", "display_name"])
+def test_a_secret_inside_what_should_be_a_text_is_not_kept(
+    launch, publish, variables, field
+):
+    variables("/organization/variables", SECRET="canary-7f3a")
+
+    answer = publish(launch(), result=record(**{field: {"said": "canary-7f3a"}}))
+
+    (node,) = answer.json()["nodes"]
+    assert "canary" not in str(node)
+    assert "***" in node[field]

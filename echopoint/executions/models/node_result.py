@@ -25,21 +25,22 @@ class NodeResultManager(models.Manager):
 
     def told_by(self, outcome, node, masker):
         """Return the columns that a record fills; what it leaves out, the flow knows."""
-        record = outcome.record
+        # Read from what is masked: a name or a code may be an object that holds a secret.
+        record = masker.fields(outcome.record)
         kind = record.get("node_type") or node.get("type", "")
-        name = record.get("display_name") or node.get("display_name", outcome.node_id)
+        known = masker.text(node.get("display_name", outcome.node_id))
         return {
             "node_id": outcome.node_id,
-            "display_name": masker.text(str(name)),
+            "display_name": str(record.get("display_name") or known),
             "node_type": str(kind)[:NODE_TYPE_LENGTH],
             "status": outcome.status,
-            "result": masker.fields(record),
+            "result": record,
             "started_at": outcome.started_at,
             "completed_at": outcome.completed_at,
             "duration_ms": outcome.duration_ms,
-            "error_message": masker.text(str(record.get("error_message") or "")),
+            "error_message": str(record.get("error_message") or ""),
             "error_code": str(record.get("error_code") or "")[:ERROR_CODE_LENGTH],
-            "skip_reason": masker.text(str(record.get("skip_reason") or "")),
+            "skip_reason": str(record.get("skip_reason") or ""),
         }
 
 
