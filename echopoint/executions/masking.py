@@ -29,6 +29,9 @@ NAMED_BY_THE_FLOW = {"inputs", "outputs", "final_outputs"}
 # Of more characters: a pattern would compare all of them at every place that begins as
 # they do, while a plain search never goes back.
 LONG = 1000
+# What different clients leave as it is in a URL: none, paths, what Go and browsers do.
+LEFT_IN_URLS = ("", "/", "/:@", "$&+,/:;=@", "!$&'()*+,/:;=@", "!$&'()*+,/:;=?@")
+ESCAPED = re.compile("%[0-9A-F]{2}")
 NOTHING = "(?!)"  # a pattern that is nowhere
 
 
@@ -129,10 +132,11 @@ def any_of(texts, branchings=8):
 
 def forms_of(secret):
     """Return the secret as it is, in a URL, in JSON, and in base64."""
+    in_urls = {quote(secret, safe=left) for left in LEFT_IN_URLS} | {quote_plus(secret)}
     return {
         secret,
-        quote(secret, safe=""),
-        quote_plus(secret),
+        *in_urls,
+        *(ESCAPED.sub(lambda escape: escape[0].lower(), form) for form in in_urls),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         base64.b64encode(secret.encode()).decode(),

@@ -43,3 +43,21 @@ def test_secrets_cost_seconds_at_most(hidden, text):
     Masker(hidden).text(text)
 
     assert time.perf_counter() - began < 4
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "p%40ss%20w%2Frd%26%3A%3F",
+        "p%40ss%20w%2frd%26%3a%3f",
+        "p%40ss+w%2Frd%26%3A%3F",
+        "p%40ss%20w/rd%26%3A%3F",
+        "p@ss%20w/rd%26:%3F",
+        "p@ss%20w/rd&:%3F",
+        "p@ss%20w/rd&:?",
+    ],
+)
+def test_a_secret_is_hidden_however_a_url_holds_it(written):
+    text = f"https://shop.example/{written}/end"
+
+    assert Masker(["p@ss w/rd&:?"]).text(text) == "https://shop.example/***/end"
