@@ -1,5 +1,6 @@
 """The flows that a flow calls with module nodes, those that these call, and so on."""
 
+import json
 from collections import deque
 
 from echopoint.environments.resolve import own_inputs
@@ -7,15 +8,18 @@ from echopoint.executions.exceptions import ExecutionConflict
 from echopoint.flows.models import Flow
 
 MAX_REFERENCED = 100
+MAX_SIZE = 4 * 1024 * 1024  # characters of JSON, of all that is called together
 
 
 def referenced_flows(flow):
     """Return {flow id: (definition, the flow's own variables)} of all that is called.
 
-    Raise `ExecutionConflict` for a module whose flow is not in the organization. A flow
-    that calls itself, or the one that called it, is there once.
+    Raise `ExecutionConflict` for a module whose flow is not in the organization, and for
+    more than an execution can keep. A flow that calls itself, or the one that called it,
+    is there once.
     """
     found = {}
+    size = 0
     waiting = deque(module_ids(flow.flow_definition))
     while waiting:
         id = waiting.popleft()
@@ -32,7 +36,14 @@ def referenced_flows(flow):
                 f"A module node calls the flow {id}, which is not there. Change the"
                 " node, or make the flow again."
             )
-        found[id] = (called.flow_definition, own_inputs(called))
+        inputs = own_inputs(called)
+        found[id] = (called.flow_definition, inputs)
+        size += len(json.dumps([called.flow_definition, inputs.values]))
+        if size > MAX_SIZE:
+            raise ExecutionConflict(
+                f"The flows that this one calls are larger than {MAX_SIZE} characters"
+                " together, their variables included. Launch some of them by themselves."
+            )
         waiting.extend(module_ids(called.flow_definition))
     return found
 

@@ -190,6 +190,19 @@ def test_flows_that_call_each_other_are_there_once(launch, make_flow):
     assert set(execution["referenced_flows"]) == {str(first.pk), str(second.pk)}
 
 
+@pytest.mark.parametrize(("limit", "status"), [(10_000, 202), (9_000, 409)])
+def test_what_is_called_is_kept_up_to_a_size(ci, make_flow, monkeypatch, limit, status):
+    monkeypatch.setattr("echopoint.executions.references.MAX_SIZE", limit)
+    long = [node("a", data={"method": "GET", "url": "u" * 3000}) for _ in range(3)]
+    called = make_flow(*long)
+    caller = make_flow(node("call", type="module", data={"flow_id": str(called.pk)}))
+
+    response = ci.post(f"/flows/{caller.pk}/launch", {})
+
+    assert response.status_code == status
+    assert Execution.objects.count() == (status == 202)
+
+
 @pytest.mark.parametrize("whose", ["nobody", "globex"])
 def test_a_module_of_a_flow_that_is_not_there_is_a_conflict(
     ci, make_flow, globex, whose
