@@ -59,8 +59,8 @@ class ScopeDenied(Refused):
         self.missing = missing
 
 
-class InvalidKeyRequest(Refused):
-    """A key that cannot be issued as asked; `field` says which part is at fault."""
+class InvalidField(Refused):
+    """A request that cannot be met as asked; `field` says which part is at fault."""
 
     code = "VALIDATION_ERROR"
     status = HTTPStatus.BAD_REQUEST
@@ -68,6 +68,10 @@ class InvalidKeyRequest(Refused):
     def __init__(self, field, message, *, metadata=None):
         super().__init__(message, metadata=metadata)
         self.field = field
+
+
+class InvalidKeyRequest(InvalidField):
+    """A key that cannot be issued as asked."""
 
 
 class KeyConflict(Refused):

@@ -2,31 +2,21 @@
 
 from http import HTTPStatus
 
-from apikeys.exceptions import Refused
+from apikeys.exceptions import InvalidField, Refused
 
 
-class InvalidVariable(Refused):
-    """A variable that cannot be set as asked; `field` says which part is at fault."""
-
-    code = "VALIDATION_ERROR"
-    status = HTTPStatus.BAD_REQUEST
-
-    def __init__(self, field, message, *, metadata=None):
-        super().__init__(message, metadata=metadata)
-        self.field = field
+class InvalidVariable(InvalidField):
+    """A variable that cannot be set as asked."""
 
 
-class UnknownEnvironment(Refused):
+class UnknownEnvironment(InvalidField):
     """A name that no environment of the organization has."""
-
-    code = "VALIDATION_ERROR"
-    status = HTTPStatus.BAD_REQUEST
-    field = "environment_key"
 
     def __init__(self):
         super().__init__(
+            "environment_key",
             "The organization has no environment of this name. Create it, or take a name"
-            " from GET /organization/environments."
+            " from GET /organization/environments.",
         )
 
 

@@ -2,18 +2,11 @@
 
 from http import HTTPStatus
 
-from apikeys.exceptions import Refused
+from apikeys.exceptions import InvalidField, Refused
 
 
-class InvalidLaunch(Refused):
-    """A launch that cannot be as asked; `field` says which part is at fault."""
-
-    code = "VALIDATION_ERROR"
-    status = HTTPStatus.BAD_REQUEST
-
-    def __init__(self, field, message, *, metadata=None):
-        super().__init__(message, metadata=metadata)
-        self.field = field
+class InvalidLaunch(InvalidField):
+    """A launch that cannot be as asked."""
 
 
 class ExecutionConflict(Refused):

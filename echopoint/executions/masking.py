@@ -8,7 +8,8 @@ from itertools import groupby
 from os.path import commonprefix
 from urllib.parse import quote, quote_plus
 
-MASK = "***"
+from echopoint.environments.sealed import MASK
+
 # Of a node's result: what no secret is in, and what a mask would make unreadable.
 STRUCTURE = {
     "node_id",
