@@ -83,6 +83,7 @@ def test_the_documents_of_the_api_have_no_violation(open_page):
     for kind in (".opblock-post", ".opblock-delete"):
         page.locator(f"{kind} .opblock-summary-control").first.click()
     page.locator("table.responses-table").nth(1).wait_for()
+    page.locator("pre.example").nth(1).wait_for()
     found += seen(page, "opened")
     page.get_by_role("button", name="Authorize").first.click()
     page.get_by_role("button", name="Close").first.wait_for()

@@ -8,7 +8,7 @@
   follow();
 }
 
-// What Swagger UI leaves without a name, or at a level that skips one.
+// What Swagger UI leaves without a name, at a level that skips one, or out of a keyboard's reach.
 {
   const name = (part, role, label) => {
     part.setAttribute("role", role);
@@ -21,6 +21,7 @@
     ".information-container": (part) => name(part, "region", "About the API"),
     ".dialog-ux": (part) => name(part, "dialog", "Authorize"),
     ".close-modal": (button) => button.setAttribute("aria-label", "Close"),
+    "pre.example": (pre) => (pre.tabIndex = 0),
     "table.responses-table": (table) => table.setAttribute("aria-label", table.id.replaceAll("_", " ")),
   };
   const mendAll = () => Object.entries(mend).forEach(([selector, act]) => document.querySelectorAll(selector).forEach(act));
