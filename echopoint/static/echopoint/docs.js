@@ -21,7 +21,7 @@
     ".information-container": (part) => name(part, "region", "About the API"),
     ".dialog-ux": (part) => name(part, "dialog", "Authorize"),
     ".close-modal": (button) => button.setAttribute("aria-label", "Close"),
-    "pre.example": (pre) => (pre.tabIndex = 0),
+    "pre.microlight": (pre) => (pre.tabIndex = 0),
     "table.responses-table": (table) => table.setAttribute("aria-label", table.id.replaceAll("_", " ")),
   };
   const mendAll = () => Object.entries(mend).forEach(([selector, act]) => document.querySelectorAll(selector).forEach(act));
