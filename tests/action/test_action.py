@@ -345,7 +345,7 @@ def test_a_cancelled_job_publishes_a_failed_result(prepared, given, api):
     process.communicate(timeout=60)
     (execution,) = api.executions.values()
     assert process.returncode == 2
-    assert time.monotonic() - before < 7
+    assert time.monotonic() - before < 30
     assert execution["error_code"] == "CANCELLED"
     with open(env["GITHUB_OUTPUT"]) as file:
         assert outputs_of(file.read())["status"] == "error"

@@ -156,14 +156,14 @@ def test_who_waits_gets_the_job_that_is_launched_meanwhile(asking, launch):
     answer, _ = waiting.result(POLL + 5)
 
     assert answer.json()["execution_id"] == execution
-    assert time.monotonic() - launched < 4
+    assert time.monotonic() - launched < POLL - 2
 
 
 def test_who_waits_in_vain_is_told_in_time(site, secret):
     answer, seconds = ask(site, secret)
 
     assert (answer.status_code, answer.content) == (204, b"")
-    assert POLL <= seconds < POLL + 3
+    assert POLL <= seconds < 2 * POLL
 
 
 def test_who_waits_with_a_key_that_is_revoked_gets_no_job(
@@ -203,7 +203,7 @@ def test_requests_find_a_thread_however_many_wait(site, pipeline, asking):
     for _ in range(8):
         assert pipeline.get("/permissions").status_code == 200
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < POLL - 2
     waited = [seconds >= POLL for _, seconds in (p.result(POLL * 2) for p in polls)]
     assert 1 <= waited.count(True) <= 2 * 2 * SEATS
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from django.db import connection
 
+from echopoint.executions import waiting as module
 from echopoint.executions.waiting import (
     LOOK_EVERY,
     WaitingRoom,
@@ -15,7 +16,7 @@ from echopoint.executions.waiting import (
     seconds_to_wait,
 )
 
-SOON = LOOK_EVERY[0] / 2  # seconds; before anyone looks again by themselves
+SOON = 5  # seconds; long before anyone looks again who is patient
 
 
 def stays():
@@ -25,6 +26,12 @@ def stays():
 @pytest.fixture
 def room():
     return WaitingRoom()
+
+
+@pytest.fixture
+def patience(monkeypatch):
+    """Let nobody look again by themselves while a test runs."""
+    monkeypatch.setattr(module, "LOOK_EVERY", (20, 20))
 
 
 class Looks:
@@ -64,11 +71,11 @@ def waiting(room):
         assert not thread.is_alive()
 
 
-def test_who_finds_something_does_not_wait(room):
+def test_who_finds_something_does_not_wait(room, patience):
     look = Looks("job")
     began = time.monotonic()
 
-    assert room.find(look, seconds=10, is_gone=stays) == "job"
+    assert room.find(look, seconds=30, is_gone=stays) == "job"
     assert time.monotonic() - began < SOON
     assert look.count == 1
 
@@ -85,7 +92,7 @@ def test_who_waits_looks_again_until_the_time_is_over(room):
     began = time.monotonic()
 
     assert room.find(look, seconds=1.5, is_gone=stays) is None
-    assert 1.5 <= time.monotonic() - began < 2.5
+    assert 1.5 <= time.monotonic() - began < 4
     assert 2 <= look.count <= 4
 
 
@@ -93,18 +100,18 @@ def test_who_waits_finds_what_comes_meanwhile(room):
     assert room.find(Looks(None, "job"), seconds=5, is_gone=stays) == "job"
 
 
-def test_a_call_lets_who_waits_look_at_once(room, waiting):
-    thread, found = waiting(Looks(None, "job"))
+def test_a_call_lets_who_waits_look_at_once(room, waiting, patience):
+    thread, found = waiting(Looks(None, "job"), seconds=30)
     began = time.monotonic()
 
     room.wake()
-    thread.join(5)
+    thread.join(30)
 
     assert found == ["job"]
     assert time.monotonic() - began < SOON
 
 
-def test_a_call_between_the_look_and_the_wait_is_heard(room):
+def test_a_call_between_the_look_and_the_wait_is_heard(room, patience):
     look = Looks(None, "job")
 
     def look_and_call():
@@ -115,7 +122,7 @@ def test_a_call_between_the_look_and_the_wait_is_heard(room):
 
     began = time.monotonic()
 
-    assert room.find(look_and_call, seconds=5, is_gone=stays) == "job"
+    assert room.find(look_and_call, seconds=30, is_gone=stays) == "job"
     assert time.monotonic() - began < SOON
 
 
@@ -128,7 +135,7 @@ def test_nobody_waits_once_it_is_closed(room, waiting):
     thread.join(5)
 
     assert found == [None]
-    assert time.monotonic() - began < LOOK_EVERY[1] + 0.5
+    assert time.monotonic() - began < LOOK_EVERY[1] + 3
 
 
 def test_nothing_is_looked_for_once_the_client_is_gone(room):

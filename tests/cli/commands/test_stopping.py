@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from echopoint.cli.execution.external import GRACE
+
 ROOT = Path(__file__).parent.parent.parent.parent
 # Says that it is there, starts a child as shells do, and takes its time.
 SLEEPS = [
@@ -133,7 +135,7 @@ def test_a_second_ctrl_c_quits_at_once(api, runner, tmp_path):
         _, err = process.communicate(timeout=30)
 
     assert process.returncode == 2
-    assert time.monotonic() - before < 4
+    assert time.monotonic() - before < 6
     assert "Traceback" not in err
 
 
@@ -152,7 +154,7 @@ def test_a_second_ctrl_c_does_not_wait_for_a_stubborn_runner(api, runner, tmp_pa
         process.communicate(timeout=30)
 
     assert process.returncode == 2
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < GRACE
     assert not is_alive(int((tmp_path / "child").read_text()))
 
 
@@ -209,4 +211,4 @@ def test_a_launch_that_is_never_answered_ends_with_the_time_limit(echopoint, api
 
     assert ended.code == 4
     assert "launch was not answered" in ended.err
-    assert time.monotonic() - before < 9
+    assert time.monotonic() - before < 20

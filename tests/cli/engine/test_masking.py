@@ -164,4 +164,4 @@ def test_no_text_takes_the_mask_forever(secret, text):
 
     Mask([secret]).text(text + "x")
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20

