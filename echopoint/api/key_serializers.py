@@ -51,6 +51,12 @@ class ExactSerializer(serializers.Serializer):
 class ApiKeyCreateRequestSerializer(ExactSerializer):
     """What a key is to be."""
 
+    example = {
+        "name": "CI pipeline",
+        "permissions": ["flows:execute", "runner:complete"],
+        "expires_in_days": 90,
+    }
+
     name = Name(max_length=ApiKey._meta.get_field("name").max_length)
     permissions = serializers.ListField(
         child=Text(), min_length=1, max_length=MAX_SCOPES
@@ -62,6 +68,8 @@ class ApiKeyCreateRequestSerializer(ExactSerializer):
 
 class ApiKeyRotateRequestSerializer(ExactSerializer):
     """How a key is to be rotated; all of it has defaults."""
+
+    example = {"overlap_seconds": 86_400, "expires_in_days": 90}
 
     overlap_seconds = Integer(min_value=0, max_value=MAX_DAYS, required=False)
     permissions = serializers.ListField(
@@ -83,6 +91,13 @@ class ApiKeyFilterSerializer(serializers.Serializer):
 
 class ApiKeySearchRequestSerializer(SearchRequestSerializer):
     """A search for keys."""
+
+    example = {
+        "full_text_search": "pipeline",
+        "filter": {"last_used_before": "2026-01-05T10:00:00Z"},
+        "sort_by": "last_used_at",
+        "pagination": {"limit": 20, "offset": 0},
+    }
 
     filter = ApiKeyFilterSerializer(required=False)
     sort_by = SortBy("id", "name", "created_at", "last_used_at", default="created_at")

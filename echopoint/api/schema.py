@@ -1,5 +1,7 @@
 """The OpenAPI document, generated from what the endpoints declare."""
 
+import re
+
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
@@ -7,6 +9,7 @@ from rest_framework import serializers
 from apikeys.authentication import ORGANIZATION_HEADER
 from apikeys.models import ApiKey
 from apikeys.permissions import required_scopes
+from echopoint.api.exceptions import NOT_FOUND, UNEXPECTED, error
 
 SECURITY_SCHEMES = {
     "ApiKey": {
@@ -32,6 +35,30 @@ ERRORS = {
     415: "The body is not JSON.",
     500: "A fault on our side.",
 }
+EXAMPLES = {  # a 409 has as many reasons as there are conflicts
+    400: error("VALIDATION_ERROR", "This field is required.", "name"),
+    401: error(
+        "UNAUTHENTICATED",
+        "Send an API key in X-Api-Key and its organization's id in X-Organization-Id,"
+        " or sign in.",
+    ),
+    403: error(
+        "MISSING_REQUIRED_SCOPES",
+        "This API key lacks flows:read. Scopes never change: create a key that has"
+        " them, or use another.",
+        metadata={"required_scopes": ["flows:read"], "missing_scopes": ["flows:read"]},
+    ),
+    404: error("NOT_FOUND", NOT_FOUND),
+    413: error(
+        "PAYLOAD_TOO_LARGE", "The body is larger than 1048576 bytes. Send less."
+    ),
+    415: error(
+        "UNSUPPORTED_MEDIA_TYPE",
+        "Send JSON, with the header Content-Type: application/json.",
+    ),
+    500: error("UNEXPECTED_ERROR", UNEXPECTED),
+}
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 class ApiErrorSerializer(serializers.Serializer):
@@ -58,6 +85,11 @@ class ScopedSchema(AutoSchema):
     def get_tags(self):
         return [self.view.tag]
 
+    def get_summary(self):
+        first, *others = WORD.findall(self.get_operation_id())
+        words = [word if word.isupper() else word.lower() for word in others]
+        return " ".join([first.capitalize(), *words])
+
     def get_description(self):
         return super().get_description() or ""
 
@@ -77,7 +109,7 @@ class ScopedSchema(AutoSchema):
                 str,
                 OpenApiParameter.HEADER,
                 required=self.view.requires_organization,
-                description="The id of the organization, org_….",
+                description="The id of the organization; it begins with org_.",
             ),
             *self.view.header_fields.get(self.view.action, ()),
         ]
@@ -134,11 +166,20 @@ class ScopedSchema(AutoSchema):
             return super()._get_pagination_parameters()
         return []
 
+    def _get_request_body(self, *args, **kwargs):
+        body = super()._get_request_body(*args, **kwargs)
+        if body:
+            for content in body["content"].values():
+                content["example"] = self.get_request_serializer().example
+        return body
+
     def _get_response_for_code(self, serializer, status_code, *args, **kwargs):
         answer = super()._get_response_for_code(
             serializer, status_code, *args, **kwargs
         )
         answer["description"] = ERRORS.get(int(status_code), "Success.")
+        if example := EXAMPLES.get(int(status_code)):
+            answer["content"]["application/json"]["example"] = {"errors": [example]}
         return answer
 
 

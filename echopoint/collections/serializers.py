@@ -165,6 +165,8 @@ class CollectionSerializer(serializers.Serializer):
 class UpdateCollectionRequestSerializer(serializers.Serializer):
     """A change of a collection: what is absent stays."""
 
+    example = {"description": "What the shop's clients call."}
+
     name = Name(max_length=255, required=False)
     description = Text(**OPTIONAL_TEXT)
 
@@ -172,12 +174,16 @@ class UpdateCollectionRequestSerializer(serializers.Serializer):
 class CreateCollectionRequestSerializer(UpdateCollectionRequestSerializer):
     """A new collection."""
 
+    example = {"name": "Shop", "description": "What the shop's clients call."}
+
     name = Name(max_length=255)
     source = Choice(choices=Collection.Source.values, required=False)
 
 
 class UpdateFolderRequestSerializer(serializers.Serializer):
     """A change of a folder: what is absent stays, parent_id null moves it to the root."""
+
+    example = {"name": "Orders"}
 
     name = Name(max_length=255, required=False)
     description = Text(**OPTIONAL_TEXT)
@@ -201,6 +207,13 @@ class CreateFolderRequestSerializer(UpdateFolderRequestSerializer):
 
 class UpdateRequestRequestSerializer(serializers.Serializer):
     """A change of a saved request: what is absent stays, null clears."""
+
+    example = {
+        "name": "List orders",
+        "method": "GET",
+        "url": "https://shop.example/orders",
+        "headers": {"Accept": "application/json"},
+    }
 
     name = Name(max_length=255, required=False)
     description = Text(**OPTIONAL_TEXT)

@@ -55,6 +55,8 @@ class VariableSetSerializer(serializers.Serializer):
 class SetVariableRequestSerializer(serializers.Serializer):
     """The value of a variable, and whether it is to be a secret."""
 
+    example = {"value": "https://staging.shop.example", "secret": False}
+
     value = Text(max_length=MAX_VALUE_LENGTH, allow_blank=True)
     secret = Boolean(default=False)
 
@@ -86,5 +88,7 @@ class EnvironmentListResponseSerializer(serializers.Serializer):
 
 class CreateEnvironmentRequestSerializer(serializers.Serializer):
     """A new environment."""
+
+    example = {"name": "staging"}
 
     name = EnvironmentName()

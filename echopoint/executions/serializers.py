@@ -63,6 +63,8 @@ class TriggerMetadata(Object):
 class LaunchFlowRequestSerializer(serializers.Serializer):
     """A launch; all of it has defaults."""
 
+    example = {"runner_type": "ephemeral"}
+
     runner_type = RunnerType(default="self_hosted")
     environment_key = Text(required=False, allow_blank=True, max_length=255)
     version_id = serializers.UUIDField(required=False)
@@ -233,6 +235,14 @@ def is_record(node_id, record):
 
 class EphemeralCompletionRequestSerializer(serializers.Serializer):
     """How a run ended, as its runner saw it."""
+
+    example = {
+        "status": "completed",
+        "started_at": "2026-01-05T10:00:00Z",
+        "completed_at": "2026-01-05T10:00:01Z",
+        "duration_ms": 1000,
+        "result": {"success": True, "execution_results": {}, "final_outputs": {}},
+    }
 
     status = Choice(choices=TERMINAL)
     started_at = serializers.DateTimeField()

@@ -112,6 +112,8 @@ class FlowSerializer(serializers.Serializer):
 class UpdateFlowRequestSerializer(serializers.Serializer):
     """A change of a flow: what is absent stays, tags [] clears them."""
 
+    example = {"description": "The home page answers.", "tags": ["smoke", "storefront"]}
+
     name = Name(max_length=255, required=False)
     description = Text(
         max_length=1000, required=False, allow_null=True, allow_blank=True
@@ -131,6 +133,32 @@ class UpdateFlowRequestSerializer(serializers.Serializer):
 class CreateFlowRequestSerializer(UpdateFlowRequestSerializer):
     """A new flow."""
 
+    example = {
+        "name": "Storefront is up",
+        "flow_definition": {
+            "name": "Storefront is up",
+            "version": "1.0",
+            "nodes": [
+                {
+                    "id": "home",
+                    "display_name": "Home page",
+                    "type": "request",
+                    "data": {"method": "GET", "url": "{{base_url}}/home"},
+                    "assertions": [
+                        {
+                            "extractor_type": "statusCode",
+                            "extractor_data": {},
+                            "operator_type": "equals",
+                            "operator_data": {"value": 200},
+                        }
+                    ],
+                }
+            ],
+            "edges": [],
+        },
+        "tags": ["smoke"],
+    }
+
     name = Name(max_length=255)
     version = Text(max_length=50, default="1.0")
     flow_definition = Definition()
@@ -143,6 +171,12 @@ class CreateFlowRequestSerializer(UpdateFlowRequestSerializer):
 
 class FlowSearchRequestSerializer(SearchRequestSerializer):
     """A search for flows."""
+
+    example = {
+        "tags": ["smoke"],
+        "tag_match_mode": "any",
+        "pagination": {"limit": 50, "offset": 0},
+    }
 
     tags = Texts(required=False)
     tag_match_mode = Choice(choices=["any", "all"], default="any")

@@ -34,7 +34,8 @@ def operation(method):
         responses[status] = answer(description, "ApiErrorResponse")
     return {
         "operationId": f"receiveWebhook{method.capitalize()}",
-        "description": "Capture a request. Anyone may send one; no credential is needed.",
+        "summary": f"Capture a {method.upper()} request",
+        "description": "Anyone may send one; no credential is needed.",
         "tags": ["Webhooks"],
         "parameters": [
             {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}

@@ -27,6 +27,8 @@ class WebhookSerializer(serializers.Serializer):
 class CreateWebhookRequestSerializer(serializers.Serializer):
     """A new webhook."""
 
+    example = {"name": "Payments"}
+
     name = Name(max_length=255)
 
 
@@ -39,6 +41,8 @@ class WebhookFilterSerializer(serializers.Serializer):
 
 class WebhookSearchRequestSerializer(SearchRequestSerializer):
     """A search for webhooks."""
+
+    example = {"full_text_search": "payments", "sort_by": "request_count"}
 
     filter = WebhookFilterSerializer(required=False)
     sort_by = SortBy(
@@ -76,6 +80,11 @@ class WebhookRequestFilterSerializer(serializers.Serializer):
 
 class WebhookRequestSearchRequestSerializer(SearchRequestSerializer):
     """A search for captured requests."""
+
+    example = {
+        "filter": {"methods": ["POST"], "since": "2026-01-05T10:00:00Z"},
+        "pagination": {"limit": 20, "offset": 0},
+    }
 
     filter = WebhookRequestFilterSerializer(required=False)
     sort_by = SortBy("received_at", "method", "ip_address", default="received_at")

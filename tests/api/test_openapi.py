@@ -1,6 +1,7 @@
 """The OpenAPI document: generated, valid, and true."""
 
 import json
+import uuid
 
 import jsonschema
 import pytest
@@ -8,6 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 from openapi_spec_validator import validate
 
+from echopoint import errors
 from echopoint.api.operations import operations
 
 CONTRACT_IDS = {
@@ -153,3 +155,54 @@ def test_the_documentation_page_is_public(client):
 
     assert response.status_code == 200
     assert b"swagger-ui" in response.content
+
+
+def test_an_operation_has_a_name_for_people(document):
+    names = {o["operationId"]: o["summary"] for o in operations_of(document).values()}
+
+    assert names["createAPIKey"] == "Create API key"
+    assert names["getNodeExecutionHistory"] == "Get node execution history"
+    assert names["receiveWebhookPost"] == "Capture a POST request"
+
+
+WITH_A_BODY = [
+    operation for operation in operations() if operation.action in operation.view.bodies
+]
+
+
+@pytest.mark.parametrize("operation", WITH_A_BODY, ids=lambda o: o.operation_id)
+def test_a_body_that_is_shown_would_be_taken(document, operation, rf):
+    stated = operations_of(document)[operation.method, operation.path]
+    (content,) = stated["requestBody"]["content"].values()
+    shown = content["example"]
+
+    serializer = operation.view.bodies[operation.action](
+        data=shown, context={"request": rf.post("/")}
+    )
+
+    assert serializer.is_valid(), serializer.errors
+    assert set(shown) <= set(serializer.fields)
+    name = content["schema"]["$ref"].removeprefix("#/components/schemas/")
+    conforms(document, name, shown)
+
+
+def test_a_refusal_that_is_shown_is_one_that_comes(document, api, alice, rf):
+    people = api(user=alice)
+    refusals = {
+        "400": people.post("/api-keys", {"permissions": ["flows:read"]}),
+        "401": Client().get("/flows"),
+        "403": api("webhooks:read").get("/flows"),
+        "404": people.get(f"/flows/{uuid.uuid4()}"),
+        "413": people.post("/flows", {"name": "x" * 1_100_000}),
+        "415": people("POST", "/flows", b"x", Content_Type="text/plain"),
+        "500": errors.unexpected(rf.get("/flows")),
+    }
+
+    shown = {
+        status: answer["content"]["application/json"]["example"]
+        for operation in operations_of(document).values()
+        if not operation["operationId"].startswith("receiveWebhook")
+        for status, answer in operation["responses"].items()
+        if status in refusals
+    }
+    assert shown == {status: json.loads(r.content) for status, r in refusals.items()}
