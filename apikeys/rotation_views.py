@@ -46,7 +46,7 @@ class KeyPage(ApiKeyPage):
 
     @cached_property
     def key_run(self):
-        """Return the last run that the key published, or None."""
+        """Return the last run that the key published, or None, for pages that show it."""
         return last_run(self.key)
 
     def get_success_url(self):
@@ -57,9 +57,7 @@ class KeyPage(ApiKeyPage):
     def get_context_data(self, **kwargs):
         # TemplateView hands on what the path holds; an id is not the organization.
         kwargs = {n: value for n, value in kwargs.items() if n not in self.kwargs}
-        return super().get_context_data(
-            key=self.key, key_run=self.key_run, api_url=self.api_url, **kwargs
-        )
+        return super().get_context_data(key=self.key, api_url=self.api_url, **kwargs)
 
     def conflict(self, message):
         """Say that nothing was done, and what happened to the key last."""
