@@ -13,6 +13,11 @@ from echopoint.organizations.models import Membership
 NOT_SERVED = {None, "metadata"}  # methods without an action, and OPTIONS
 ANY_CALLER = "any caller"  # an action open to all who are authenticated, said aloud
 
+NO_CREDENTIAL = (
+    "Send an API key in X-Api-Key and its organization's id in X-Organization-Id, or"
+    " sign in."
+)
+
 
 def required_scopes(view):
     """Return the scopes of the view's action; raise if none are declared."""
@@ -45,10 +50,7 @@ class HasRequiredScopes(permissions.BasePermission):
             return True  # DRF answers 405 by itself
         required = scopes_for(request.auth, view)
         if not request.user.is_authenticated:
-            raise exceptions.NotAuthenticated(
-                "Send an API key in X-Api-Key and its organization's id in"
-                " X-Organization-Id, or sign in."
-            )
+            raise exceptions.NotAuthenticated(NO_CREDENTIAL)
         self.require_accepted(request, view)
         try:
             self.require_scopes(request.auth, required)

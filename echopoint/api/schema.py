@@ -4,12 +4,18 @@ import re
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework import serializers
+from rest_framework import exceptions, serializers
 
 from apikeys.authentication import ORGANIZATION_HEADER
 from apikeys.models import ApiKey
-from apikeys.permissions import required_scopes
-from echopoint.api.exceptions import NOT_FOUND, UNEXPECTED, error
+from apikeys.permissions import NO_CREDENTIAL, required_scopes
+from echopoint.api.exceptions import (
+    NOT_FOUND,
+    UNEXPECTED,
+    PayloadTooLarge,
+    error,
+    errors_of,
+)
 
 SECURITY_SCHEMES = {
     "ApiKey": {
@@ -36,27 +42,23 @@ ERRORS = {
     500: "A fault on our side.",
 }
 EXAMPLES = {  # a 409 has as many reasons as there are conflicts
-    400: error("VALIDATION_ERROR", "This field is required.", "name"),
-    401: error(
-        "UNAUTHENTICATED",
-        "Send an API key in X-Api-Key and its organization's id in X-Organization-Id,"
-        " or sign in.",
-    ),
-    403: error(
-        "MISSING_REQUIRED_SCOPES",
-        "This API key lacks flows:read. Scopes never change: create a key that has"
-        " them, or use another.",
-        metadata={"required_scopes": ["flows:read"], "missing_scopes": ["flows:read"]},
-    ),
-    404: error("NOT_FOUND", NOT_FOUND),
-    413: error(
-        "PAYLOAD_TOO_LARGE", "The body is larger than 1048576 bytes. Send less."
-    ),
-    415: error(
-        "UNSUPPORTED_MEDIA_TYPE",
-        "Send JSON, with the header Content-Type: application/json.",
-    ),
-    500: error("UNEXPECTED_ERROR", UNEXPECTED),
+    400: errors_of(exceptions.ValidationError({"name": ["This field is required."]})),
+    401: errors_of(exceptions.NotAuthenticated(NO_CREDENTIAL)),
+    403: [
+        error(
+            "MISSING_REQUIRED_SCOPES",
+            "This API key lacks flows:read. Scopes never change: create a key that has"
+            " them, or use another.",
+            metadata={
+                "required_scopes": ["flows:read"],
+                "missing_scopes": ["flows:read"],
+            },
+        )
+    ],
+    404: errors_of(exceptions.NotFound(NOT_FOUND)),
+    413: errors_of(PayloadTooLarge(1_048_576)),
+    415: errors_of(exceptions.UnsupportedMediaType("text/plain")),
+    500: [error("UNEXPECTED_ERROR", UNEXPECTED)],
 }
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -178,8 +180,8 @@ class ScopedSchema(AutoSchema):
             serializer, status_code, *args, **kwargs
         )
         answer["description"] = ERRORS.get(int(status_code), "Success.")
-        if example := EXAMPLES.get(int(status_code)):
-            answer["content"]["application/json"]["example"] = {"errors": [example]}
+        if errors := EXAMPLES.get(int(status_code)):
+            answer["content"]["application/json"]["example"] = {"errors": errors}
         return answer
 
 

@@ -15,12 +15,16 @@ from echopoint.executions.serializers import (
 INT32 = 2**31 - 1
 INT64 = 2**63 - 1
 MAX_EVENTS = 100_000  # of one job
-HOLDER = {"runner_id": "runner-1", "boot_id": "0b7d3c52-9f1e-4a86-b2c4-6d5e8f901a23"}
 EVENT_TYPES = ("flow.started", "node.started", "node.completed", "node.failed")
 
 
 class HolderSerializer(serializers.Serializer):
     """A body that says which start of which runner speaks, as `holder`."""
+
+    example = {
+        "runner_id": "runner-1",
+        "boot_id": "0b7d3c52-9f1e-4a86-b2c4-6d5e8f901a23",
+    }
 
     runner_id = Text(max_length=255)
     boot_id = Uuid()
@@ -33,7 +37,7 @@ class HolderSerializer(serializers.Serializer):
 class RunnerJobNextRequestSerializer(HolderSerializer):
     """A runner with room for another job."""
 
-    example = HOLDER | {"max_parallel_flows": 2}
+    example = HolderSerializer.example | {"max_parallel_flows": 2}
 
     max_parallel_flows = Integer(min_value=1, max_value=INT32)
 
@@ -59,9 +63,8 @@ class RunnerJobPayloadSerializer(serializers.Serializer):
 class RunnerJobHeartbeatRequestSerializer(RunnerJobNextRequestSerializer):
     """A runner that is alive, and the jobs it is at."""
 
-    example = HOLDER | {
-        "max_parallel_flows": 2,
-        "job_ids": ["8f2e7d1c-5b6a-4c3d-9e0f-1a2b3c4d5e6f"],
+    example = RunnerJobNextRequestSerializer.example | {
+        "job_ids": ["8f2e7d1c-5b6a-4c3d-9e0f-1a2b3c4d5e6f"]
     }
 
     runner_version = Text(required=False, allow_blank=True, max_length=64)
@@ -103,7 +106,7 @@ class RunnerJobProgressEventSerializer(serializers.Serializer):
 class RunnerJobEventsRequestSerializer(HolderSerializer):
     """What happened since, in its order."""
 
-    example = HOLDER | {
+    example = HolderSerializer.example | {
         "events": [
             {
                 "sequence": 1,
@@ -141,7 +144,7 @@ class RunnerJobCompletionRequestSerializer(
 ):
     """How a job ended, as its runner saw it."""
 
-    example = HOLDER | EphemeralCompletionRequestSerializer.example
+    example = HolderSerializer.example | EphemeralCompletionRequestSerializer.example
 
     runner_version = Text(required=False, allow_blank=True, max_length=64)
     # An end is not refused for events that were lost on the way: the result says it all.
