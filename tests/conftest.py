@@ -4,6 +4,8 @@ acme is ours; alice is its admin, bob a member, olive its owner. globex is anoth
 organization, and mallory its admin.
 """
 
+from contextlib import contextmanager
+
 import pytest
 from django.core.cache import cache
 from django.db import connection
@@ -39,6 +41,27 @@ def _no_counts_from_before():
 def _no_attempts_from_before():
     """Limits on signing in count in the cache."""
     cache.clear()
+
+
+@contextmanager
+def _statements():
+    """Yield a list that fills with the statements that read or write rows."""
+    found = []
+
+    def note(execute, sql, params, many, context):
+        is_about_rows = sql.split()[0] in {"SELECT", "INSERT", "UPDATE", "DELETE"}
+        if is_about_rows and "lock_timeout" not in sql:
+            found.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield found
+
+
+@pytest.fixture
+def statements():
+    """Return a context manager: the statements in it, without those of transactions."""
+    return _statements
 
 
 def person(email):

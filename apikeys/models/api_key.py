@@ -3,6 +3,7 @@
 import logging
 import uuid
 from datetime import timedelta
+from functools import partial
 
 from django.db import Error, models, transaction
 from django.db.models import F, Q
@@ -26,6 +27,7 @@ from apikeys.models.lists import ENDS_AT, IDLE_SINCE
 from apikeys.models.manager import ApiKeyManager, is_usable, require_text
 from apikeys.models.refusal import Refusal
 from apikeys.models.rotation import Rotation
+from apikeys.models.traces import is_lock_timeout, without_waiting
 from apikeys.models.usage import KeyUsage
 from apikeys.scopes import PRESETS, missing
 from echopoint.organizations.models import Organization
@@ -275,51 +277,83 @@ class ApiKey(Rotation, models.Model):
     record.alters_data = True
 
     def record_use(self, client, at=None):
-        """Remember when, whence and for what the key was used, at most once a minute.
+        """Record an allowed request: when, whence and for what; at most once a minute.
 
-        One conditional UPDATE; the first use is an audit event too. A failure is logged,
-        never raised: a request is not refused because its trace could not be kept.
+        The first use is an audit event too. A failure is logged, never raised, and a
+        locked row is not waited for: the next use tries again.
         """
         at = at or timezone.now()
-        if self.last_used_at and at - self.last_used_at < TOUCH_EVERY:
+        if not self.is_use_due(at):
             return
-        try:
-            if self.first_used_at is None:
-                self._record_first_use(client, at)
-            else:
-                self._touch(Q(last_used_at__lte=at - TOUCH_EVERY), client, at)
-        except Error:
-            logger.exception("Could not record the use of %s.", self.rest_id)
+        if self.first_used_at is None:
+            write = partial(self._record_first_use, client, at)
+        else:
+            write = partial(self._touch, use_is_due(at), client, at)
+        self._trace("record the use of", write)
 
     record_use.alters_data = True
+
+    def is_use_due(self, at):
+        """Whether a use at this moment is to be written to the row."""
+        last = self.last_used_at
+        # A clock that was ahead may have written a time that is still to come.
+        return last is None or abs(at - last) >= TOUCH_EVERY
+
+    def _trace(self, act, write):
+        """Write a trace of a request, without waiting for locks; log a failure.
+
+        Return what `write()` returns, or None when the trace is not written. A lock may
+        be missed at the commit too, where PostgreSQL checks foreign keys.
+        """
+        try:
+            with without_waiting(type(self).objects.db):
+                return write()
+        except Error as error:
+            if is_lock_timeout(error):
+                text = "Could not %s %s: a row is locked. The next use tries again."
+                logger.warning(text, act, self.rest_id)
+            else:
+                logger.exception("Could not %s %s.", act, self.rest_id)
+        return None
+
+    def _update(self, condition, **values):
+        """Update the row if the condition holds and nothing locks it."""
+        unlocked = self._unlocked().filter(condition).values("pk")
+        return type(self).objects.filter(pk__in=unlocked).update(**values)
+
+    def _unlocked(self):
+        """Return the key's row for a change, unless another transaction holds it."""
+        rows = type(self).objects.filter(pk=self.pk)
+        return rows.select_for_update(of=("self",), skip_locked=True, no_key=True)
 
     def record_refusal(self, reason, *, ip=None, scopes=(), at=None):
         """Count a refused request; the first after it retired is an audit event too.
 
-        Someone still holds that key, and will notice only when it is refused.
+        The holder of a retired key notices only when a request is refused.
         """
         at = at or timezone.now()
         Refusal.objects.record(self, reason, ip=ip, at=at)
         KeyUsage.objects.refuse(self, scopes, at)
         if reason == "API_KEY_RETIRED" and self.pk not in retired_uses_seen:
-            try:
-                self._record_retired_use(ip, at)
-            except Error:
-                logger.exception("Could not record the use of %s.", self.rest_id)
+            write = partial(self._record_retired_use, ip, at)
+            if self._trace("record the use of", write):
+                retired_uses_seen.add(self.pk)
 
     record_refusal.alters_data = True
 
-    @transaction.atomic
     def _record_retired_use(self, ip, at):
-        # Of two processes the second waits for the first, and finds its event.
-        key = type(self).objects.select_for_update().get(pk=self.pk)
+        """Return whether the use is in the audit now; not while the row is locked."""
+        # The row lock serializes concurrent requests: the second one sees the event
+        # that the first one wrote.
+        key = self._unlocked().first()
+        if key is None:
+            return False
         events = AuditEvent.objects.for_org(self.organization)
         known = events.filter(target_id=self.rest_id, action=Action.RETIRED_USED)
         if not known.exists():
             key.record(Action.RETIRED_USED, Actor.key(self, Client(ip=ip)), at=at)
-        retired_uses_seen.add(self.pk)
+        return True
 
-    @transaction.atomic
     def _record_first_use(self, client, at):
         if self._touch(Q(first_used_at=None), client, at, first_used_at=at):
             self.record(
@@ -327,16 +361,13 @@ class ApiKey(Rotation, models.Model):
             )
 
     def _touch(self, condition, client, at, **more):
-        return (
-            type(self)
-            .objects.filter(condition, pk=self.pk)
-            .update(
-                last_used_at=at,
-                last_used_ip=client.ip,
-                last_used_user_agent=client.user_agent,
-                last_used_route=client.route[:200],
-                **more,
-            )
+        return self._update(
+            condition,
+            last_used_at=at,
+            last_used_ip=client.ip,
+            last_used_user_agent=client.user_agent,
+            last_used_route=client.route[:200],
+            **more,
         )
 
     def keep_up_with_peppers(self, token):
@@ -344,12 +375,12 @@ class ApiKey(Rotation, models.Model):
         pepper = tokens.current_pepper()
         if pepper.version == self.pepper_version:
             return
-        try:
-            type(self).objects.filter(
-                pk=self.pk, pepper_version=self.pepper_version
-            ).update(digest=tokens.digest(token, pepper), pepper_version=pepper.version)
-        except Error:
-            logger.exception("Could not digest %s anew.", self.rest_id)
+        same = Q(pepper_version=self.pepper_version)
+        digest = tokens.digest(token, pepper)
+        write = partial(
+            self._update, same, digest=digest, pepper_version=pepper.version
+        )
+        self._trace("update the digest of", write)
 
     keep_up_with_peppers.alters_data = True
 
@@ -447,6 +478,11 @@ STOPPED = {
         "Create another key and use it instead.",
     ),
 }
+
+
+def use_is_due(at):
+    """Return the condition that a use at this moment is to be written to the row."""
+    return Q(last_used_at__lte=at - TOUCH_EVERY) | Q(last_used_at__gte=at + TOUCH_EVERY)
 
 
 def require_one_organization(organization_id):

@@ -1,38 +1,42 @@
-"""Counts that wait in the process and are written in bulk, away from any request.
+"""In-memory buffers, flushed to the database every few seconds by a thread.
 
-A crash loses the seconds that wait; the audit and the last use of a key are not counts.
+A crash loses up to five seconds of counts; audit events and `last_used_at` are written
+synchronously.
 """
 
 import atexit
 import logging
 import os
 import threading
+from itertools import islice
 
 from django.conf import settings
-from django.db import Error, connections
+from django.db import Error, InterfaceError, OperationalError, connections
 
 from apikeys.models.retention import FadingManager
+from apikeys.models.traces import is_lock_timeout, without_waiting
 
 logger = logging.getLogger(__name__)
 
 SECONDS = 5
+MAX_WAITING = 100_000  # identities per table, while the database is away
 
 
 class Flusher:
-    """Writes what waits, a few seconds after it began to, from a thread of its own."""
+    """Flush the buffers from a separate thread, a few seconds after the first fact."""
 
     def __init__(self):
         self.managers = []
         self.reset()
 
     def reset(self):
-        """Begin anew, as in a process that was just forked: threads stay behind."""
+        """Reset after a fork: threads and locks of the parent do not exist in the child."""
         self._lock = threading.Lock()
         self._timer = None
 
     def wake(self):
-        """See to it that the counts are written soon."""
-        # None keeps tests from writing behind their own backs.
+        """Start the timer of the next flush unless it runs already."""
+        # Tests set None and flush explicitly.
         seconds = getattr(settings, "API_KEY_COUNT_SECONDS", SECONDS)
         with self._lock:
             if self._timer is None and seconds is not None:
@@ -41,16 +45,18 @@ class Flusher:
                 self._timer.start()
 
     def run(self):
-        """Write, in the timer's thread, and give back its connections."""
+        """Flush, in the timer's thread, and close its connections."""
         with self._lock:
             self._timer = None
         try:
             self.flush()
         finally:
             connections.close_all()
+        if any(manager.waiting for manager in self.managers):
+            self.wake()
 
     def flush(self):
-        """Write all that waits in this process; a failure is logged, never raised."""
+        """Write all buffers of this process; a failure is logged, never raised."""
         for manager in self.managers:
             manager.flush()
 
@@ -61,44 +67,68 @@ atexit.register(flusher.flush)
 
 
 class Waiting:
-    """The counts of this process that are not written yet."""
+    """The facts of this process that are not written yet, by identity.
 
-    def __init__(self):
+    `merge(older, newer)` makes one fact of two about the same identity.
+    """
+
+    def __init__(self, merge):
         self._lock = threading.Lock()
-        self._counts = {}
+        self._merge = merge
+        self._facts = {}
 
-    def add(self, identity, sums, latest):
-        """Add to the sums of an identity; `latest` replace what they were unless None."""
+    def __len__(self):
+        return len(self._facts)
+
+    def add(self, identity, fact):
+        """Keep a fact until it is written."""
         with self._lock:
-            if before := self._counts.get(identity):
-                sums = tuple(map(sum, zip(before[0], sums, strict=True)))
-                pairs = zip(latest, before[1], strict=True)
-                latest = tuple(old if new is None else new for new, old in pairs)
-            self._counts[identity] = sums, latest
+            if identity in self._facts:
+                fact = self._merge(self._facts[identity], fact)
+            self._facts[identity] = fact
 
     def take(self):
-        """Return all of it, as {identity: (sums, latest)}; nothing is left."""
+        """Return and remove all facts, as {identity: fact}."""
         with self._lock:
-            taken, self._counts = self._counts, {}
+            taken, self._facts = self._facts, {}
         return taken
 
+    def put_back(self, taken):
+        """Return facts that could not be written; return how many had no room."""
+        with self._lock:
+            for identity, newer in self._facts.items():
+                older = taken.get(identity)
+                taken[identity] = newer if older is None else self._merge(older, newer)
+            self._facts = dict(islice(taken.items(), MAX_WAITING))
+        return len(taken) - len(self._facts)
 
-class CountingManager(FadingManager):
-    """Adds to counters, which are rows named by their `identity`."""
 
-    def __init__(self, identity, sums, latest=()):
+class BufferedManager(FadingManager):
+    """Buffers facts in the process; the flusher writes them, a few seconds later.
+
+    Subclasses merge two facts in `merge` and write {identity: fact} in `store`.
+    """
+
+    def __init__(self):
         super().__init__()
-        self.identity, self.sums, self.latest = identity, sums, latest
         # Django copies managers; the copies share this.
-        self.waiting = Waiting()
+        self.waiting = Waiting(self.merge)
 
     def contribute_to_class(self, cls, name):
         super().contribute_to_class(cls, name)
         flusher.managers.append(self)
 
-    def add(self, identity, sums, latest=()):
-        """Count; written within seconds."""
-        self.waiting.add(identity, sums, latest)
+    def merge(self, older, newer):
+        """Return one fact for two about the same identity."""
+        raise NotImplementedError
+
+    def store(self, waiting):
+        """Write {identity: fact}; runs in a transaction that does not wait for locks."""
+        raise NotImplementedError
+
+    def buffer(self, identity, fact):
+        """Keep a fact; it is written within seconds."""
+        self.waiting.add(identity, fact)
         flusher.wake()
 
     def flush(self):
@@ -107,16 +137,53 @@ class CountingManager(FadingManager):
             self.prune_alongside()
 
     def write(self):
-        """Write what waits, in one statement for each row; return whether that was done."""
+        """Write what waits; return whether anything was written.
+
+        When the database is busy or away, the facts wait for the next flush.
+        """
         waiting = self.waiting.take()
         if not waiting:
             return False
         try:
-            self._upsert(waiting)
+            with without_waiting(self.db):
+                self.store(waiting)
+        except (OperationalError, InterfaceError) as error:
+            self._postpone(waiting, error)
+            return False
         except Error:
-            logger.exception("Lost %s counts of %s.", len(waiting), self.model.__name__)
+            self._log_loss(len(waiting))
             return False
         return True
+
+    def _postpone(self, waiting, error):
+        if lost := self.waiting.put_back(waiting):
+            self._log_loss(lost)
+        elif not is_lock_timeout(error):
+            name = self.model.__name__
+            logger.exception("Could not write %s yet; it is tried again.", name)
+
+    def _log_loss(self, count):
+        logger.exception("Lost %s counts of %s.", count, self.model.__name__)
+
+
+class CountingManager(BufferedManager):
+    """Adds to counters: a row for each identity, with sums and latest values."""
+
+    def __init__(self, identity, sums, latest=()):
+        super().__init__()
+        self.identity, self.sums, self.latest = identity, sums, latest
+
+    def add(self, identity, sums, latest=()):
+        """Count; `latest` values replace earlier ones unless they are None."""
+        self.buffer(identity, (sums, latest))
+
+    def merge(self, older, newer):
+        sums = tuple(map(sum, zip(older[0], newer[0], strict=True)))
+        pairs = zip(newer[1], older[1], strict=True)
+        return sums, tuple(old if new is None else new for new, old in pairs)
+
+    def store(self, waiting):
+        self._upsert(waiting)
 
     def _upsert(self, waiting):
         connection = connections[self.db]

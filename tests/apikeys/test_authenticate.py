@@ -148,17 +148,19 @@ def test_a_key_of_a_version_that_is_not_configured_is_refused(issue, acme, setti
 
 
 def test_a_key_under_an_old_pepper_is_digested_anew_once(
-    issue, acme, settings, django_assert_num_queries
+    issue, acme, settings, statements
 ):
     settings.API_KEY_PEPPERS = OLD
     key, secret = issue(at=NOW)
     settings.API_KEY_PEPPERS = f"{OLD},{NEW}"
 
-    with django_assert_num_queries(2):
+    with statements() as first:
         authenticate(secret, acme)
-    with django_assert_num_queries(1):
+    with statements() as second:
         authenticate(secret, acme)
 
+    assert [sql.split()[0] for sql in first] == ["SELECT", "UPDATE"]
+    assert [sql.split()[0] for sql in second] == ["SELECT"]
     key.refresh_from_db()
     assert key.pepper_version == 2
     settings.API_KEY_PEPPERS = NEW
@@ -189,7 +191,7 @@ def test_a_failure_to_digest_anew_is_logged_and_the_key_still_opens(
     with connection.execute_wrapper(no_updates):
         assert authenticate(secret, acme) == key
 
-    assert f"Could not digest {key.rest_id} anew" in caplog.text
+    assert f"Could not update the digest of {key.rest_id}" in caplog.text
     assert secret not in caplog.text
 
 
@@ -512,16 +514,19 @@ def test_the_first_use_is_remembered_and_recorded_once(api, issue, acme):
     assert (event.ip, event.user_agent) == ("127.0.0.1", "curl/8")
 
 
-def test_a_use_is_written_at_most_once_a_minute(issue, django_assert_num_queries):
+def test_a_use_is_written_at_most_once_a_minute(
+    issue, statements, django_assert_num_queries
+):
     key, _ = issue(at=NOW)
     key.record_use(Client(route="first"), NOW)
     key = ApiKey.objects.get(pk=key.pk)
 
     with django_assert_num_queries(0):
         key.record_use(Client(route="too soon"), NOW + MINUTE - MOMENT)
-    with django_assert_num_queries(1):
+    with statements() as written:
         key.record_use(Client("192.0.2.1", "curl", "", "later"), NOW + MINUTE)
 
+    assert [sql.split()[0] for sql in written] == ["UPDATE"]
     key.refresh_from_db()
     assert (key.first_used_at, key.last_used_at) == (NOW, NOW + MINUTE)
     assert (key.last_used_route, key.last_used_ip) == ("later", "192.0.2.1")
@@ -536,6 +541,17 @@ def test_a_stale_copy_does_not_write_the_same_minute_again(issue):
     other.record_use(Client(route="other"), NOW + MINUTE + MOMENT)
 
     assert ApiKey.objects.get(pk=key.pk).last_used_route == "one"
+
+
+def test_a_last_use_in_the_future_is_mended_by_the_next_use(issue):
+    key, _ = issue(at=NOW)
+    key.record_use(Client(route="a clock that is ahead"), NOW + 10 * MINUTE)
+    key = ApiKey.objects.get(pk=key.pk)
+
+    key.record_use(Client(route="now"), NOW)
+
+    key.refresh_from_db()
+    assert (key.last_used_at, key.last_used_route) == (NOW, "now")
 
 
 def test_a_use_changes_nothing_else(issue):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import DataError, OperationalError, connection
 
 from apikeys.models import KeyUsage, Refusal
 from apikeys.models.counts import Flusher, flusher
@@ -58,16 +58,72 @@ def test_a_request_is_counted_and_writes_nothing_itself(api, django_assert_num_q
     assert [row[1:] for row in counted()] == [("flows:read", 2, 0)]
 
 
-def test_a_failure_is_logged_and_raises_nothing(key, caplog):
-    def fail(execute, sql, params, many, context):
-        raise OperationalError("the disk is full")
+def failing(error):
+    """Return a wrapper under which every write fails."""
 
+    def fail(execute, sql, params, many, context):
+        if sql.startswith("INSERT"):
+            raise error
+        return execute(sql, params, many, context)
+
+    return connection.execute_wrapper(fail)
+
+
+def test_counts_that_cannot_be_written_are_logged_and_written_later(key, caplog):
     KeyUsage.objects.allow(key, (), NOW)
-    with transaction.atomic(), connection.execute_wrapper(fail):
+    with failing(OperationalError("the disk is full")):
+        flusher.flush()
+    KeyUsage.objects.allow(key, (), NOW)
+
+    assert "Could not write KeyUsage yet" in caplog.text
+    assert "the disk is full" in caplog.text
+    assert counted() == [(TODAY, "", 2, 0)]
+
+
+def test_the_latest_address_is_the_one_that_came_after_a_failure(key):
+    Refusal.objects.record(key, "API_KEY_REVOKED", ip="192.0.2.1", at=NOW)
+    with failing(OperationalError("the disk is full")):
+        flusher.flush()
+    Refusal.objects.record(key, "API_KEY_REVOKED", ip="192.0.2.2", at=NOW)
+    flusher.flush()
+
+    refusal = Refusal.objects.get()
+    assert (refusal.count, refusal.last_ip) == (2, "192.0.2.2")
+
+
+def test_counts_that_no_table_takes_are_dropped_and_logged(key, caplog):
+    KeyUsage.objects.allow(key, (), NOW)
+    with failing(DataError("too much")):
         flusher.flush()
 
     assert "Lost 1 counts of KeyUsage" in caplog.text
     assert counted() == []
+
+
+def test_what_waits_for_an_absent_database_is_bounded(monkeypatch, issue, caplog):
+    monkeypatch.setattr("apikeys.models.counts.MAX_WAITING", 2)
+    for _ in range(3):
+        KeyUsage.objects.allow(issue()[0], (), NOW)
+    with failing(OperationalError("gone")):
+        flusher.flush()
+
+    assert "Lost 1 counts of KeyUsage" in caplog.text
+    assert len(counted()) == 2
+
+
+def test_the_timer_starts_again_while_counts_wait(key, settings, monkeypatch):
+    settings.API_KEY_COUNT_SECONDS = 3600
+    flushes = Flusher()
+    flushes.managers = [KeyUsage.objects]
+    monkeypatch.setattr("apikeys.models.counts.connections.close_all", lambda: None)
+    KeyUsage.objects.allow(key, (), NOW)
+    flusher._timer.cancel()
+    flusher.reset()
+    with failing(OperationalError("gone")):
+        flushes.run()
+
+    assert flushes._timer is not None
+    flushes._timer.cancel()
 
 
 def test_the_days_of_a_key_come_without_gaps(key, issue):
