@@ -28,6 +28,7 @@ class ApiKeyPrincipal:
     """What `request.user` is when a key calls: authenticated, but not a person."""
 
     key: ApiKey
+    client: Client
     is_authenticated = True
     is_anonymous = False
     is_active = True
@@ -67,8 +68,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             )
         except Refused as refusal:
             raise RefusedRequest(refusal) from None
-        key.record_use(client)
-        return ApiKeyPrincipal(key), key
+        return ApiKeyPrincipal(key, client), key
 
     def authenticate_header(self, request):
         """Return the challenge of a 401 answer (RFC 9110, section 11.6.1)."""

@@ -4,7 +4,6 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework import exceptions, permissions
 
 from apikeys.authentication import RefusedRequest
-from apikeys.clients import address
 from apikeys.exceptions import ScopeDenied
 from apikeys.models import ApiKey, KeyUsage
 from apikeys.scopes import missing
@@ -57,10 +56,12 @@ class HasRequiredScopes(permissions.BasePermission):
         except ScopeDenied as denial:
             if isinstance(request.auth, ApiKey):
                 request.auth.record_refusal(
-                    denial.code, ip=address(request), scopes=denial.missing
+                    denial.code, ip=request.user.client.ip, scopes=denial.missing
                 )
             raise RefusedRequest(denial) from None
         if isinstance(request.auth, ApiKey):
+            # Only an allowed request is a use; refused ones are counted as refused.
+            request.auth.record_use(request.user.client)
             KeyUsage.objects.allow(request.auth, required)
         return True
 
@@ -69,7 +70,7 @@ class HasRequiredScopes(permissions.BasePermission):
         if isinstance(request.auth, view.accepts):
             return
         if isinstance(request.auth, ApiKey):
-            request.auth.record_refusal("FORBIDDEN", ip=address(request))
+            request.auth.record_refusal("FORBIDDEN", ip=request.user.client.ip)
             raise exceptions.PermissionDenied(
                 "API keys cannot do this. Sign in and do it as a person."
             )

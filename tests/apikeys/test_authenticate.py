@@ -573,7 +573,7 @@ def test_a_use_changes_nothing_else(issue):
 
 
 @pytest.mark.parametrize("wrong", [forged, mistyped])
-def test_a_refused_request_is_no_use_of_the_key(api, issue, acme, wrong):
+def test_a_request_with_a_wrong_key_is_no_use_of_the_key(api, issue, acme, wrong):
     key, secret = issue()
 
     api(secret=wrong(secret), organization=acme).get("/permissions")
@@ -582,13 +582,40 @@ def test_a_refused_request_is_no_use_of_the_key(api, issue, acme, wrong):
     assert key.last_used_at is None
 
 
-def test_a_request_that_lacks_a_scope_shows_that_the_key_is_in_use(api, issue, acme):
+@pytest.mark.parametrize(
+    ("request_of", "status"),
+    [
+        (lambda client: client.get("/flows"), 403),  # a scope that it lacks
+        (lambda client: client.post("/api-keys", {"name": "CI"}), 403),  # people only
+        (lambda client: client.get("/permissions", X_Organization_Id="org_x"), 403),
+        (lambda client: client.get("/permissions", X_Organization_Id=""), 400),
+        (lambda client: client("PATCH", "/permissions"), 405),
+    ],
+)
+def test_a_refused_request_is_no_use_of_the_key(api, issue, acme, request_of, status):
     key, secret = issue("webhooks:read")
+    client = api(secret=secret, organization=acme)
+
+    refused = request_of(client)
+
+    key.refresh_from_db()
+    assert refused.status_code == status
+    assert (key.first_used_at, key.last_used_at) == (None, None)
+    assert not AuditEvent.objects.filter(action="api_key.first_used").exists()
+    client.get("/webhooks")
+    key.refresh_from_db()
+    assert key.first_used_at
+
+
+def test_a_refused_request_does_not_move_the_last_use(api, issue, acme):
+    key, secret = issue("webhooks:read")
+    past = timezone.now() - DAY
+    key.record_use(Client(), past)
 
     api(secret=secret, organization=acme).get("/flows")
 
     key.refresh_from_db()
-    assert key.first_used_at is not None
+    assert key.last_used_at == past
 
 
 def no_updates(execute, sql, params, many, context, error=OperationalError):

@@ -80,6 +80,7 @@ def test_a_new_key_with_too_few_scopes_is_not_safe(key, api, client, alice, flow
     by = Actor.person(alice, via="test")
     _, secret = key.rotate(by=by, scopes=["runner:complete"], overlap=timedelta(days=1))
     caller = api(secret=secret, organization=key.organization)
+    assert caller.get("/api-keys/self").status_code == 200
     assert caller.post(f"/flows/{flow.pk}/launch", {}).status_code == 403
     Refusal.objects.flush()
     client.force_login(alice)
