@@ -10,6 +10,7 @@ from apikeys.models import (
     ApiKey,
     AuditChain,
     AuditEvent,
+    KeyPlace,
     KeyUsage,
     Refusal,
     SpentNonce,
@@ -120,6 +121,16 @@ class KeyUsageAdmin(ReadOnlyAdmin):
     list_display = ["key", "day", "scope", "allowed", "refused"]
     list_select_related = ["key"]
     search_fields = ["=key__public_id"]
+
+
+@admin.register(KeyPlace)
+class KeyPlaceAdmin(ReadOnlyAdmin):
+    """Where keys are used, by key and place."""
+
+    list_display = ["key", "name", "address", "last_seen_at", "requests"]
+    list_filter = ["kind"]
+    list_select_related = ["key"]
+    search_fields = ["=key__public_id", "name", "=address"]
 
 
 @admin.register(SpentNonce)

@@ -1,11 +1,14 @@
 """What a caller may do: every API action declares its scopes."""
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 from rest_framework import exceptions, permissions
 
 from apikeys.authentication import RefusedRequest
 from apikeys.exceptions import ScopeDenied
 from apikeys.models import ApiKey, KeyUsage
+from apikeys.models.place import KeyUse
+from apikeys.places import place_of
 from apikeys.scopes import missing
 from echopoint.organizations.models import Membership
 
@@ -63,6 +66,8 @@ class HasRequiredScopes(permissions.BasePermission):
             # Only an allowed request is a use; refused ones are counted as refused.
             request.auth.record_use(request.user.client)
             KeyUsage.objects.allow(request.auth, required)
+            place = place_of(request, request.user.client)
+            view.use = KeyUse(request.auth, place, timezone.now())
         return True
 
     def require_accepted(self, request, view):

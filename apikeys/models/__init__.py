@@ -3,7 +3,16 @@
 from apikeys.models.api_key import ApiKey
 from apikeys.models.audit import AuditChain, AuditEvent
 from apikeys.models.nonce import SpentNonce
+from apikeys.models.place import KeyPlace
 from apikeys.models.refusal import Refusal
 from apikeys.models.usage import KeyUsage
 
-__all__ = ["ApiKey", "AuditChain", "AuditEvent", "KeyUsage", "Refusal", "SpentNonce"]
+__all__ = [
+    "ApiKey",
+    "AuditChain",
+    "AuditEvent",
+    "KeyPlace",
+    "KeyUsage",
+    "Refusal",
+    "SpentNonce",
+]

@@ -57,6 +57,16 @@ class ApiViewSet(GenericViewSet):
     tag = ""
     requires_organization = True
     lookup_field = "id"
+    # The `KeyUse` of the request, once a key is allowed to make it.
+    use = None
+
+    def dispatch(self, request, *args, **kwargs):
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        finally:
+            # Also when the view failed: the key was used.
+            if self.use:
+                self.use.record()
 
     @property
     def organization(self):

@@ -6,6 +6,7 @@ from django.utils.functional import cached_property
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
+from apikeys.places import CI_FIELDS, pipeline, thing
 from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.executions.callers import Caller
 from echopoint.executions.completion import Completion
@@ -30,6 +31,16 @@ NEWEST_FIRST = ("-started_at", "-pk")
 def by_keys(queryset):
     """Return the executions with the keys whose ids their answers name."""
     return queryset.select_related("launched_by_key", "completed_by_key")
+
+
+def name_place(use, execution):
+    """Record the key's use at the execution's pipeline, or else at its flow."""
+    if use:
+        told = execution.trigger_metadata
+        use.name_place(
+            pipeline(*(told.get(name, "") for name in CI_FIELDS))
+            or thing("flow", execution.flow_name, execution.flow_id)
+        )
 
 
 class LaunchViewSet(OrgScopedViewSet):
@@ -68,6 +79,7 @@ class LaunchViewSet(OrgScopedViewSet):
             idempotency_key=idempotency_key(request.headers),
             **self.body(),
         )
+        name_place(self.use, execution)
         reads_secrets = execution.was_launched_by(caller)
         kind = LaunchedExecutionSerializer if reads_secrets else FlowExecutionSerializer
         response = Response({"execution": kind(execution).data}, 202)
@@ -99,7 +111,9 @@ class EphemeralExecutionViewSet(OrgScopedViewSet):
 
     def complete(self, request, executionId):
         """Publish how the run ended. The same end can be sent again; another is a conflict."""
-        execution = self.find(self.get_queryset(), executionId).complete(
+        execution = self.find(self.get_queryset(), executionId)
+        name_place(self.use, execution)
+        execution = execution.complete(
             Completion.of(self.body()), by=Caller.of(request)
         )
         nodes = execution.node_results.all()

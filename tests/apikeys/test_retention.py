@@ -8,14 +8,14 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from apikeys.history import REFUSALS_SHOWN_FOR
-from apikeys.models import AuditEvent, KeyUsage, Refusal, SpentNonce
+from apikeys.models import AuditEvent, KeyPlace, KeyUsage, Refusal, SpentNonce
 from apikeys.models.counts import flusher
 from apikeys.models.nonce import MAX_AGE
 from apikeys.templatetags.apikeys_usage import DAYS
 
 NOW = timezone.now()
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-PERISHABLE = [KeyUsage, Refusal, SpentNonce]
+PERISHABLE = [KeyPlace, KeyUsage, Refusal, SpentNonce]
 
 
 @pytest.fixture
@@ -26,6 +26,10 @@ def key(issue):
 def make(model, key, age, n=0):
     """Make a row of this age."""
     at = NOW - age
+    if model is KeyPlace:
+        return KeyPlace.objects.create(
+            key=key, digest=f"{age} {n}", first_seen_at=at, last_seen_at=at
+        )
     if model is KeyUsage:
         return KeyUsage.objects.create(key=key, day=at.date(), scope=str(n))
     if model is Refusal:
@@ -94,18 +98,20 @@ def test_the_command_deletes_all_that_is_over_and_no_audit(key, capsys, monkeypa
     monkeypatch.setattr("apikeys.models.retention.BATCH", 2)
     for n in range(5):
         for model in PERISHABLE:
-            make(model, key, 101 * DAY, n)
+            make(model, key, model.objects.kept_for + DAY, n)
     events = AuditEvent.objects.count()
 
     call_command("prune", "--json")
 
     assert capsys.readouterr().out.split() == (
-        ["{", '"spent_forms":', "5,", '"refusals":', "5,", '"key_usage":', "5", "}"]
+        ["{", '"spent_forms":', "5,", '"refusals":', "5,", '"key_usage":', "5,"]
+        + ['"key_places":', "5", "}"]
     )
     assert AuditEvent.objects.count() == events
     call_command("prune")
     assert capsys.readouterr().out == (
-        "Deleted 0 forms that were sent, 0 counts of refused requests, 0 counts of use.\n"
+        "Deleted 0 forms that were sent, 0 counts of refused requests, 0 counts of use,"
+        " 0 places of use.\n"
     )
 
 

@@ -1,4 +1,4 @@
-from apikeys.models import KeyUsage, Refusal, SpentNonce
+from apikeys.models import KeyPlace, KeyUsage, Refusal, SpentNonce
 from echopoint.organizations.commands import AnsweringCommand
 
 # The audit is not among them: it is kept for good.
@@ -6,6 +6,7 @@ KINDS = {
     "spent_forms": (SpentNonce, "forms that were sent"),
     "refusals": (Refusal, "counts of refused requests"),
     "key_usage": (KeyUsage, "counts of use"),
+    "key_places": (KeyPlace, "places of use"),
 }
 
 

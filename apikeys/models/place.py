@@ -1,0 +1,263 @@
+"""Where each key is used: places with their first and last use."""
+
+from datetime import timedelta
+from itertools import groupby
+from typing import NamedTuple
+
+from django.db import models
+from django.utils import timezone
+
+from apikeys.models.counts import BufferedManager
+from apikeys.models.retention import BATCH
+from apikeys.places import (
+    CLIENT,
+    MANY_ADDRESSES,
+    NAME_LENGTH,
+    OTHER,
+    PIPELINE,
+    THING,
+    Place,
+    Sighting,
+)
+
+MOST_PLACES = 100  # rows per key
+OTHERS = Place(OTHER, "other places")
+SHOWN_FOR = timedelta(days=30)
+
+
+class Group(NamedTuple):
+    """A place as it is shown: one row, or the rows of a client with many addresses."""
+
+    place: Place
+    label: str
+    sighting: Sighting
+
+
+class KeyPlaceManager(BufferedManager):
+    """Records where keys are used: one row for each key and place."""
+
+    # Longer than a year, for a job that runs once in one.
+    kept_for = timedelta(days=400)
+    dated = "last_seen_at"
+
+    def record(self, key, place, at=None):
+        """Note an allowed request of a key from a place; written within seconds."""
+        sighting = Sighting.once(at or timezone.now())
+        self.buffer((key.pk, place.digest), (place, sighting))
+
+    def merge(self, older, newer):
+        return newer[0], older[1].merged(newer[1])
+
+    def store(self, waiting):
+        new = self._inserted(waiting)
+        rows = self._locked(waiting)
+        for row in rows:
+            row.add(*waiting[row.key_id, row.digest])
+        self.bulk_update(rows, COUNTED)
+        for key_id in {key_id for key_id, _ in new}:
+            self._keep_most(key_id)
+
+    def _inserted(self, waiting):
+        """Insert the places that have no row yet; return their identities."""
+        known = {(row.key_id, row.digest) for row in self._rows(waiting)}
+        new = sorted(waiting.keys() - known)
+        empty = (self._empty(id, *waiting[id]) for id in new)
+        # Another process may be first; then its row is the one that counts.
+        self.bulk_create(empty, ignore_conflicts=True)
+        return new
+
+    def _empty(self, identity, place, sighting):
+        row = self.model(key_id=identity[0], digest=place.digest, kind=place.kind)
+        row.first_seen_at = row.last_seen_at = sighting.first
+        return row
+
+    def _rows(self, waiting):
+        keys, digests = (set(part) for part in zip(*waiting, strict=True))
+        rows = self.filter(key__in=keys, digest__in=digests)
+        return [row for row in rows if (row.key_id, row.digest) in waiting]
+
+    def _locked(self, waiting):
+        """Return the rows, locked in one order, so that two processes do not deadlock."""
+        pks = [row.pk for row in self._rows(waiting)]
+        return list(self.filter(pk__in=pks).order_by("pk").select_for_update())
+
+    def _keep_most(self, key_id):
+        """Merge the oldest places of a key into others until the rest is few enough."""
+        rows = self.filter(key=key_id).order_by("last_seen_at", "pk")
+        rows = list(rows.select_for_update())
+        others = [row for row in rows if row.kind == OTHER]
+        kept, surplus = [row for row in rows if row.kind != OTHER], []
+        # One row is for the other places.
+        while len(kept) >= MOST_PLACES:
+            surplus.append(kept.pop(0))
+        if not surplus:
+            return
+        other = others[0] if others else self.model(key_id=key_id, digest=OTHERS.digest)
+        for row in surplus:
+            (newest_of_client(row, kept) or other).take_in(row)
+        self.filter(pk__in=[row.pk for row in surplus]).delete()
+        self.bulk_update(kept, COUNTED)
+        if other.merged:
+            other.kind, other.name = OTHERS.kind, OTHERS.name
+            other.save()
+
+    def of(self, *keys):
+        """Return the rows of these keys, as {key's id: [row, …]}; one query."""
+        rows = self.filter(key__in=keys).order_by("key_id", "-last_seen_at", "-pk")
+        found = {id: list(group) for id, group in groupby(rows, lambda r: r.key_id)}
+        return {key.pk: found.get(key.pk, []) for key in keys}
+
+    def shown(self, key, at=None):
+        """Return the `Group`s of the last 30 days, the latest first."""
+        since = (at or timezone.now()) - SHOWN_FOR
+        rows = self.of(key)[key.pk]
+        groups = grouped(rows, many(rows)).values()
+        recent = [group for group in groups if group.sighting.last >= since]
+        return sorted(recent, key=lambda group: group.sighting.last, reverse=True)
+
+    def prune(self, *, count=None, at=None):
+        """Delete places that were not seen for `kept_for`; return how many rows."""
+        end = (at or timezone.now()) - self.kept_for
+        past = self.filter(last_seen_at__lt=end).values("pk")[: count or BATCH]
+        gone, _ = self.filter(pk__in=list(past.values_list("pk", flat=True))).delete()
+        return gone
+
+    def prune_alongside(self):
+        """Leave it to `prune`: rows are bounded per key, and no index has their age."""
+
+
+class KeyUse:
+    """An allowed request of a key; its view can name the place before it is recorded."""
+
+    def __init__(self, key, place, at):
+        self.key, self.place, self.at = key, place, at
+
+    def name_place(self, place):
+        """Use this place where the headers named no more than the client."""
+        if self.place.kind == CLIENT:
+            self.place = place
+
+    def record(self):
+        KeyPlace.objects.record(self.key, self.place, self.at)
+
+
+class KeyPlace(models.Model):
+    """The uses of a key at one place: allowed requests only."""
+
+    key = models.ForeignKey(
+        "apikeys.ApiKey",
+        on_delete=models.CASCADE,
+        related_name="places",
+        db_index=False,  # the constraint's index begins with it
+    )
+    digest = models.CharField(max_length=32)
+    kind = models.CharField(
+        max_length=10,
+        choices=[
+            (kind, kind.capitalize()) for kind in (PIPELINE, THING, CLIENT, OTHER)
+        ],
+    )
+    name = models.CharField(max_length=NAME_LENGTH)
+    address = models.CharField(max_length=45, blank=True)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    requests = models.PositiveBigIntegerField(default=0)
+    longest_gap = models.DurationField(default=timedelta(0))
+    merged = models.PositiveIntegerField(
+        default=0, help_text="How many older places were merged into this row."
+    )
+
+    objects = KeyPlaceManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["key", "digest"], name="key_place_unique")
+        ]
+
+    def __str__(self):
+        return self.place.label
+
+    @property
+    def place(self):
+        return Place(self.kind, self.name, self.address)
+
+    @property
+    def sighting(self):
+        return Sighting(
+            self.first_seen_at, self.last_seen_at, self.requests, self.longest_gap
+        )
+
+    @sighting.setter
+    def sighting(self, sighting):
+        self.first_seen_at, self.last_seen_at, self.requests, self.longest_gap = (
+            sighting
+        )
+
+    def add(self, place, sighting):
+        """Add uses; a thing that was renamed is shown by its new name."""
+        self.name, self.address = place.name, place.address
+        self.sighting = self.sighting.merged(sighting)
+
+    add.alters_data = True
+
+    def take_in(self, row):
+        """Add the uses of an older place, and count it as merged into this one."""
+        own = self.sighting if self.first_seen_at else None
+        self.sighting = own.merged(row.sighting) if own else row.sighting
+        self.merged += 1 + row.merged
+
+    take_in.alters_data = True
+
+
+COUNTED = [
+    "name",
+    "address",
+    "first_seen_at",
+    "last_seen_at",
+    "requests",
+    "longest_gap",
+    "merged",
+]
+
+
+def newest_of_client(row, kept):
+    """Return the latest row of the same client if it has many addresses, or None."""
+    same = [other for other in kept if other.kind == CLIENT and other.name == row.name]
+    is_one_of_many = row.kind == CLIENT and len(same) >= MANY_ADDRESSES
+    return same[-1] if is_one_of_many else None
+
+
+def many(rows):
+    """Return the names of the clients that have too many addresses to tell apart."""
+    addresses = {}
+    for row in rows:
+        if row.kind == CLIENT:
+            addresses.setdefault(row.name, set()).add(row.address)
+    return {name for name, found in addresses.items() if len(found) > MANY_ADDRESSES}
+
+
+def grouped(rows, many_addressed):
+    """Return the rows as {identity: Group}; clients with many addresses are one group."""
+    by_identity = {}
+    for row in rows:
+        is_many = row.kind == CLIENT and row.name in many_addressed
+        identity = (CLIENT, row.name) if is_many else row.digest
+        by_identity.setdefault(identity, []).append(row)
+    return {identity: group(same) for identity, same in by_identity.items()}
+
+
+def group(rows):
+    """Return the `Group` of rows that are one place."""
+    first, *rest = sorted(rows, key=lambda row: row.first_seen_at)
+    sighting = first.sighting
+    for row in rest:
+        sighting = sighting.merged(row.sighting)
+    merged = sum(row.merged for row in rows)
+    if first.kind == OTHER:
+        label = f"{merged} other place{'' if merged == 1 else 's'}"
+    elif rest:
+        more = " or more" if merged else ""
+        label = f"{first.name} from {len(rows)}{more} addresses"
+    else:
+        label = first.place.label
+    return Group(first.place, label, sighting)

@@ -1,0 +1,125 @@
+"""Places: where a key is used, as a person would name it.
+
+A pipeline (repository, workflow, job), something that a request is about, such as a
+flow, or a client at an address.
+"""
+
+import hashlib
+import re
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from apikeys.clients import Client, one_line
+
+# Sent by the command and the GitHub Action with every request: repository, workflow and
+# job, URL-encoded as in a query string.
+CI_HEADER = "X-CI-Context"
+CI_FIELDS = ("repository", "workflow", "job")
+MAX_HEADER = 2000  # characters
+MAX_PART = 120
+NAME_LENGTH = 400
+MANY_ADDRESSES = 5  # a client with more of them is one place
+
+PIPELINE, THING, CLIENT, OTHER = "pipeline", "thing", "client", "other"
+
+COMMENT = re.compile(r"\([^()]*\)")
+VERSION = re.compile(r"(^|[-_])v?[0-9]+(\.[0-9]+)*[-+.\w]*$", re.ASCII)
+
+
+class Place(NamedTuple):
+    """One place. `id` identifies a thing whose name may change; else the name does."""
+
+    kind: str
+    name: str
+    address: str = ""
+    id: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Return what identifies the place among those of a key, 32 hex characters."""
+        parts = "\n".join([self.kind, self.id or self.name, self.address])
+        return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+    @property
+    def label(self) -> str:
+        """Return the place in words."""
+        if self.kind == CLIENT:
+            return f"{self.name} from {self.address or 'an unknown address'}"
+        return self.name
+
+
+class Sighting(NamedTuple):
+    """When something was seen: first, last, how often, and the longest gap between."""
+
+    first: datetime
+    last: datetime
+    requests: int = 1
+    gap: timedelta = timedelta(0)
+
+    @classmethod
+    def once(cls, at):
+        return cls(at, at)
+
+    def merged(self, other: "Sighting") -> "Sighting":
+        """Return the sighting of both together."""
+        earlier, later = sorted((self, other))
+        return Sighting(
+            earlier.first,
+            max(self.last, other.last),
+            self.requests + other.requests,
+            max(self.gap, other.gap, later.first - earlier.last),
+        )
+
+
+def place_of(request, client: Client) -> Place:
+    """Return the place that a request comes from, as its headers name it."""
+    return pipeline_in(request.META.get(META_NAME, "")) or Place(
+        CLIENT, client_name(client.user_agent), client.ip or ""
+    )
+
+
+META_NAME = f"HTTP_{CI_HEADER.upper().replace('-', '_')}"
+
+
+def pipeline_in(header: str) -> Place | None:
+    """Return the pipeline that the CI header names, or None."""
+    if not header or len(header) > MAX_HEADER:
+        return None
+    try:
+        fields = dict(parse_qsl(header, max_num_fields=20))
+    except ValueError:
+        return None
+    return pipeline(*(fields.get(name, "") for name in CI_FIELDS))
+
+
+def pipeline(repository: str, workflow: str = "", job: str = "") -> Place | None:
+    """Return the place of a pipeline's job; None without a repository."""
+    repository, workflow, job = map(part, (repository, workflow, job))
+    if not repository:
+        return None
+    named = [("workflow", workflow), ("job", job)]
+    words = [repository, *(f"{noun} {name}" for noun, name in named if name)]
+    return Place(PIPELINE, ", ".join(words))
+
+
+def thing(noun: str, name: str, id: object) -> Place:
+    """Return the place of requests about one thing, such as a flow."""
+    return Place(THING, f"{noun} {part(name)}", id=f"{noun} {id}")
+
+
+def part(text: str) -> str:
+    """Return what a client or a person wrote, on one line, without keys, cut short."""
+    return one_line(text)[:MAX_PART].strip()
+
+
+@lru_cache(maxsize=1024)
+def client_name(user_agent: str) -> str:
+    """Return a user agent's products without versions and comments (RFC 9110, 10.1.5)."""
+    before = None
+    while user_agent != before:
+        before, user_agent = user_agent, COMMENT.sub(" ", user_agent)
+    products = (token.partition("/")[0] for token in user_agent.split())
+    names = dict.fromkeys(VERSION.sub("", product) for product in products)
+    return " ".join(filter(None, names))[:MAX_PART] or "an unnamed client"
