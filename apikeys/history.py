@@ -59,6 +59,8 @@ def in_words(event):
             return f"{details['successor']} was revoked; this key goes on."
         case Action.RETIRED if details.get("successor"):
             return f"{details['successor']} has taken its place."
+        case Action.UNRETIRED:
+            return ending("Both work until", details.get("retire_at"))
         case Action.FIRST_USED | Action.RETIRED_USED:
             return details.get("route", "")
         case Action.RENAMED if details.keys() >= {"before", "after"}:

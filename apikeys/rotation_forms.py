@@ -115,6 +115,12 @@ def described(names):
     return [SCOPES.get(name) or Scope(name, gone) for name in names]
 
 
+class RetireApiKeyForm(forms.Form):
+    """Confirmation; `seen` is the verdict that the page was opened with."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=20)
+
+
 class SuspendApiKeyForm(RevokeApiKeyForm):
     """Why a key is paused."""
 

@@ -12,10 +12,11 @@ from django.views.generic import FormView, TemplateView
 
 from apikeys.exceptions import KeyConflict, Refused
 from apikeys.history import refused_attempts, timeline
-from apikeys.models import ApiKey, Refusal
-from apikeys.models.verdict import Verdict
+from apikeys.models import ApiKey, KeyPlace
+from apikeys.models.verdict import Kind, Verdict
 from apikeys.rotation_forms import (
     ResumeApiKeyForm,
+    RetireApiKeyForm,
     RotateApiKeyForm,
     SuspendApiKeyForm,
     described,
@@ -25,6 +26,10 @@ from apikeys.secret_once import SecretOnceMixin
 from apikeys.views import ApiKeyPage
 
 Status = ApiKey.Status
+NOT_SAFE_NOW = (
+    "The old key was used since you opened this page. Read the verdict as it is now, then"
+    " decide again."
+)
 
 
 class KeyPage(ApiKeyPage):
@@ -74,29 +79,46 @@ class KeyPage(ApiKeyPage):
 class RotationMixin:
     """What a page says of the rotation that the key is in."""
 
+    @cached_property
+    def facts(self):
+        return self.key.rotation_facts()
+
+    @cached_property
+    def verdict(self):
+        return Verdict.of(self.facts)
+
     def get_context_data(self, **kwargs):
         if self.key.retire_at is None:
             return super().get_context_data(**kwargs)
-        successor = self.key.successor
-        run = successor and last_run(successor)
-        lacking_at = successor and Refusal.objects.last_lacking(successor)
-        verdict = Verdict.of(self.key, successor, run=run, lacking_at=lacking_at)
+        successor, verdict = self.facts.successor, self.verdict
+        is_used = bool(successor and successor.first_used_at)
         return super().get_context_data(
             successor=successor,
-            successor_run=run,
+            successor_run=self.facts.run,
             verdict=verdict,
             phase=phase(self.key, successor, verdict),
+            progress=progress(verdict),
+            is_updated=is_used and verdict.all_moved,
+            may_unretire=self.key.can_be_unretired(),
             **kwargs,
         )
+
+
+def progress(verdict):
+    """Return "1 of 2 places moved"."""
+    count = len(verdict.moves)
+    if not count:
+        return ""
+    return f"{verdict.moved} of {count} place{'' if count == 1 else 's'} moved."
 
 
 def phase(key, successor, verdict):
     """Return how far a rotation has come: waiting, arrived, safe, or over."""
     if key.state == Status.REVOKED:
         return ""
-    if key.state not in {Status.RETIRING, Status.SUSPENDED}:
+    if not key.is_being_rotated():
         return "over"
-    if verdict.safe:
+    if verdict.is_safe:
         return "safe"
     return "arrived" if successor and successor.first_used_at else "waiting"
 
@@ -110,6 +132,7 @@ class ApiKeyDetailView(RotationMixin, KeyPage, TemplateView):
         return super().get_context_data(
             scopes=described(self.key.scopes),
             attempts=refused_attempts(self.key),
+            places=KeyPlace.objects.shown(self.key),
             timeline=timeline(self.key),
             **kwargs,
         )
@@ -192,15 +215,48 @@ class KeyVerbView(KeyPage, FormView):
 class ApiKeyRetireView(RotationMixin, KeyVerbView):
     """End the overlap now."""
 
+    form_class = RetireApiKeyForm
     template_name = "apikeys/retire.html"
 
     def obstacle(self):
         return "" if self.key.state == Status.RETIRING else self.not_rotating
 
+    def get_initial(self):
+        return super().get_initial() | {"seen": self.verdict.kind}
+
+    def form_valid(self, form):
+        """Ask again when the page said "safe" and that is no longer so."""
+        seen = form.cleaned_data.pop("seen")
+        is_retiring = self.key.state == Status.RETIRING
+        if is_retiring and seen == Kind.SAFE and not self.verdict.is_safe:
+            form = self.form_class(initial={"seen": self.verdict.kind})
+            return self.render_to_response(
+                self.get_context_data(form=form, error=NOT_SAFE_NOW)
+            )
+        return super().form_valid(form)
+
     def act(self):
         if self.key.retire(by=self.actor):
             return "The old key is retired. Requests with it are refused from now on."
         return "The old key was retired before; nothing changed."
+
+
+class ApiKeyUnretireView(KeyVerbView):
+    """Let a retired key work until the end of the overlap that was chosen."""
+
+    template_name = "apikeys/unretire.html"
+
+    def obstacle(self):
+        try:
+            self.key.require_unretirable(timezone.now())
+        except KeyConflict as conflict:
+            return conflict.message
+        return ""
+
+    def act(self):
+        if self.key.unretire(by=self.actor):
+            return "The old key works again, until its overlap ends."
+        return "The old key was not retired; nothing changed."
 
 
 class ApiKeyCancelRotationView(RotationMixin, KeyVerbView):

@@ -16,6 +16,7 @@ from apikeys.rotation_views import (
     ApiKeyRetireView,
     ApiKeyRotateView,
     ApiKeySuspendView,
+    ApiKeyUnretireView,
     RotationStatusView,
 )
 from apikeys.views import ApiKeyIssueView, ApiKeyRevokeView
@@ -34,6 +35,7 @@ urlpatterns = [
     path("<str:public_id>/", ApiKeyDetailView.as_view(), name="detail"),
     path("<str:public_id>/rotate/", ApiKeyRotateView.as_view(), name="rotate"),
     path("<str:public_id>/retire/", ApiKeyRetireView.as_view(), name="retire"),
+    path("<str:public_id>/unretire/", ApiKeyUnretireView.as_view(), name="unretire"),
     path(
         "<str:public_id>/cancel-rotation/",
         ApiKeyCancelRotationView.as_view(),

@@ -20,6 +20,7 @@ PAGES = {
     "apikeys:rotation_status": {"GET": (200, 200), "POST": (405, 405)},
     "apikeys:rotate": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:retire": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:unretire": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:cancel_rotation": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:suspend": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:resume": {"GET": (403, 200), "POST": (403, 302)},
@@ -56,7 +57,12 @@ def test_every_page_of_an_organization_is_in_the_table():
 
 
 CHANGES = sorted(page for page in PAGES if PAGES[page]["POST"] != (405, 405))
-ROTATING = {"apikeys:rotation_status", "apikeys:retire", "apikeys:cancel_rotation"}
+ROTATING = {
+    "apikeys:rotation_status",
+    "apikeys:retire",
+    "apikeys:unretire",
+    "apikeys:cancel_rotation",
+}
 
 
 def prepare(page, key):
@@ -64,6 +70,8 @@ def prepare(page, key):
     by = Actor.command("test")
     if page in ROTATING:
         key.rotate(by=by)
+    if page == "apikeys:unretire":
+        key.retire(by=by)
     if page == "apikeys:resume":
         key.suspend(by=by)
 

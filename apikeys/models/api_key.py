@@ -35,7 +35,7 @@ from echopoint.organizations.models import Organization
 logger = logging.getLogger(__name__)
 
 Action = AuditEvent.Action
-# The retired keys whose use this process knows to be in the audit.
+# (key, retire_at) of retired keys whose use this process knows to be in the audit.
 retired_uses_seen = set()
 TOUCH_EVERY = timedelta(minutes=1)
 
@@ -93,6 +93,8 @@ class ApiKey(Rotation, models.Model):
     )
     family_id = models.UUIDField(default=new_family, editable=False)
     retire_at = models.DateTimeField(null=True, blank=True)
+    # The end of the overlap that was chosen; `retire_at` is earlier after retire().
+    overlap_ends_at = models.DateTimeField(null=True, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by_label = models.CharField(max_length=255, blank=True)
@@ -120,6 +122,11 @@ class ApiKey(Rotation, models.Model):
                 | Q(expires_at=None)
                 | Q(retire_at__lte=F("expires_at")),
                 name="api_key_retires_before_expiry",
+            ),
+            models.CheckConstraint(
+                condition=Q(overlap_ends_at=None)
+                | Q(retire_at__isnull=False, retire_at__lte=F("overlap_ends_at")),
+                name="api_key_retires_within_overlap",
             ),
             models.UniqueConstraint(
                 "organization",
@@ -327,17 +334,18 @@ class ApiKey(Rotation, models.Model):
         return rows.select_for_update(of=("self",), skip_locked=True, no_key=True)
 
     def record_refusal(self, reason, *, ip=None, scopes=(), at=None):
-        """Count a refused request; the first after it retired is an audit event too.
+        """Count a refused request; the first after each retirement is audited too.
 
         The holder of a retired key notices only when a request is refused.
         """
         at = at or timezone.now()
         Refusal.objects.record(self, reason, ip=ip, at=at)
         KeyUsage.objects.refuse(self, scopes, at)
-        if reason == "API_KEY_RETIRED" and self.pk not in retired_uses_seen:
+        retirement = (self.pk, self.retire_at)
+        if reason == "API_KEY_RETIRED" and retirement not in retired_uses_seen:
             write = partial(self._record_retired_use, ip, at)
             if self._trace("record the use of", write):
-                retired_uses_seen.add(self.pk)
+                retired_uses_seen.add(retirement)
 
     record_refusal.alters_data = True
 
@@ -349,7 +357,11 @@ class ApiKey(Rotation, models.Model):
         if key is None:
             return False
         events = AuditEvent.objects.for_org(self.organization)
-        known = events.filter(target_id=self.rest_id, action=Action.RETIRED_USED)
+        known = events.filter(
+            target_id=self.rest_id,
+            action=Action.RETIRED_USED,
+            at__gte=self.retire_at,
+        )
         if not known.exists():
             key.record(Action.RETIRED_USED, Actor.key(self, Client(ip=ip)), at=at)
         return True

@@ -146,6 +146,7 @@ class AuditEvent(models.Model):
         ROTATED = "api_key.rotated", "Rotated"
         ROTATION_CANCELLED = "api_key.rotation_cancelled", "Rotation cancelled"
         RETIRED = "api_key.retired", "Retired"
+        UNRETIRED = "api_key.unretired", "Retirement undone"
         SUSPENDED = "api_key.suspended", "Suspended"
         RESUMED = "api_key.resumed", "Resumed"
         REVOKED = "api_key.revoked", "Revoked"
@@ -161,6 +162,7 @@ class AuditEvent(models.Model):
         Action.ROTATED: {"successor", "retire_at", "scopes"},
         Action.ROTATION_CANCELLED: {"successor"},
         Action.RETIRED: {"successor"},
+        Action.UNRETIRED: {"successor", "retire_at"},
         Action.SUSPENDED: {"reason"},
         Action.RESUMED: {"reason"},
         Action.REVOKED: {"reason"},

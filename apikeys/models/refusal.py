@@ -3,10 +3,8 @@
 from datetime import timedelta
 
 from django.db import models
-from django.db.models import Max
 from django.utils import timezone
 
-from apikeys.exceptions import ScopeDenied
 from apikeys.models.counts import CountingManager
 
 
@@ -24,11 +22,6 @@ class RefusalManager(CountingManager):
         """Count a refused request of a key whose possession was proven."""
         minute = (at or timezone.now()).replace(second=0, microsecond=0)
         self.add((key.pk, reason, minute), (1,), (ip,))
-
-    def last_lacking(self, key):
-        """Return the minute in which the key was last refused for a scope, or None."""
-        lacking = self.filter(key=key, reason=ScopeDenied.code)
-        return lacking.aggregate(last=Max("minute"))["last"]
 
 
 class Refusal(models.Model):

@@ -1,11 +1,15 @@
 """Rotation: a successor is made, put to use, and the old key retires."""
 
+from datetime import timedelta
+
 from django.db import models, transaction
 from django.utils import timezone
 
 from apikeys import policy
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict
 from apikeys.models.audit import AuditEvent
+from apikeys.models.verdict import Facts
+from apikeys.runs import last_run
 from apikeys.scopes import missing
 
 Action = AuditEvent.Action
@@ -15,6 +19,7 @@ class Rotation(models.Model):
     """The part of a key's life in which another takes its place.
 
     active --rotate--> retiring, with a successor --retire_at passes, or retire--> retired
+    retired --unretire, until the overlap that was chosen ends--> retiring
     retiring --cancel_rotation, while the successor was never used--> active
     """
 
@@ -25,6 +30,11 @@ class Rotation(models.Model):
     def successor(self):
         """Return the live key that takes this one's place, or None."""
         return self.successors.filter(revoked_at=None).first()
+
+    def is_being_rotated(self, at=None):
+        """Whether the overlap with a successor goes on, suspended or not."""
+        at = at or timezone.now()
+        return bool(self.retire_at) and at < self.retire_at and not self.revoked_at
 
     @transaction.atomic
     def rotate(
@@ -43,8 +53,9 @@ class Rotation(models.Model):
         key.require_rotatable(at)
         retire_at = at + policy.overlap(key.organization, overlap)
         key.retire_at = min(retire_at, key.expires_at or retire_at)
+        key.overlap_ends_at = key.retire_at
         # First, so that the name is free for the successor.
-        key.save(update_fields=["retire_at"])
+        key.save(update_fields=["retire_at", "overlap_ends_at"])
         successor, secret = type(self).objects.issue(
             organization=key.organization,
             name=key.name,
@@ -126,13 +137,81 @@ class Rotation(models.Model):
                 "CONFLICT",
                 "This key is not being rotated. Rotate it first, or revoke it.",
             )
+        # Rotations from before overlaps were recorded have only `retire_at`.
+        key.overlap_ends_at = key.overlap_ends_at or key.retire_at
         key.retire_at = at
-        key.save(update_fields=["retire_at"])
+        key.save(update_fields=["retire_at", "overlap_ends_at"])
         key.record(Action.RETIRED, by, at=at, successor=key.successor_id_or_none())
         self.refresh_from_db()
         return True
 
     retire.alters_data = True
+
+    @transaction.atomic
+    def unretire(self, *, by, at=None):
+        """Undo retire(): let the key work until the overlap ends that was chosen.
+
+        Return whether this call did. Raise `KeyConflict` when the overlap is over, and
+        for a key that was not retired.
+        """
+        at = at or timezone.now()
+        key = type(self).objects.select_for_update().get(pk=self.pk)
+        if key.status(at) == self.Status.RETIRING:
+            return False
+        key.require_unretirable(at)
+        key.retire_at = key.overlap_ends_at
+        key.save(update_fields=["retire_at"])
+        key.record(
+            Action.UNRETIRED,
+            by,
+            at=at,
+            successor=key.successor_id_or_none(),
+            retire_at=key.retire_at.isoformat(),
+        )
+        self.refresh_from_db()
+        return True
+
+    unretire.alters_data = True
+
+    def can_be_unretired(self, at=None):
+        """Whether the key is retired and the overlap that was chosen goes on."""
+        at = at or timezone.now()
+        is_retired = self.status(at) == self.Status.RETIRED
+        return is_retired and bool(self.overlap_ends_at) and at < self.overlap_ends_at
+
+    def require_unretirable(self, at):
+        """Raise `KeyConflict` unless retiring can be undone."""
+        if self.can_be_unretired(at):
+            return
+        if self.status(at) == self.Status.RETIRED:
+            raise KeyConflict(
+                "CONFLICT",
+                "The overlap of this rotation is over, so retiring is final. Use the"
+                " successor, or create another key.",
+            )
+        raise KeyConflict(
+            "CONFLICT", "This key is not retired. There is nothing to undo."
+        )
+
+    def rotation_facts(self):
+        """Return what is known of this key's rotation, for a `Verdict`."""
+        successor = self.successor
+        keys = [self, successor] if successor else [self]
+        places = self.places.model.objects.of(*keys)
+        usage = self.usage.model.objects
+        old_rows = places[self.pk]
+        is_unplaced = bool(self.last_used_at) and not old_rows
+        return Facts(
+            self,
+            successor,
+            old_rows=old_rows,
+            new_rows=places[successor.pk] if successor else [],
+            refused_scopes=usage.refused_scopes(successor)
+            if successor
+            else frozenset(),
+            usage_gap=usage.longest_gap(self) if is_unplaced else timedelta(0),
+            run=successor and last_run(successor),
+        )
 
     def successor_id_or_none(self):
         """Return the successor's id for the record."""
@@ -159,8 +238,8 @@ class Rotation(models.Model):
         if successor:
             successor.revoke(by=by, reason="The rotation was cancelled.", at=at)
         type(self).objects.require_name_is_free(key.organization, key.name, at)
-        key.retire_at = None
-        key.save(update_fields=["retire_at"])
+        key.retire_at = key.overlap_ends_at = None
+        key.save(update_fields=["retire_at", "overlap_ends_at"])
         key.record(
             Action.ROTATION_CANCELLED,
             by,

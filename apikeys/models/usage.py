@@ -1,6 +1,7 @@
 """How much a key is used, by day and scope."""
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 from django.db import models
@@ -53,6 +54,18 @@ class KeyUsageManager(CountingManager):
         }
         every = (first + timedelta(days=n) for n in range(days))
         return [counted.get(day, Day(day, 0, 0)) for day in every]
+
+    def longest_gap(self, key):
+        """Return the longest time between two days with allowed requests, a timedelta."""
+        used = self.filter(key=key, allowed__gt=0).order_by("day")
+        days = list(used.values_list("day", flat=True).distinct())
+        gaps = (later - earlier for earlier, later in pairwise(days))
+        return max(gaps, default=timedelta(0))
+
+    def refused_scopes(self, key):
+        """Return the scopes for which requests of the key were refused, a frozenset."""
+        refused = self.filter(key=key, refused__gt=0).exclude(scope=NO_SCOPE)
+        return frozenset(refused.values_list("scope", flat=True))
 
 
 class KeyUsage(models.Model):

@@ -28,10 +28,23 @@ def relative(when, at=None):
     distance = abs(seconds)
     if distance < MINUTE:
         return "just now" if seconds <= 0 else "in under a minute"
-    size, unit = next((size, unit) for below, size, unit in UNITS if distance < below)
-    count = round(distance / size)
-    span = f"{count} {unit}{'' if count == 1 else 's'}"
-    return f"in {span}" if seconds > 0 else f"{span} ago"
+    length = in_units(distance)
+    return f"in {length}" if seconds > 0 else f"{length} ago"
+
+
+def in_units(seconds):
+    """Return a length of time as "3 hours", in the largest unit that says enough."""
+    if seconds < MINUTE:
+        return "under a minute"
+    size, unit = next((size, unit) for below, size, unit in UNITS if seconds < below)
+    count = round(seconds / size)
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+@register.filter
+def span(length):
+    """Return a timedelta as "3 hours"."""
+    return in_units(length.total_seconds())
 
 
 def time_element(when, text, local=""):

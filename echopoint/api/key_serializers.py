@@ -1,9 +1,12 @@
 """The shapes of `/api-keys` and `/permissions` on the wire."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apikeys.models import ApiKey
 from apikeys.models.manager import MAX_SCOPES
+from apikeys.models.verdict import Kind, State
+from apikeys.wire import describe_rotation
 from echopoint.api.fields import Choice, Integer, Name, Text
 from echopoint.api.operations import opened_by
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
@@ -21,6 +24,39 @@ class ApiKeySerializer(serializers.Serializer):
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
     permissions = serializers.ListField(child=serializers.CharField(), source="scopes")
+
+
+class RotationPlaceSerializer(serializers.Serializer):
+    """A place of the old key, and what was seen of it with the new one."""
+
+    place = serializers.CharField()
+    state = serializers.ChoiceField(choices=[state.value for state in State])
+    requests = serializers.IntegerField()
+    first_seen_at = serializers.DateTimeField()
+    last_seen_at = serializers.DateTimeField()
+    longest_gap_seconds = serializers.IntegerField()
+    expected_at = serializers.DateTimeField(allow_null=True)
+    silent_until = serializers.DateTimeField(allow_null=True)
+    seen_with_successor_at = serializers.DateTimeField(allow_null=True)
+
+
+class RotationVerdictSerializer(serializers.Serializer):
+    """Whether the old key of a rotation can be retired, and why."""
+
+    verdict = serializers.ChoiceField(choices=[kind.value for kind in Kind])
+    sentence = serializers.CharField()
+    until = serializers.DateTimeField(allow_null=True)
+    places = RotationPlaceSerializer(many=True)
+
+
+class ApiKeyDetailSerializer(ApiKeySerializer):
+    """A key by its id: also the rotation that it is in, or null."""
+
+    rotation = serializers.SerializerMethodField()
+
+    @extend_schema_field(RotationVerdictSerializer(allow_null=True))
+    def get_rotation(self, key):
+        return describe_rotation(key)
 
 
 class ApiKeyCreateResponseSerializer(ApiKeySerializer):

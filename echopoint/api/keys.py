@@ -16,6 +16,7 @@ from apikeys.scopes import PRESETS, SCOPES
 from echopoint.api.key_serializers import (
     ApiKeyCreateRequestSerializer,
     ApiKeyCreateResponseSerializer,
+    ApiKeyDetailSerializer,
     ApiKeyIdentitySerializer,
     ApiKeyRotateRequestSerializer,
     ApiKeySearchRequestSerializer,
@@ -59,6 +60,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
     }
     answers = {
         "create": ApiKeyCreateResponseSerializer,
+        "retrieve": ApiKeyDetailSerializer,
         "rotate": ApiKeyCreateResponseSerializer,
     }
     conflicts = ("rotate",)

@@ -29,7 +29,10 @@ def key(issue, alice):
     key, _ = issue("flows:read", "flows:execute", by=person, description="“é” \\ '")
     key.record_use(Client("2001:db8::1", "curl", "", "GET /flows"))
     ApiKey.objects.filter(pk=key.pk).update(
-        rotated_from=parent, retire_at=key.expires_at, suspended_at=key.created_at
+        rotated_from=parent,
+        retire_at=key.expires_at,
+        overlap_ends_at=key.expires_at,
+        suspended_at=key.created_at,
     )
     key.revoke(by=person, reason="a test")
     return key

@@ -297,3 +297,94 @@ def test_a_rotation_and_a_revoke_at_once_leave_one_story(committing, old, at_onc
     assert key.revoked_at
     assert isinstance(results[0], (tuple, KeyConflict))
     assert AuditEvent.objects.verify(key.organization) is None
+
+
+def retired(key, at=NOW + 2 * DAY):
+    """Return the key, rotated a day before and then retired early."""
+    rotate(key, overlap=7 * DAY)
+    key.retire(by=SYSTEM, at=at)
+    return key
+
+
+def test_retiring_is_undone_until_the_end_of_the_overlap_that_was_chosen(old, acme):
+    key, secret = old
+    end = NOW + 8 * DAY
+    retired(key)
+    assert opens(secret, acme, NOW + 3 * DAY) == "API_KEY_RETIRED"
+
+    assert key.unretire(by=SYSTEM, at=NOW + 3 * DAY) is True
+
+    assert key.retire_at == end
+    assert opens(secret, acme, end - INSTANT) is True
+    assert opens(secret, acme, end) == "API_KEY_RETIRED"
+    assert actions(key)[-4:] == [
+        "retired",
+        "retired_used",
+        "unretired",
+        "retired_used",
+    ]
+    event = AuditEvent.objects.get(action="api_key.unretired")
+    assert event.details["successor"] == key.successor.rest_id
+    assert event.details["retire_at"] == end.isoformat()
+
+
+def test_retiring_is_undone_once_and_can_be_done_again(old):
+    key, _ = old
+    retired(key)
+
+    undone = [key.unretire(by=SYSTEM, at=NOW + 3 * DAY) for _ in range(2)]
+    again = key.retire(by=SYSTEM, at=NOW + 4 * DAY)
+    key.unretire(by=SYSTEM, at=NOW + 5 * DAY)
+
+    assert (undone, again) == ([True, False], True)
+    assert key.retire_at == NOW + 8 * DAY
+
+
+def test_after_the_overlap_retiring_is_final(old):
+    key, _ = old
+    retired(key)
+
+    with pytest.raises(KeyConflict, match="overlap of this rotation is over"):
+        key.unretire(by=SYSTEM, at=NOW + 8 * DAY)
+
+    key.refresh_from_db()
+    assert key.status(NOW + 8 * DAY) == "retired"
+    assert "unretired" not in actions(key)
+
+
+def test_an_overlap_that_ended_by_itself_is_not_undone(old):
+    key, _ = old
+    rotate(key, overlap=DAY)
+
+    with pytest.raises(KeyConflict, match="is over"):
+        key.unretire(by=SYSTEM, at=NOW + 2 * DAY)
+
+
+def test_a_rotation_from_before_overlaps_were_kept_is_undone_too(old):
+    key, _ = old
+    rotate(key, overlap=7 * DAY)
+    ApiKey.objects.filter(pk=key.pk).update(overlap_ends_at=None)
+
+    key.retire(by=SYSTEM, at=NOW + 2 * DAY)
+
+    assert key.unretire(by=SYSTEM, at=NOW + 3 * DAY)
+    assert key.retire_at == NOW + 8 * DAY
+
+
+@pytest.mark.parametrize("verb", ["revoke", "suspend"])
+def test_a_key_that_was_stopped_otherwise_is_not_unretired(old, verb):
+    key, _ = old
+    rotate(key, overlap=7 * DAY)
+    getattr(key, verb)(by=SYSTEM, at=NOW + 2 * DAY)
+
+    with pytest.raises(KeyConflict, match="nothing to undo"):
+        key.unretire(by=SYSTEM, at=NOW + 3 * DAY)
+
+
+def test_a_cancelled_rotation_leaves_no_overlap(old):
+    key, _ = old
+    rotate(key)
+
+    key.cancel_rotation(by=SYSTEM, at=NOW + DAY)
+
+    assert (key.retire_at, key.overlap_ends_at) == (None, None)

@@ -1,91 +1,243 @@
-"""Whether the old key can be retired: the verdict on recorded uses."""
+"""Whether the old key can be retired: the verdict on where both keys are used."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import pytest
 
-from apikeys.models import ApiKey
-from apikeys.models.verdict import Verdict
+from apikeys.models import ApiKey, KeyPlace
+from apikeys.models.verdict import Facts, Kind, State, Verdict
+from apikeys.places import CLIENT, Place, Sighting, pipeline
 from apikeys.runs import Run
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
 
+CURL = Place(CLIENT, "curl", "192.0.2.7")
+WGET = Place(CLIENT, "wget", "192.0.2.8")
+NIGHTLY = pipeline("acme/web", "nightly.yml", "smoke")
 
-def key(*, first=None, last=None, **values):
-    """Return a key that was first and last used so long ago; nothing is stored."""
-    return ApiKey(
-        first_used_at=first and NOW - first, last_used_at=last and NOW - last, **values
+
+def row(place, *ages):
+    """Return the place's row of a key that was used there so long ago each time."""
+    moments = sorted(NOW - age for age in ages)
+    sighting = Sighting.once(moments[0])
+    for moment in moments[1:]:
+        sighting = sighting.merged(Sighting.once(moment))
+    found = KeyPlace(kind=place.kind, name=place.name, address=place.address)
+    found.digest, found.sighting = place.digest, sighting
+    return found
+
+
+def key(rows, **values):
+    """Return a key that was used at these places; nothing is stored."""
+    if rows:
+        values["first_used_at"] = min(row.first_seen_at for row in rows)
+        values["last_used_at"] = max(row.last_seen_at for row in rows)
+    return ApiKey(**{"scopes": ["flows:read"]} | values)
+
+
+def verdict(old, new, at=NOW, *, old_key=None, new_key=None, **facts):
+    """Return the verdict where keys were used as {place: ages of the uses}."""
+    old = [row(place, *ages) for place, ages in old.items()]
+    new = [row(place, *ages) for place, ages in new.items()]
+    facts = {
+        "key": key(old, **old_key or {}),
+        "successor": key(new, **new_key or {}),
+        "old_rows": old,
+        "new_rows": new,
+    } | facts
+    return Verdict.of(Facts(**facts), at)
+
+
+EVERY_MINUTE = [n * MINUTE for n in range(100, 200)]
+
+
+def test_a_place_that_has_moved_is_safe():
+    found = verdict({CURL: [3 * DAY, 2 * HOUR]}, {CURL: [HOUR, 2 * MINUTE]})
+
+    assert (found.kind, found.until) == (Kind.SAFE, None)
+    assert found.sentence == (
+        "Safe to retire: curl from 192.0.2.7 has moved to the new key. The new key was"
+        " last used 2 minutes ago."
     )
-
-
-def verdict(old, new):
-    return Verdict.of(old, new, NOW)
-
-
-def test_quiet_for_days_while_the_new_one_works_is_safe():
-    old, new = key(first=90 * DAY, last=3 * DAY), key(first=2 * DAY, last=2 * MINUTE)
-
-    assert verdict(old, new) == (
-        True,
-        "Safe to retire: the old key was last used 3 days ago, the new one"
-        " 2 minutes ago.",
-    )
+    assert [move.state for move in found.moves] == [State.MOVED]
 
 
 def test_an_old_key_that_was_never_used_is_safe_once_the_new_one_is():
-    assert verdict(key(), key(first=HOUR, last=2 * MINUTE)) == (
-        True,
-        "Safe to retire: the old key was never used, the new one 2 minutes ago.",
+    found = verdict({}, {CURL: [2 * MINUTE]})
+
+    assert found.sentence == (
+        "Safe to retire: the old key was never used. The new key was last used 2"
+        " minutes ago."
     )
 
 
-def test_nothing_is_safe_before_the_new_key_was_used():
-    assert verdict(key(first=90 * DAY, last=80 * DAY), key()) == (
-        False,
-        "Not yet: the new key has not been used.",
+def test_nothing_is_safe_before_a_request_with_the_new_key_was_allowed():
+    found = verdict({CURL: [80 * DAY]}, {})
+
+    assert found.kind == Kind.NOT_YET
+    assert "no request with the new key has been allowed" in found.sentence
+
+
+def test_one_use_of_the_new_key_says_nothing_of_other_places():
+    found = verdict({CURL: [DAY, 3 * HOUR], WGET: [DAY, MINUTE]}, {CURL: [2 * HOUR]})
+
+    assert found.kind == Kind.NOT_YET
+    assert found.sentence.startswith(
+        "Not yet: wget from 192.0.2.8 used the old key 1 minute ago, after the new one"
+        " came into use. Put the new key there."
     )
+    assert (found.moved, len(found.moves), found.all_moved) == (1, 2, False)
 
 
-def test_a_use_since_the_new_one_came_is_told_with_who_and_whence():
-    old = key(
-        first=DAY,
-        last=4 * MINUTE,
-        last_used_user_agent="curl/8",
-        last_used_ip="192.0.2.7",
+def test_a_nightly_job_is_waited_for_twice_its_longest_gap():
+    nights = [n * DAY + 9 * HOUR for n in range(7)]
+
+    found = verdict({NIGHTLY: nights}, {CURL: [HOUR, MINUTE]})
+
+    due = NOW - 9 * HOUR + 2 * DAY
+    assert (found.kind, found.until) == (Kind.WAIT, due)
+    assert found.sentence.startswith(
+        "Wait until 3 June 2026, 03:00 UTC: acme/web, workflow nightly.yml, job smoke"
+        " (at least every 24 hours so far, last on 1 June 2026, 03:00 UTC) was not seen"
     )
-
-    assert verdict(old, key(first=DAY, last=MINUTE)) == (
-        False,
-        "Not yet: still used 4 minutes ago by curl/8 from 192.0.2.7.",
-    )
-
-
-def test_who_is_left_out_when_it_is_not_known():
-    old = key(first=DAY, last=4 * MINUTE)
-
-    assert verdict(old, key(first=DAY, last=MINUTE)).sentence == (
-        "Not yet: still used 4 minutes ago."
-    )
+    assert found.moves[0].expected_at == NOW - 9 * HOUR + DAY
+    silent = verdict({NIGHTLY: nights}, {CURL: [HOUR, MINUTE]}, at=due)
+    assert silent.kind == Kind.SAFE
+    assert silent.moves[0].state == State.SILENT
+    assert "no use of the old key by acme/web" in silent.sentence
 
 
 @pytest.mark.parametrize(
-    ("old_last", "new_first", "safe"),
+    ("ages", "wait"),
     [
-        (30 * MINUTE, 30 * MINUTE - INSTANT, True),  # before the new one was used
-        (30 * MINUTE, 30 * MINUTE, True),  # at the same moment
-        (30 * MINUTE - INSTANT, 30 * MINUTE, False),  # after it
-        (HOUR - INSTANT, 2 * HOUR, False),  # after it, and within the hour
-        (HOUR, 2 * HOUR, True),  # after it, but not within the hour
+        ([3 * HOUR], DAY),  # seen once
+        ([3 * HOUR, 3 * HOUR + 50 * MINUTE], DAY),  # the requests of one run
+        ([3 * HOUR, 4 * HOUR], 2 * HOUR),  # twice the gap
+        ([3 * HOUR + age for age in EVERY_MINUTE], HOUR),  # at least an hour
+        ([3 * HOUR, 30 * DAY + 3 * HOUR], 60 * DAY),  # a monthly job
     ],
 )
-def test_what_counts_is_the_new_keys_first_use_and_the_last_hour(
-    old_last, new_first, safe
-):
-    old, new = key(first=DAY, last=old_last), key(first=new_first, last=MINUTE)
+def test_how_long_a_silent_place_is_waited_for(ages, wait):
+    ages = [age + 10 * DAY for age in ages]
+    last = NOW - min(ages)
+    new = {WGET: [min(ages) - INSTANT]}
 
-    assert verdict(old, new).safe is safe
+    before = verdict({CURL: ages}, new, at=last + wait - INSTANT)
+    after = verdict({CURL: ages}, new, at=last + wait)
+
+    assert (before.kind, before.until) == (Kind.WAIT, last + wait)
+    assert after.kind == Kind.SAFE
+
+
+def test_a_place_that_goes_back_to_the_old_key_is_never_green():
+    old, new = {CURL: [DAY, 10 * MINUTE]}, {CURL: [20 * MINUTE]}
+
+    found = verdict(old, new)
+
+    assert (found.kind, found.moves[0].state) == (Kind.NOT_YET, State.BOTH)
+    assert "although the new one was used there before" in found.sentence
+
+
+@pytest.mark.parametrize("silence", [5 * MINUTE, 2 * HOUR, 30 * HOUR])
+def test_uses_of_the_new_key_do_not_hide_another_user_of_the_old_at_one_place(silence):
+    old = {CURL: [silence, DAY + silence]}
+    new = {CURL: [silence + HOUR, MINUTE]}
+
+    assert verdict(old, new).kind == Kind.NOT_YET
+
+
+def test_a_place_that_used_both_may_go_after_two_silent_days():
+    old, new = {CURL: [10 * DAY + HOUR, 10 * DAY]}, {CURL: [10 * DAY + MINUTE, MINUTE]}
+
+    last = NOW - 10 * DAY
+
+    assert verdict(old, new, at=last + 2 * DAY - INSTANT).kind == Kind.NOT_YET
+    assert verdict(old, new, at=last + 2 * DAY).kind == Kind.SAFE
+
+
+def test_whatever_the_order_of_uses_green_means_that_no_place_holds_on():
+    """Try every order of six uses of two keys at two places, at every later moment."""
+    uses = [("old", CURL), ("old", WGET), ("new", CURL), ("new", WGET), ("old", CURL)]
+    for order in set(permutations(uses)):
+        ages = {"old": {}, "new": {}}
+        for n, (name, place) in enumerate(order):
+            ages[name].setdefault(place, []).append((6 - n) * MINUTE)
+        found = verdict(ages["old"], ages["new"])
+        goes_on = any(
+            min(ages["old"][place]) <= max(ages["new"].get(place, [timedelta(0)]))
+            for place in ages["old"]
+        )
+        assert found.is_safe == (not goes_on), order
+
+
+def test_clients_with_many_addresses_are_one_place_over_both_keys():
+    fleet = [Place(CLIENT, "curl", f"192.0.2.{n}") for n in range(4)]
+    moved = [Place(CLIENT, "curl", f"198.51.100.{n}") for n in range(2)]
+
+    found = verdict(
+        {place: [DAY, 3 * HOUR] for place in fleet},
+        {place: [2 * HOUR, MINUTE] for place in moved},
+    )
+
+    assert found.kind == Kind.SAFE
+    assert [move.label for move in found.moves] == ["curl from 4 addresses"]
+
+
+def test_other_places_are_never_the_same_of_both_keys():
+    others = Place("other", "other places")
+
+    found = verdict({others: [DAY, 3 * HOUR]}, {others: [2 * HOUR, MINUTE]})
+
+    assert [move.state for move in found.moves] == [State.WAITING]
+
+
+def test_a_use_that_is_in_no_place_yet_is_waited_for_by_its_client():
+    old_key = {
+        "last_used_at": NOW - 2 * MINUTE,
+        "last_used_user_agent": "wget/1.2",
+        "last_used_ip": "192.0.2.8",
+    }
+    rows = {CURL: [2 * DAY, 3 * HOUR]}, {CURL: [HOUR]}
+
+    facts = verdict(*rows)
+    assert facts.kind == Kind.SAFE
+    old = [row(CURL, *rows[0][CURL])]
+    new = [row(CURL, HOUR)]
+    late = Facts(key(old), key(new), old_rows=old, new_rows=new)
+    for name, value in old_key.items():
+        setattr(late.key, name, value)
+
+    found = Verdict.of(late, NOW)
+
+    assert found.kind == Kind.NOT_YET
+    assert "wget from 192.0.2.8 used the old key 2 minutes ago" in found.sentence
+
+
+def test_a_key_from_before_places_were_recorded_is_judged_by_its_days_of_use():
+    old = ApiKey(scopes=[], first_used_at=NOW - 90 * DAY, last_used_at=NOW - 2 * DAY)
+    new = [row(CURL, DAY)]
+
+    found = Verdict.of(
+        Facts(old, key(new), new_rows=new, usage_gap=timedelta(days=7)), NOW
+    )
+
+    assert (found.kind, found.until) == (Kind.WAIT, NOW + 12 * DAY)
+
+
+def test_a_scope_that_the_new_key_was_refused_and_the_old_one_has_holds_it_back():
+    old, new = {CURL: [DAY, 3 * HOUR]}, {CURL: [2 * HOUR, MINUTE]}
+    wide = {"scopes": ["flows:read", "webhooks:read"]}
+
+    held = verdict(old, new, old_key=wide, refused_scopes=frozenset({"webhooks:read"}))
+    kept = verdict(old, new, old_key=wide, refused_scopes=frozenset({"flows:read"}))
+    foreign = verdict(old, new, refused_scopes=frozenset({"webhooks:read"}))
+
+    assert held.kind == Kind.NOT_YET
+    assert "refused webhooks:read, which the old one has" in held.sentence
+    assert (kept.kind, foreign.kind) == (Kind.SAFE, Kind.SAFE)
 
 
 @pytest.mark.parametrize(
@@ -98,53 +250,43 @@ def test_what_counts_is_the_new_keys_first_use_and_the_last_hour(
     ],
 )
 def test_a_new_key_that_does_not_work_is_no_reason_to_retire_the_old(change, word):
-    old = key(first=DAY, last=3 * HOUR)
+    old, new = {CURL: [3 * HOUR]}, {CURL: [HOUR, MINUTE]}
 
-    stopped = verdict(old, key(first=HOUR, last=MINUTE, **change))
+    stopped = verdict(old, new, new_key=change)
 
-    assert stopped == (
-        False,
-        f"Not yet: the new key does not work. It is {word}.",
-    )
-    assert verdict(old, key(first=HOUR, last=MINUTE)).safe
+    assert stopped.kind == Kind.NOT_YET
+    assert stopped.sentence == f"Not yet: the new key does not work. It is {word}."
+    assert verdict(old, new).is_safe
 
 
 def test_a_new_key_that_is_being_rotated_itself_still_works():
-    new = key(first=HOUR, last=MINUTE, retire_at=NOW + DAY)
+    new_key = {"retire_at": NOW + DAY}
 
-    assert verdict(key(first=DAY, last=3 * HOUR), new).safe
+    assert verdict({CURL: [3 * HOUR]}, {CURL: [HOUR]}, new_key=new_key).is_safe
 
 
 def test_without_a_new_key_nothing_is_safe():
-    assert verdict(key(), None) == (
-        False,
-        "Not yet: there is no new key. It was revoked.",
-    )
+    found = Verdict.of(Facts(key([]), None), NOW)
+
+    assert found.sentence == "Not yet: there is no new key. It was revoked."
 
 
 def test_a_run_with_the_new_key_speaks_for_it():
-    old, new = key(first=90 * DAY, last=3 * DAY), key(first=HOUR, last=2 * MINUTE)
     run = Run("Checkout", "completed", NOW - MINUTE)
 
-    assert Verdict.of(old, new, NOW, run=run).sentence == (
-        "Safe to retire: the old key was last used 3 days ago, the new one 2 minutes"
-        " ago, and with it an execution of Checkout completed 1 minute ago."
+    found = verdict({CURL: [3 * HOUR]}, {CURL: [HOUR, 2 * MINUTE]}, run=run)
+
+    assert found.sentence.endswith(
+        "The new key was last used 2 minutes ago, and with it an execution of Checkout"
+        " completed 1 minute ago."
     )
 
 
-@pytest.mark.parametrize(
-    ("scopes", "ago", "safe"),
-    [
-        (["flows:execute"], 59 * MINUTE, False),
-        (["flows:execute"], HOUR, True),
-        (["flows:execute", "flows:read"], MINUTE, True),
-    ],
-)
-def test_a_narrower_key_that_lacks_a_scope_is_not_ready(scopes, ago, safe):
-    old = key(first=90 * DAY, last=3 * DAY, scopes=["flows:execute", "flows:read"])
-    new = key(first=2 * HOUR, last=MINUTE, scopes=scopes)
+def test_many_places_are_named_up_to_three():
+    places = [Place(CLIENT, name, "192.0.2.1") for name in ("a", "b", "c", "d", "e")]
 
-    found = Verdict.of(old, new, NOW, lacking_at=NOW - ago)
+    found = verdict({place: [DAY, MINUTE] for place in places}, {CURL: [HOUR]})
 
-    assert found.safe == safe
-    assert ("for a scope that it lacks" in found.sentence) == (not safe)
+    assert "a from 192.0.2.1, b from 192.0.2.1, c from 192.0.2.1 and 2 more" in (
+        found.sentence
+    )

@@ -6,7 +6,8 @@ import pytest
 from django.urls import reverse
 
 from apikeys.actors import Actor
-from apikeys.models import ApiKey, Refusal
+from apikeys.models import ApiKey, KeyPlace
+from apikeys.models.counts import flusher
 from apikeys.runs import last_run
 from tests.executions.conftest import RUN
 
@@ -45,7 +46,7 @@ def test_the_verdict_names_what_the_new_key_published(
         reverse("apikeys:detail", args=[key.organization_id, key.public_id])
     )
 
-    assert page.context["phase"] == "safe"
+    assert page.context["phase"] == "safe", page.context["verdict"]
     assert "an execution of Checkout completed just now" in page.text
     assert "<strong>Execution completed" in page.text
     assert "No execution was published" not in page.text
@@ -82,7 +83,7 @@ def test_a_new_key_with_too_few_scopes_is_not_safe(key, api, client, alice, flow
     caller = api(secret=secret, organization=key.organization)
     assert caller.get("/api-keys/self").status_code == 200
     assert caller.post(f"/flows/{flow.pk}/launch", {}).status_code == 403
-    Refusal.objects.flush()
+    flusher.flush()
     client.force_login(alice)
 
     page = client.get(
@@ -90,4 +91,51 @@ def test_a_new_key_with_too_few_scopes_is_not_safe(key, api, client, alice, flow
     )
 
     assert page.context["phase"] == "arrived"
-    assert "for a scope that it lacks" in page.context["verdict"].sentence
+    sentence = page.context["verdict"].sentence
+    assert "refused flows:execute, which the old one has" in sentence
+
+
+GIT = {"repository": "acme/web", "workflow": "CI", "job": "smoke", "run_id": "7"}
+
+
+def places():
+    flusher.flush()
+    return [place.place.label for place in KeyPlace.objects.order_by("name")]
+
+
+def test_a_launch_is_seen_at_the_pipeline_that_it_names(launch, publish):
+    execution = launch(trigger_type="git", trigger_metadata=GIT)
+
+    publish(execution)
+
+    assert places() == ["acme/web, workflow CI, job smoke"]
+    assert KeyPlace.objects.get().requests == 2
+
+
+def test_a_launch_that_names_no_pipeline_is_seen_at_its_flow(launch, publish, flow):
+    publish(launch())
+
+    assert places() == ["flow Checkout"]
+    flow.name = "Pay"
+    flow.save()
+    launch()
+    assert places() == ["flow Pay"]
+
+
+def test_the_pipeline_in_the_header_counts_more_than_that_of_the_launch(ci, flow):
+    header = "repository=acme%2Fapi&workflow=CI&job=smoke"
+    body = {
+        "runner_type": "ephemeral",
+        "trigger_type": "git",
+        "trigger_metadata": GIT,
+    }
+
+    ci.post(f"/flows/{flow.pk}/launch", body, X_CI_Context=header)
+
+    assert places() == ["acme/api, workflow CI, job smoke"]
+
+
+def test_a_launch_that_is_refused_for_its_body_is_seen_at_its_client(ci, flow):
+    ci.post(f"/flows/{flow.pk}/launch", {"runner_type": "x"}, User_Agent="curl/8")
+
+    assert places() == ["curl from 127.0.0.1"]

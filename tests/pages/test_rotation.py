@@ -9,7 +9,9 @@ from django.utils import timezone
 
 from apikeys.actors import Actor
 from apikeys.clients import Client
-from apikeys.models import ApiKey, AuditEvent, Refusal, SpentNonce
+from apikeys.models import ApiKey, AuditEvent, KeyPlace, Refusal, SpentNonce
+from apikeys.models.counts import flusher
+from apikeys.places import Place
 from echopoint.organizations import roles
 from tests.signing_in import sign_in
 
@@ -263,10 +265,9 @@ def test_the_old_keys_page_waits_for_the_successor_and_then_says_whence(page, ke
     arrived = text_of(page())
 
     assert "Not used yet" in waiting
-    assert "the new key has not been used" in waiting
+    assert "no request with the new key has been allowed" in waiting
     assert "Not used yet" not in arrived
     assert "First used" in arrived
-    assert "from 192.0.2.9" in arrived
 
 
 def test_the_part_that_refreshes_is_the_part_of_the_page(page, key, acme):
@@ -307,13 +308,16 @@ def test_the_verdict_turns_safe_on_the_page(page, key):
 
     use(successor)
 
-    assert "Safe to retire: the old key was last used 3 days ago" in text_of(page())
+    assert (
+        "Safe to retire: no use of the old key by curl from 192.0.2.1 for 3 days"
+        in (text_of(page()))
+    )
 
 
 def test_retiring_asks_first_with_the_verdict_and_then_stops_the_old_key(page, key):
     successor, _ = key.rotate(by=SYSTEM)
     asked = page("retire")
-    assert "Not yet: the new key has not been used." in text_of(asked)
+    assert "Not yet: no request with the new key has been allowed." in text_of(asked)
     key.refresh_from_db()
     assert key.status() == "retiring"
 
@@ -464,3 +468,112 @@ def test_a_form_of_another_key_rotates_nothing(page, key, issue, alice, acme):
     assert "for something else" in text_of(response)
     assert secret_in(response) is None
     assert not ApiKey.objects.filter(rotated_from=key).exists()
+
+
+def see(key, place, *ages):
+    """Let the key be used at the place, as the API records it."""
+    for age in sorted(ages, reverse=True):
+        at = timezone.now() - age
+        ApiKey.objects.get(pk=key.pk).record_use(Client(place.address, place.name), at)
+        KeyPlace.objects.record(key, place, at)
+    flusher.flush()
+
+
+HOUR = timedelta(hours=1)
+CURL, WGET = Place("client", "curl", "192.0.2.1"), Place("client", "wget", "192.0.2.2")
+NOTHING = timedelta(0)
+
+
+@pytest.fixture
+def rotating(key):
+    """Return the successor of a key with two users, one of which has moved."""
+    see(key, CURL, 3 * DAY, 4 * HOUR)
+    see(key, WGET, 3 * DAY, 2 * HOUR)
+    successor, _ = key.rotate(by=SYSTEM)
+    see(successor, CURL, 3 * HOUR, NOTHING)
+    return successor
+
+
+def test_each_place_of_the_old_key_is_shown_beside_the_new_one(page, rotating):
+    text = text_of(page())
+
+    assert "1 of 2 places moved" in text
+    assert "Not yet: wget from 192.0.2.2 used the old key 2 hours ago" in text
+    assert "Safe to retire" not in text
+    assert 'data-phase="arrived"' in text
+    (wget, curl) = re.findall(r'<tr role="row"> <th role="rowheader".*?</tr>', text)[:2]
+    assert all(text in wget for text in ("wget from", ">Not yet<", "Not seen"))
+    assert all(text in curl for text in ("curl from", ">Moved<", "just now"))
+
+
+def test_the_update_is_done_when_every_place_has_moved(page, rotating):
+    before = text_of(page())
+    see(rotating, WGET, NOTHING)
+
+    after = text_of(page())
+
+    assert '<div class="step step-current" aria-current="step" data-updating>' in before
+    assert '<div class="step step-done" data-updating>' in after
+    assert "2 of 2 places moved" in after
+    assert "Safe to retire: 2 places have moved to the new key." in after
+
+
+def test_retiring_can_be_undone_on_the_page(page, key, rotating, acme):
+    page("retire", send=True)
+    retired = text_of(page())
+    undo = reverse("apikeys:unretire", args=[acme.pk, key.public_id])
+    assert f'href="{undo}"' in retired
+    assert "work again" in text_of(page("unretire"))
+
+    page("unretire", send=True)
+
+    key.refresh_from_db()
+    assert key.status() == "retiring"
+    assert "The old key works again" in text_of(page())
+    page("retire", send=True)
+    assert f'href="{undo}"' in text_of(page())
+
+
+def test_after_the_overlap_nothing_is_offered_and_the_page_says_why(page, key, acme):
+    key.rotate(by=SYSTEM, overlap=NOTHING)
+
+    text, asked, sent = text_of(page()), page("unretire"), page("unretire", send=True)
+
+    assert reverse("apikeys:unretire", args=[acme.pk, key.public_id]) not in text
+    assert "this is final" in text
+    assert (asked.status_code, sent.status_code) == (409, 409)
+    assert "overlap of this rotation is over" in text_of(sent)
+
+
+def test_a_page_that_said_safe_asks_again_when_it_is_no_longer_so(page, key, rotating):
+    see(rotating, WGET, NOTHING)
+    asked = page("retire")
+    assert 'name="seen" value="safe"' in text_of(asked)
+    see(key, WGET, NOTHING)
+
+    sent = page("retire", seen="safe")
+
+    assert sent.status_code == 200
+    assert "was used since you opened this page" in text_of(sent)
+    assert 'name="seen" value="not_yet"' in text_of(sent)
+    key.refresh_from_db()
+    assert key.status() == "retiring"
+    assert page("retire", seen="not_yet").status_code == 302
+
+
+def test_where_a_key_is_used_is_on_its_page(page, key):
+    before = text_of(page())
+    see(key, CURL, 3 * DAY, 2 * DAY, HOUR)
+
+    after = text_of(page())
+
+    assert "Nowhere yet." in before
+    assert "Where this key is used" in after
+    assert "curl from 192.0.2.1" in after
+    assert "47 hours" in after or "2 days" in after
+
+
+def test_a_place_is_shown_as_text(page, key):
+    see(key, Place("client", "<b>curl", "192.0.2.1"), HOUR)
+
+    assert "&lt;b&gt;curl from" in text_of(page())

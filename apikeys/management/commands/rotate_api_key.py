@@ -8,17 +8,27 @@ from apikeys.exceptions import Refused
 from apikeys.management.commands.revoke_api_key import NO_SUCH_KEY
 from apikeys.models import ApiKey
 from apikeys.policy import DEFAULT
-from apikeys.wire import describe, stamp
+from apikeys.wire import describe, describe_rotation, stamp
 from echopoint.organizations.commands import AnsweringCommand
 
+CHOICES = ("overlap", "scope", "expires_in_days")  # of a rotation
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class Command(AnsweringCommand):
-    help = "Make a successor of an API key, and show its secret this once."
+    help = (
+        "Make a successor of an API key, and show its secret this once; or, with"
+        " --status, say whether the old key of a rotation can be retired."
+    )
 
     def add_arguments(self, parser):
         parser.add_argument("key_id", help="the id of the key, key_…")
+        parser.add_argument(
+            "--status",
+            action="store_true",
+            help="change nothing; show the verdict on the rotation of this key, or of"
+            " the key that it succeeds",
+        )
         parser.add_argument(
             "--overlap", metavar="24h", help="how long both work: 0, 90m, 24h, 7d"
         )
@@ -27,17 +37,43 @@ class Command(AnsweringCommand):
         )
         parser.add_argument("--expires-in-days", type=int, metavar="N")
 
-    def handle(self, *, key_id, overlap, scope, expires_in_days, **options):
+    def handle(self, *, key_id, status, **options):
         try:
             key = ApiKey.objects.named(key_id)
+        except ApiKey.DoesNotExist:
+            raise CommandError(NO_SUCH_KEY) from None
+        return self.status(key, options) if status else self.rotate(key, **options)
+
+    def status(self, key, options):
+        """Answer with the verdict on the rotation."""
+        if unused := [name for name in CHOICES if options[name] is not None]:
+            flag = f"--{unused[0].replace('_', '-')}"
+            raise CommandError(f"--status changes nothing. Leave out {flag}.")
+        old = key
+        if not key.is_being_rotated() and key.rotated_from:
+            old = key.rotated_from
+        rotation = describe_rotation(old)
+        if rotation is None:
+            raise CommandError(
+                f"{key.rest_id} ({key.name}) is {key.status()} and in no rotation."
+            )
+        ids = {"id": old.rest_id, "successor_id": old.successor_id_or_none()}
+        places = (
+            f"  {place['place']}: {place['state'].replace('_', ' ')}, last seen"
+            f" {place['last_seen_at']}"
+            for place in rotation["places"]
+        )
+        self.answer(options, ids | rotation, rotation["sentence"], *places)
+
+    def rotate(self, key, *, overlap, scope, expires_in_days, **options):
+        """Make the successor, and answer with its secret."""
+        try:
             successor, secret = key.rotate(
                 by=Actor.command("rotate_api_key"),
                 overlap=self.duration(overlap),
                 scopes=scope,
                 expires_in_days=DEFAULT if expires_in_days is None else expires_in_days,
             )
-        except ApiKey.DoesNotExist:
-            raise CommandError(NO_SUCH_KEY) from None
         except Refused as refusal:
             raise CommandError(refusal.message) from None
         fields = describe(successor) | {
