@@ -17,7 +17,7 @@ from apikeys.clients import Client, one_line
 # job, URL-encoded as in a query string.
 CI_HEADER = "X-CI-Context"
 CI_FIELDS = ("repository", "workflow", "job")
-MAX_HEADER = 2000  # characters
+MAX_HEADER = 4000  # characters: three parts, each character as up to nine
 MAX_PART = 120
 NAME_LENGTH = 400
 MANY_ADDRESSES = 5  # a client with more of them is one place

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from echopoint.cli import expiry
+from echopoint.cli import expiry, pipeline
 from echopoint.cli.errors import ApiError, NoAnswer, UnexpectedAnswer
 from echopoint.cli.settings import Settings, version
 from echopoint.cli.terminal import one_line, say
@@ -34,6 +34,7 @@ class Client:
         headers = {
             "X-Api-Key": settings.api_key,
             "User-Agent": f"echopoint-cli/{version()}",
+            **pipeline.headers(),
         }
         if settings.organization_id:
             headers["X-Organization-Id"] = settings.organization_id

@@ -114,6 +114,8 @@ def test_a_flow_that_passes_makes_the_step_pass(step, given, api):
     (launch,) = api.requests_to("/launch$")
     assert launch["body"]["trigger_metadata"]["repository"] == "acme/shop"
     assert launch["headers"]["X-Api-Key"] == KEY
+    contexts = {request["headers"].get("X-CI-Context") for request in api.seen}
+    assert contexts == {"repository=acme%2Fshop&workflow=CI&job=smoke"}
 
 
 def test_a_flow_that_fails_makes_the_step_fail_and_says_why(step, given, api):

@@ -4,7 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from apikeys.actors import Actor
 from apikeys.models import ApiKey, AuditEvent
+from apikeys.models.counts import flusher
+from echopoint.api.key_serializers import (
+    RotationPlaceSerializer,
+    RotationVerdictSerializer,
+)
 
 
 @pytest.fixture
@@ -376,3 +382,93 @@ def test_a_search_finds_a_key_by_its_id_and_by_the_beginning_of_it(people, three
         assert [item["id"] for item in found["items"]] == [key.rest_id]
     body = {"full_text_search": f"{key.public_id}x"}
     assert people.post("/api-keys/search", body).json()["items"] == []
+
+
+@pytest.fixture
+def rotating(issue, api, acme):
+    """Return (old key, caller with it, caller with its successor)."""
+    key, secret = issue("flows:read")
+    _, new = key.rotate(by=Actor.command("test"))
+    callers = [api(secret=text, organization=acme) for text in (secret, new)]
+    return key, *callers
+
+
+def rotation(key, person):
+    flusher.flush()
+    return person.get(f"/api-keys/{key.rest_id}").json()["rotation"]
+
+
+def test_the_verdict_on_a_rotation_is_told_with_its_places(rotating, api, alice):
+    key, old, new = rotating
+    person = api(user=alice)
+    old.get("/flows", User_Agent="curl/8")
+    old.get("/flows", User_Agent="wget/1")
+    unused = rotation(key, person)
+    new.get("/flows", User_Agent="curl/9")
+
+    one_moved = rotation(key, person)
+    new.get("/flows", User_Agent="wget/2")
+    moved = rotation(key, person)
+
+    assert (unused["verdict"], unused["until"]) == ("not_yet", None)
+    assert [place["state"] for place in unused["places"]] == ["waiting", "waiting"]
+    assert one_moved["verdict"] == "wait"
+    assert one_moved["until"] == one_moved["places"][0]["silent_until"]
+    assert [(p["place"], p["state"]) for p in one_moved["places"]] == [
+        ("wget from 127.0.0.1", "waiting"),
+        ("curl from 127.0.0.1", "moved"),
+    ]
+    assert (moved["verdict"], moved["until"]) == ("safe", None)
+    assert moved["sentence"].startswith("Safe to retire: 2 places have moved")
+    place = moved["places"][0]
+    assert place["requests"] == 1
+    assert place["seen_with_successor_at"] > place["last_seen_at"]
+
+
+def test_the_verdict_is_never_safe_once_a_moved_place_uses_the_old_key(
+    rotating, api, alice
+):
+    key, old, new = rotating
+    for caller in (old, new, old, new):
+        caller.get("/flows")
+
+    told = rotation(key, api(user=alice))
+
+    assert told["verdict"] == "not_yet"
+    assert told["places"][0]["state"] == "both"
+
+
+def test_a_refused_request_with_the_new_key_is_no_reason_to_retire(
+    rotating, api, alice
+):
+    key, old, new = rotating
+    old.get("/flows")
+    new.get("/webhooks")
+    new.post("/api-keys", {})
+
+    assert rotation(key, api(user=alice))["verdict"] == "not_yet"
+
+
+def test_a_key_in_no_rotation_has_none(rotating, api, alice, issue):
+    key, *_ = rotating
+    person = api(user=alice)
+
+    assert rotation(issue()[0], person) is None
+    assert rotation(key.successor, person) is None
+    key.retire(by=Actor.command("test"))
+    assert rotation(key, person) is None
+
+
+def test_the_list_of_keys_tells_no_verdicts(rotating, api, alice):
+    (item, *_) = api(user=alice).get("/api-keys").json()["items"]
+
+    assert "rotation" not in item
+
+
+def test_the_verdict_is_told_as_the_document_says(rotating, api, alice):
+    key, old, new = rotating
+    old.get("/flows")
+    told = rotation(key, api(user=alice))
+
+    assert list(told) == list(RotationVerdictSerializer().fields)
+    assert list(told["places"][0]) == list(RotationPlaceSerializer().fields)

@@ -8,7 +8,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from apikeys import tokens
+from apikeys.actors import Actor
 from apikeys.models import ApiKey, AuditEvent
+from apikeys.models.counts import flusher
 
 FIELDS = {
     "id",
@@ -282,3 +284,46 @@ def test_a_key_is_named_in_any_way_that_it_is_shown(issue, shape):
 
     key.refresh_from_db()
     assert key.revoked_at
+
+
+def test_the_status_of_a_rotation_is_told_and_nothing_changes(answer, issue, api, acme):
+    key, secret = issue("flows:read")
+    api(secret=secret, organization=acme).get("/flows", User_Agent="curl/8")
+    flusher.flush()
+    successor, _ = key.rotate(by=Actor.command("test"))
+    before = list(ApiKey.objects.order_by("pk").values())
+
+    told = answer("rotate_api_key", "--status", key.rest_id)
+
+    assert told["id"] == key.rest_id
+    assert told["successor_id"] == successor.rest_id
+    assert (told["verdict"], told["until"]) == ("not_yet", None)
+    assert [place["place"] for place in told["places"]] == ["curl from 127.0.0.1"]
+    assert list(ApiKey.objects.order_by("pk").values()) == before
+    assert answer("rotate_api_key", "--status", successor.rest_id) == told
+
+
+def test_the_status_of_a_rotation_is_a_sentence_for_people(issue, capsys):
+    key, _ = issue("flows:read")
+    key.rotate(by=Actor.command("test"))
+
+    call_command("rotate_api_key", "--status", key.rest_id)
+
+    assert capsys.readouterr().out.startswith("Not yet: no request with the new key")
+
+
+def test_the_status_of_no_rotation_says_so(issue):
+    key, _ = issue("flows:read")
+
+    assert "is active and in no rotation" in failure(
+        "rotate_api_key", "--status", key.rest_id
+    )
+
+
+def test_the_status_takes_no_choices(issue):
+    key, _ = issue("flows:read")
+    key.rotate(by=Actor.command("test"))
+
+    refused = failure("rotate_api_key", "--status", key.rest_id, "--overlap", "1h")
+
+    assert refused == "--status changes nothing. Leave out --overlap."

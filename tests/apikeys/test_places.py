@@ -9,6 +9,7 @@ from apikeys.models import KeyPlace
 from apikeys.models.counts import flusher
 from apikeys.models.place import MOST_PLACES
 from apikeys.places import (
+    CI_HEADER,
     CLIENT,
     Place,
     Sighting,
@@ -17,6 +18,8 @@ from apikeys.places import (
     pipeline_in,
     thing,
 )
+from echopoint.cli.pipeline import HEADER
+from echopoint.cli.pipeline import headers as pipeline_headers
 
 NOW = datetime.now(UTC) - timedelta(days=1)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -79,13 +82,22 @@ def test_a_client_is_named_without_its_version(user_agent, name):
         ("repository=", None),
         ("%ZZ", None),
         ("a&" * 500, None),
-        ("repository=" + "x" * 3000, None),
+        ("repository=" + "x" * 4000, None),
     ],
 )
 def test_a_pipeline_is_named_by_the_header(header, label):
     place = pipeline_in(header)
 
     assert (place and place.label) == label
+
+
+def test_the_header_of_the_command_is_understood():
+    job = {"CI_PROJECT_PATH": "acme/ä&=", "CI_JOB_NAME": "€" * 200}
+
+    (header,) = pipeline_headers({"GITLAB_CI": "true"} | job).values()
+
+    assert pipeline_in(header).label == f"acme/ä&=, job {'€' * 120}"
+    assert CI_HEADER == HEADER
 
 
 def test_a_key_in_the_header_leaves_no_trace():

@@ -420,6 +420,8 @@ def test_in_github_actions_the_launch_tells_of_the_job(echopoint, api, runner):
     }
     base = "gh-" + hexed("acme/shop/CI/smoke/77/2")
     assert launch["headers"]["Idempotency-Key"] == base
+    context = {request["headers"].get("X-CI-Context") for request in api.seen}
+    assert context == {"repository=acme%2Fshop&workflow=CI&job=smoke"}
 
 
 @pytest.mark.usefixtures("github")
