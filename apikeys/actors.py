@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from apikeys.clients import Client
+from apikeys.exceptions import FreshSignInRequired
+from echopoint.organizations import fresh
 from echopoint.organizations.models import Membership
 
 
@@ -16,16 +18,30 @@ class Actor:
     via: str
     user: object = None
     client: Client = field(default_factory=Client)
+    is_fresh: bool = False
+    sign_in_url: str = ""
 
     @classmethod
-    def person(cls, user, *, via, client=None):
-        """Return the actor for a signed-in user."""
-        return cls("user", user.pk, str(user), via, user, client or Client())
+    def person(cls, user, *, via, **known):
+        """Return the actor for a signed-in user.
+
+        `is_fresh` says that they signed in within the last minutes; if not,
+        `sign_in_url` is where they do it again.
+        """
+        return cls("user", user.pk, str(user), via, user, **known)
 
     @classmethod
     def from_request(cls, request, *, via):
         """Return the signed-in user of a request, with where they are."""
-        return cls.person(request.user, via=via, client=Client.of(request))
+        is_fresh = fresh.is_fresh(request)
+        url = "" if is_fresh else request.build_absolute_uri(fresh.where(request))
+        return cls.person(
+            request.user,
+            via=via,
+            client=Client.of(request),
+            is_fresh=is_fresh,
+            sign_in_url=url,
+        )
 
     @classmethod
     def command(cls, name):
@@ -36,6 +52,15 @@ class Actor:
     def key(cls, key, client):
         """Return the actor for a key that acts for itself."""
         return cls("api_key", key.rest_id, key.name, "api", client=client)
+
+    def require_fresh(self):
+        """Raise `FreshSignInRequired` for a person who signed in long ago.
+
+        Every verb that issues or stops keys, or changes the policy, begins with this,
+        so that pages, REST and console have it alike.
+        """
+        if self.type == "user" and not self.is_fresh:
+            raise FreshSignInRequired(self.sign_in_url)
 
     def permissions_in(self, organization):
         """Return what the actor may grant there; None when nothing bounds it."""

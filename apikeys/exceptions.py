@@ -59,6 +59,21 @@ class ScopeDenied(Refused):
         self.missing = missing
 
 
+class FreshSignInRequired(Refused):
+    """A change that asks the person to prove once more who they are; says where."""
+
+    code = "FRESH_SIGN_IN_REQUIRED"
+
+    def __init__(self, url):
+        where = f" at {url}" if url else ""
+        super().__init__(
+            "You signed in too long ago for this change. Confirm it's you"
+            f"{where}, in the browser that holds this session, and send the request"
+            " again.",
+            metadata={"sign_in_url": url} if url else None,
+        )
+
+
 class InvalidField(Refused):
     """A request that cannot be met as asked; `field` says which part is at fault."""
 

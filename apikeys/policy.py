@@ -73,6 +73,7 @@ def change(organization, *, by, **limits):
     Keys that live stay as they are. Raise `ScopeDenied` for who may not do this, and
     `InvalidKeyRequest` for limits that cannot be.
     """
+    by.require_fresh()
     held = by.permissions_in(organization)
     if held is not None and UPDATE not in held:
         raise ScopeDenied(

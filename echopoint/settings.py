@@ -127,7 +127,7 @@ if OPEN_SIGN_UP and not EMAIL_URL:
     )
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "echopoint.organizations.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

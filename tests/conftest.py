@@ -16,6 +16,7 @@ from apikeys.models import ApiKey
 from apikeys.models.api_key import retired_uses_seen
 from apikeys.models.counts import flusher
 from echopoint.organizations.models import Membership, Organization, User
+from tests.signing_in import sign_in
 from tests.sinks import log  # noqa: F401
 
 
@@ -129,7 +130,7 @@ class Api:
         if secret:
             self.headers["X-Api-Key"] = secret
         if user:
-            self.client.force_login(user)
+            sign_in(self.client, user)
 
     def __call__(self, method, path, body=None, **headers):
         """Send JSON; headers that are None are left out."""

@@ -117,7 +117,7 @@ def fail_with(secret):
 
 def test_the_secret_is_on_no_page_of_the_console(secret, client, db):
     boss = User.objects.create_superuser("boss@echopoint.example", "a long password")
-    client.force_login(boss)
+    sign_in(client, boss)
     digest = ApiKey.objects.get().digest
 
     texts = {page: client.get(page).content.decode() for page in console_pages()}

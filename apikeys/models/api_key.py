@@ -449,6 +449,7 @@ class ApiKey(Rotation, models.Model):
 
     def _change(self, condition, action, by, at, reason, **values):
         """Change the row if the condition still holds, and record that it was done."""
+        by.require_fresh()
         require_text("reason", reason, type(self), column="revoke_reason")
         changed = type(self).objects.filter(condition, pk=self.pk).update(**values)
         if changed:

@@ -85,6 +85,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         Raise `InvalidKeyRequest` for a name, scopes or an expiry that cannot be, and
         `ScopeDenied` for scopes that the role of `by` lacks.
         """
+        by.require_fresh()
         at = at or timezone.now()
         name = self._checked_name(organization, name, at)
         scopes = self._checked_scopes(organization, scopes, by)

@@ -128,6 +128,7 @@ class Rotation(models.Model):
 
         Raise `KeyConflict` for a key that is not being rotated.
         """
+        by.require_fresh()
         at = at or timezone.now()
         key = type(self).objects.select_for_update().get(pk=self.pk)
         if key.status(at) == self.Status.RETIRED:
@@ -154,6 +155,7 @@ class Rotation(models.Model):
         Return whether this call did. Raise `KeyConflict` when the overlap is over, and
         for a key that was not retired.
         """
+        by.require_fresh()
         at = at or timezone.now()
         key = type(self).objects.select_for_update().get(pk=self.pk)
         if key.status(at) == self.Status.RETIRING:
@@ -224,6 +226,7 @@ class Rotation(models.Model):
 
         Raise `KeyConflict` once the successor was used, or the overlap is over.
         """
+        by.require_fresh()
         at = at or timezone.now()
         key = type(self).objects.select_for_update().get(pk=self.pk)
         if key.status(at) != self.Status.RETIRING:

@@ -1,8 +1,17 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin
 from django.db.backends.signals import connection_created
 
 
+class ConsoleConfig(admin.AdminConfig):
+    """The admin console, with our site."""
+
+    default = False
+    default_site = "echopoint.organizations.console.Console"
+
+
 class OrganizationsConfig(AppConfig):
+    default = True
     name = "echopoint.organizations"
     verbose_name = "Organizations"
 

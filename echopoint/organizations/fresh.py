@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponseRedirect, QueryDict
+from django.shortcuts import resolve_url
 from django.utils.cache import add_never_cache_headers
 
 TYPED = "typed_before_signing_in_again"
@@ -21,6 +22,12 @@ def is_fresh(request):
     """Whether the person proved who they are within ACCOUNT_REAUTHENTICATION_TIMEOUT."""
     records = get_authentication_records(request, request.user)
     return bool(records) and time.time() - records[-1]["at"] < REAUTHENTICATION_TIMEOUT
+
+
+def where(request):
+    """Return the path of the page on which this person can prove it again."""
+    methods = get_adapter(request).get_reauthentication_methods(request.user)
+    return methods[0]["url"] if methods else resolve_url(settings.LOGIN_URL)
 
 
 def ask(request):

@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from apikeys.models import ApiKey, AuditEvent
 from echopoint.organizations.models import User
+from tests.signing_in import sign_in
 
 LIST = "/admin/apikeys/apikey/"
 
@@ -13,7 +14,7 @@ LIST = "/admin/apikeys/apikey/"
 def boss(client, db):
     """Return a client that is signed in as a superuser, who is a member nowhere."""
     user = User.objects.create_superuser("boss@echopoint.example", "a long password")
-    client.force_login(user)
+    sign_in(client, user)
     return client
 
 
@@ -64,7 +65,7 @@ def test_what_the_model_refuses_is_said_and_the_others_are_done(boss, issue):
 def test_a_person_without_the_right_is_offered_no_action(client, issue):
     key, _ = issue()
     clerk = User.objects.create_user("clerk@echopoint.example", is_staff=True)
-    client.force_login(clerk)
+    sign_in(client, clerk)
 
     response = act(client, "revoke", key, reason="")
 

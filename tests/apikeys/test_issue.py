@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 def person(user):
-    return Actor.person(user, via="api")
+    return Actor.person(user, via="api", is_fresh=True)
 
 
 def refusal(issue, *scopes, **overrides):
@@ -82,7 +82,7 @@ def test_the_database_holds_a_digest_and_nowhere_the_secret(issue):
 
 def test_the_audit_tells_of_the_key_and_of_its_secret_being_shown(issue, alice):
     client = Client("192.0.2.7", "curl", "request-1")
-    by = Actor.person(alice, via="page", client=client)
+    by = Actor.person(alice, via="page", client=client, is_fresh=True)
     key, _ = issue("runner:complete", "flows:execute", name="CI", by=by, at=NOW)
 
     created, displayed = AuditEvent.objects.order_by("sequence")

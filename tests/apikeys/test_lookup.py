@@ -24,7 +24,7 @@ def values(instance):
 @pytest.fixture
 def key(issue, alice):
     """A key with a value in every column."""
-    person = Actor.person(alice, via="api")
+    person = Actor.person(alice, via="api", is_fresh=True)
     parent, _ = issue()
     key, _ = issue("flows:read", "flows:execute", by=person, description="“é” \\ '")
     key.record_use(Client("2001:db8::1", "curl", "", "GET /flows"))

@@ -63,7 +63,7 @@ def test_no_expiry_is_refused_where_the_policy_does_not_allow_it(strict):
 
 
 def test_a_change_of_the_policy_is_recorded_with_it(acme, olive):
-    by = Actor.person(olive, via="page")
+    by = Actor.person(olive, via="page", is_fresh=True)
 
     assert change(acme, by=by, max_lifetime_days=90, max_overlap_days=7)
 
@@ -83,7 +83,9 @@ def test_the_policy_does_not_change_when_it_cannot_be_recorded(
     monkeypatch.setattr(AuditEvent, "save", lambda *args, **options: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
-        change(acme, by=Actor.person(olive, via="page"), max_overlap_days=1)
+        change(
+            acme, by=Actor.person(olive, via="page", is_fresh=True), max_overlap_days=1
+        )
 
     acme.refresh_from_db()
     assert acme.max_overlap_days == 7
@@ -92,7 +94,11 @@ def test_the_policy_does_not_change_when_it_cannot_be_recorded(
 def test_only_an_owner_changes_the_policy(acme, alice, bob, mallory, globex):
     for person in (alice, bob, mallory):
         with pytest.raises(ScopeDenied) as caught:
-            change(acme, by=Actor.person(person, via="page"), max_overlap_days=1)
+            change(
+                acme,
+                by=Actor.person(person, via="page", is_fresh=True),
+                max_overlap_days=1,
+            )
         assert caught.value.missing == ["policy:update"]
 
     assert change(acme, by=Actor.command("test"), max_overlap_days=1)

@@ -142,7 +142,7 @@ def test_a_key_without_expiry_gets_one_when_the_policy_changed(issue, acme):
 
 def test_a_role_that_lacks_the_scopes_cannot_rotate(old, alice, monkeypatch):
     key, _ = old
-    by = Actor.person(alice, via="page")
+    by = Actor.person(alice, via="page", is_fresh=True)
     lesser = roles.ADMIN - {"flows:execute"}
     with monkeypatch.context() as patch:
         patch.setitem(roles.PERMISSIONS, "admin", lesser)
@@ -262,7 +262,9 @@ def test_a_name_that_was_taken_meanwhile_is_not_taken_back(old, issue):
 def test_a_rotation_is_recorded_on_both_keys(old, alice):
     key, _ = old
 
-    successor, _ = key.rotate(by=Actor.person(alice, via="page"), at=NOW + DAY)
+    successor, _ = key.rotate(
+        by=Actor.person(alice, via="page", is_fresh=True), at=NOW + DAY
+    )
 
     rotated = AuditEvent.objects.get(action="api_key.rotated")
     assert (rotated.target_id, rotated.actor_id) == (key.rest_id, alice.pk)

@@ -20,7 +20,7 @@ def key(issue):
 
 @pytest.fixture
 def by(alice):
-    return Actor.person(alice, via="api")
+    return Actor.person(alice, via="api", is_fresh=True)
 
 
 def events(action):

@@ -2,6 +2,7 @@ import pytest
 from django.test import Client
 
 from echopoint.organizations.models import User
+from tests.signing_in import sign_in
 
 SECRET = "customers-own-secret"
 
@@ -9,7 +10,7 @@ SECRET = "customers-own-secret"
 @pytest.fixture
 def console(db):
     client = Client()
-    client.force_login(User.objects.create_superuser("root@example.com"))
+    sign_in(client, User.objects.create_superuser("root@example.com"))
     return client
 
 

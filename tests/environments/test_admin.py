@@ -2,6 +2,7 @@ import pytest
 from django.test import Client
 
 from echopoint.organizations.models import User
+from tests.signing_in import sign_in
 
 CANARY = "canary-7f3a"
 
@@ -9,7 +10,7 @@ CANARY = "canary-7f3a"
 @pytest.fixture
 def console(db):
     client = Client()
-    client.force_login(User.objects.create_superuser("root@example.com"))
+    sign_in(client, User.objects.create_superuser("root@example.com"))
     return client
 
 

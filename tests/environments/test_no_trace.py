@@ -8,6 +8,7 @@ from django.db import connection
 from echopoint.environments.models import Variable
 from echopoint.environments.resolve import resolve
 from echopoint.organizations.models import User
+from tests.signing_in import sign_in
 from tests.sinks import console_pages, tables
 
 CANARY = "canary-7f3a9c"
@@ -79,7 +80,7 @@ def test_a_secret_is_in_no_sink(api, places, flow, log, logged_queries, monkeypa
 def test_a_secret_is_on_no_page_of_the_console(api, places, client):
     for path in places:
         api(*SCOPES).put(path, {"value": CANARY, "secret": True})
-    client.force_login(User.objects.create_superuser("boss@echopoint.example"))
+    sign_in(client, User.objects.create_superuser("boss@echopoint.example"))
 
     texts = {page: client.get(page).content.decode() for page in console_pages()}
 

@@ -36,7 +36,7 @@ def test_a_key_that_only_launched_has_no_run(launch, publish, key, api):
 def test_the_verdict_names_what_the_new_key_published(
     launch, publish, key, api, client, alice
 ):
-    successor, secret = key.rotate(by=Actor.person(alice, via="test"))
+    successor, secret = key.rotate(by=Actor.person(alice, via="test", is_fresh=True))
     ApiKey.objects.filter(pk=key.pk).update(last_used_at=None)
     caller = api(secret=secret, organization=key.organization)
     publish(launch(client=caller), client=caller)
@@ -69,7 +69,7 @@ def test_the_page_of_a_key_shows_its_last_execution(
 
 
 def test_a_new_key_that_published_nothing_yet_says_so(key, api, client, alice):
-    _, secret = key.rotate(by=Actor.person(alice, via="test"))
+    _, secret = key.rotate(by=Actor.person(alice, via="test", is_fresh=True))
     api(secret=secret, organization=key.organization).get("/permissions")
     client.force_login(alice)
     url = reverse("apikeys:rotation_status", args=[key.organization_id, key.public_id])
@@ -78,7 +78,7 @@ def test_a_new_key_that_published_nothing_yet_says_so(key, api, client, alice):
 
 
 def test_a_new_key_with_too_few_scopes_is_not_safe(key, api, client, alice, flow):
-    by = Actor.person(alice, via="test")
+    by = Actor.person(alice, via="test", is_fresh=True)
     _, secret = key.rotate(by=by, scopes=["runner:complete"], overlap=timedelta(days=1))
     caller = api(secret=secret, organization=key.organization)
     assert caller.get("/api-keys/self").status_code == 200

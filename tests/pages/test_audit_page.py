@@ -68,7 +68,7 @@ def test_events_are_shown_newest_first_and_only_ones_own(shown, issue, globex):
 
 def test_events_are_filtered_by_key_action_and_actor(shown, issue, alice):
     first, _ = issue(name="first")
-    second, _ = issue(name="second", by=Actor.person(alice, via="page"))
+    second, _ = issue(name="second", by=Actor.person(alice, via="page", is_fresh=True))
 
     for spelling in (first.rest_id, first.public_id, first.display_id):
         assert {target for _, target in shown(key=spelling)} == {"first"}

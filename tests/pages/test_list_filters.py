@@ -112,8 +112,8 @@ def test_a_key_is_found_by_its_scope_and_its_preset(names, issue):
 
 
 def test_a_key_is_found_by_who_made_it(names, issue, alice, olive, acme):
-    issue(name="of alice", by=Actor.person(alice, via="page"))
-    issue(name="of olive", by=Actor.person(olive, via="page"))
+    issue(name="of alice", by=Actor.person(alice, via="page", is_fresh=True))
+    issue(name="of olive", by=Actor.person(olive, via="page", is_fresh=True))
     issue(name="of a command")
 
     assert names(f"?creator={olive.pk}") == ["of olive"]

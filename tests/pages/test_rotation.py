@@ -387,7 +387,7 @@ def test_a_key_that_is_not_being_rotated_is_left_as_it_is(page, key, name):
 
 def test_a_stale_page_says_who_ended_the_rotation(page, key, bob):
     key.rotate(by=SYSTEM)
-    key.cancel_rotation(by=Actor.person(bob, via="page"))
+    key.cancel_rotation(by=Actor.person(bob, via="page", is_fresh=True))
 
     sent = page("retire", send=True)
 

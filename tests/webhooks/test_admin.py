@@ -4,12 +4,13 @@ from django.test import Client
 
 from echopoint.organizations.models import User
 from echopoint.webhooks.models import Webhook
+from tests.signing_in import sign_in
 
 
 @pytest.fixture
 def console(db):
     client = Client()
-    client.force_login(User.objects.create_superuser("root@example.com"))
+    sign_in(client, User.objects.create_superuser("root@example.com"))
     return client
 
 

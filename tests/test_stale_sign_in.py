@@ -1,0 +1,276 @@
+"""Every route that changes something × a session that is signed in for an hour.
+
+Keys and policies change only after a fresh sign-in, whatever the way in. What is exempt
+is listed with its reason, so that a new route is decided on.
+"""
+
+import inspect
+import json
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import get_resolver, reverse
+
+from apikeys import policy
+from apikeys.actors import Actor
+from apikeys.exceptions import FreshSignInRequired
+from apikeys.models import ApiKey, AuditEvent
+from apikeys.models.manager import ApiKeyManager, ApiKeyQuerySet
+from echopoint.api.operations import operations
+from echopoint.organizations.models import Membership, Organization, User
+from tests.signing_in import sign_in
+from tests.test_page_matrix import CHANGES, PAGES, prepare
+from tests.walk import paths
+
+HOUR = 3600
+SYSTEM = Actor.command("test")
+CONTENT = "what keys reach, not keys; open to a member's session by its role"
+# Operations of the REST API, by their bodies; None is a route without one.
+GUARDED_OPERATIONS = {
+    "createAPIKey": {"name": "new", "permissions": ["flows:read"]},
+    "deleteAPIKey": None,
+    "rotateAPIKey": {},
+}
+EXEMPT_OPERATIONS = {
+    "searchAPIKeys": "reads",
+    "searchFlows": "reads",
+    "searchWebhooks": "reads",
+    "searchWebhookRequests": "reads",
+} | dict.fromkeys(
+    [
+        "createWebhook",
+        "deleteWebhook",
+        "createFlow",
+        "updateFlow",
+        "deleteFlow",
+        "launchFlow",
+        "completeEphemeralExecution",
+        "createCollection",
+        "updateCollection",
+        "deleteCollection",
+        "addFolder",
+        "updateFolder",
+        "deleteFolder",
+        "addRequest",
+        "updateRequest",
+        "deleteRequest",
+        "setFlowVariable",
+        "deleteFlowVariable",
+        "deleteFlowVariables",
+        "setOrganizationVariable",
+        "deleteOrganizationVariable",
+        "deleteOrganizationVariables",
+        "setEnvironmentVariable",
+        "deleteEnvironmentVariable",
+        "createEnvironment",
+        "deleteEnvironment",
+    ],
+    CONTENT,
+)
+EXEMPT_PAGES = {
+    "apikeys:find": "reads; by POST, as a whole key may be pasted",
+    "apikeys:audit_export": "reads, and records that it did",
+    "apikeys:audit_verify": "reads",
+}
+VERBS = {
+    "issue": lambda key, by: ApiKey.objects.issue(
+        organization=key.organization, name="new", scopes=["flows:read"], by=by
+    ),
+    "rotate": lambda key, by: key.rotate(by=by),
+    "retire": lambda key, by: key.retire(by=by),
+    "unretire": lambda key, by: key.unretire(by=by),
+    "cancel_rotation": lambda key, by: key.cancel_rotation(by=by),
+    "suspend": lambda key, by: key.suspend(by=by),
+    "resume": lambda key, by: key.resume(by=by),
+    "revoke": lambda key, by: key.revoke(by=by),
+    "revoke selected": lambda key, by: ApiKey.objects.all().revoke(by=by),
+    "policy": lambda key, by: policy.change(
+        key.organization, by=by, max_overlap_days=1
+    ),
+}
+BEFORE = {
+    "retire": ["rotate"],
+    "unretire": ["rotate", "retire"],
+    "cancel_rotation": ["rotate"],
+    "resume": ["suspend"],
+}
+
+
+def snapshot():
+    """Return all that the guarded changes could write."""
+    return [
+        list(ApiKey.objects.order_by("pk").values()),
+        list(Organization.objects.order_by("pk").values()),
+        list(Membership.objects.order_by("pk").values()),
+        list(User.objects.order_by("pk").values("pk", "email", "password", "is_staff")),
+        AuditEvent.objects.count(),
+    ]
+
+
+@pytest.fixture
+def key(issue):
+    return issue("flows:read")[0]
+
+
+@pytest.fixture
+def stale(olive):
+    """Return olive's browser, which signed in an hour ago."""
+    client = Client()
+    sign_in(client, olive, ago=HOUR)
+    return client
+
+
+@pytest.fixture
+def signed_in_now(olive):
+    client = Client()
+    sign_in(client, olive)
+    return client
+
+
+def changing_operations():
+    """Return the operations that people call with a method that changes things."""
+    return {
+        operation.operation_id: operation
+        for operation in operations()
+        if operation.method != "GET" and Membership in operation.view.accepts
+    }
+
+
+def test_every_operation_is_guarded_or_exempt_with_a_reason():
+    decided = GUARDED_OPERATIONS.keys() | EXEMPT_OPERATIONS.keys()
+
+    assert set(changing_operations()) == decided, "decide on the new operation here"
+    assert not GUARDED_OPERATIONS.keys() & EXEMPT_OPERATIONS.keys()
+
+
+def send(client, operation, key, body):
+    """Send the operation about the key as its organization's member."""
+    return client.generic(
+        operation.method,
+        operation.path.replace("{id}", key.rest_id),
+        json.dumps(body) if body is not None else "",
+        content_type="application/json",
+        headers={"X-Organization-Id": key.organization_id},
+    )
+
+
+@pytest.mark.parametrize("name", GUARDED_OPERATIONS)
+def test_the_api_asks_for_a_fresh_sign_in_and_says_where(
+    stale, signed_in_now, key, name
+):
+    operation, body = changing_operations()[name], GUARDED_OPERATIONS[name]
+    before = snapshot()
+
+    refused = send(stale, operation, key, body)
+
+    (error,) = refused.json()["errors"]
+    assert (refused.status_code, error["code"]) == (403, "FRESH_SIGN_IN_REQUIRED")
+    url = "http://testserver/accounts/reauthenticate/"
+    assert error["metadata"] == {"sign_in_url": url}
+    assert url in error["message"]
+    assert snapshot() == before
+    assert send(signed_in_now, operation, key, body).status_code in {201, 204}
+    assert snapshot() != before
+
+
+@pytest.mark.parametrize("page", sorted(set(CHANGES) - EXEMPT_PAGES.keys()))
+def test_a_page_asks_for_a_fresh_sign_in(stale, key, acme, page):
+    prepare(page, key)
+    has_key = "revoke_selected" not in page and page not in {
+        "apikeys:issue",
+        "apikeys:policy",
+    }
+    args = [acme.pk, key.public_id] if has_key else [acme.pk]
+    before = snapshot()
+
+    asked = stale.post(reverse(page, args=args), {"key": key.public_id, "name": "new"})
+
+    assert asked.status_code == 302
+    assert asked["Location"].startswith("/accounts/reauthenticate/?")
+    assert snapshot() == before
+
+
+def test_exempt_pages_are_pages():
+    assert EXEMPT_PAGES.keys() <= PAGES.keys()
+
+
+def console_routes():
+    """Yield (path, whether it is about one row) for every route of the console."""
+    for path, pattern in paths(get_resolver().url_patterns):
+        if path.startswith("admin/") and getattr(pattern.callback, "__wrapped__", None):
+            yield path
+
+
+@pytest.fixture
+def boss(olive):
+    """Let olive enter the console."""
+    User.objects.filter(pk=olive.pk).update(is_staff=True, is_superuser=True)
+
+
+def test_a_change_in_the_console_asks_for_a_fresh_sign_in(boss, stale, key):
+    routes = set(console_routes())
+    before = snapshot()
+    for path in routes - {"admin/logout/", "admin/login/"}:
+        url = "/" + path.replace("<path:object_id>", "1").replace(
+            "<int:content_type_id>", "1"
+        )
+        url = url.replace("<path:url>", "").replace("<id>", "1")
+
+        asked = stale.post(url, {"action": "revoke", "post": "yes"})
+
+        assert asked.status_code == 403, url
+        assert "Nothing was changed yet" in asked.text, url
+        assert 'href="/accounts/reauthenticate/"' in asked.text
+    assert len(routes) > len(admin.site._registry)
+    assert snapshot() == before
+
+
+def test_the_console_changes_keys_after_a_fresh_sign_in(boss, signed_in_now, key):
+    sent = {"action": "revoke", "_selected_action": [key.pk], "reason": "a test"}
+
+    signed_in_now.post("/admin/apikeys/apikey/", sent)
+
+    key.refresh_from_db()
+    assert key.revoked_at
+
+
+def test_cancelling_without_a_successor_needs_a_fresh_sign_in_too(key, olive):
+    key.rotate(by=SYSTEM)[0].revoke(by=SYSTEM)
+
+    with pytest.raises(FreshSignInRequired):
+        key.cancel_rotation(by=Actor.person(olive, via="test"))
+
+
+def test_signing_out_of_the_console_needs_no_fresh_sign_in(boss, stale):
+    assert stale.post("/admin/logout/").status_code == 302
+
+
+def verbs_by():
+    """Return the names of all verbs of keys and the policy that take `by`."""
+    return {
+        name
+        for owner in (ApiKey, ApiKeyManager, ApiKeyQuerySet)
+        for name, member in inspect.getmembers(owner, inspect.isfunction)
+        if "by" in inspect.signature(member).parameters and not name.startswith("_")
+    }
+
+
+def test_every_verb_is_in_the_table():
+    # `record` appends the audit event of a verb, in its transaction.
+    assert verbs_by() - {"record"} <= VERBS.keys(), "add the new verb to VERBS"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_refuses_a_person_who_signed_in_long_ago(verb, key, olive):
+    for step in BEFORE.get(verb, ()):
+        VERBS[step](key, SYSTEM)
+    before = snapshot()
+    long_ago = Actor.person(olive, via="test", sign_in_url="https://keys.example/in")
+
+    with pytest.raises(FreshSignInRequired, match="https://keys.example/in"):
+        VERBS[verb](key, long_ago)
+
+    assert snapshot() == before
+    VERBS[verb](key, Actor.person(olive, via="test", is_fresh=True))
+    assert snapshot() != before
