@@ -100,8 +100,8 @@ def pipeline(repository: str, workflow: str = "", job: str = "") -> Place | None
     if not repository:
         return None
     named = [("workflow", workflow), ("job", job)]
-    words = [repository, *(f"{noun} {name}" for noun, name in named if name)]
-    return Place(PIPELINE, ", ".join(words))
+    inner = ", ".join(f"{noun} {name}" for noun, name in named if name)
+    return Place(PIPELINE, f"{repository} ({inner})" if inner else repository)
 
 
 def thing(noun: str, name: str, id: object) -> Place:

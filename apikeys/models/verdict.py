@@ -187,7 +187,8 @@ def still_used(moves, at):
     """Return which places used the old key since the new one came into use."""
     last = max(move.old.last for move in moves)
     until = moment(max(move.holds_until for move in moves))
-    used = f"{names(moves)} used the old key {relative(last, at)}"
+    when = relative(last, at)
+    used = f"{names(moves)} used the old key {when if len(moves) == 1 else f'(last {when})'}"
     if any(move.state == State.BOTH for move in moves):
         return (
             f"{used}, although the new one was used there before. Find what still has"
@@ -213,22 +214,22 @@ def refused(facts):
 
 def wait(moves, until):
     """Return until when to wait, and for which places."""
-    about = [f"{move.label} ({rhythm(move.old)})" for move in moves[:NAMED]]
-    return (
-        f"Wait until {moment(until)}: not seen with the new key:"
-        f" {listed(about, len(moves))}. Once seen, they hold nothing back."
-        if len(moves) > 1
-        else f"Wait until {moment(until)}: {about[0]} was not seen with the new key. Once"
-        " it is, it holds nothing back."
+    start = f"Wait until {moment(until)}: {names(moves)}"
+    if len(moves) > 1:
+        return (
+            f"{start} were not seen with the new key. Once they are, they hold nothing"
+            " back."
+        )
+    old = moves[0].old
+    rhythm = (
+        "on one occasion,"
+        if is_one_occasion(old)
+        else f"at least every {span(old.gap)} so far,"
     )
-
-
-def rhythm(old):
-    """Return how often and when last a place used the old key."""
-    last = f"last on {moment(old.last)}"
-    if is_one_occasion(old):
-        return f"seen on one occasion, {last}"
-    return f"at least every {span(old.gap)} so far, {last}"
+    return (
+        f"{start} was not seen with the new key. It used the old one {rhythm} last on"
+        f" {moment(old.last)}. Once it is seen with the new key, it holds nothing back."
+    )
 
 
 def safe(facts, moves, at):

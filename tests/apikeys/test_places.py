@@ -74,10 +74,10 @@ def test_a_client_is_named_without_its_version(user_agent, name):
     [
         (
             "repository=acme%2Fweb&workflow=CI&job=smoke",
-            "acme/web, workflow CI, job smoke",
+            "acme/web (workflow CI, job smoke)",
         ),
         ("repository=acme%2Fweb", "acme/web"),
-        ("repository=a%0Ab&job=%E2%82%AC", "a\N{REPLACEMENT CHARACTER}b, job €"),
+        ("repository=a%0Ab&job=%E2%82%AC", "a\N{REPLACEMENT CHARACTER}b (job €)"),
         ("job=smoke", None),
         ("repository=", None),
         ("%ZZ", None),
@@ -96,7 +96,7 @@ def test_the_header_of_the_command_is_understood():
 
     (header,) = pipeline_headers({"GITLAB_CI": "true"} | job).values()
 
-    assert pipeline_in(header).label == f"acme/ä&=, job {'€' * 120}"
+    assert pipeline_in(header).label == f"acme/ä&= (job {'€' * 120})"
     assert CI_HEADER == HEADER
 
 
@@ -254,7 +254,7 @@ def test_a_pipeline_is_one_place_whatever_its_address_and_client(api, issue, acm
         client.client.defaults["REMOTE_ADDR"] = address
         client.get("/flows", User_Agent=agent, X_CI_Context=header)
 
-    assert places(key) == ["acme/web, workflow CI, job smoke"]
+    assert places(key) == ["acme/web (workflow CI, job smoke)"]
 
 
 def test_a_refused_request_is_seen_nowhere(api, issue, acme):

@@ -100,8 +100,9 @@ def test_a_nightly_job_is_waited_for_twice_its_longest_gap():
     due = NOW - 9 * HOUR + 2 * DAY
     assert (found.kind, found.until) == (Kind.WAIT, due)
     assert found.sentence.startswith(
-        "Wait until 3 June 2026, 03:00 UTC: acme/web, workflow nightly.yml, job smoke"
-        " (at least every 24 hours so far, last on 1 June 2026, 03:00 UTC) was not seen"
+        "Wait until 3 June 2026, 03:00 UTC: acme/web (workflow nightly.yml, job smoke)"
+        " was not seen with the new key. It used the old one at least every 24 hours so"
+        " far, last on 1 June 2026, 03:00 UTC."
     )
     assert found.moves[0].expected_at == NOW - 9 * HOUR + DAY
     silent = verdict({NIGHTLY: nights}, {CURL: [HOUR, MINUTE]}, at=due)

@@ -32,6 +32,8 @@ KEYS = {
     "key-rotation-waiting": "arriving",
     "key-rotation-not-yet": "overlapping",
     "key-rotation-safe": "safe",
+    "key-rotation-wait": "silent",
+    "key-retired-undoable": "undone",
     "key-successor": "safe-2",
     "key-every-scope": "everything",
     "key-long-name": "long",
@@ -40,6 +42,7 @@ KEYS = {
 CONFIRMED = {
     "retire-safe": ("safe", "retire"),
     "retire-not-yet": ("overlapping", "retire"),
+    "unretire": ("undone", "unretire"),
     "cancel-rotation-offered": ("arriving", "cancel-rotation"),
     "cancel-rotation-too-late": ("safe", "cancel-rotation"),
     "resume": ("frankfurt", "resume"),

@@ -26,9 +26,12 @@ from apikeys.clients import Client  # noqa: E402
 from apikeys.models import (  # noqa: E402
     ApiKey,
     AuditEvent,
+    KeyPlace,
     KeyUsage,
-    Refusal,  # noqa: E402
+    Refusal,
 )
+from apikeys.models.counts import flusher  # noqa: E402
+from apikeys.places import CLIENT, Place, client_name, pipeline  # noqa: E402
 from apikeys.scopes import PRESETS, SCOPES  # noqa: E402
 from echopoint.executions.callers import Caller  # noqa: E402
 from echopoint.executions.completion import Completion  # noqa: E402
@@ -52,6 +55,8 @@ BROWSERLIKE = Client(
     "",
     "GET /webhooks/<id>/requests",
 )
+SMOKE = pipeline("acme/web", "ci.yml", "smoke")
+NIGHTLY = pipeline("acme/web", "nightly.yml", "regression")
 # Pages that a healthy site has no way to show.
 RENDERED = ["400", "403_csrf", "429", "500", "account/password_reset_by_operator"]
 LONG_NAME = (
@@ -62,6 +67,11 @@ LONG_NAME = LONG_NAME.ljust(100, "x")
 
 def ago(**span):
     return NOW - timedelta(**span)
+
+
+def daily(days, **last):
+    """Return a moment of each of so many days, the last one so long ago."""
+    return [ago(days=n) - timedelta(**last) for n in range(days)]
 
 
 class Story:
@@ -75,7 +85,10 @@ class Story:
 
     def by(self, who):
         return Actor.person(
-            self.people[who], via="page", client=Client("192.0.2.44", "Firefox/140")
+            self.people[who],
+            via="page",
+            client=Client("192.0.2.44", "Firefox/140"),
+            is_fresh=True,
         )
 
     def key(self, nick, name, *, born, scopes="ci", days=90, who="olive", text=""):
@@ -95,11 +108,17 @@ class Story:
 
         self.events.append((born, act))
 
-    def used(self, nick, *moments, client=RUNNER):
-        for moment in moments:
-            self.events.append(
-                (moment, lambda at: self.fresh(nick).record_use(client, at=at))
-            )
+    def used(self, nick, *moments, client=RUNNER, place=None):
+        """The key is used by the client, at the place or else at its address."""
+        name = client_name(client.user_agent)
+        place = place or Place(CLIENT, name, client.ip)
+
+        def act(at):
+            key = self.fresh(nick)
+            key.record_use(client, at=at)
+            KeyPlace.objects.record(key, place, at)
+
+        self.events += [(moment, act) for moment in moments]
 
     def rotated(self, nick, successor, moment, **span):
         def act(at):
@@ -145,6 +164,7 @@ class Story:
     def tell(self):
         for moment, act in sorted(self.events, key=lambda event: event[0]):
             act(moment)
+        flusher.flush()
 
     def counted(self, nick, days):
         """Requests by day, today's first, as (allowed, refused)."""
@@ -192,13 +212,26 @@ def busy(organization, people):
     used("arriving", ago(days=33), ago(minutes=22))
     story.rotated("arriving", "arriving-2", ago(minutes=20))
     key("overlapping", "Storefront pipeline", born=ago(days=50))
-    used("overlapping", ago(days=49), ago(minutes=4))
+    used("overlapping", *daily(49, minutes=4), place=SMOKE)
+    used("overlapping", *daily(49, hours=11), place=NIGHTLY)
+    used("overlapping", *daily(49, hours=21), client=LAPTOP)
     story.rotated("overlapping", "overlapping-2", ago(days=1))
     used("overlapping-2", ago(hours=20), ago(minutes=2), client=LAPTOP)
+    key("silent", "Reports pipeline", born=ago(days=48))
+    used("silent", *daily(45, hours=9), place=NIGHTLY)
+    used("silent", *daily(45, hours=21), place=SMOKE)
+    story.rotated("silent", "silent-2", ago(hours=8))
+    used("silent-2", ago(hours=7), ago(minutes=3), place=SMOKE)
+    key("undone", "Search pipeline", born=ago(days=40))
+    used("undone", *daily(38, hours=9), place=SMOKE)
+    story.rotated("undone", "undone-2", ago(hours=8))
+    used("undone-2", ago(hours=7), ago(minutes=3), place=SMOKE)
+    story.did("undone", "retire", ago(hours=1))
     key("safe", "Billing pipeline", born=ago(days=55))
-    used("safe", ago(days=54), ago(days=3))
+    used("safe", *daily(50, hours=60), place=SMOKE)
+    used("safe", *daily(50, hours=62), client=LAPTOP)
     story.rotated("safe", "safe-2", ago(days=2))
-    used("safe-2", ago(days=2, minutes=-22), ago(minutes=2))
+    used("safe-2", ago(days=2, minutes=-22), ago(minutes=2), place=SMOKE)
     checkout = Flow.objects.create(
         organization=organization,
         name="Checkout",

@@ -108,7 +108,7 @@ def test_a_launch_is_seen_at_the_pipeline_that_it_names(launch, publish):
 
     publish(execution)
 
-    assert places() == ["acme/web, workflow CI, job smoke"]
+    assert places() == ["acme/web (workflow CI, job smoke)"]
     assert KeyPlace.objects.get().requests == 2
 
 
@@ -132,7 +132,7 @@ def test_the_pipeline_in_the_header_counts_more_than_that_of_the_launch(ci, flow
 
     ci.post(f"/flows/{flow.pk}/launch", body, X_CI_Context=header)
 
-    assert places() == ["acme/api, workflow CI, job smoke"]
+    assert places() == ["acme/api (workflow CI, job smoke)"]
 
 
 def test_a_launch_that_is_refused_for_its_body_is_seen_at_its_client(ci, flow):
