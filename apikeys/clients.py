@@ -1,11 +1,9 @@
-"""Who is at the other end of a request: address, program, request id."""
+"""Client metadata of a request: IP address, user agent, request id."""
 
-import ipaddress
 from typing import NamedTuple
 
-from rest_framework.throttling import BaseThrottle
-
 from apikeys.redaction import redact
+from echopoint.core.client import address
 
 USER_AGENT_LENGTH = 200
 
@@ -34,19 +32,3 @@ def one_line(text) -> str:
     """Return what a client says of itself, without keys and control characters."""
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return redact(shown)[:USER_AGENT_LENGTH]
-
-
-def address(request) -> str | None:
-    """Return the client's IP address, or None when there is none to believe.
-
-    X-Forwarded-For counts only as far as the setting TRUSTED_PROXIES reaches; DRF
-    reads it as NUM_PROXIES.
-    """
-    try:
-        # A scope (fe80::1%eth0) means something on this machine alone.
-        text = (BaseThrottle().get_ident(request) or "").partition("%")[0]
-        ip = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return str(mapped or ip)

@@ -86,8 +86,8 @@ DEBUG = flag("DEBUG", False)
 HTTPS = flag("HTTPS", not DEBUG)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 PORT = number("PORT", 8000)
-# How many proxies in front of us append to X-Forwarded-For. With 0 the header is
-# not believed, and the address of a client is the one of its connection.
+# How many proxies in front append to X-Forwarded-For. With 0 the header is ignored, and
+# the address of a client is the one of its connection.
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)
 
 # Whether the demo's flows find the service that they call.
@@ -227,8 +227,6 @@ ACCOUNT_FORMS = {
     "reset_password": "echopoint.organizations.account_forms.ResetPasswordForm",
     "reset_password_from_key": "echopoint.organizations.account_forms.NewPasswordForm",
 }
-# Its limits on attempts count by address, which is known through the proxies.
-ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 MFA_ADAPTER = "echopoint.organizations.accounts.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -302,7 +300,6 @@ REST_FRAMEWORK = {
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "echopoint.api.exceptions.envelope",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-    "NUM_PROXIES": TRUSTED_PROXIES,
     "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {

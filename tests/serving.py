@@ -113,10 +113,11 @@ def run(environment, *arguments):
 
 
 @contextmanager
-def running_site(folder, *, pages=True, **settings):
+def running_site(folder, *, pages=True, unix_socket=None, log=None, **settings):
     """Yield the site, served by gunicorn with two processes while the block runs.
 
-    Without its pages it is there sooner: their static files are not collected.
+    Without its pages it is there sooner: their static files are not collected. It
+    listens on a port, or on a unix socket with this path.
     """
     port = free_port()
     with database(folder) as url:
@@ -136,36 +137,39 @@ def running_site(folder, *, pages=True, **settings):
             manage(environment, "collectstatic", "--noinput", "--verbosity", "0")
         remember = str(folder / "demo.json")
         demo = json.loads(manage(environment, "demo", "--json", "--remember", remember))
-        with served(environment, port):
+        with served(environment, unix_socket or ("127.0.0.1", port), log):
             yield Site(environment, demo)
 
 
 @contextmanager
-def served(environment, port):
-    """Serve while the block runs; yield the server's process."""
+def served(environment, address, log=None):
+    """Serve while the block runs, and log to a file; yield the server's process."""
+    on_a_path = isinstance(address, str)
+    bind = f"unix:{address}" if on_a_path else "{}:{}".format(*address)
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "echopoint.wsgi"),
-            *("--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"),
+            *("--bind", bind, "--workers", "2", "--threads", "4"),
             *("--log-level", "warning"),
         ],
         cwd=ROOT,
         env=environment,
+        stderr=log,
     )
     try:
-        wait_for(port, server)
+        wait_for(address, socket.AF_UNIX if on_a_path else socket.AF_INET, server)
         yield server
     finally:
         server.terminate()
         server.wait(20)
 
 
-def wait_for(port, server):
+def wait_for(address, family, server):
     for _ in range(300):
         if server.poll() is not None:
             pytest.fail("The server did not start.")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+        with socket.socket(family) as probe:
+            if probe.connect_ex(address) == 0:
                 return
         time.sleep(0.1)
     pytest.fail("The server did not answer.")

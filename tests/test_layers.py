@@ -7,19 +7,37 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = {
-    "echopoint.organizations": set(),
-    "apikeys": {"echopoint.organizations"},
-    "echopoint.api": {"echopoint.organizations", "apikeys"},
-    "echopoint.flows": {"echopoint.organizations", "apikeys", "echopoint.api"},
-    "echopoint.webhooks": {"echopoint.organizations", "apikeys", "echopoint.api"},
-    "echopoint.collections": {"echopoint.organizations", "apikeys", "echopoint.api"},
+    "echopoint.core": set(),
+    "echopoint.organizations": {"echopoint.core"},
+    "apikeys": {"echopoint.core", "echopoint.organizations"},
+    "echopoint.api": {"echopoint.core", "echopoint.organizations", "apikeys"},
+    "echopoint.flows": {
+        "echopoint.core",
+        "echopoint.organizations",
+        "apikeys",
+        "echopoint.api",
+    },
+    "echopoint.webhooks": {
+        "echopoint.core",
+        "echopoint.organizations",
+        "apikeys",
+        "echopoint.api",
+    },
+    "echopoint.collections": {
+        "echopoint.core",
+        "echopoint.organizations",
+        "apikeys",
+        "echopoint.api",
+    },
     "echopoint.environments": {
+        "echopoint.core",
         "echopoint.organizations",
         "apikeys",
         "echopoint.api",
         "echopoint.flows",
     },
     "echopoint.executions": {
+        "echopoint.core",
         "echopoint.organizations",
         "apikeys",
         "echopoint.api",

@@ -4,10 +4,10 @@ from django.conf import settings
 from django.utils import timezone
 from rest_framework.response import Response
 
-from apikeys.clients import address
 from apikeys.exceptions import KeyRejected
 from apikeys.models import ApiKey
 from echopoint.api.viewsets import OrgScopedViewSet
+from echopoint.core.client import address
 from echopoint.executions.callers import Caller
 from echopoint.executions.completion import Completion
 from echopoint.executions.job_serializers import (

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
+from echopoint.core.client import address
+
 ITS_STAGE = "allauth.account.stages.EmailVerificationStage"
 OUR_STAGE = "echopoint.organizations.accounts.SignUpVerificationStage"
 
@@ -35,6 +37,11 @@ class AccountAdapter(DefaultAccountAdapter):
         "too_many_login_attempts": "Too many attempts failed. Wait five minutes, then"
         " try again.",
     }
+
+    def get_client_ip(self, request):
+        # The limits on attempts count by this text. allauth's own function raises for
+        # a request without a trustworthy address, and nobody could sign in.
+        return address(request) or "unknown"
 
     def is_open_for_signup(self, request):
         return settings.OPEN_SIGN_UP

@@ -11,15 +11,14 @@ from django.http import Http404, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import APIException, MethodNotAllowed, ParseError
 
-from apikeys.clients import address
 from apikeys.redaction import redact
 from echopoint.api.exceptions import CODES, NOT_FOUND, PayloadTooLarge, plain
-from echopoint.webhooks.models import WEBHOOK_ID, CapturedRequest, Webhook
+from echopoint.core.client import address
+from echopoint.webhooks.models import WEBHOOK_ID, Webhook
 from echopoint.webhooks.serializers import METHODS_RECEIVED, WebhookResponseSerializer
 
 # NUL, and what stands for bytes that are not UTF-8 (PEP 383).
 UNSTORABLE = re.compile(r"[\x00\udc80-\udcff]")
-IP_LENGTH = CapturedRequest._meta.get_field("ip_address").max_length
 
 
 @csrf_exempt
@@ -75,7 +74,7 @@ def contents(request):
         "body_is_base64": body_is_base64,
         "content_type": headers.get("Content-Type", ""),
         "user_agent": headers.get("User-Agent", ""),
-        "ip_address": (address(request) or "")[:IP_LENGTH],
+        "ip_address": address(request) or "",
     }
 
 
