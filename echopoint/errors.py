@@ -6,6 +6,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.shortcuts import render
 
 from echopoint.api.exceptions import NOT_FOUND, UNEXPECTED, PayloadTooLarge, plain
+from echopoint.organizations.views import RoleRefused
 
 PAGES = ("/orgs/", "/accounts/", "/admin/", "/docs/", "/static/")
 
@@ -34,8 +35,13 @@ def bad_request(request, exception):
 
 
 def forbidden(request, exception):
-    """Return 403."""
-    message = "You may not do this. Ask an admin of the organization."
+    """Return 403; the page names the role only if the role is the reason."""
+    if isinstance(exception, RoleRefused):
+        return render(request, "403_role.html", status=HTTPStatus.FORBIDDEN)
+    message = (
+        "This request was refused. If you expected it to work, ask an admin of the"
+        " organization."
+    )
     return answer(request, HTTPStatus.FORBIDDEN, "FORBIDDEN", message)
 
 

@@ -14,6 +14,10 @@ from echopoint.organizations import fresh
 from echopoint.organizations.models import Membership
 
 
+class RoleRefused(PermissionDenied):
+    """The member's role lacks the permission of a page."""
+
+
 class OrgViewMixin:
     """A page of one organization: strangers get 404, a role without the permission 403.
 
@@ -45,7 +49,7 @@ class OrgViewMixin:
     def require(self, permission):
         """Raise unless the member's role has the permission."""
         if permission not in self.membership.permissions:
-            raise PermissionDenied
+            raise RoleRefused
 
     def get_initial(self):
         typed = fresh.typed_before(self.request)

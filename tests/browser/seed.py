@@ -58,7 +58,14 @@ BROWSERLIKE = Client(
 SMOKE = pipeline("acme/web", "ci.yml", "smoke")
 NIGHTLY = pipeline("acme/web", "nightly.yml", "regression")
 # Pages that a healthy site has no way to show.
-RENDERED = ["400", "403_csrf", "429", "500", "account/password_reset_by_operator"]
+RENDERED = [
+    "400",
+    "403",
+    "403_csrf",
+    "429",
+    "500",
+    "account/password_reset_by_operator",
+]
 LONG_NAME = (
     "Regression of the storefront, nightly, in Frankfurt, Dublin and São Paulo, "
 )
