@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ApiKeysConfig(AppConfig):
@@ -7,3 +8,6 @@ class ApiKeysConfig(AppConfig):
 
     def ready(self):
         from apikeys import checks  # noqa: F401, registers the system checks
+        from apikeys.models.pepper import record_configured_peppers
+
+        post_migrate.connect(record_configured_peppers, sender=self)

@@ -10,7 +10,6 @@ from apikeys.models import ApiKey, KeyUsage
 from apikeys.models.place import KeyUse
 from apikeys.places import place_of
 from apikeys.scopes import missing
-from echopoint.core.client import address
 from echopoint.organizations.models import Membership
 
 NOT_SERVED = {None, "metadata"}  # methods without an action, and OPTIONS

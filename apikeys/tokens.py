@@ -24,8 +24,10 @@ CRC_LENGTH = 6
 MAX_LENGTH = 128
 PEPPER_MIN_LENGTH = 32
 PREFIX_MAX_LENGTH = 32
+FINGERPRINT_LENGTH = 16
 
 SENT_TWICE = "The header was sent more than once, or holds a list. Send one key."
+VERSION = re.compile(r"[0-9]{1,9}")  # fits the column
 PREFIX = re.compile(r"[a-z]+(_[a-z]+)*")
 BODY = re.compile(
     rf"([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH + CRC_LENGTH}}})"
@@ -114,7 +116,7 @@ def read_peppers(text: str) -> tuple[Pepper, ...]:
     peppers = []
     for part in text.split(","):
         version, colon, secret = part.strip().partition(":")
-        if not (colon and version.isascii() and version.isdigit() and secret):
+        if not (colon and VERSION.fullmatch(version) and secret):
             raise ValueError("API_KEY_PEPPERS must read 1:<secret>,2:<secret>.")
         peppers.append(Pepper(int(version), secret))
     return tuple(sorted(peppers))
@@ -123,6 +125,18 @@ def read_peppers(text: str) -> tuple[Pepper, ...]:
 def current_pepper() -> Pepper:
     """Return the pepper that new digests are made with: the highest version."""
     return read_peppers(settings.API_KEY_PEPPERS)[-1]
+
+
+def fingerprint(pepper: Pepper) -> str:
+    """Return 64 bits that name the pepper's secret without revealing it, as hex.
+
+    A fixed text keeps it apart from every digest. Guesses can be compared with it, but
+    a pepper has at least 32 random characters.
+    """
+    label = b"echopoint pepper fingerprint"
+    return hmac.digest(pepper.secret.encode(), label, "sha256").hex()[
+        :FINGERPRINT_LENGTH
+    ]
 
 
 def digest(token: Token, pepper: Pepper) -> str:

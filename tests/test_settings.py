@@ -159,3 +159,54 @@ def test_an_env_from_before_gets_an_encryption_key_and_keeps_its_lines(
 
     assert lines[:-1] == before
     assert manage(project, "check", **variables(lines)).returncode == 0
+
+
+@pytest.fixture
+def old_database(project, tmp_path):
+    """Return the URL of a database with a demo, used with a .env that is gone."""
+    url = f"sqlite:///{tmp_path / 'old.sqlite3'}"
+    settings = variables(made(project, tmp_path)) | {"DATABASE_URL": url}
+    for command in ("migrate", "demo"):
+        result = manage(project, command, **settings)
+        assert result.returncode == 0, result.stderr
+    (tmp_path / ".env").unlink()
+    return url
+
+
+@pytest.mark.parametrize("command", ["migrate", "demo"])
+def test_secrets_made_again_beside_an_older_database_are_named(
+    project, tmp_path, old_database, command
+):
+    settings = variables(made(project, tmp_path)) | {"DATABASE_URL": old_database}
+
+    result = manage(project, command, **settings)
+
+    assert result.returncode == 1
+    assert "(apikeys.E007) The secret of version 1" in result.stderr
+    assert "environments.E004" in result.stderr
+    assert "restore the earlier .env" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_make_run_does_not_serve_an_older_database_with_other_secrets(
+    project, tmp_path, old_database
+):
+    made(project, tmp_path)
+    shutil.copy(tmp_path / "Makefile", project)
+
+    result = subprocess.run(
+        [*("make", "run", "-o", "setup"), f"BIN={Path(sys.executable).parent}"],  # noqa: S607
+        cwd=project,
+        env=variables((tmp_path / ".env").read_text().splitlines())
+        | {"PATH": os.environ["PATH"], "DATABASE_URL": old_database},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert result.returncode == 2
+    assert "apikeys.E007" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "sign in" not in result.stdout
+    assert not (project / "staticfiles").exists()

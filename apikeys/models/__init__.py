@@ -3,6 +3,7 @@
 from apikeys.models.api_key import ApiKey
 from apikeys.models.audit import AuditChain, AuditEvent
 from apikeys.models.nonce import SpentNonce
+from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.place import KeyPlace
 from apikeys.models.refusal import Refusal
 from apikeys.models.usage import KeyUsage
@@ -13,6 +14,7 @@ __all__ = [
     "AuditEvent",
     "KeyPlace",
     "KeyUsage",
+    "PepperFingerprint",
     "Refusal",
     "SpentNonce",
 ]

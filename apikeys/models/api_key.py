@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 from django.db import Error, models, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, Q
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
@@ -25,6 +25,7 @@ from apikeys.exceptions import (
 from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.lists import ENDS_AT, IDLE_SINCE
 from apikeys.models.manager import ApiKeyManager, is_usable, require_text
+from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.refusal import Refusal
 from apikeys.models.rotation import Rotation
 from apikeys.models.traces import is_lock_timeout, without_waiting
@@ -387,7 +388,9 @@ class ApiKey(Rotation, models.Model):
         pepper = tokens.current_pepper()
         if pepper.version == self.pepper_version:
             return
-        same = Q(pepper_version=self.pepper_version)
+        # A wrong secret must not replace a digest that works elsewhere.
+        wrong = Exists(PepperFingerprint.objects.contradicting(pepper))
+        same = Q(~wrong, pepper_version=self.pepper_version)
         digest = tokens.digest(token, pepper)
         write = partial(
             self._update, same, digest=digest, pepper_version=pepper.version

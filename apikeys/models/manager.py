@@ -21,6 +21,7 @@ from apikeys.exceptions import (
 from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.lists import ListedKeys
 from apikeys.models.lookup import CompiledLookup
+from apikeys.models.pepper import PepperFingerprint
 from apikeys.scopes import canonical, missing, preset_of
 from echopoint.organizations.models import Organization
 
@@ -92,6 +93,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         require_text("description", description, self.model)
         token = tokens.generate()
         pepper = tokens.current_pepper()
+        PepperFingerprint.objects.record(pepper)
         key = self.model(
             public_id=token.public_id,
             organization=organization,

@@ -3,12 +3,22 @@
 import json
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS
 
 from echopoint.organizations.models import Organization
 
 
 class AnsweringCommand(BaseCommand):
     """A command that answers in lines for people, or in one JSON object with --json."""
+
+    # Stop unless the configured secrets are those of the database.
+    checks_database = False
+
+    def get_check_kwargs(self, options):
+        kwargs = super().get_check_kwargs(options)
+        if self.checks_database:
+            kwargs["databases"] = [DEFAULT_DB_ALIAS]
+        return kwargs
 
     def create_parser(self, prog_name, subcommand, **kwargs):
         parser = super().create_parser(prog_name, subcommand, **kwargs)

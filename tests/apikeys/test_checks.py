@@ -4,7 +4,12 @@ import pytest
 from django.core.checks import registry
 from django.db import OperationalError, connection
 
-from apikeys.checks import check_peppers, check_peppers_in_use, check_prefix
+from apikeys.checks import (
+    check_pepper_secrets,
+    check_peppers,
+    check_peppers_in_use,
+    check_prefix,
+)
 from apikeys.models import ApiKey
 
 ONE, TWO = "o" * 32, "t" * 32
@@ -17,17 +22,24 @@ def ids(errors):
 def test_the_checks_are_registered():
     registered = registry.registry.get_checks(include_deployment_checks=True)
 
-    assert {check_peppers, check_prefix, check_peppers_in_use} <= set(registered)
+    assert {
+        check_peppers,
+        check_prefix,
+        check_peppers_in_use,
+        check_pepper_secrets,
+    } <= set(registered)
 
 
 @pytest.mark.parametrize(
     ("peppers", "expected"),
     [
         (f"1:{ONE}", []),
+        (f"999999999:{ONE}", []),
         (f"1:{ONE},2:{TWO}", []),
         ("", ["apikeys.E001"]),
         (ONE, ["apikeys.E001"]),
         (f"one:{ONE}", ["apikeys.E001"]),
+        (f"9999999999:{ONE}", ["apikeys.E001"]),
         (f"1:{ONE[:-1]}", ["apikeys.E002"]),
         (f"1:short,2:{TWO}", ["apikeys.E002"]),
         (f"1:{ONE},1:{TWO}", ["apikeys.E003"]),

@@ -327,3 +327,39 @@ def test_the_status_takes_no_choices(issue):
     refused = failure("rotate_api_key", "--status", key.rest_id, "--overlap", "1h")
 
     assert refused == "--status changes nothing. Leave out --overlap."
+
+
+@pytest.fixture
+def lost(issue, settings):
+    """Return two keys of pepper 1, which is lost, and one of pepper 2."""
+    keys = [issue()[0], issue()[0]]
+    settings.API_KEY_PEPPERS = "2:" + "n" * 40
+    return [*keys, issue()[0]]
+
+
+def test_all_keys_of_a_lost_pepper_are_revoked(answer, lost):
+    told = answer("revoke_api_key", "--pepper-version", "1", "--reason", "lost")
+
+    first, second, working = ApiKey.objects.order_by("pk")
+    assert told == {"pepper_version": 1, "revoked": [first.rest_id, second.rest_id]}
+    assert first.revoke_reason == second.revoke_reason == "lost"
+    assert working.revoked_at is None
+    assert AuditEvent.objects.filter(action="api_key.revoked").count() == 2
+
+
+def test_keys_of_a_changed_secret_are_revoked_by_its_version(answer, lost, settings):
+    settings.API_KEY_PEPPERS += ",1:" + "x" * 40
+
+    told = answer("revoke_api_key", "--pepper-version", "1", "--reason", "lost")
+
+    assert len(told["revoked"]) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--pepper-version", "2"], ["--pepper-version", "2", "key_x"], []]
+)
+def test_keys_of_a_working_pepper_are_not_revoked_together(lost, arguments):
+    said = failure("revoke_api_key", *arguments, "--reason", "lost")
+
+    assert said
+    assert not ApiKey.objects.exclude(revoked_at=None).exists()

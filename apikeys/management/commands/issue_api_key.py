@@ -11,6 +11,7 @@ from echopoint.organizations.commands import AnsweringCommand, organization_name
 
 class Command(AnsweringCommand):
     help = "Issue an API key, and show its secret this once."
+    checks_database = True
 
     def add_arguments(self, parser):
         parser.add_argument("--organization", required=True, metavar="ID")

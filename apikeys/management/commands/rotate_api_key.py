@@ -20,6 +20,7 @@ class Command(AnsweringCommand):
         "Make a successor of an API key, and show its secret this once; or, with"
         " --status, say whether the old key of a rotation can be retired."
     )
+    checks_database = True
 
     def add_arguments(self, parser):
         parser.add_argument("key_id", help="the id of the key, key_…")

@@ -20,6 +20,7 @@ KEY = "Demo pipeline"
 
 class Command(AnsweringCommand):
     help = "Make a demo organization, or find the one that is there; safe to repeat."
+    checks_database = True
 
     def add_arguments(self, parser):
         parser.add_argument(
