@@ -184,7 +184,7 @@ def test_secrets_made_again_beside_an_older_database_are_named(
     assert result.returncode == 1
     assert "(apikeys.E007) The secret of version 1" in result.stderr
     assert "environments.E004" in result.stderr
-    assert "restore the earlier .env" in result.stderr
+    assert result.stderr.count("restore the earlier .env") == 2
     assert "Traceback" not in result.stderr
 
 

@@ -60,7 +60,12 @@ def check_encryption_keys_in_use(app_configs, databases, **kwargs):
         checks.Error(
             "Stored values need the encryption keys whose SHA-256 begins with"
             f" {', '.join(sorted(missing))}, which ENCRYPTION_KEYS does not have.",
-            hint="Put them back at its end, and run manage.py reencrypt before they go.",
+            hint=(
+                "Put them back at its end, and run manage.py reencrypt before they go. If"
+                " .env was made again beside an older database, restore the earlier .env."
+                " If a key is lost, so are the values: delete these variables, or set them"
+                " again."
+            ),
             id="environments.E004",
         )
     ]

@@ -16,6 +16,8 @@ class OrganizationsConfig(AppConfig):
     verbose_name = "Organizations"
 
     def ready(self):
+        from echopoint.organizations import checks  # noqa: F401, registers the system checks
+
         connection_created.connect(fold_all_letters)
 
 
