@@ -7,6 +7,8 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 from echopoint.api.keys import ApiKeySelfViewSet, ApiKeyViewSet, PermissionViewSet
 from echopoint.api.me import MeViewSet
 
+READS = ["get", "head"]
+
 urlpatterns = [
     path("me", MeViewSet.as_view({"get": "retrieve"})),
     path("permissions", PermissionViewSet.as_view({"get": "list"})),
@@ -20,14 +22,16 @@ urlpatterns = [
     path("api-keys/<str:id>/rotate", ApiKeyViewSet.as_view({"post": "rotate"})),
     path(
         "openapi.json",
-        login_not_required(SpectacularJSONAPIView.as_view()),
+        login_not_required(SpectacularJSONAPIView.as_view(http_method_names=READS)),
         name="openapi",
     ),
     path(
         "docs/",
         login_not_required(
             SpectacularSwaggerSplitView.as_view(
-                url_name="openapi", template_name="docs.html"
+                url_name="openapi",
+                template_name="docs.html",
+                http_method_names=READS,
             )
         ),
         name="docs",

@@ -38,6 +38,8 @@ class ApiViewSet(GenericViewSet):
     tag              the section of the document
     """
 
+    # Without OPTIONS, as there is no metadata to serve. DRF writes Allow from this list.
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     accepts = (ApiKey, Membership)
     required_scopes = {}
     operation_ids = {}
