@@ -1,62 +1,26 @@
-"""The settings, and the only reader of the environment."""
+"""The settings, from the environment."""
 
 from pathlib import Path
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from echopoint.core import environment
+from echopoint.core.environment import flag, number, required, text
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
 # The process's own environment wins over the file.
-env.read_env(BASE_DIR / ".env")
+environment.read_file(BASE_DIR / ".env")
 
 MAKE_SECRET = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"  # noqa: S105, the command that makes one
 MAKE_KEY = "python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
 
 
-def required(name, how):
-    """Return the variable, or stop the start with how to set it."""
-    value = env.str(name, default="")
-    if not value:
-        raise ImproperlyConfigured(f"{name} is not set. {how}")
-    return value
-
-
-def flag(name, default):
-    """Return a true or false variable, or stop the start: a typing error is neither."""
-    value = env.str(name, default="").lower()
-    if value in {"true", "1", "yes", "on"}:
-        return True
-    if value in {"false", "0", "no", "off"}:
-        return False
-    if value:
-        raise ImproperlyConfigured(f"{name} is {value!r}. Set it to true or false.")
-    return default
-
-
-def number(name, default, *, least=0, most=None):
-    """Return a whole number, or stop the start."""
-    value = env.str(name, default="") or str(default)
-    if not (value.isascii() and value.isdigit()):
-        raise ImproperlyConfigured(f"{name} is {value!r}. Set it to a whole number.")
-    if int(value) < least or (most is not None and int(value) > most):
-        limits = f"{least} or more" if most is None else f"{least} to {most}"
-        raise ImproperlyConfigured(f"{name} is {value}. Set it to {limits}.")
-    return int(value)
-
-
 def database(url):
     """Return Django's settings for a database URL."""
-    config = env.db_url_config(url)
-    if "ENGINE" not in config:
-        raise ImproperlyConfigured(
-            "DATABASE_URL is not the URL of a database. Set it to postgres://… or"
-            " sqlite:///file."
-        )
-    config["CONN_MAX_AGE"] = 600
-    config["CONN_HEALTH_CHECKS"] = True
+    config = environment.database(url)
+    config = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True} | config
     if config["ENGINE"] == "django.db.backends.sqlite3":
         if config["NAME"] != ":memory:":
             config["NAME"] = str(BASE_DIR / config["NAME"])
@@ -79,13 +43,13 @@ ENCRYPTION_KEYS = required(
     "ENCRYPTION_KEYS",
     f"Set it to one key or several, comma-separated; the first encrypts. Make one with: {MAKE_KEY}",
 )
-API_KEY_PREFIX = env.str("API_KEY_PREFIX", default="epk_live")
+API_KEY_PREFIX = text("API_KEY_PREFIX", "epk_live")
 
 DEBUG = flag("DEBUG", False)
 # Whether browsers reach the site over TLS. False only on 127.0.0.1.
 HTTPS = flag("HTTPS", not DEBUG)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
-PORT = number("PORT", 8000)
+ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS")
+PORT = number("PORT", 8000, least=1, most=65535)
 # How many proxies in front append to X-Forwarded-For. With 0 the header is ignored, and
 # the address of a client is the one of its connection.
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)
@@ -103,8 +67,9 @@ DATABASES = {
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = text("REDIS_URL")
 if REDIS_URL:
+    environment.require_redis(REDIS_URL)
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -113,14 +78,15 @@ if REDIS_URL:
     }
 
 # Mail: without a server to send it, passwords are reset by an operator.
-EMAIL_URL = env.str("EMAIL_URL", default="")
-globals().update(env.email_url_config(EMAIL_URL or "dummymail://"))
+EMAIL_URL = text("EMAIL_URL")
+globals().update(environment.mail(EMAIL_URL or "dummymail://"))
 EMAIL_TIMEOUT = 10
 if EMAIL_URL:
     DEFAULT_FROM_EMAIL = required(
         "EMAIL_FROM", "It is the sender of our mail, as EMAIL_URL is set."
     )
-OPEN_SIGN_UP = env.bool("OPEN_SIGN_UP", default=False)
+    environment.require_sender(DEFAULT_FROM_EMAIL)
+OPEN_SIGN_UP = flag("OPEN_SIGN_UP", False)
 if OPEN_SIGN_UP and not EMAIL_URL:
     raise ImproperlyConfigured(
         "OPEN_SIGN_UP needs EMAIL_URL: who signs up has to verify an address."
