@@ -137,15 +137,21 @@ def running_site(folder, *, pages=True, unix_socket=None, log=None, **settings):
             manage(environment, "collectstatic", "--noinput", "--verbosity", "0")
         remember = str(folder / "demo.json")
         demo = json.loads(manage(environment, "demo", "--json", "--remember", remember))
-        with served(environment, unix_socket or ("127.0.0.1", port), log):
+        with served(environment, unix_socket or port, log):
             yield Site(environment, demo)
 
 
 @contextmanager
-def served(environment, address, log=None):
-    """Serve while the block runs, and log to a file; yield the server's process."""
-    on_a_path = isinstance(address, str)
-    bind = f"unix:{address}" if on_a_path else "{}:{}".format(*address)
+def served(environment, place, log=None):
+    """Serve while the block runs, and log to a file; yield the server's process.
+
+    The place is a port, or the path of a unix socket.
+    """
+    if isinstance(place, str):
+        family, address, bind = socket.AF_UNIX, place, f"unix:{place}"
+    else:
+        family, address = socket.AF_INET, ("127.0.0.1", place)
+        bind = f"127.0.0.1:{place}"
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "echopoint.wsgi"),
@@ -157,7 +163,7 @@ def served(environment, address, log=None):
         stderr=log,
     )
     try:
-        wait_for(address, socket.AF_UNIX if on_a_path else socket.AF_INET, server)
+        wait_for(address, family, server)
         yield server
     finally:
         server.terminate()
