@@ -1,7 +1,6 @@
 """Which keys the list shows, and in what order: a query string as a checked form."""
 
 import re
-from functools import partial
 from itertools import groupby
 from urllib.parse import urlencode
 
@@ -9,9 +8,9 @@ from django import forms
 from django.conf import settings
 from django.db.models import F, Q
 from django.db.models.functions import Lower
-from django.utils.functional import cached_property
 
 from apikeys import keyset
+from apikeys.creators import GROUPS, MATCHED, SuggestInput
 from apikeys.models import ApiKey
 from apikeys.models.lists import ENDS_AT, IDLE_SINCE
 from apikeys.narrowing import APART, along, by_status, few
@@ -40,7 +39,6 @@ EXPIRIES = [
     ("30", "Within 30 days"),
     ("90", "Within 90 days"),
 ]
-CREATORS = [("", "Anyone"), ("left", "People who left"), ("command", "Commands")]
 SORTS = [
     ("", "Newest first"),
     ("created", "Oldest first"),
@@ -74,6 +72,13 @@ KEY_IN_ADDRESS = (
 def looks_like_a_secret(text):
     """Whether the text holds a key, whole or cut short, or the secret part of one."""
     return redact(text) != text or re.search(r"[0-9A-Za-z]{40}", text) is not None
+
+
+def not_secret(text):
+    """Return the text; raise `ValidationError` if it holds part of a key."""
+    if looks_like_a_secret(text):
+        raise forms.ValidationError(KEY_IN_ADDRESS)
+    return text
 
 
 def public_id_in(text):
@@ -142,79 +147,6 @@ class FilterForm(forms.Form):
         return "?" + urlencode({name: value for name, value in values.items() if value})
 
 
-class KeyFilterForm(FilterForm):
-    """The filters, the search and the order of the list of keys."""
-
-    q = forms.CharField(
-        label="Search",
-        required=False,
-        max_length=ApiKey._meta.get_field("name").max_length,
-        widget=forms.HiddenInput,
-    )
-    status = Choice(choices=STATUSES)
-    scope = Choice(label="Preset or scope")
-    creator = Choice(label="Created by")
-    expiring = Choice(label="Expires", choices=EXPIRIES)
-    use = Choice(choices=USES)
-    sort = Choice(label="Sort by", choices=SORTS)
-
-    are_few = False  # known when the filters were applied
-
-    def __init__(self, data, *, creators, leavers):
-        super().__init__(data)
-        self.leavers = leavers
-        self.fields["scope"].choices = scope_choices()
-        self.fields["creator"].choices = CREATORS + [("Members", creators)]
-
-    def clean_q(self):
-        text = self.cleaned_data["q"]
-        if looks_like_a_secret(text):
-            raise forms.ValidationError(KEY_IN_ADDRESS)
-        return text
-
-    @cached_property
-    def leaver_ids(self):
-        """Return the ids of the people who made keys here and have left."""
-        return list(self.leavers.values_list("pk", flat=True))
-
-    @property
-    def notes(self):
-        """Return what to know about how the list was searched."""
-        return [SHORT] if is_short(self.cleaned_data.get("q", "")) else []
-
-    @property
-    def order(self):
-        """Return how the list is sorted."""
-        sort = self.cleaned_data["sort"] or "-created"
-        value, read, optional = ORDERS[sort.removeprefix("-")]
-        order = keyset.Order(value, sort.startswith("-"), read, optional)
-        if self.are_few:
-            return order.unindexed()
-        apart = self.cleaned_data["status"] == ANY
-        return order._replace(apart=APART) if apart else order
-
-    @property
-    def order_label(self):
-        """Return how the list is sorted, for people."""
-        return dict(SORTS)[self.cleaned_data["sort"]].lower()
-
-    def apply(self, keys):
-        """Only the keys that were asked for, by their ids if those are few."""
-        values = self.cleaned_data
-        kept = in_use_or_revoked(keys, values["status"])
-        keys, tried = in_status(kept, values["status"])
-        for name, narrowed in NARROWED.items():
-            if values[name] == "left":
-                narrowed = partial(narrowed, leavers=self.leaver_ids)
-            if values[name]:
-                keys, _ = narrowed(keys, values[name])
-                _, parts = narrowed(kept, values[name])
-                tried += [parts] if parts else []
-        ids = few(tried)
-        self.are_few = ids is not None
-        return keys.filter(pk__in=ids) if self.are_few else keys
-
-
 def scope_choices():
     """Return the presets and the catalog, grouped."""
     presets = [(preset.name, preset.label) for preset in PRESETS.values()]
@@ -241,10 +173,10 @@ def in_use_or_revoked(keys, status):
 
 def in_status(keys, status):
     """Only keys in the status that the address names."""
-    if status in ("", ANY):
-        return keys, []
+    if status == ANY:
+        return keys, None
     statuses = USABLE if status == "usable" else [status]
-    return keys.in_status(*statuses), [list(by_status(keys, statuses))]
+    return keys.in_status(*statuses), list(by_status(keys, statuses))
 
 
 def with_scope(keys, scope):
@@ -256,18 +188,18 @@ def with_scope(keys, scope):
     return keys, [keys.order_by("created_at")]
 
 
-def made_by(keys, creator, leavers=()):
-    """Only keys of this creator: a member's id, people who left, or commands."""
-    person = Q(created_by_label__contains="@")
-    if creator == "left":
-        left, deleted = Q(created_by__in=leavers), Q(person, created_by=None)
-        parts = [keys.filter(left), keys.filter(deleted).order_by(*BY_CREATOR)]
-        return keys.filter(left | deleted), parts
-    if creator == "command":
-        keys = keys.filter(~person, created_by=None)
+def created_by(keys, chosen):
+    """Only keys that one of the chosen people created, or that no account did."""
+    without_person = keys.filter(chosen.without_person, created_by=None)
+    parts = [without_person.order_by(*BY_CREATOR)]
+    if len(chosen.people) > MATCHED:
+        parts.append(keys.filter(created_by__in=chosen.people))
     else:
-        keys = keys.filter(created_by=creator)
-    return keys, [keys.order_by(*BY_CREATOR)]
+        each = [keys.filter(created_by=person) for person in chosen.people]
+        parts += [part.order_by(*BY_CREATOR) for part in each]
+    someone = Q(created_by__in=chosen.people)
+    nobody = Q(chosen.without_person, created_by=None)
+    return keys.filter(someone | nobody), parts
 
 
 def expiring(keys, days):
@@ -314,10 +246,100 @@ def is_short(text):
     )
 
 
-NARROWED = {
-    "scope": with_scope,
-    "creator": made_by,
-    "expiring": expiring,
-    "use": used,
-    "q": matching,
-}
+class Filter:
+    """A field with the query of what is chosen: (keys, value) → (keys, parts)."""
+
+    def __init__(self, *, query, **options):
+        super().__init__(**options)
+        self.query = query
+
+
+class ChoiceFilter(Filter, Choice):
+    """One of a few."""
+
+
+class TextFilter(Filter, forms.CharField):
+    """Some text."""
+
+
+class KeyFilterForm(FilterForm):
+    """The filters, the search and the order of the list of keys."""
+
+    status = ChoiceFilter(query=in_status, choices=STATUSES)
+    scope = ChoiceFilter(
+        query=with_scope, choices=scope_choices, label="Preset or scope"
+    )
+    creator = ChoiceFilter(query=created_by, label="Created by")
+    expiring = ChoiceFilter(query=expiring, choices=EXPIRIES, label="Expires")
+    use = ChoiceFilter(query=used, choices=USES)
+    q = TextFilter(
+        query=matching,
+        label="Search",
+        required=False,
+        max_length=ApiKey._meta.get_field("name").max_length,
+        widget=forms.HiddenInput,
+    )
+    sort = Choice(label="Sort by", choices=SORTS)
+
+    are_few = False  # known when the filters were applied
+
+    def __init__(self, data, *, creators):
+        super().__init__(data)
+        self.creators = creators
+        if creators.are_many:
+            self.fields["creator"] = TextFilter(
+                query=created_by,
+                label="Created by (e-mail, or part of it)",
+                required=False,
+                max_length=255,
+                widget=SuggestInput(GROUPS.items()),
+            )
+        else:
+            self.fields["creator"].choices = creators.choices()
+
+    def clean_q(self):
+        return not_secret(self.cleaned_data["q"])
+
+    def clean_creator(self):
+        """Return the `Chosen`, or an empty string."""
+        text = not_secret(self.cleaned_data["creator"])
+        return text and self.creators.chosen(text)
+
+    @property
+    def notes(self):
+        """Return what to know about how the list was searched."""
+        return [SHORT] if is_short(self.cleaned_data.get("q", "")) else []
+
+    @property
+    def order(self):
+        """Return how the list is sorted."""
+        sort = self.cleaned_data["sort"] or "-created"
+        value, read, optional = ORDERS[sort.removeprefix("-")]
+        order = keyset.Order(value, sort.startswith("-"), read, optional)
+        if self.are_few:
+            return order.unindexed()
+        apart = self.cleaned_data["status"] == ANY
+        return order._replace(apart=APART) if apart else order
+
+    @property
+    def order_label(self):
+        """Return how the list is sorted, for people."""
+        return dict(SORTS)[self.cleaned_data["sort"]].lower()
+
+    def apply(self, keys):
+        """Only the keys that were asked for, by their ids if those are few."""
+        kept = in_use_or_revoked(keys, self.cleaned_data["status"])
+        keys, tried = kept, []
+        for query, value in self.filters():
+            keys, _ = query(keys, value)
+            _, parts = query(kept, value)
+            tried += [parts] if parts else []
+        ids = few(tried)
+        self.are_few = ids is not None
+        return keys.filter(pk__in=ids) if self.are_few else keys
+
+    def filters(self):
+        """Yield (query, value) of each filter in use."""
+        for name, field in self.fields.items():
+            if isinstance(field, Filter) and self.cleaned_data[name]:
+                yield field.query, self.cleaned_data[name]

@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView, TemplateView
 
 from apikeys import tokens
+from apikeys.creators import Creators
 from apikeys.exceptions import MalformedKey, Refused
 from apikeys.filters import ANY, KeyFilterForm, looks_like_a_secret, public_id_in
 from apikeys.forms import RevokeApiKeyForm
@@ -21,7 +22,6 @@ from apikeys.views import ApiKeyPage
 
 REVOKE = "api_key:delete"
 MAX_SELECTED = 100
-MAX_CREATORS = 200
 NO_SUCH_KEY = (
     "No key of this organization has this text. Check that it was copied whole."
 )
@@ -52,13 +52,8 @@ class ListedKeysPage(KeysetPage, ApiKeyPage, TemplateView):
     extra_context = {"tab": "keys"}
 
     def get_filters(self):
-        members = self.organization.memberships.select_related("user")
-        members = members.order_by("user__email")[:MAX_CREATORS]
-        return KeyFilterForm.read(
-            self.request.GET,
-            creators=[(member.user_id, str(member.user)) for member in members],
-            leavers=ApiKey.objects.creators_who_left(self.organization),
-        )
+        creators = Creators(self.organization)
+        return KeyFilterForm.read(self.request.GET, creators=creators)
 
     def get_rows(self, filters):
         keys = ApiKey.objects.for_org(self.organization)

@@ -133,12 +133,12 @@ def fill(organization, count, members, *, all_rare=False):
         ApiKey.objects.bulk_create([key(n) for n in range(first, last)])
 
 
-def people(organization, count):
-    """Return the owner and so many members more."""
+def people(organization, count, kind="member"):
+    """Return so many new members."""
     from echopoint.organizations.models import Membership, User
 
     name = organization.name.lower()
-    users = [User(email=f"{n}@{name}.example") for n in range(count)]
+    users = [User(email=f"{kind}{n}@{name}.example") for n in range(count)]
     User.objects.bulk_create(users)
     Membership.objects.bulk_create(
         Membership(user=user, organization=organization, role="member")
@@ -183,15 +183,11 @@ def form(organization, query):
     """Return the filters of a query string of the page."""
     from django.http import QueryDict
 
+    from apikeys.creators import Creators
     from apikeys.filters import KeyFilterForm
-    from apikeys.models import ApiKey
 
-    users = [m.user for m in organization.memberships.select_related("user")]
-    form = KeyFilterForm.read(
-        QueryDict(query),
-        creators=[(user.pk, str(user)) for user in users],
-        leavers=ApiKey.objects.creators_who_left(organization),
-    )
+    creators = Creators(organization)
+    form = KeyFilterForm.read(QueryDict(query), creators=creators)
     assert not form.left_out, form.left_out
     return form
 

@@ -15,6 +15,7 @@ from django.db.models import (
     Subquery,
     Value,
 )
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThan, LessThanOrEqual
 from django.utils import timezone
@@ -26,6 +27,21 @@ COUNTED = 100  # the summary counts no further, so that it costs the same for an
 RECENTLY = timedelta(days=7)
 ENDS_AT = Coalesce("retire_at", "expires_at")
 IDLE_SINCE = Coalesce("last_used_at", "created_at")
+ALL = 2**31 - 1
+# Jumps from one creator to the next along `api_key_creator`. A DISTINCT, or a join with
+# the users, may read all keys of the organization, which can be a million.
+CREATOR_IDS = """
+WITH RECURSIVE creator (id) AS (
+    SELECT MIN(created_by_id) FROM apikeys_apikey WHERE organization_id = %s
+    UNION ALL
+    SELECT (
+        SELECT MIN(created_by_id) FROM apikeys_apikey
+        WHERE organization_id = %s AND created_by_id > creator.id
+    )
+    FROM creator WHERE creator.id IS NOT NULL
+)
+SELECT id FROM creator WHERE id IS NOT NULL LIMIT %s
+"""
 
 
 class Holds(Func):
@@ -117,11 +133,11 @@ class ListedKeys(OrgOwnedQuerySet):
         members = organization.memberships.filter(user=OuterRef("created_by"))
         return self.annotate(creator_is_member=Exists(members))
 
-    def creators_who_left(self, organization):
-        """Return the users who made keys of the organization and are not members."""
-        keys = self.for_org(organization).filter(created_by=OuterRef("pk"))
-        members = organization.memberships.filter(user=OuterRef("pk"))
-        return User.objects.filter(Exists(keys), ~Exists(members))
+    def creators(self, organization, first=None):
+        """Return the users who created keys of the organization, at most `first`."""
+        values = [organization.pk, organization.pk, first or ALL]
+        ids = RawSQL(CREATOR_IDS, values)  # noqa: S611, the text is ours
+        return User.objects.filter(pk__in=ids)
 
     def outside(self, maximum, allow_non_expiring):
         """Only keys that a policy with these limits would not issue."""

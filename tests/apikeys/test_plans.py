@@ -1,5 +1,6 @@
 """Filters that leave few keys read few, in whatever order, on PostgreSQL."""
 
+import json
 import re
 from importlib import import_module
 
@@ -8,9 +9,9 @@ from django.db import ProgrammingError, connection
 from django.http import QueryDict
 
 from apikeys import keyset, narrowing
+from apikeys.creators import Creators
 from apikeys.filters import SORTS, KeyFilterForm
 from apikeys.models import ApiKey, Refusal
-from echopoint.organizations.models import User
 from tests.bench_list import fill, people
 
 pytestmark = pytest.mark.postgresql
@@ -69,9 +70,9 @@ def explained():
     return explained
 
 
-def form(query):
-    nobody = User.objects.none()
-    form = KeyFilterForm.read(QueryDict(query), creators=[], leavers=nobody)
+def form(organization, query):
+    creators = Creators(organization)
+    form = KeyFilterForm.read(QueryDict(query), creators=creators)
     assert not form.left_out
     return form
 
@@ -85,7 +86,7 @@ def listed(organization, filters):
 
 def test_each_filter_is_tried_along_its_own_index(many, explained):
     for query, index in FILTERS.items():
-        filters = form(query)
+        filters = form(many, query)
 
         plans = explained(lambda filters=filters: listed(many, filters))
 
@@ -95,7 +96,7 @@ def test_each_filter_is_tried_along_its_own_index(many, explained):
 
 def test_few_are_sorted_and_not_looked_for_in_the_order(many, explained):
     for sort, _ in SORTS:
-        filters = form(f"q=zebra&sort={sort}")
+        filters = form(many, f"q=zebra&sort={sort}")
 
         plans = explained(lambda filters=filters: listed(many, filters))
 
@@ -110,7 +111,7 @@ def test_many_are_read_in_their_order(many, explained, monkeypatch):
 
     for sort, _ in SORTS:
         for query in ("", "status=active", "scope=flows:read"):
-            filters = form(f"{query}&sort={sort}")
+            filters = form(many, f"{query}&sort={sort}")
 
             plans = explained(lambda filters=filters: listed(many, filters))
 
@@ -124,10 +125,32 @@ def test_retired_keys_in_use_are_found_by_their_refusals(many, explained):
     Refusal.objects.record(key, "API_KEY_RETIRED")
     Refusal.objects.flush()
 
-    plans = explained(lambda: listed(many, form("status=retired&use=retired")))
+    plans = explained(lambda: listed(many, form(many, "status=retired&use=retired")))
 
     assert len(plans) <= 4
     assert not any(" Seq Scan on apikeys_apikey" in plan for plan in plans)
+
+
+def test_creators_are_found_without_reading_their_keys_or_all_users(many):
+    people(many, 500, "idle")
+    found = Creators(many).found()
+
+    explained = json.loads(found.explain(analyze=True, format="json"))
+
+    steps = sum(
+        max(node["Actual Rows"], 1) * node["Actual Loops"]
+        for node in nodes_of(explained[0]["Plan"])
+        if node.get("Relation Name") == "apikeys_apikey"
+    )
+    assert len(found) == 5
+    assert steps <= 20
+
+
+def nodes_of(plan):
+    """Yield the nodes of a plan."""
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes_of(inner)
 
 
 def test_a_role_that_may_not_create_extensions_is_told_what_to_do(db):

@@ -1,0 +1,139 @@
+"""The list's filter by who created a key: everybody who did is offered and accepted."""
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from apikeys import creators
+from apikeys.actors import Actor
+from apikeys.models import ApiKey
+from echopoint.organizations.models import User
+from tests.signing_in import sign_in
+
+
+@pytest.fixture
+def shown(client, alice, acme):
+    """Return a reader of the list: its page for a query."""
+    sign_in(client, alice)
+    url = reverse("apikeys:list", args=[acme.pk])
+    return lambda **query: client.get(url, query)
+
+
+@pytest.fixture
+def created(issue):
+    """Return a maker of a key of somebody, named like them."""
+
+    def created(user, **values):
+        by = Actor.person(user, via="page")
+        key, _ = issue(name=f"of {user}", **values)
+        ApiKey.objects.filter(pk=key.pk).update(
+            created_by=user, created_by_label=by.label
+        )
+
+    return created
+
+
+@pytest.fixture
+def many(created, alice, olive, bob, monkeypatch):
+    """Let more people have created keys than a select is made for."""
+    monkeypatch.setattr(creators, "SELECTABLE", 2)
+    for user in (alice, olive, bob):
+        created(user)
+
+
+def names(response):
+    return {key.name for key in response.context["listed"]}
+
+
+def field(response):
+    """Return the HTML of the field."""
+    return re.search(
+        r'<(select|input) [^>]*name="creator".*?</(select|datalist)>',
+        response.content.decode(),
+        re.DOTALL,
+    )[0]
+
+
+def test_all_who_created_keys_are_offered_and_nobody_else(
+    shown, created, acme, alice, olive, bob, globex
+):
+    created(alice)
+    created(olive)
+    for id in ("user_0", "user_zzz"):  # the first and the last of all
+        user = User.objects.create(pk=id, email=f"{id}@globex.example")
+        created(user, organization=globex)
+    acme.memberships.filter(user=olive).delete()
+
+    groups = dict(shown().context["filters"].fields["creator"].choices)
+
+    assert groups["Members"] == [(alice.pk, str(alice))]
+    assert groups["No longer members"] == [(olive.pk, str(olive))]
+    assert "globex" not in field(shown())
+    assert names(shown(creator=olive.pk)) == {f"of {olive}"}
+    assert names(shown(creator="left")) == {f"of {olive}"}
+
+
+def test_the_select_has_everybody_up_to_its_limit(shown, created, acme, monkeypatch):
+    monkeypatch.setattr(creators, "SELECTABLE", 12)
+    people = [User.objects.create_user(f"{n}@acme.example") for n in range(12)]
+    for person in people:
+        created(person)
+
+    assert all(f'value="{person.pk}"' in field(shown()) for person in people)
+    created(User.objects.create_user("one-more@acme.example"))
+    assert "<select" not in field(shown())
+
+
+def test_of_very_many_each_is_found_by_e_mail_or_part_of_it(shown, many, alice, olive):
+    for text in (str(olive), "OLIVE@", "olive", olive.pk):
+        response = shown(creator=text)
+
+        assert names(response) == {f"of {olive}"}
+        assert f'value="{text}"' in field(response)
+    assert len(names(shown(creator="acme.example"))) == 3
+    assert names(shown(creator="nobody@")) == set()
+    assert 'value="left"' in field(shown())
+
+
+def test_of_very_many_the_groups_are_found_too(shown, many, acme, olive, issue):
+    issue(name="of a command")
+    acme.memberships.filter(user=olive).delete()
+
+    assert names(shown(creator="left")) == {f"of {olive}"}
+    assert names(shown(creator="command")) == {"of a command"}
+
+
+def test_keys_of_a_deleted_account_are_found(shown, many, created):
+    for name in ("gone", "lost"):
+        user = User.objects.create_user(f"{name}@acme.example")
+        created(user)
+        user.delete()
+
+    found = {"of gone@acme.example", "of lost@acme.example"}
+    assert names(shown(creator="left")) == found
+    assert names(shown(creator="gone@")) == {"of gone@acme.example"}
+
+
+def test_text_that_too_many_match_is_said_and_not_applied(shown, many, monkeypatch):
+    monkeypatch.setattr(creators, "MATCHED", 2)
+
+    response = shown(creator="acme.example")
+
+    assert "Type more of the e-mail address" in response.text
+    assert len(names(response)) == 3
+
+
+def test_a_key_in_the_address_is_not_repeated_by_the_text_field(shown, many, issue):
+    _, secret = issue(name="shown all the same")
+
+    response = shown(creator=secret)
+
+    assert "Part of an API key was in the address" in response.text
+    assert secret[22:40] not in response.text
+    assert "shown all the same" in names(response)
+
+
+@pytest.mark.parametrize("text", ["\x00", "x" * 5000, "'--", "%", "é\u202e"])
+def test_odd_text_is_a_page_all_the_same(shown, many, text):
+    assert shown(creator=text).status_code == 200
