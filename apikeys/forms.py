@@ -5,8 +5,8 @@ from itertools import groupby
 
 from django import forms
 from django.utils import timezone
-from django.utils.formats import date_format
 
+from apikeys import moments
 from apikeys.models import ApiKey
 from apikeys.scopes import PRESETS, SCOPES
 
@@ -40,20 +40,35 @@ def lifetime_choices(organization, *, at):
 
 
 def lifetime_label(days, *, at, default):
-    """Return "90 days, until 21 February 2027 (default)"."""
-    until = date_format(at + timedelta(days=days), "j F Y")
+    """Return "90 days (default), until 21 February 2027, 14:02 UTC"."""
+    until = moments.in_words(at + timedelta(days=days))
     count = "1 day" if days == 1 else f"{days} days"
-    return f"{count}, until {until}{' (default)' if default else ''}"
+    return f"{count}{' (default)' if default else ''}, until {until}"
 
 
 def policy_sentence(organization):
     """Return what the organization's policy says about the expiry."""
-    maximum = organization.max_lifetime_days
-    without = "are allowed" if organization.allow_non_expiring else "are refused"
+    endless = organization.allow_non_expiring
     return (
-        f"The policy of {organization.name}: at most {maximum} days; keys without an"
-        f" expiry {without}."
+        f"The policy of {organization.name}: at most"
+        f" {organization.max_lifetime_days} days;"
+        f" {'keys may have no expiry' if endless else 'every key must expire'}. The time"
+        " counts from when you create the key."
     )
+
+
+class TimeSelect(forms.Select):
+    """A select whose labels name moments, to which a script adds the reader's own time.
+
+    An option takes no `<time>`, so each has its moment as an attribute.
+    """
+
+    def create_option(self, name, value, label, *args, **kwargs):
+        option = super().create_option(name, value, label, *args, **kwargs)
+        found = moments.IN_WORDS.search(label)
+        if when := found and moments.read(found[0]):
+            option["attrs"]["data-moment"] = f"{when:%Y-%m-%dT%H:%MZ}"
+        return option
 
 
 class IssueApiKeyForm(forms.Form):
@@ -71,7 +86,7 @@ class IssueApiKeyForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one scope, or a preset."},
     )
-    expires_in_days = forms.ChoiceField(label="Expiry")
+    expires_in_days = forms.ChoiceField(label="Expiry", widget=TimeSelect)
 
     def __init__(self, *args, organization, **kwargs):
         super().__init__(*args, **kwargs)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from django.db.models import Max, OuterRef, Subquery, Sum
 from django.utils import timezone
-from django.utils.formats import date_format
 
+from apikeys import moments
 from apikeys.models import AuditEvent, Refusal
 from apikeys.scopes import PRESETS
 
@@ -98,8 +98,7 @@ def ending(verb, text):
     """Return "Expires on 21 February 2027, 14:02 UTC."."""
     if text is None:
         return "No expiry."
-    moment = date_format(datetime.fromisoformat(text), "j F Y, H:i")
-    return f"{verb} {moment} UTC."
+    return f"{verb} {moments.in_words(datetime.fromisoformat(text))}."
 
 
 class Attempts(NamedTuple):

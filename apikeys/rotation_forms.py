@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from django import forms
 from django.utils import timezone
-from django.utils.formats import date_format
 
-from apikeys import policy
+from apikeys import moments, policy
 from apikeys.forms import (
     NO_EXPIRY,
     RevokeApiKeyForm,
+    TimeSelect,
     lifetime_choices,
     lifetime_label,
     policy_sentence,
@@ -41,11 +41,11 @@ def overlap_label(span, key, *, at):
     if not span:
         return "None: this key stops at once"
     ends_at = min(at + span, key.expires_at or at + span)
-    until = date_format(ends_at, "j F Y, H:i")
+    until = moments.in_words(ends_at)
     hours = int(span.total_seconds()) // 3600
     count, unit = (hours, "hour") if hours <= 24 else (hours // 24, "day")
     early = ", when this key expires" if ends_at == key.expires_at else ""
-    return f"{count} {unit}{'' if count == 1 else 's'}, until {until} UTC{early}"
+    return f"{count} {unit}{'' if count == 1 else 's'}, until {until}{early}"
 
 
 def successor_choices(key, *, at):
@@ -64,6 +64,7 @@ class RotateApiKeyForm(forms.Form):
     nonce = forms.CharField(widget=forms.HiddenInput, required=False)
     overlap_seconds = forms.ChoiceField(
         label="Both keys work for",
+        widget=TimeSelect,
         help_text="Long enough to change every place that uses the key. You can end it"
         " sooner.",
     )
@@ -71,7 +72,9 @@ class RotateApiKeyForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Leave at least one scope ticked."},
     )
-    expires_in_days = forms.ChoiceField(label="Expiry of the new key")
+    expires_in_days = forms.ChoiceField(
+        label="Expiry of the new key", widget=TimeSelect
+    )
 
     def __init__(self, *args, key, **kwargs):
         super().__init__(*args, **kwargs)

@@ -5,7 +5,10 @@ from datetime import timedelta
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import mark_safe
+
+from apikeys import moments
 
 register = template.Library()
 
@@ -23,17 +26,26 @@ SOON = timedelta(days=7)
 
 
 def relative(when, at=None):
-    """Return "in 12 days", "3 hours ago" or "just now"."""
-    seconds = (when - (at or timezone.now())).total_seconds()
-    distance = abs(seconds)
-    if distance < MINUTE:
-        return "just now" if seconds <= 0 else "in under a minute"
-    length = in_units(distance)
-    return f"in {length}" if seconds > 0 else f"{length} ago"
+    """Return how long ago something was, "3 hours ago" or "just now".
+
+    What has happened is never yet to come: clocks differ.
+    """
+    passed = (at or timezone.now()) - when
+    return f"{span(passed)} ago" if passed >= timedelta(minutes=1) else "just now"
 
 
-def in_units(seconds):
-    """Return a length of time as "3 hours", in the largest unit that says enough."""
+def remaining(when, at=None):
+    """Return how soon something is due, "in 12 days", or how long ago it was."""
+    left = when - (at or timezone.now())
+    if left <= timedelta():
+        return relative(when, at)
+    return f"in {span(left)}"
+
+
+@register.filter
+def span(duration):
+    """Return "12 days", in the unit that suits it."""
+    seconds = duration.total_seconds()
     if seconds < MINUTE:
         return "under a minute"
     size, unit = next((size, unit) for below, size, unit in UNITS if seconds < below)
@@ -41,16 +53,10 @@ def in_units(seconds):
     return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
-@register.filter
-def span(length):
-    """Return a timedelta as "3 hours"."""
-    return in_units(length.total_seconds())
-
-
 def time_element(when, text, local=""):
     """Return `<time>` with the text, the exact UTC in its attributes.
 
-    With `local`, "day" or "exact", a script puts the reader's own time in its place.
+    With `local`, "day" or "exact", a script shows the reader's own time.
     """
     return format_html(
         '<time datetime="{}" title="{}"{}>{}</time>',
@@ -63,8 +69,14 @@ def time_element(when, text, local=""):
 
 @register.filter
 def ago(when):
-    """Return how long ago, or how soon."""
+    """Return how long ago something happened."""
     return time_element(when, relative(when))
+
+
+@register.filter
+def due(when):
+    """Return how soon something ends, or how long ago it did."""
+    return time_element(when, remaining(when))
 
 
 @register.filter
@@ -76,7 +88,20 @@ def day(when):
 @register.filter
 def exact(when):
     """Return the date and time."""
-    return time_element(when, date_format(when, "j F Y, H:i") + " UTC", "exact")
+    return time_element(when, moments.in_words(when), "exact")
+
+
+@register.filter
+def with_times(sentence):
+    """Return a sentence in which each moment that is named in UTC is a `<time>`."""
+    escaped = conditional_escape(sentence)
+    return mark_safe(moments.IN_WORDS.sub(as_time, escaped))  # noqa: S308, escaped
+
+
+def as_time(found):
+    """Return a moment found in a text as a `<time>`, or the text if it is no date."""
+    when = moments.read(found[0])
+    return exact(when) if when else found[0]
 
 
 @register.filter

@@ -98,3 +98,7 @@ def test_the_console_leads_to_the_pages_where_keys_are_made_and_seen(boss, issue
 
     assert 'href="/orgs/" class="addlink"' in listed
     assert key.get_absolute_url().endswith(f"/{key.public_id}/")
+
+
+def test_the_console_says_whose_its_times_are(boss):
+    assert "All times are UTC." in boss.get(LIST).text

@@ -164,13 +164,30 @@ document.addEventListener("DOMContentLoaded", () => {
   all("form:has([data-selected])").forEach(countSelection);
 });
 
-// The page has its times in UTC. The reader's own take their place; UTC stays in the title.
+// Times on the page are in UTC. The reader's own go before them: one without the other
+// would name another day than a colleague's page, or a log.
+const UTC_IN_WORDS = /(\d{1,2} \p{L}+ \d{4}), (\d\d:\d\d UTC)/u;
+
+function besideUtc(text, moment) {
+  const long = { day: "numeric", month: "long", year: "numeric" };
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
+  const [day, time] = [long, clock].map((parts) => new Intl.DateTimeFormat("en-GB", parts).format(moment));
+  return text.replace(UTC_IN_WORDS, (utc, utcDay, utcTime) => {
+    if (time === utcTime) return utc;
+    return `${day}, ${time} (${day === utcDay ? utcTime : utc})`;
+  });
+}
+
 function localize(root) {
-  const day = { day: "numeric", month: "short", year: "numeric" };
-  const exact = { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
-  root.querySelectorAll("time[data-local]").forEach((time) => {
-    const format = new Intl.DateTimeFormat("en-GB", time.dataset.local === "day" ? day : exact);
-    time.textContent = format.format(new Date(time.dateTime));
+  const short = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+  root.querySelectorAll('time[data-local="day"]').forEach((time) => {
+    time.textContent = short.format(new Date(time.dateTime));
+  });
+  root.querySelectorAll('time[data-local="exact"]').forEach((time) => {
+    time.textContent = besideUtc(time.textContent, new Date(time.dateTime));
+  });
+  root.querySelectorAll("option[data-moment]").forEach((option) => {
+    option.textContent = besideUtc(option.textContent, new Date(option.dataset.moment));
   });
 }
 
@@ -186,6 +203,6 @@ document.addEventListener("DOMContentLoaded", () => {
   localize(document);
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const note = document.querySelector("[data-zone]");
-  if (note && zone && zone !== "UTC") note.textContent = `Times are those of ${zone}; point at one for UTC.`;
+  if (note && zone && zone !== "UTC") note.textContent = `Times are in the zone ${zone}, with UTC in brackets. Point at a date for its time in UTC.`;
   if (zone) all("[data-zone-of-times]").forEach((field) => typeLocally(field, zone));
 });

@@ -1,0 +1,63 @@
+"""How pages say when: what has happened, what is due, and moments within sentences."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from apikeys import moments
+from apikeys.forms import TimeSelect
+from apikeys.templatetags import apikeys_display as display
+
+NOW = datetime(2027, 2, 21, 14, 2, tzinfo=UTC)
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("passed", "text"),
+    [
+        (3 * HOUR, "3 hours ago"),
+        (59 * SECOND, "just now"),
+        (0 * HOUR, "just now"),
+        (-3 * HOUR, "just now"),  # the clock of another server is ahead
+        (-400 * DAY, "just now"),
+    ],
+)
+def test_what_has_happened_is_never_yet_to_come(passed, text):
+    assert display.relative(NOW - passed, NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [
+        (12 * DAY, "in 12 days"),
+        (59 * SECOND, "in under a minute"),
+        (0 * DAY, "just now"),
+        (-12 * DAY, "12 days ago"),
+    ],
+)
+def test_an_end_is_due_or_past(left, text):
+    assert display.remaining(NOW + left, NOW) == text
+
+
+def test_a_moment_in_a_sentence_becomes_an_element_and_the_rest_is_escaped():
+    text = display.with_times(f"<b> until {moments.in_words(NOW)}; & so on")
+
+    assert text == f"&lt;b&gt; until {display.exact(NOW)}; &amp; so on"
+    assert 'datetime="2027-02-21T14:02:00Z"' in text
+    assert 'data-local="exact"' in text
+
+
+@pytest.mark.parametrize(
+    "text", ["31 February 2027, 14:02 UTC", "1 Foo 2027, 10:00 UTC"]
+)
+def test_what_only_looks_like_a_moment_stays_as_it_is(text):
+    assert display.with_times(text) == text
+
+
+def test_an_option_has_the_moment_that_its_label_names():
+    select = TimeSelect(choices=[("1", f"1 day, until {moments.in_words(NOW)}")])
+
+    html = select.render("name", "1")
+
+    assert 'data-moment="2027-02-21T14:02Z"' in html
+    assert "data-moment" not in TimeSelect(choices=[("", "No expiry")]).render("n", "")

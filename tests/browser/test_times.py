@@ -1,0 +1,66 @@
+"""A moment is the same on every page: in the reader's zone, with UTC beside it."""
+
+import re
+
+import pytest
+
+# At any moment at least one of them has another day than UTC.
+ZONES = ["Pacific/Kiritimati", "Pacific/Pago_Pago"]
+DAY = r"\d{1,2} [A-Z][a-z]+ \d{4}"
+
+
+def named(text):
+    """Return the local day and the day in UTC that a text names, at its first moment."""
+    pattern = rf"({DAY}), \d\d:\d\d GMT[+-]\d+ \((?:({DAY}), )?\d\d:\d\d UTC\)"
+    local, utc = re.search(pattern, text).groups()
+    return local, utc or local
+
+
+@pytest.fixture
+def make(sign_in):
+    """Return what creates a key; it returns the expiry as the form and the page say it."""
+
+    def make(page, name):
+        sign_in(page)
+        page.get_by_role("link", name="Create API key").click()
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("flows:read").check()
+        option = page.locator("[name=expires_in_days] option:checked").inner_text()
+        page.get_by_role("button", name="Create key").last.click()
+        facts = page.locator("dl.facts").inner_text()
+        page.get_by_role("link", name="I have stored it").click()
+        return option, facts
+
+    return make
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_form_page_and_key_name_the_same_day(open_page, make, zone):
+    page = open_page(timezone_id=zone)
+
+    option, facts = make(page, f"In {zone}")
+    row = page.get_by_role("row").filter(has_text=f"In {zone}").inner_text()
+    page.get_by_role("link", name=f"In {zone}", exact=True).click()
+    key = page.locator("dl.facts div").filter(has_text="Expires").inner_text()
+    timeline = page.locator(".timeline").inner_text()
+
+    days = named(option)
+    assert days == named(facts.split("Expires")[1])
+    assert days == named(key)
+    assert days == named(timeline.split("Expires on")[1])
+    day, month, year = days[0].split()
+    assert f"{day} {month[:3]} {year}" in row.replace("Sept", "Sep")
+    page.get_by_role("link", name="Rotate").click()
+    overlap = page.get_by_label("Both keys work for")
+    assert named(overlap.locator("option:checked").inner_text())
+
+
+def test_without_scripts_all_times_are_utc_and_say_so(open_page, make):
+    page = open_page(timezone_id=ZONES[0], java_script_enabled=False)
+
+    option, facts = make(page, "Without scripts")
+
+    (in_option,) = re.findall(rf"{DAY}, \d\d:\d\d UTC", option)
+    assert in_option.split(",")[0] in facts.split("Expires")[1]
+    assert "GMT" not in facts
+    assert "All times are UTC." in page.locator("footer").inner_text()
