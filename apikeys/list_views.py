@@ -165,7 +165,10 @@ class ApiKeyRevokeSelectedView(ApiKeyPage, FormView):
     def get_context_data(self, **kwargs):
         keys = self.get_keys()
         live = [key for key in keys if not key.revoked_at]
-        return super().get_context_data(keys=keys, live=live, **kwargs)
+        any_works = any(key.works for key in live)
+        return super().get_context_data(
+            keys=keys, live=live, any_works=any_works, **kwargs
+        )
 
     def form_valid(self, form):
         keys = self.get_keys()
@@ -179,13 +182,15 @@ class ApiKeyRevokeSelectedView(ApiKeyPage, FormView):
 
 
 def what_was_revoked(keys, revoked):
-    """Return what to tell the person who revoked some of these keys."""
+    """Return the message for these keys, as they were, of which some are now `revoked`."""
     before = len(keys) - len(revoked)
     if not revoked:
         return "All of these keys were revoked before; nothing changed."
     said = f"{revoked[0].name} is" if len(revoked) == 1 else f"{len(revoked)} keys are"
-    text = f"{said} revoked. Requests with {'it' if len(revoked) == 1 else 'them'}"
-    text += " are refused from now on."
+    text = f"{said} revoked."
+    if any(key.works for key in keys):
+        them = "it" if len(revoked) == 1 else "them"
+        text += f" Requests with {them} are refused from now on."
     if before:
         text += f" {before} {'was' if before == 1 else 'were'} revoked before."
     return text

@@ -265,11 +265,15 @@ class ApiKeyCancelRotationView(RotationMixin, KeyVerbView):
     template_name = "apikeys/cancel_rotation.html"
 
     def obstacle(self):
+        if self.key.state == Status.SUSPENDED and self.key.retire_at:
+            return "This key is suspended. Resume it before you cancel its rotation."
         if self.key.state != Status.RETIRING:
             return self.not_rotating
         successor = self.key.successor
         if successor and successor.first_used_at:
-            return "The successor is in use already, so the rotation goes on."
+            return (
+                "The successor was used, so the rotation cannot be cancelled any more."
+            )
         return ""
 
     def act(self):
@@ -284,12 +288,14 @@ class ApiKeySuspendView(KeyVerbView):
     template_name = "apikeys/suspend.html"
 
     def obstacle(self):
-        works = self.key.state in {Status.ACTIVE, Status.RETIRING}
-        return "" if works else f"This key is {self.key.state} already."
+        if self.key.state == Status.SUSPENDED:
+            return "This key is suspended already."
+        state = self.key.state
+        return "" if self.key.works else f"This key is {state}: it cannot be suspended."
 
     def act(self, reason):
         if self.key.suspend(by=self.actor, reason=reason):
-            return "The key is suspended. Requests with it are refused for now."
+            return "The key is suspended. Requests with it are refused until it is resumed."
         return "The key was suspended before; nothing changed."
 
 
@@ -303,12 +309,9 @@ class ApiKeyResumeView(KeyVerbView):
         suspended = self.key.state == Status.SUSPENDED
         return "" if suspended else f"This key is {self.key.state}, not suspended."
 
-    def get_context_data(self, **kwargs):
-        ends_at = self.key.ends_at
-        has_ended = bool(ends_at) and ends_at <= timezone.now()
-        return super().get_context_data(has_ended=has_ended, **kwargs)
-
     def act(self, reason):
-        if self.key.resume(by=self.actor, reason=reason):
-            return "The key is resumed; what else stops it is shown below."
-        return "The key was not suspended; nothing changed."
+        if not self.key.resume(by=self.actor, reason=reason):
+            return "The key was not suspended; nothing changed."
+        if self.key.works:
+            return "The key is resumed. Requests with it work again."
+        return f"The key is resumed, and it is {self.key.state}: requests stay refused."

@@ -93,14 +93,16 @@ class ApiKeyRevokeView(ApiKeyPage, FormView):
 
     def form_valid(self, form):
         key = self.get_key()
+        worked = key.works
         try:
             revoked = key.revoke(by=self.actor, **form.cleaned_data)
         except Refused as refusal:
             form.add_error(refusal.field, refusal.message)
             return self.form_invalid(form)
-        if revoked:
-            text = f"{key.name} is revoked. Requests with it are refused from now on."
-        else:
+        text = f"{key.name} is revoked."
+        if worked:
+            text += " Requests with it are refused from now on."
+        if not revoked:
             text = f"{key.name} was revoked before; nothing changed."
         messages.success(self.request, text)
         return HttpResponseRedirect(self.get_success_url())

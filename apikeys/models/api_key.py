@@ -238,6 +238,11 @@ class ApiKey(Rotation, models.Model):
         """Return the status now, the same for all parts of one page."""
         return self.status()
 
+    @property
+    def works(self):
+        """Whether requests with the key are let in now, the same for one page."""
+        return self.state not in STOPPED
+
     def require_usable(self, at=None):
         """Raise `KeyRejected` unless the key opens the API at this moment."""
         status = self.status(at)

@@ -30,6 +30,7 @@ BIDI_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 # Zero width space, word joiner, byte order mark: seen by nobody, and no part of a word.
 INVISIBLE = "\u200b\u2060\ufeff"
 ISSUE = "api_key:create"  # the permission of a role
+OTHER_NAME = "Choose another name, or revoke that key first."
 MAX_SCOPES = 100  # in one request; the catalog has far fewer
 INVALID = (
     "This API key is not valid. Check that it was copied whole and is still in use."
@@ -140,8 +141,8 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         self.require_name_is_free(organization, name, at)
         return name
 
-    def require_name_is_free(self, organization, name, at):
-        """Raise `InvalidKeyRequest` while another key of the organization holds the name."""
+    def require_name_is_free(self, organization, name, at, *, advice=OTHER_NAME):
+        """Raise `InvalidKeyRequest`, with advice, while another key holds the name."""
         # The same folding as that of the constraint, which has the last word.
         holder = self.for_org(organization).alias(folded=Lower("name"))
         holder = holder.filter(
@@ -155,8 +156,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             )
             raise InvalidKeyRequest(
                 "name",
-                f"The key {key.display_id} has this name already.{hint} Choose another"
-                " name, or revoke that key first.",
+                f"The key {key.display_id} has this name already.{hint} {advice}",
             )
 
     def _checked_scopes(self, organization, names, by):

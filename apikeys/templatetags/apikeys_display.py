@@ -1,6 +1,7 @@
 """How the pages show moments, and what to know about a key."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django import template
 from django.utils import timezone
@@ -104,11 +105,41 @@ def as_time(found):
     return exact(when) if when else found[0]
 
 
+class End(NamedTuple):
+    """When a key stops by date, or did; `when` is None if it has no expiry."""
+
+    label: str
+    when: datetime | None
+    is_due: bool = True  # whether it is of interest how soon
+
+
+@register.filter
+def ends(key):
+    """Return the `End`s of a key, the earliest first, in words that fit its state."""
+    now = key.revoked_at or timezone.now()
+    has_retired = bool(key.retire_at) and key.retire_at <= now
+    has_expired = bool(key.expires_at) and key.expires_at <= now
+    if key.revoked_at or has_retired:
+        # It stopped otherwise, so its expiry comes to nothing.
+        expiry = End("Expiry", key.expires_at, is_due=False)
+    else:
+        expiry = End("Expired" if has_expired else "Expires", key.expires_at)
+    if not key.retire_at or (key.revoked_at and not has_retired):
+        return [expiry]
+    return [End("Retired" if has_retired else "Retires", key.retire_at), expiry]
+
+
+@register.filter
+def has_ended(key):
+    """Whether the date has passed at which the key stops, whatever its state."""
+    return bool(key.ends_at) and key.ends_at <= timezone.now()
+
+
 @register.filter
 def ends_soon(key):
     """Whether a key that works stops by date within the week."""
     left = key.ends_at and key.ends_at - timezone.now()
-    return bool(left) and not key.revoked_at and timedelta() < left <= SOON
+    return bool(left) and key.works and timedelta() < left <= SOON
 
 
 @register.filter

@@ -82,7 +82,9 @@ def test_a_key_is_created_and_rotated_with_the_keyboard_alone(page):
     page.keyboard.press("Enter")
     page.locator("#secret").wait_for()
 
-    assert page.get_by_role("heading", name="Successor of Typed pipeline").is_visible()
+    assert page.get_by_role(
+        "heading", name="New key created for Typed pipeline"
+    ).is_visible()
 
 
 @pytest.mark.parametrize("script", [True, False])

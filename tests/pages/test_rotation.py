@@ -110,7 +110,7 @@ def test_the_successors_secret_is_in_the_answer_once_and_both_work(
     assert api(secret=secret, organization=acme).get("/flows").status_code == 200
     key.refresh_from_db()
     assert key.status() == "retiring"
-    assert "Successor of Deploy" in text_of(response)
+    assert "New key created for Deploy" in text_of(response)
     assert reverse("apikeys:detail", args=[acme.pk, key.public_id]) in text_of(response)
 
 

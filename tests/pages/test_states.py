@@ -1,0 +1,357 @@
+"""What each page says of a key fits the state that the key is in."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from apikeys.actors import Actor
+from apikeys.clients import Client
+from apikeys.exceptions import InvalidKeyRequest
+from apikeys.models import ApiKey, SpentNonce
+from tests.signing_in import sign_in
+
+SYSTEM = Actor.command("test")
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+USER = Client("192.0.2.7", "curl/8", "", "GET /flows")
+
+STATES = {
+    "active": {},
+    "unused": {"used": False},
+    "soon": {"age": 87},
+    "endless": {"set": {"expires_at": None}},
+    "retiring": {"rotated": 1},
+    "arrived": {"rotated": 1, "successor": "used"},
+    "orphaned": {"rotated": 1, "successor": "revoked"},
+    "retired": {"rotated": 10},
+    "retired unused": {"rotated": 10, "used": False},
+    "expired": {"age": 100},
+    "expired unused": {"age": 100, "used": False},
+    "suspended": {"suspended": 2},
+    "suspended expired": {"suspended": 20, "age": 100},
+    "suspended retiring": {"rotated": 1, "suspended": 0},
+    "suspended retired": {"rotated": 10, "suspended": 5},
+    "revoked": {"revoked": True},
+    "revoked expired": {"revoked": True, "age": 100},
+    "revoked endless": {"revoked": True, "set": {"expires_at": None}},
+    "revoked retiring": {"rotated": 1, "revoked": True},
+    "revoked unused": {"revoked": True, "used": False},
+    "successor": {"of": "retiring"},
+    "used successor": {"of": "arrived"},
+}
+WORKING = {"active", "unused", "soon", "endless", "retiring", "arrived", "orphaned"}
+SUCCESSORS = {"successor", "used successor"}
+WORKING |= SUCCESSORS
+ENDED = {"retired", "retired unused", "expired", "expired unused"}
+REVOKED = {state for state in STATES if state.startswith("revoked")}
+UNUSED = {"unused", "retired unused", "expired unused", "revoked unused", "successor"}
+PAGES = ["detail", "revoke", "suspend", "resume", "rotate", "cancel_rotation"]
+
+
+@pytest.fixture
+def make(issue, acme):
+    """Return a maker of a key in a state of the table."""
+
+    def make(state):
+        facts = STATES[state]
+        if old := facts.get("of"):
+            return make(old).successor
+        now = timezone.now()
+        age = facts.get("age", 30)
+        key, _ = issue("flows:read", name="Deploy", at=now - age * DAY)
+        if facts.get("used", True):
+            key.record_use(USER, at=now - 2 * HOUR)
+        rows = ApiKey.objects.filter(pk=key.pk)
+        rows.update(**facts.get("set", {}))
+        key = rows.get()
+        if "rotated" in facts:
+            successor, _ = key.rotate(by=SYSTEM, at=now - facts["rotated"] * DAY)
+            if facts.get("successor") == "used":
+                successor.record_use(USER, at=now - HOUR)
+            if facts.get("successor") == "revoked":
+                successor.revoke(by=SYSTEM)
+        if "suspended" in facts:
+            rows.update(suspended_at=now - facts["suspended"] * DAY)
+        if facts.get("revoked"):
+            rows.get().revoke(by=SYSTEM)
+        return rows.get()
+
+    return make
+
+
+@pytest.fixture
+def read(client, acme, olive):
+    """Return a reader: what a page says, as text with single spaces."""
+
+    def read(page, key, user=olive, query=""):
+        sign_in(client, user)
+        args = [acme.pk] if page in ("list", "revoke_selected") else None
+        args = args or [acme.pk, key.public_id]
+        return text(client.get(reverse(f"apikeys:{page}", args=args) + query))
+
+    return read
+
+
+def text(response):
+    html = response.content.decode()
+    html = re.sub(r"<(svg|title|script|nav|footer).*?</\1>", " ", html, flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).replace(" .", ".").split())
+
+
+def says(*texts):
+    return re.compile("|".join(texts), re.IGNORECASE)
+
+
+STOPS = says("stops working", "nothing should notice", "moment you confirm, every")
+EXPIRES = says(r"expires (in|on)\b", r"Expires \d")
+RETIRES = says(r"retires? (in|on)\b", r"Retires \d", "works until")
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_says_what_does_not_fit_the_state(make, read, page, state):
+    """The rotation's own panel is read by the tests of rotations."""
+    key = make(state)
+
+    said = read(page, key).split("Timeline")[0]
+
+    if state in REVOKED | ENDED:
+        assert not EXPIRES.search(said), said
+        assert not RETIRES.search(said), said
+    if state not in WORKING:
+        assert not STOPS.search(said), said
+        assert "shows here within seconds of its first request" not in said
+    if state in REVOKED:
+        assert "can be rotated" not in said
+        assert "Expiry" in said
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_revoking_says_what_it_changes(make, read, state):
+    said = read("revoke", make(state))
+
+    if state in REVOKED:
+        assert "there is nothing left to do" in said
+        return
+    assert "This is final" in said
+    assert bool(STOPS.search(said)) == (state in WORKING)
+    assert ("refused already" in said) == (state not in WORKING)
+    assert ("never used" in said) == (state in UNUSED & WORKING)
+    assert ("frees its name" in said) == state.startswith("expired")
+    assert ("keeps working" in said) == (state in {"retiring", "arrived"})
+    assert ("unless you cancel its rotation" in said) == (state in SUCCESSORS)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_revoking_many_says_the_same_of_each(make, read, state):
+    key = make(state)
+
+    said = read("revoke_selected", key, query=f"?key={key.public_id}")
+
+    assert bool(STOPS.search(said)) == (state in WORKING)
+    assert ("refused already" in said) == (state not in WORKING | REVOKED)
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("many", [False, True])
+def test_what_was_revoked_stopped_requests_only_if_there_were_any(
+    make, client, acme, olive, state, many
+):
+    key = make(state)
+    sign_in(client, olive)
+    url = reverse("apikeys:revoke", args=[acme.pk, key.public_id])
+    if many:
+        url = reverse("apikeys:revoke_selected", args=[acme.pk])
+
+    said = text(client.post(url, {"key": key.public_id}, follow=True))
+
+    assert ("are refused from now on" in said) == (state in WORKING)
+    assert ("nothing changed" in said) == (state in REVOKED)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("active", r"Active .* in 60 days"),
+        ("endless", r"Active .* No expiry"),
+        ("retiring", r"Retiring .* retires in 6 days"),
+        ("retired", r"Retired .* retired 3 days ago"),
+        ("expired", r"Expired .* expired 10 days ago"),
+        ("suspended", r"Suspended .* in 60 days"),
+        ("suspended expired", r"Suspended .* expired 10 days ago"),
+        ("suspended retiring", r"Suspended .* retires in 6 days"),
+        ("suspended retired", r"Suspended .* retired 3 days ago"),
+        ("revoked", r"Revoked .* expiry was \d+ \w+ \d{4}"),
+        ("revoked retiring", r"Revoked .* expiry was \d+ \w+ \d{4}"),
+        ("revoked endless", r"Revoked .* No expiry"),
+    ],
+)
+@pytest.mark.parametrize("who", ["olive", "bob"])
+def test_the_list_says_of_a_key_when_it_ends_or_ended(
+    make, read, request, state, said, who
+):
+    key = make(state)
+
+    listed = read("list", key, request.getfixturevalue(who), query="?status=all")
+    rows = listed.split("Created Actions" if who == "olive" else "Created Deploy")[1]
+    row = next(part for part in rows.split("epk_live_") if key.public_id in part)
+
+    assert re.search(said, row), row
+    assert not (state in REVOKED and re.search(r"\bin \d+ days", row)), row
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("active", r"Expires in 60 days"),
+        ("soon", r"Rotate it before then"),
+        ("retiring", r"Retires in 6 days .* Expires in 60 days"),
+        ("retired", r"Retired 3 days ago .* Expiry \d+ \w+ \d{4}"),
+        ("expired", r"holds its name .* Expired 10 days ago"),
+        ("suspended", r"until it is resumed\. It still expires in 60 days"),
+        (
+            "suspended expired",
+            r"It expired 10 days ago as well, so requests with it stay refused",
+        ),
+        ("suspended retiring", r"It still retires in 6 days"),
+        ("suspended retired", r"It retired 3 days ago as well"),
+        ("revoked", r"That is final.* Expiry \d+ \w+ \d{4}"),
+        ("revoked expired", r"Expiry \d+ \w+ \d{4}"),
+        ("revoked endless", r"Expiry No expiry"),
+    ],
+)
+@pytest.mark.parametrize("who", ["olive", "bob"])
+def test_the_keys_page_says_what_its_state_means(make, read, request, state, said, who):
+    shown = read("detail", make(state), request.getfixturevalue(who))
+
+    assert re.search(said, shown), shown
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("active", "It still expires on"),
+        ("retiring", "It still retires on"),
+        ("endless", "Suspend a key to find out who uses it"),
+        ("suspended", "suspended already"),
+        ("retired", "This key is retired: it cannot be suspended"),
+        ("expired", "This key is expired: it cannot be suspended"),
+        ("revoked", "This key is revoked: it cannot be suspended"),
+    ],
+)
+def test_suspending_says_what_goes_on(make, read, state, said):
+    assert said in read("suspend", make(state))
+
+
+@pytest.mark.parametrize(
+    ("state", "asked", "done"),
+    [
+        ("suspended", "until it expires on", "Requests with it work again."),
+        ("suspended retiring", "until it retires on", "Requests with it work again."),
+        ("suspended expired", "It has expired since, 10 days ago", "it is expired"),
+        ("suspended retired", "It has retired since, 3 days ago", "it is retired"),
+    ],
+)
+def test_resuming_says_whether_the_key_works_then(
+    make, read, client, acme, state, asked, done
+):
+    key = make(state)
+
+    said = read("resume", key)
+    url = reverse("apikeys:resume", args=[acme.pk, key.public_id])
+    resumed = text(client.post(url, follow=True))
+
+    assert asked in said
+    assert done in resumed
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("active", "not in the middle of a rotation"),
+        ("retired", "not in the middle of a rotation"),
+        ("suspended retiring", "Resume it before you cancel its rotation"),
+        ("arrived", "The successor was used"),
+        ("retiring", "never used. It is revoked, for good"),
+        ("orphaned", "The new key was revoked already"),
+    ],
+)
+def test_cancelling_says_what_stands_against_it(make, read, state, said):
+    assert said in read("cancel_rotation", make(state))
+
+
+def test_a_key_that_used_itself_last_is_not_named_as_somebody(make, read):
+    assert "first used by the key itself" in read("resume", make("active"))
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "unsaid"),
+    [
+        ("active", "somebody else did: the key was first used", "cancel the rotation"),
+        ("unused", "revoke this key, as nobody can use it", "cancel the rotation"),
+        ("revoked", "That key was revoked", "If you stored the secret"),
+        ("successor", "cancel the rotation on the old key’s page", "create another."),
+        ("used successor", "somebody else did", "cancel the rotation"),
+    ],
+)
+def test_a_form_that_was_sent_before_says_what_can_be_done(
+    make, client, acme, alice, state, said, unsaid
+):
+    key = make(state)
+    sign_in(client, alice)
+    url = reverse("apikeys:issue", args=[acme.pk])
+    nonce = SpentNonce.objects.issue(user=alice, page=url)
+    spent = SpentNonce.objects.spend(nonce, user=alice, page=url)
+    spent.made(key)
+    values = {"nonce": nonce, "name": "x", "scopes": "flows:read", "expires_in_days": 7}
+
+    response = client.post(url, values)
+
+    assert response.status_code == 409
+    assert said in text(response)
+    assert unsaid not in text(response)
+
+
+def test_a_creator_who_left_is_said_whatever_the_state(make, read, acme, bob):
+    key = make("revoked")
+    ApiKey.objects.filter(pk=key.pk).update(created_by=bob, created_by_label=str(bob))
+    acme.memberships.filter(user=bob).delete()
+
+    said = read("detail", key)
+
+    assert "Left Acme Keys belong to the organization" in said
+    assert "goes on" not in said
+
+
+def test_the_policys_preview_says_when_a_retiring_key_ends(make, client, acme, olive):
+    make("retiring")
+    sign_in(client, olive)
+    url = reverse("apikeys:policy", args=[acme.pk])
+    limits = {"default_lifetime_days": 30, "max_lifetime_days": 30}
+    seen = {"max_overlap_days": 7, "seen": "90 365 False 7"}
+
+    said = text(client.post(url, limits | seen))
+
+    assert "2 keys exceed these limits. They keep working as before" in said
+    assert "Retires in 6 days" in said
+
+
+@pytest.mark.parametrize("state", ["expired", "suspended"])
+def test_a_name_that_is_taken_is_refused_with_fitting_advice(make, acme, state):
+    make(state)
+    advice = "Revoke that key first, or let this one retire."
+
+    def refused(**options):
+        with pytest.raises(InvalidKeyRequest) as refusal:
+            ApiKey.objects.require_name_is_free(
+                acme, "Deploy", timezone.now(), **options
+            )
+        return refusal.value.message
+
+    assert refused().endswith("Choose another name, or revoke that key first.")
+    assert refused(advice=advice).endswith(advice)
+    assert "another name" not in refused(advice=advice)
+    assert ("It has expired" in refused(advice=advice)) == (state == "expired")
