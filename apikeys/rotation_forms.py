@@ -85,8 +85,9 @@ class RotateApiKeyForm(forms.Form):
         usual = policy.overlap(organization, None)
         overlap.initial = str(int(usual.total_seconds()))
         scopes = self.fields["scopes"]
-        scopes.choices = [(name, name) for name in key.scopes]
-        scopes.initial = key.scopes
+        kept = [name for name in key.scopes if name not in key.lapsed_scopes]
+        scopes.choices = [(name, name) for name in kept]
+        scopes.initial = kept
         expiry = self.fields["expires_in_days"]
         expiry.choices = successor_choices(key, at=at)
         expiry.initial = AS_BEFORE
@@ -107,13 +108,16 @@ class RotateApiKeyForm(forms.Form):
         return [name for name in self.key.scopes if name in chosen]
 
     def scopes_by_choice(self):
-        """Return the key's scopes with whether each is ticked, as [(scope, chosen)]."""
-        chosen = self.chosen_scopes()
-        return [(scope, scope.name in chosen) for scope in described(self.key.scopes)]
+        """Return the key's scopes, as [(scope, whether it is ticked, or has lapsed)]."""
+        chosen, lapsed = self.chosen_scopes(), self.key.lapsed_scopes
+        return [
+            (scope, scope.name in chosen, scope.name in lapsed)
+            for scope in described(self.key.scopes)
+        ]
 
 
 def described(names):
-    """Return the catalog's entries of these scopes; a name that left it is said to."""
+    """Return the catalog's entries of these scopes; one that has left it says so."""
     gone = "Not in the scope catalog any more; it opens nothing."
     return [SCOPES.get(name) or Scope(name, gone) for name in names]
 

@@ -162,8 +162,9 @@ class ApiKeyRotateView(SecretOnceMixin, KeyPage, FormView):
     def get(self, request, *args, **kwargs):
         try:
             self.key.require_rotatable(timezone.now())
-        except KeyConflict as conflict:
-            return self.conflict(conflict.message)
+            self.key.narrowed(None)
+        except Refused as refusal:
+            return self.conflict(refusal.message)
         return super().get(request, *args, **kwargs)
 
     def form_options(self):

@@ -30,7 +30,7 @@ from apikeys.models.refusal import Refusal
 from apikeys.models.rotation import Rotation
 from apikeys.models.traces import is_lock_timeout, without_waiting
 from apikeys.models.usage import KeyUsage
-from apikeys.scopes import PRESETS, missing
+from apikeys.scopes import PRESETS, canonical, missing
 from echopoint.organizations.models import Organization
 
 logger = logging.getLogger(__name__)
@@ -214,6 +214,11 @@ class ApiKey(Rotation, models.Model):
     def permissions(self):
         """Return the scopes, under the name that roles have too."""
         return frozenset(self.scopes)
+
+    @property
+    def lapsed_scopes(self):
+        """Return the scopes that have left the catalog, and open nothing any more."""
+        return [name for name in self.scopes if canonical(name) is None]
 
     @property
     def ends_at(self):

@@ -10,7 +10,7 @@ from apikeys.exceptions import InvalidKeyRequest, KeyConflict
 from apikeys.models.audit import AuditEvent
 from apikeys.models.verdict import Facts
 from apikeys.runs import last_run
-from apikeys.scopes import missing
+from apikeys.scopes import canonical, missing
 
 Action = AuditEvent.Action
 
@@ -99,9 +99,15 @@ class Rotation(models.Model):
             )
 
     def narrowed(self, scopes):
-        """Return the scopes of a successor: this key's, or fewer."""
+        """Return the scopes of a successor: this key's that still exist, or fewer."""
         if scopes is None:
-            return self.scopes
+            if kept := [name for name in self.scopes if canonical(name)]:
+                return kept
+            raise InvalidKeyRequest(
+                "scopes",
+                "All scopes of this key have left the scope catalog. Create a key with"
+                " the scopes that are needed now.",
+            )
         if wider := missing(self.scopes, scopes):
             raise InvalidKeyRequest(
                 "scopes",

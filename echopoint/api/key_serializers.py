@@ -70,6 +70,24 @@ class ApiKeyCreateResponseSerializer(ApiKeySerializer):
         return super().to_representation(key) | {"secret": secret}
 
 
+class ApiKeyRotateResponseSerializer(ApiKeyCreateResponseSerializer):
+    """The successor of a key with its secret, this once."""
+
+    dropped_permissions = serializers.ListField(
+        child=serializers.CharField(),
+        source="rotated_from.lapsed_scopes",
+        required=False,
+        help_text="Permissions of the old key that have left the catalog, so that the"
+        " new one lacks them. Absent if there are none.",
+    )
+
+    def to_representation(self, issued):
+        answer = super().to_representation(issued)
+        if not answer["dropped_permissions"]:
+            del answer["dropped_permissions"]
+        return answer
+
+
 class ExactSerializer(serializers.Serializer):
     """Takes these fields and no others: one that was misspelled and passed over would
     make a key that nobody asked for."""

@@ -19,6 +19,7 @@ from echopoint.api.key_serializers import (
     ApiKeyDetailSerializer,
     ApiKeyIdentitySerializer,
     ApiKeyRotateRequestSerializer,
+    ApiKeyRotateResponseSerializer,
     ApiKeySearchRequestSerializer,
     ApiKeySerializer,
     PermissionQuerySerializer,
@@ -61,7 +62,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
     answers = {
         "create": ApiKeyCreateResponseSerializer,
         "retrieve": ApiKeyDetailSerializer,
-        "rotate": ApiKeyCreateResponseSerializer,
+        "rotate": ApiKeyRotateResponseSerializer,
     }
     conflicts = ("rotate",)
     sort_columns = {"id": "public_id"}
@@ -115,7 +116,8 @@ class ApiKeyViewSet(OrgScopedViewSet):
     def rotate(self, request, id):
         """Make a successor; both keys work until the overlap ends.
 
-        Scopes can be taken away, not added. A key that is not active is a conflict.
+        Scopes can be taken away, not added; those that have left the catalog are
+        dropped. A key that is not active is a conflict.
         """
         key, body = self.get_object(), self.body()
         seconds = body.get("overlap_seconds")

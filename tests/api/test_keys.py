@@ -330,6 +330,27 @@ def test_a_key_is_rotated_and_both_work(people, api, acme):
     assert people.get(f"/api-keys/{old['id']}").json()["status"] == "retiring"
 
 
+def test_a_rotation_says_which_permissions_left_the_catalog(people):
+    old = create(people).json()
+    ApiKey.objects.update(scopes=[*old["permissions"], "webhooks:fly"])
+
+    new = people.post(f"/api-keys/{old['id']}/rotate").json()
+
+    assert new["permissions"] == old["permissions"]
+    assert new["dropped_permissions"] == ["webhooks:fly"]
+
+
+def test_a_key_whose_permissions_all_left_the_catalog_is_not_rotated(people):
+    id = create(people).json()["id"]
+    ApiKey.objects.update(scopes=["webhooks:fly"])
+
+    response = people.post(f"/api-keys/{id}/rotate")
+
+    assert response.status_code == 400
+    assert first_error(response)["field"] == "permissions"
+    assert "Create a key" in first_error(response)["message"]
+
+
 def test_a_second_rotation_is_a_conflict(people):
     id = create(people).json()["id"]
     people.post(f"/api-keys/{id}/rotate")

@@ -260,6 +260,21 @@ def test_rotate_api_key_prints_the_successor_as_one_object(issue, capsys):
     )
 
 
+def test_rotate_api_key_says_what_becomes_of_the_old_key_and_its_scopes(issue, capsys):
+    (lasting, _), (stopped, _) = issue("flows:read"), issue("flows:read")
+    ApiKey.objects.filter(pk=lasting.pk).update(scopes=["flows:fly", "flows:read"])
+
+    call_command("rotate_api_key", lasting.rest_id, "--overlap", "24h")
+    said = capsys.readouterr().out
+    call_command("rotate_api_key", stopped.rest_id, "--overlap", "0")
+    then = capsys.readouterr().out
+
+    assert f"{lasting.rest_id}, which works until" in said
+    assert "It lacks flows:fly: no longer in the scope catalog." in said
+    assert f"{stopped.rest_id}, which has stopped working." in then
+    assert "It lacks" not in then
+
+
 @pytest.mark.parametrize("overlap", ["24", "h", "1w", "-1h", "8d", "", "1.5h"])
 def test_an_overlap_that_cannot_be_is_refused(issue, overlap):
     key, _ = issue()

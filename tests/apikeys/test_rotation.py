@@ -390,3 +390,44 @@ def test_a_cancelled_rotation_leaves_no_overlap(old):
     key.cancel_rotation(by=SYSTEM, at=NOW + DAY)
 
     assert (key.retire_at, key.overlap_ends_at) == (None, None)
+
+
+def lapse(key, *names):
+    """Let the key hold these scopes too, which the catalog had once."""
+    ApiKey.objects.filter(pk=key.pk).update(scopes=sorted([*key.scopes, *names]))
+    key.refresh_from_db()
+    return key
+
+
+def test_by_default_scopes_that_left_the_catalog_are_dropped(old):
+    key = lapse(old[0], "flows:fly", "webhooks:fly")
+
+    successor, _ = rotate(key)
+
+    assert key.lapsed_scopes == ["flows:fly", "webhooks:fly"]
+    assert successor.scopes == ["flows:execute", "flows:read", "runner:complete"]
+    assert successor.preset == "ci"
+    event = AuditEvent.objects.get(action="api_key.rotated")
+    assert event.details["scopes"] == successor.scopes
+
+
+def test_a_key_without_a_scope_of_the_catalog_is_not_rotated(old):
+    key, _ = old
+    ApiKey.objects.filter(pk=key.pk).update(scopes=["flows:fly"])
+    key.refresh_from_db()
+
+    with pytest.raises(InvalidKeyRequest, match="have left the scope catalog. Create"):
+        rotate(key)
+
+    key.refresh_from_db()
+    assert key.retire_at is None
+
+
+def test_a_scope_that_left_the_catalog_is_refused_when_it_is_asked_for(old):
+    key = lapse(old[0], "flows:fly")
+
+    with pytest.raises(InvalidKeyRequest, match="Not in the scope catalog"):
+        rotate(key, scopes=["flows:read", "flows:fly"])
+
+    key.refresh_from_db()
+    assert key.retire_at is None

@@ -577,3 +577,30 @@ def test_a_place_is_shown_as_text(page, key):
     see(key, Place("client", "<b>curl", "192.0.2.1"), HOUR)
 
     assert "&lt;b&gt;curl from" in text_of(page())
+
+
+def test_a_scope_that_left_the_catalog_is_shown_and_cannot_be_ticked(page, key):
+    scopes = sorted([*SCOPES, "flows:fly"])
+    ApiKey.objects.filter(pk=key.pk).update(scopes=scopes)
+
+    form = page("rotate")
+
+    assert checked(form) == set(SCOPES)
+    box = next(b for b in re.findall(r"<input[^>]*>", text_of(form)) if ":fly" in b)
+    assert "disabled" in box
+    assert "Not in the scope catalog any more" in text_of(form)
+    refused = page("rotate", scopes=[*SCOPES, "flows:fly"])
+    assert "scopes" in refused.context["form"].errors
+    assert secret_in(page("rotate", send=True))
+    assert key.successor.scopes == sorted(SCOPES)
+
+
+def test_a_key_without_a_scope_of_the_catalog_says_to_create_another(page, key):
+    ApiKey.objects.filter(pk=key.pk).update(scopes=["flows:fly"])
+
+    asked, sent = page("rotate"), page("rotate", scopes=["flows:fly"])
+
+    assert asked.status_code == 409
+    assert "Create a key with the scopes that are needed now" in text_of(asked)
+    assert secret_in(sent) is None
+    assert ApiKey.objects.count() == 1

@@ -39,7 +39,7 @@ class Command(AnsweringCommand):
         until = (
             f"until {key.expires_at:%Y-%m-%d %H:%M} UTC"
             if key.expires_at
-            else "for good"
+            else "until it is revoked"
         )
         fields = describe(key) | {"organization_id": organization, "secret": secret}
         self.answer(

@@ -81,16 +81,28 @@ class Command(AnsweringCommand):
             "organization_id": successor.organization_id,
             "rotated_from": key.rest_id,
             "retire_at": stamp(key.retire_at),
+            "dropped_permissions": key.lapsed_scopes,
             "secret": secret,
         }
         self.answer(
             options,
             fields,
             f"{successor.rest_id} ({successor.name}) takes the place of {key.rest_id},"
-            f" which works until {key.retire_at:%Y-%m-%d %H:%M} UTC.",
+            f" which {self.what_becomes_of(key)}.",
+            *self.dropped(key),
             "Its secret, shown this once:",
             secret,
         )
+
+    def what_becomes_of(self, key):
+        if key.works:
+            return f"works until {key.retire_at:%Y-%m-%d %H:%M} UTC"
+        return "has stopped working"
+
+    def dropped(self, key):
+        if key.lapsed_scopes:
+            names = ", ".join(key.lapsed_scopes)
+            yield f"It lacks {names}: no longer in the scope catalog."
 
     def duration(self, text):
         """Return the timedelta in `24h`, or None for no choice."""
