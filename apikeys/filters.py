@@ -58,7 +58,7 @@ ORDERS = {
 ALPHANUMERIC = r"[^\W_]"
 SEPARATORS = " -_./:@(["
 SHORT = (
-    "Fewer than three letters are looked for where a word begins. Type more to search"
+    "Searches under three letters match the start of words only. Type more to search"
     " within words."
 )
 BY_CREATOR = ("created_by_id", "created_at")  # as the index has it

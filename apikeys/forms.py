@@ -12,6 +12,7 @@ from apikeys.scopes import PRESETS, SCOPES
 
 USUAL_LIFETIMES = (1, 7, 30, 60, 90, 180, 365)  # days
 NO_EXPIRY = "never"
+TOO_LONG = "Use at most %(limit_value)s characters; these are %(show_value)s."
 
 
 def scope_choices():
@@ -78,7 +79,7 @@ class IssueApiKeyForm(forms.Form):
     name = forms.CharField(
         max_length=ApiKey._meta.get_field("name").max_length,
         help_text="Say where the key is used, for example “GitHub Actions, web”.",
-        error_messages={"required": "Give the key a name."},
+        error_messages={"required": "Give the key a name.", "max_length": TOO_LONG},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
@@ -128,5 +129,6 @@ class RevokeApiKeyForm(forms.Form):
         required=False,
         max_length=ApiKey._meta.get_field("revoke_reason").max_length,
         help_text="For the record, for example “replaced” or “leaked in a log”.",
+        error_messages={"max_length": TOO_LONG},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )

@@ -19,7 +19,7 @@ REASONS = {
     "API_KEY_EXPIRED": "The key was expired.",
     "API_KEY_SUSPENDED": "The key was suspended.",
     "ORGANIZATION_REQUIRED": "No organization was named, or more than one.",
-    "ORGANIZATION_MISMATCH": "Another organization was named than the key's own.",
+    "ORGANIZATION_MISMATCH": "The request named another organization, not the key's own.",
     "MISSING_REQUIRED_SCOPES": "The key lacks a scope that the request needs.",
     "FORBIDDEN": "The request is not one that a key may make.",
 }

@@ -185,7 +185,7 @@ def what_was_revoked(keys, revoked):
     """Return the message for these keys, as they were, of which some are now `revoked`."""
     before = len(keys) - len(revoked)
     if not revoked:
-        return "All of these keys were revoked before; nothing changed."
+        return "These keys were already revoked; nothing changed."
     said = f"{revoked[0].name} is" if len(revoked) == 1 else f"{len(revoked)} keys are"
     text = f"{said} revoked."
     if any(key.works for key in keys):

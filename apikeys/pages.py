@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from apikeys import keyset
 
-LOST_PLACE = "The address named no place in this list; this is its first page."
+LOST_PLACE = "That page link is no longer valid. Showing the first page."
 
 
 class KeysetPage:

@@ -23,7 +23,15 @@ class PolicyForm(forms.ModelForm):
         fields = LIMITS
         labels = LABELS
         error_messages = {
-            name: {"required": "Give a whole number of days."} for name in LIMITS
+            name: {
+                "required": "Give a whole number of days.",
+                "min_value": "Enter %(limit_value)s or more.",
+                "max_value": "Enter %(limit_value)s or less.",
+            }
+            for name in LIMITS
+        }
+        help_texts = {
+            "allow_non_expiring": "Let people create keys that never expire.",
         }
 
     def __init__(self, *args, instance, **kwargs):

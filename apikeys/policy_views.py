@@ -15,8 +15,8 @@ from apikeys.views import ApiKeyPage
 
 SHOWN = 50
 STALE = (
-    "The policy was changed by someone else since you opened this page. Look at what"
-    " is in force now, and send your change again."
+    "The policy was changed by someone else since you opened this page. Check the"
+    " current limits, and send your change again."
 )
 
 
@@ -55,7 +55,9 @@ class PolicyView(ApiKeyPage, FormView):
                 self.get_context_data(form=form, error=STALE)
             )
         if not form.changes():
-            messages.info(self.request, "The policy is as it was; nothing changed.")
+            messages.info(
+                self.request, "These are the current limits; nothing changed."
+            )
             return HttpResponseRedirect(self.get_success_url())
         if "confirm" not in self.request.POST:
             return self.preview(form)
@@ -83,6 +85,6 @@ class PolicyView(ApiKeyPage, FormView):
         except Refused as refusal:
             form.add_error(refusal.field, refusal.message)
             return self.form_invalid(form)
-        text = "The policy is changed. It holds for keys that are created or rotated."
+        text = "The policy is changed. It applies to keys that are created or rotated from now on."
         messages.success(self.request, text)
         return HttpResponseRedirect(self.get_success_url())

@@ -52,9 +52,9 @@ def successor_choices(key, *, at):
     """Return the lifetimes of a successor, the old key's first, as (value, label)."""
     days = key.successor_lifetime(policy.DEFAULT)
     before = "No expiry" if days is None else lifetime_label(days, at=at, default=False)
-    label = (AS_BEFORE, f"As this key was given: {before}")
+    label = (AS_BEFORE, f"Same as the current key: {before}")
     if days == key.organization.max_lifetime_days:
-        label = (AS_BEFORE, f"As this key was given, within the policy: {before}")
+        label = (AS_BEFORE, f"Same as the current key, within the policy: {before}")
     return [label, *lifetime_choices(key.organization, at=at)]
 
 
@@ -135,7 +135,7 @@ class SuspendApiKeyForm(RevokeApiKeyForm):
         super().__init__(*args, **kwargs)
         self.fields[
             "reason"
-        ].help_text = "For the record, for example “being looked into”."
+        ].help_text = "For the record, for example “under investigation”."
 
 
 class ResumeApiKeyForm(RevokeApiKeyForm):

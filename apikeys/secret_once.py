@@ -7,8 +7,8 @@ from apikeys.models import SpentNonce
 from apikeys.models.nonce import SpentForm, StaleForm
 
 STALE = (
-    "This form was open for too long, or was opened by someone else or for something"
-    " else. Nothing was made. Check what you typed, then send it again."
+    "This form has expired or belongs to another session. No key was created. Check"
+    " what you typed, then send it again."
 )
 
 

@@ -176,10 +176,10 @@ class Gallery:
         page = self.page
         page.goto(self.path("busy", "policy/"))
         page.get_by_label("Maximum lifetime, in days").fill("60")
-        press(page, "Show what changes")
+        press(page, "Review changes")
         yield "policy-refused"
         page.get_by_label("Default lifetime, in days").fill("30")
-        press(page, "Show what changes")
+        press(page, "Review changes")
         yield "policy-preview"
 
     def of_a_sign_in_long_ago(self):

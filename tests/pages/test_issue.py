@@ -119,6 +119,13 @@ def test_what_is_refused_is_said_at_its_field_and_nothing_is_lost(page, values, 
     assert not ApiKey.objects.exists()
 
 
+def test_a_name_that_is_too_long_says_by_how_much(page):
+    response = page(name="x" * 101)
+
+    (said,) = response.context["form"].errors["name"]
+    assert said == "Use at most 100 characters; these are 101."
+
+
 def test_a_name_in_use_is_said_at_the_name(page, issue):
     issue(name="Deploy")
 
@@ -216,7 +223,7 @@ def test_a_form_is_good_for_the_person_and_the_page_it_was_opened_by(
             nonce=SpentNonce.objects.issue(user=user, page=path), name="kept"
         )
 
-        assert "opened by someone else" in response.text
+        assert "belongs to another session" in response.text
         assert response.context["form"]["name"].value() == "kept"
         assert secret_in(response) is None
     assert not ApiKey.objects.exists()

@@ -147,3 +147,12 @@ def test_who_signed_in_long_ago_reads_and_is_asked_again_to_change(
     assert response["Location"].startswith("/accounts/")
     acme.refresh_from_db()
     assert acme.max_lifetime_days == 365
+
+
+def test_a_limit_that_is_too_large_says_what_to_enter(send):
+    refused = send(max_lifetime_days="3651")
+
+    assert refused.context["form"].errors["max_lifetime_days"] == [
+        "Enter 3650 or less."
+    ]
+    assert "Let people create keys that never expire." in refused.text

@@ -465,7 +465,7 @@ def test_a_form_of_another_key_rotates_nothing(page, key, issue, alice, acme):
 
     response = page("rotate", nonce=elsewhere)
 
-    assert "for something else" in text_of(response)
+    assert "belongs to another session" in text_of(response)
     assert secret_in(response) is None
     assert not ApiKey.objects.filter(rotated_from=key).exists()
 
