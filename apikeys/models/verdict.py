@@ -1,12 +1,12 @@
 """Whether the old key of a rotation can be retired, derived from where both are used."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from django.utils import timezone
-from django.utils.formats import date_format
 
+from apikeys import moments
 from apikeys.models.place import grouped, many
 from apikeys.places import CLIENT, OTHER, Place, Sighting, client_name
 from apikeys.scopes import missing
@@ -186,7 +186,7 @@ def unready(facts, at):
 def still_used(moves, at):
     """Return which places used the old key since the new one came into use."""
     last = max(move.old.last for move in moves)
-    until = moment(max(move.holds_until for move in moves))
+    until = moments.in_words(max(move.holds_until for move in moves))
     when = relative(last, at)
     used = f"{names(moves)} used the old key {when if len(moves) == 1 else f'(last {when})'}"
     if any(move.state == State.BOTH for move in moves):
@@ -214,7 +214,7 @@ def refused(facts):
 
 def wait(moves, until):
     """Return until when to wait, and for which places."""
-    start = f"Wait until {moment(until)}: {names(moves)}"
+    start = f"Wait until {moments.in_words(until)}: {names(moves)}"
     if len(moves) > 1:
         return (
             f"{start} were not seen with the new key. Once they are, they hold nothing"
@@ -228,7 +228,7 @@ def wait(moves, until):
     )
     return (
         f"{start} was not seen with the new key. It used the old one {rhythm} last on"
-        f" {moment(old.last)}. Once it is seen with the new key, it holds nothing back."
+        f" {moments.in_words(old.last)}. Once it is seen with the new key, it holds nothing back."
     )
 
 
@@ -274,8 +274,3 @@ def listed(texts, total):
         return f"{', '.join(texts)} and {more} more"
     *others, last = texts
     return f"{', '.join(others)} and {last}" if others else last
-
-
-def moment(at):
-    """Return a time as sentences have it, in UTC."""
-    return f"{date_format(at.astimezone(UTC), 'j F Y, H:i')} UTC"

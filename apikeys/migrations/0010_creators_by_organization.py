@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [("apikeys", "0006_name_and_scope_indexes")]
+    dependencies = [("apikeys", "0009_pepper_fingerprint")]
 
     operations = [
         migrations.RemoveIndex(
