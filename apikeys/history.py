@@ -7,6 +7,7 @@ from django.db.models import Max, OuterRef, Subquery, Sum
 from django.utils import timezone
 
 from apikeys import moments
+from apikeys.audit_chain import whole_milliseconds
 from apikeys.models import AuditEvent, Refusal
 from apikeys.scopes import PRESETS
 
@@ -51,7 +52,7 @@ def in_words(event):
             until = details.get("retire_at")
             overlap = (
                 ending("Both work until", until)
-                if until and datetime.fromisoformat(until) > event.at
+                if until and is_later(until, event.at)
                 else "This key stopped at once."
             )
             return f"{details['successor']} takes its place. {overlap}"
@@ -70,6 +71,11 @@ def in_words(event):
         case Action.AUDIT_EXPORTED:
             return exported(details)
     return details.get("reason", "")
+
+
+def is_later(text, at):
+    """Whether the time in the text is after that of an event, which is in milliseconds."""
+    return whole_milliseconds(datetime.fromisoformat(text)) > at
 
 
 def scopes(details):

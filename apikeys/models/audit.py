@@ -1,27 +1,15 @@
 """The audit: one append-only chain of events for each organization."""
 
-import hashlib
-import json
-from datetime import UTC
-from typing import NamedTuple
-
 from django.db import models, transaction
 from django.utils import timezone
 
+from apikeys import audit_chain
+from apikeys.audit_chain import GENESIS, BrokenLink, Walk
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet
-
-GENESIS = "0" * 64
 
 
 class Immutable(Exception):
     """An attempt to change or delete what is written once."""
-
-
-class BrokenLink(NamedTuple):
-    """The first event at which a chain is not what was written."""
-
-    sequence: int
-    reason: str
 
 
 class AuditChainManager(models.Manager):
@@ -77,7 +65,8 @@ class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):
         """Append one event, in the transaction of the change that it tells of.
 
         `target` is (type, id, label); `details` holds only names that `DETAILS` lists
-        for the action, with JSON values other than floats.
+        for the action, with JSON values other than floats. The time is kept in whole
+        milliseconds, which survive every way to move a database.
         """
         if unlisted := set(details) - AuditEvent.DETAILS[action]:
             raise ValueError(f"{action} takes no details {sorted(unlisted)}.")
@@ -86,7 +75,8 @@ class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):
         event = AuditEvent(
             organization=organization,
             sequence=chain.length + 1,
-            at=at or timezone.now(),
+            version=audit_chain.LATEST,
+            at=audit_chain.whole_milliseconds(at or timezone.now()),
             action=action,
             actor_type=actor.type,
             actor_id=actor.id,
@@ -107,32 +97,45 @@ class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):
         return event
 
     def verify(self, organization):
-        """Return the first `BrokenLink` of the organization's chain, or None.
+        """Return the first `BrokenLink` of the organization's chain, or None."""
+        return self.walk(organization).broken
 
-        Events that are appended while the walk goes on are not mistaken for forgeries.
+    def walk(self, organization, *, expected_head=""):
+        """Check the organization's chain; return the `Walk`.
+
+        Events that are appended during the walk are not mistaken for forgeries.
         """
-        chain = AuditChain.objects.filter(organization=organization).first()
-        length, head = (chain.length, chain.head) if chain else (0, GENESIS)
+        chain = self._chain(organization)
         events = self.for_org(organization).order_by("sequence")
-        previous, expected = GENESIS, 0
-        for event in events.filter(sequence__lte=length).iterator(chunk_size=1000):
-            expected += 1
-            if reason := event.complaint(expected, previous):
-                return BrokenLink(min(event.sequence, expected), reason)
-            previous = event.hash
-        if expected < length:
-            return BrokenLink(expected + 1, "was deleted")
-        if not length and organization.api_keys.exists():
+        walk = Walk(expected_head=expected_head)
+        for event in events.filter(sequence__lte=chain.length).iterator(1000):
+            walk.add(event.as_record())
+            if walk.broken:
+                return walk
+        beyond = events.filter(sequence__gt=chain.length)
+        wrong_end = self._wrong_end(organization, chain, walk)
+        walk.broken = wrong_end or self._stray(organization, beyond)
+        return walk
+
+    def _chain(self, organization):
+        chains = AuditChain.objects.using(self.db).filter(organization=organization)
+        return chains.first() or AuditChain(organization=organization)
+
+    def _wrong_end(self, organization, chain, walk):
+        if walk.sequence < chain.length:
+            return BrokenLink(walk.sequence + 1, "was deleted")
+        if not chain.length and organization.api_keys.exists():
             return BrokenLink(1, "was deleted")
-        if previous != head:
-            return BrokenLink(length, "was changed: it is not the recorded end")
-        return self._stray(organization, events.filter(sequence__gt=length))
+        if walk.head != chain.head:
+            return BrokenLink(
+                chain.length, "was changed: it is not the recorded end of the chain"
+            )
+        return None
 
     def _stray(self, organization, beyond):
         # Read before the chain's end is: what record() appended lies within it then.
         sequences = list(beyond.values_list("sequence", flat=True))
-        chain = AuditChain.objects.filter(organization=organization).first()
-        length = chain.length if chain else 0
+        length = self._chain(organization).length
         stray = next((n for n in sequences if n > length), None)
         return stray and BrokenLink(stray, "was inserted")
 
@@ -173,9 +176,16 @@ class AuditEvent(models.Model):
         Action.AUDIT_EXPORTED: {"format", "filters"},
     }
 
+    # A new column is either hashed, by a new version in `audit_chain`, or named here.
+    NOT_HASHED = {
+        "id": "the number of a row in one database",
+        "hash": "what is made of the others",
+    }
+
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="audit_events"
     )
+    version = models.PositiveSmallIntegerField()  # of the hash, see `audit_chain`
     sequence = models.PositiveBigIntegerField()
     at = models.DateTimeField()
     action = models.CharField(max_length=40, choices=Action.choices)
@@ -223,7 +233,7 @@ class AuditEvent(models.Model):
         """Write a new event; only `record` does."""
         if not self._state.adding:
             raise Immutable("Audit events cannot be changed.")
-        if self.hash != self.fingerprint():
+        if not audit_chain.is_as_hashed(self.as_record()):
             raise Immutable("Audit events are appended with record().")
         super().save(**options)
 
@@ -234,23 +244,12 @@ class AuditEvent(models.Model):
 
     delete.alters_data = True
 
+    def as_record(self):
+        """Return the event as JSON values, the time in the form that is hashed."""
+        record = {name: getattr(self, name) for name in audit_chain.RECORD}
+        record["at"] = audit_chain.written(self.at, self.version)
+        return record
+
     def fingerprint(self):
         """Return the SHA-256 of the event and of the hash before it, 64 hex characters."""
-        fields = {
-            field.attname: getattr(self, field.attname)
-            for field in self._meta.concrete_fields
-            if field.attname not in {"id", "hash"}
-        }
-        fields["at"] = self.at.astimezone(UTC).isoformat(timespec="microseconds")
-        text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def complaint(self, expected, previous):
-        """Return what is wrong with this link of the chain, or an empty string."""
-        if self.sequence != expected:
-            return "was deleted" if self.sequence > expected else "was inserted"
-        if self.hash != self.fingerprint():
-            return "was changed"
-        if self.prev_hash != previous:
-            return "does not follow the event before it"
-        return ""
+        return audit_chain.fingerprint(self.as_record())

@@ -76,9 +76,30 @@ def test_the_hash_can_be_computed_by_anyone_from_the_row(record, acme):
 
     row = AuditEvent.objects.filter(pk=event.pk).values().get()
     del row["id"], row["hash"]
-    row["at"] = "2026-06-01T12:00:00.000000+00:00"
-    text = json.dumps(row, sort_keys=True, separators=(",", ":"))
+    row["at"] = "2026-06-01T12:00:00.000Z"
+    text = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert event.hash == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_an_event_has_the_newest_version_and_whole_milliseconds(record, acme):
+    at = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+    event = AuditEvent.objects.get(pk=record(at=at).pk)
+
+    assert event.version == 2
+    assert event.at == datetime(2026, 6, 1, 12, 0, 0, 123000, tzinfo=UTC)
+    assert event.as_record()["at"] == "2026-06-01T12:00:00.123Z"
+    assert verify(acme) is None
+
+
+@pytest.mark.parametrize(
+    "value", [0.5, [1.0], {"a": 1.0}, {"é": 1}, 2**53, {1: "x"}, {"x"}, NOW, "\ud800"]
+)
+def test_a_detail_that_is_no_plain_json_is_refused(record, value):
+    with pytest.raises(ValueError):  # noqa: PT011, of several kinds
+        record(reason=value)
+
+    assert not AuditEvent.objects.exists()
 
 
 def test_each_organization_has_a_chain_of_its_own(chain, record, acme, globex):

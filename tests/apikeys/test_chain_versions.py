@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from apikeys.actors import Actor
+from apikeys.audit_chain import FIELDS, GENESIS, UNKNOWN_VERSION, Walk
+from apikeys.audit_export import as_ndjson
 from apikeys.models import AuditChain, AuditEvent
 from echopoint.organizations.models import Organization
 
 CHAINS = Path(__file__).parent / "chains"
 STORED = json.loads((CHAINS / "version_1.json").read_text())
+# The database numbers them anew.
+ROWS = [{k: v for k, v in row.items() if k != "id"} for row in STORED["events"]]
 
 
 @pytest.fixture
@@ -17,12 +22,42 @@ def version_1(db):
     """Return the organization whose chain is as version 1 wrote it."""
     organization = Organization.objects.create(**STORED["organization"])
     AuditChain.objects.create(**STORED["chain"])
-    for row in STORED["events"]:
-        AuditEvent(**row).save_base(raw=True, force_insert=True)
+    for row in ROWS:
+        AuditEvent(**row, version=1).save_base(raw=True, force_insert=True)
     return organization
 
 
-def test_the_file_has_what_could_be_written_otherwise():
+def append(organization):
+    """Record one more event."""
+    return AuditEvent.objects.record(
+        "api_key.revoked",
+        organization=organization,
+        actor=Actor.command("test"),
+        target=("api_key", "key_1", "CI"),
+        reason="tidied up",
+    )
+
+
+def exported(version):
+    """Return the records of a chain that was exported when its version was the newest."""
+    lines = (CHAINS / f"version_{version}.ndjson").read_text().splitlines()
+    return [{"version": 1} | json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("version", FIELDS)
+def test_every_version_has_a_chain_that_is_kept_and_verifies(version):
+    """A new version leaves its first chain in `chains`, as its own code exported it."""
+    walk = Walk()
+
+    for record in exported(version):
+        walk.add(record)
+        assert walk.broken is None
+
+    assert walk.version == version
+    assert walk.events >= 7
+
+
+def test_the_chain_of_version_1_has_what_could_be_written_otherwise():
     events = STORED["events"]
 
     assert len(events) == STORED["chain"]["length"] == 22
@@ -34,7 +69,16 @@ def test_the_file_has_what_could_be_written_otherwise():
 
 
 def test_a_chain_of_version_1_is_intact(version_1):
-    assert AuditEvent.objects.verify(version_1) is None
+    walk = AuditEvent.objects.walk(version_1)
+
+    assert walk.broken is AuditEvent.objects.verify(version_1) is None
+    assert (walk.events, walk.head) == (22, STORED["chain"]["head"])
+
+
+def test_a_chain_of_version_1_is_exported_as_it_was(version_1):
+    lines = as_ndjson(AuditEvent.objects.order_by("sequence"))
+
+    assert [json.loads(line) for line in lines] == exported(1)
 
 
 @pytest.mark.parametrize("sequence", range(1, 23))
@@ -44,3 +88,50 @@ def test_a_changed_event_of_version_1_is_named(version_1, tamper, sequence):
     )
 
     assert AuditEvent.objects.verify(version_1) == (sequence, "was changed")
+
+
+def test_a_chain_of_version_1_goes_on_in_the_newest_version(version_1):
+    event = append(version_1)
+
+    assert (event.sequence, event.version) == (23, 2)
+    assert event.prev_hash == STORED["chain"]["head"] != GENESIS
+    walk = AuditEvent.objects.walk(version_1)
+    assert (walk.broken, walk.events, walk.head) == (None, 23, event.hash)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "version", "reason"),
+    [
+        (22, 2, "was changed"),
+        (23, 1, "was changed"),
+        (22, 3, UNKNOWN_VERSION),
+        (23, 32767, UNKNOWN_VERSION),
+    ],
+)
+def test_a_changed_version_is_named(version_1, tamper, sequence, version, reason):
+    append(version_1)
+    tamper(
+        "UPDATE apikeys_auditevent SET version = %s WHERE sequence = %s",
+        version,
+        sequence,
+    )
+
+    assert AuditEvent.objects.verify(version_1) == (sequence, reason)
+
+
+def test_an_event_of_an_older_version_does_not_follow_a_newer(version_1, tamper):
+    """Though its hash is right, and the recorded end of the chain too."""
+    event = append(version_1)
+    old = append(version_1)
+    old.version = 1
+    end = old.fingerprint()
+    for sql in (
+        "UPDATE apikeys_auditevent SET version = 1, hash = %s WHERE sequence = 24",
+        "UPDATE apikeys_auditchain SET head = %s WHERE length = 24",
+    ):
+        tamper(sql, end)
+
+    assert event.version == 2
+    assert AuditEvent.objects.verify(version_1) == (
+        (24, "has an older version than the event before it")
+    )

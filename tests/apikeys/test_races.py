@@ -4,6 +4,7 @@ import pytest
 from django.db import transaction
 
 from apikeys.actors import Actor
+from apikeys.audit_chain import whole_milliseconds
 from apikeys.clients import Client
 from apikeys.exceptions import InvalidKeyRequest, KeyRejected
 from apikeys.models import ApiKey, AuditEvent, SpentNonce
@@ -83,7 +84,7 @@ def test_of_eight_first_uses_one_is_recorded(issue, acme, at_once):
     key.refresh_from_db()
     told = AuditEvent.objects.get(action="api_key.first_used")
     assert told.details["route"] == key.last_used_route
-    assert told.at == key.first_used_at
+    assert told.at == whole_milliseconds(key.first_used_at)
 
 
 def test_of_two_who_spend_a_nonce_one_does_and_the_other_learns_what_it_made(

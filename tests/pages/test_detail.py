@@ -151,6 +151,18 @@ def test_the_timeline_has_every_kind_of_event_in_words(shown, issue):
         assert action.label in text
 
 
+@pytest.mark.parametrize(
+    ("overlap", "said"),
+    [(timedelta(0), "This key stopped at once."), (DAY, "Both work until")],
+)
+def test_a_rotation_says_whether_both_keys_work(shown, issue, overlap, said):
+    key, _ = issue()
+    at = timezone.now().replace(microsecond=123456)
+    key.rotate(by=SYSTEM, overlap=overlap, at=at)
+
+    assert said in shown(key)
+
+
 def test_fifty_events_are_shown_at_most(shown, issue):
     key, _ = issue()
     for _ in range(30):

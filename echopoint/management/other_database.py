@@ -1,0 +1,56 @@
+"""Another database than the configured one, connected while a command works with it."""
+
+from contextlib import contextmanager
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+
+from echopoint.settings import database
+
+ALIAS = "other"
+NO_URL = (
+    "The URL is not one of a database. Give postgres://user:password@host:5432/name or"
+    " sqlite:///file."
+)
+
+
+def config_of(url):
+    """Return Django's settings for a database URL, which is never repeated."""
+    try:
+        config = database(url)
+    except (ImproperlyConfigured, ValueError, KeyError, TypeError):
+        # The reason can quote the URL, with the password in it.
+        raise CommandError(NO_URL) from None
+    engine = config["ENGINE"].rpartition(".")[2]
+    if engine not in {"sqlite3", "postgresql"} or config["NAME"] in {"", ":memory:"}:
+        raise CommandError(NO_URL)
+    return config
+
+
+def first_line(error):
+    """Return what a database says is wrong, without the values that it adds below."""
+    return str(error).strip().partition("\n")[0]
+
+
+def connect(connection):
+    try:
+        connection.connect()
+    except Error as error:
+        raise CommandError(
+            f"The other database cannot be opened: {first_line(error)}."
+        ) from None
+
+
+@contextmanager
+def connected(url, alias=ALIAS):
+    """Make the database known to Django under the alias, and yield its connection."""
+    config = config_of(url)
+    configured = connections.configure_settings({DEFAULT_DB_ALIAS: {}, alias: config})
+    connections.settings[alias] = configured[alias]
+    try:
+        connect(connections[alias])
+        yield connections[alias]
+    finally:
+        connections[alias].close()
+        del connections[alias], connections.settings[alias]
