@@ -162,7 +162,7 @@ class Walk:
 
     def _complaint(self, record: Record, has_gap: bool) -> str:
         if record["sequence"] <= self.sequence:
-            return "was inserted"
+            return "was inserted" if self.whole else "comes twice, or after a later one"
         if record["version"] not in FIELDS:
             return UNKNOWN_VERSION
         if not is_as_hashed(record):
@@ -174,7 +174,7 @@ class Walk:
         return ""
 
     def _pass(self, record: Record) -> None:
-        at = datetime.fromisoformat(record["at"])
+        at = datetime.fromisoformat(record["at"]).astimezone(UTC)
         # An event may be dated before the one that it follows, as clocks differ.
         self.since = min(self.since or at, at)
         self.until = max(self.until or at, at)

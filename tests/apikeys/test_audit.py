@@ -346,9 +346,20 @@ def test_the_command_finds_every_chain_intact(chain, record, acme, globex):
     assert code == 0
     answer = json.loads(out)
     assert answer["intact"] is True
+    heads = dict(AuditChain.objects.values_list("organization_id", "head"))
     assert sorted(answer["organizations"], key=lambda c: c["events"]) == [
-        {"organization_id": globex.pk, "events": 1, "intact": True, "broken": None},
-        {"organization_id": acme.pk, "events": 5, "intact": True, "broken": None},
+        {
+            "organization_id": organization.pk,
+            "events": count,
+            "checked": count,
+            "from": "2026-06-01T12:00:00Z",
+            "until": "2026-06-01T12:00:00Z",
+            "head": heads[organization.pk],
+            "intact": True,
+            "broken": None,
+            "missing": [],
+        }
+        for organization, count in ((globex, 1), (acme, 5))
     ]
 
 
@@ -364,22 +375,34 @@ def test_the_command_names_the_broken_link_and_ends_in_1(chain, tamper, acme, gl
             {
                 "organization_id": acme.pk,
                 "events": 4,
+                "checked": 2,
+                "from": "2026-06-01T12:00:00Z",
+                "until": "2026-06-01T12:00:00Z",
+                "head": chain[1].hash,
                 "intact": False,
                 "broken": {"sequence": 3, "reason": "was deleted"},
+                "missing": [],
             }
         ],
     }
     assert run_command("--organization", globex.pk)[0] == 0
 
 
-def test_the_command_says_so_in_words_too(chain, tamper, acme):
+def test_the_command_says_so_in_words_too(chain, record, tamper, acme):
+    last = record(at=NOW + timedelta(days=40, minutes=7))
     intact = run_command()[1]
     tamper("DELETE FROM apikeys_auditevent WHERE sequence = 3")
     code, broken = run_command()
 
     assert code == 1
-    assert intact == f"{acme.pk}: 5 events, intact.\n"
-    assert broken == f"{acme.pk}: 4 events, BROKEN: event 3 was deleted.\n"
+    assert intact == (
+        f"{acme.pk}: all 6 events are intact, from 1 June 2026, 12:00 to 11 July 2026,"
+        f" 12:07 UTC. Head: {last.hash}.\n"
+    )
+    assert broken == (
+        f"{acme.pk}: BROKEN: event 3 was deleted. 2 events before it are as written, on"
+        " 1 June 2026, 12:00 UTC.\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,109 @@
+"""An exported audit (NDJSON), read back and checked.
+
+Nothing here needs Django or a database, and nothing of a file is repeated in a message.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from apikeys.audit_chain import FIELDS, Record, Walk
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Malformed(ValueError):
+    """What is not an exported event; the message goes on after "line 3"."""
+
+
+def check(lines: Iterable[bytes], *, expected_head: str = "") -> dict[str, Walk]:
+    """Return a `Walk` for each organization of the file, by its id.
+
+    Raise `Malformed`, with the number of the line.
+    """
+    walks: dict[str, Walk] = {}
+    for record in records(lines):
+        new = Walk(whole=False, expected_head=expected_head)
+        walk = walks.setdefault(record["organization_id"], new)
+        if walk.broken is None:
+            walk.add(record)
+    return walks
+
+
+def records(lines: Iterable[bytes]) -> Iterator[Record]:
+    """Yield the events of the file; empty lines are skipped."""
+    for number, line in enumerate(lines, 1):
+        if number == 1:
+            line = line.removeprefix(BYTE_ORDER_MARK)
+        try:
+            if line.strip():
+                yield record_in(line)
+        except Malformed as error:
+            raise Malformed(f"Line {number} {error}") from None
+
+
+def record_in(line: bytes) -> Record:
+    """Return the event of one line; raise `Malformed`."""
+    try:
+        record = json.loads(line.decode(), object_pairs_hook=unique)
+    except Malformed:
+        raise
+    except UnicodeDecodeError:
+        raise Malformed("is not UTF-8 text.") from None
+    except (ValueError, RecursionError):
+        raise Malformed(
+            "is not JSON. Export the audit as NDJSON: a CSV file cannot be checked."
+        ) from None
+    if not isinstance(record, dict):
+        raise Malformed("is not a JSON object.")
+    # Exports of before there were versions.
+    record.setdefault("version", 1)
+    require_fields(record)
+    return record
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object, if readers that take the first of two names see the same."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise Malformed("has a name twice.")
+    return made
+
+
+def require_fields(record: Record) -> None:
+    """Raise `Malformed` unless the record has its version's fields, and no others."""
+    version = record["version"]
+    if type(version) is not int:
+        raise Malformed('has a "version" that is not a number.')
+    # Of a version that is not known, only what says so is needed.
+    fields = {*FIELDS.get(version, SHAPES), "hash", "version"}
+    if missing := fields - record.keys():
+        raise Malformed(f"lacks {', '.join(sorted(missing))}.")
+    if version in FIELDS and record.keys() - fields:
+        raise Malformed("has fields that no hash covers.")
+    for name, (is_right, shape) in SHAPES.items():
+        if not is_right(record[name]):
+            raise Malformed(f'has a "{name}" that is not {shape}.')
+
+
+def is_time(value: Any) -> bool:
+    try:
+        at = datetime.fromisoformat(value)
+        return at.tzinfo is not None and at.astimezone(UTC) is not None
+    except (ValueError, TypeError, OverflowError):
+        return False
+
+
+def is_hash(value: Any) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
+
+
+SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "organization_id": (lambda value: isinstance(value, str) and value != "", "an id"),
+    "sequence": (lambda value: type(value) is int and value > 0, "a positive number"),
+    "at": (is_time, "a time with a zone"),
+    "hash": (is_hash, "a SHA-256"),
+    "prev_hash": (is_hash, "a SHA-256"),
+}

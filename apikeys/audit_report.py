@@ -1,0 +1,129 @@
+"""What a check of the audit found, in words and as JSON; no more than what was checked."""
+
+from django.utils.formats import date_format
+
+from apikeys.audit_chain import UNKNOWN_VERSION
+from apikeys.wire import stamp
+
+SHOWN_GAPS = 5
+MODIFIED = (
+    "The audit was modified outside Echopoint. Export the events now and contact an"
+    " operator."
+)
+NEWER = (
+    "A newer version of Echopoint recorded that event. Update this one, then verify"
+    " again."
+)
+FILE_ENDS = (
+    "A file alone cannot show whether newer events are missing. Compare its head with"
+    " the one on the audit page, or with one that you kept (--expect-head)."
+)
+
+
+def intact(walk):
+    """Return whether the chain is as it was written; None when the file has gaps."""
+    if walk.broken or is_lost(walk):
+        return False
+    return None if walk.gaps else True
+
+
+def is_lost(walk):
+    """Whether a head that was kept elsewhere is not in the chain."""
+    return bool(walk.expected_head) and walk.kept_at is None
+
+
+def may_end_early(walk):
+    """Whether nothing outside of the file says that it ends where the chain does."""
+    return intact(walk) is not False and walk.expected_head != walk.head
+
+
+def as_json(walk):
+    """Return the findings for programs."""
+    fields = {
+        "checked": walk.events,
+        "from": stamp(walk.since),
+        "until": stamp(walk.until),
+        "head": walk.head,
+        "intact": intact(walk),
+        "broken": walk.broken and walk.broken._asdict(),
+        "missing": [list(gap) for gap in walk.gaps],
+    }
+    if walk.expected_head:
+        fields["expected_head"] = {
+            "hash": walk.expected_head,
+            "sequence": walk.kept_at,
+            "events_after": None if is_lost(walk) else walk.sequence - walk.kept_at,
+        }
+    return fields
+
+
+def in_words(walk):
+    """Return the findings for people, on one line."""
+    said = broken(walk) if walk.broken else checked(walk)
+    return " ".join(filter(None, [said, missing(walk), kept(walk)]))
+
+
+def checked(walk, head=None):
+    """Return "all 571 events are intact, from … to … UTC. Head: …."."""
+    if not walk.events:
+        return "no events, nothing to check."
+    are = "is" if walk.events == 1 else "are"
+    state = f"{are} as written" if walk.gaps else f"{are} intact"
+    every = "" if walk.gaps or walk.events == 1 else "all "
+    count = counted(walk.events, "event")
+    return f"{every}{count} {state}, {span(walk)}. Head: {head or walk.head}."
+
+
+def broken(walk):
+    """Return which event is broken, and what was checked before it."""
+    said = f"BROKEN: event {walk.broken.sequence} {walk.broken.reason}."
+    if not walk.events:
+        return said
+    before = counted(walk.events, "event")
+    are = "is" if walk.events == 1 else "are"
+    return f"{said} {before} before it {are} as written, {span(walk)}."
+
+
+def advice(link):
+    """Return what to do about a broken link."""
+    return NEWER if link.reason == UNKNOWN_VERSION else MODIFIED
+
+
+def missing(walk):
+    """Return which events a file lacks, or an empty string."""
+    if not walk.gaps:
+        return ""
+    listed = [f"{a} to {b}" if a < b else f"{a}" for a, b in walk.gaps[:SHOWN_GAPS]]
+    if len(walk.gaps) > SHOWN_GAPS:
+        listed.append(f"and {len(walk.gaps) - SHOWN_GAPS} more ranges")
+    return (
+        f"Not in the file: {', '.join(listed)}. The file alone cannot show whether a"
+        " filter left these out or somebody removed them."
+    )
+
+
+def kept(walk):
+    """Return where a head that was kept elsewhere is, or an empty string."""
+    if not walk.expected_head:
+        return ""
+    if walk.kept_at is None and walk.broken:
+        return "The expected head does not come before that."
+    if walk.kept_at is None:
+        return (
+            "The expected head is not there: it belongs to another chain, or this one"
+            " was cut back or rewritten."
+        )
+    if after := walk.sequence - walk.kept_at:
+        came = counted(after, "event")
+        return f"The expected head is that of event {walk.kept_at}; {came} came after."
+    return "It is the expected head."
+
+
+def counted(number, noun):
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def span(walk):
+    """Return "from 3 March 2026, 10:02 to 25 November 2026, 17:00 UTC"."""
+    since, until = (date_format(at, "j F Y, H:i") for at in (walk.since, walk.until))
+    return f"on {since} UTC" if since == until else f"from {since} to {until} UTC"
