@@ -78,6 +78,18 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return request.user.has_perm("apikeys.change_apikey")
 
 
+class ActionFilter(admin.SimpleListFilter):
+    """Only actions that can occur, or did."""
+
+    title = parameter_name = "action"
+
+    def lookups(self, request, model_admin):
+        return AuditEvent.objects.actions()
+
+    def queryset(self, request, queryset):
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
     """What happened, as it was written."""
@@ -90,7 +102,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         "actor_label",
         "target_label",
     ]
-    list_filter = ["action", "organization"]
+    list_filter = [ActionFilter, "organization"]
     list_select_related = ["organization"]
     search_fields = ["=target_id", "=actor_id", "actor_label", "target_label"]
     date_hierarchy = "at"

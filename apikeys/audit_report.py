@@ -1,8 +1,7 @@
 """What a check of the audit found, in words and as JSON; no more than what was checked."""
 
-from django.utils.formats import date_format
-
 from apikeys.audit_chain import UNKNOWN_VERSION
+from apikeys.audit_events import counted, short, span
 from apikeys.wire import stamp
 
 SHOWN_GAPS = 5
@@ -63,15 +62,26 @@ def in_words(walk):
     return " ".join(filter(None, [said, missing(walk), kept(walk)]))
 
 
-def checked(walk, head=None):
+def checked(walk):
     """Return "all 571 events are intact, from … to … UTC. Head: …."."""
     if not walk.events:
         return "no events, nothing to check."
+    return f"{found(walk)}. Head: {walk.head}."
+
+
+def on_page(walk):
+    """Return the same for the page, which shows the whole head beside it."""
+    if not walk.events:
+        return "There are no events yet, so there is nothing to check."
+    return f"Chain verified: {found(walk)}. Head: {short(walk.head)}"
+
+
+def found(walk):
     are = "is" if walk.events == 1 else "are"
-    state = f"{are} as written" if walk.gaps else f"{are} intact"
+    state = "as written" if walk.gaps else "intact"
     every = "" if walk.gaps or walk.events == 1 else "all "
-    count = counted(walk.events, "event")
-    return f"{every}{count} {state}, {span(walk)}. Head: {head or walk.head}."
+    when = span(walk.since, walk.until)
+    return f"{every}{counted(walk.events, 'event')} {are} {state}, {when}"
 
 
 def broken(walk):
@@ -81,7 +91,8 @@ def broken(walk):
         return said
     before = counted(walk.events, "event")
     are = "is" if walk.events == 1 else "are"
-    return f"{said} {before} before it {are} as written, {span(walk)}."
+    when = span(walk.since, walk.until)
+    return f"{said} {before} before it {are} as written, {when}."
 
 
 def advice(link):
@@ -117,13 +128,3 @@ def kept(walk):
         came = counted(after, "event")
         return f"The expected head is that of event {walk.kept_at}; {came} came after."
     return "It is the expected head."
-
-
-def counted(number, noun):
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def span(walk):
-    """Return "from 3 March 2026, 10:02 to 25 November 2026, 17:00 UTC"."""
-    since, until = (date_format(at, "j F Y, H:i") for at in (walk.since, walk.until))
-    return f"on {since} UTC" if since == until else f"from {since} to {until} UTC"

@@ -5,8 +5,11 @@ from django.core.exceptions import BadRequest
 from django.http import HttpResponseRedirect, StreamingHttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.views.generic import TemplateView, View
 
+from apikeys import audit_report
+from apikeys.audit_events import choices
 from apikeys.audit_export import FORMATS
 from apikeys.audit_filters import AuditFilterForm
 from apikeys.history import Entry, in_words
@@ -15,17 +18,20 @@ from apikeys.pages import KeysetPage, PostOnly
 from apikeys.views import ApiKeyPage
 
 EXPORT = "api_key:create"
-WHEN_BROKEN = (
-    "Somebody wrote to the database past Echopoint. Export the events as they are now,"
-    " and tell an operator."
-)
 
 
 class AuditPage(ApiKeyPage):
     """What the pages of the audit share."""
 
+    @cached_property
+    def chain(self):
+        """Return the end of the organization's chain as the page shows it."""
+        return AuditChain.objects.of(self.organization)
+
     def get_filters(self):
-        return AuditFilterForm.read(self.request.GET)
+        events = self.get_queryset()
+        actions = events.actions() if self.chain.has_unused else choices()
+        return AuditFilterForm.read(self.request.GET, actions=actions)
 
     def get_queryset(self):
         return AuditEvent.objects.for_org(self.organization)
@@ -46,12 +52,10 @@ class AuditListView(AuditPage, KeysetPage, TemplateView):
     def get_context_data(self, **kwargs):
         context = super().get_context_data(**kwargs)
         entries = [Entry(event, in_words(event)) for event in context["listed"]]
-        length = AuditChain.objects.length_of(self.organization)
-        may_export = EXPORT in self.membership.permissions
         return context | {
             "entries": entries,
-            "length": length,
-            "may_export": may_export,
+            "chain": self.chain,
+            "may_export": EXPORT in self.membership.permissions,
         }
 
 
@@ -67,17 +71,19 @@ class AuditExportView(PostOnly, AuditPage, View):
         # A filter that is not understood must not become a file of everything.
         if format not in FORMATS or filters.left_out:
             raise BadRequest
-        event = AuditEvent.objects.record(
+        # The file ends where it was taken, however long it takes to read.
+        rows = self.get_rows(filters).filter(sequence__lte=self.chain.length)
+        events = rows.order_by("sequence")
+        AuditEvent.objects.record(
             AuditEvent.Action.AUDIT_EXPORTED,
             organization=self.organization,
             actor=self.actor,
             target=("organization", self.organization.pk, self.organization.name),
             format=format,
             filters=filters.chosen,
+            **events.extent(),
         )
-        # The file ends where it was taken, however long it takes to read.
-        events = self.get_rows(filters).filter(sequence__lt=event.sequence)
-        return self.file(format, events.order_by("sequence"))
+        return self.file(format, events)
 
     def file(self, format, events):
         lines, content_type = FORMATS[format]
@@ -93,12 +99,11 @@ class AuditVerifyView(PostOnly, AuditPage, View):
     back_to = "apikeys:audit"
 
     def post(self, request, *args, **kwargs):
-        broken = AuditEvent.objects.verify(self.organization)
-        if broken:
-            text = f"The audit is broken: event {broken.sequence} {broken.reason}."
-            messages.error(request, f"{text} {WHEN_BROKEN}")
+        walk = AuditEvent.objects.walk(self.organization)
+        if walk.broken:
+            sequence, reason = walk.broken
+            said = f"The audit is broken: event {sequence} {reason}."
+            messages.error(request, f"{said} {audit_report.advice(walk.broken)}")
         else:
-            length = AuditChain.objects.length_of(self.organization)
-            events = "1 event" if length == 1 else f"{length} events"
-            messages.success(request, f"{events}, intact.")
+            messages.success(request, audit_report.on_page(walk))
         return HttpResponseRedirect(self.get_success_url())

@@ -115,7 +115,7 @@ class FilterForm(forms.Form):
             form = cls(data, **options)
             form.full_clean()
         form.left_out = [
-            f"{form.fields[name].label}: {message}"
+            f"{form[name].label}: {message}"
             for name, messages in left_out.items()
             for message in messages
         ]

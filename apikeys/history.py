@@ -6,12 +6,9 @@ from typing import NamedTuple
 from django.db.models import Max, OuterRef, Subquery, Sum
 from django.utils import timezone
 
-from apikeys import moments
-from apikeys.audit_chain import whole_milliseconds
+from apikeys import audit_events
 from apikeys.models import AuditEvent, Refusal
-from apikeys.scopes import PRESETS
 
-Action = AuditEvent.Action
 NEWEST = 50
 REFUSALS_SHOWN_FOR = timedelta(days=30)
 REASONS = {
@@ -42,69 +39,7 @@ def timeline(key):
 
 def in_words(event):
     """Return the details of an event in words; empty when its name says it all."""
-    details = event.details
-    match event.action:
-        case Action.CREATED:
-            return " ".join(
-                [scopes(details), ending("Expires on", details.get("expires_at"))]
-            )
-        case Action.ROTATED if details.get("successor"):
-            until = details.get("retire_at")
-            overlap = (
-                ending("Both work until", until)
-                if until and is_later(until, event.at)
-                else "This key stopped at once."
-            )
-            return f"{details['successor']} takes its place. {overlap}"
-        case Action.ROTATION_CANCELLED if details.get("successor"):
-            return f"{details['successor']} was revoked; this key goes on."
-        case Action.RETIRED if details.get("successor"):
-            return f"{details['successor']} has taken its place."
-        case Action.UNRETIRED:
-            return ending("Both work until", details.get("retire_at"))
-        case Action.FIRST_USED | Action.RETIRED_USED:
-            return details.get("route", "")
-        case Action.RENAMED if details.keys() >= {"before", "after"}:
-            return f"From “{details['before']}” to “{details['after']}”."
-        case Action.POLICY_UPDATED:
-            return policy_change(details.get("before", {}), details.get("after", {}))
-        case Action.AUDIT_EXPORTED:
-            return exported(details)
-    return details.get("reason", "")
-
-
-def is_later(text, at):
-    """Whether the time in the text is after that of an event, which is in milliseconds."""
-    return whole_milliseconds(datetime.fromisoformat(text)) > at
-
-
-def scopes(details):
-    """Return "CI pipeline: flows:execute, flows:read"."""
-    preset = PRESETS.get(details.get("preset", ""))
-    names = ", ".join(details.get("scopes", ()))
-    return f"{preset.label if preset else 'Scopes'}: {names}."
-
-
-def policy_change(before, after):
-    """Return "max lifetime days: 365 to 90."."""
-    changes = (
-        f"{name.replace('_', ' ')}: {before[name]} to {value}"
-        for name, value in after.items()
-    )
-    return f"{'; '.join(changes)}."
-
-
-def exported(details):
-    """Return "As CSV, action: api_key.revoked."."""
-    filters = [f"{name}: {value}" for name, value in details.get("filters", {}).items()]
-    return f"As {', '.join([details['format'].upper(), *filters])}."
-
-
-def ending(verb, text):
-    """Return "Expires on 21 February 2027, 14:02 UTC."."""
-    if text is None:
-        return "No expiry."
-    return f"{verb} {moments.in_words(datetime.fromisoformat(text))}."
+    return audit_events.in_words(event.action, event.at, event.details)
 
 
 class Attempts(NamedTuple):

@@ -3,7 +3,7 @@
 from django.db import models, transaction
 from django.utils import timezone
 
-from apikeys import audit_chain
+from apikeys import audit_chain, audit_events
 from apikeys.audit_chain import GENESIS, BrokenLink, Walk
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet
 
@@ -13,12 +13,19 @@ class Immutable(Exception):
 
 
 class AuditChainManager(models.Manager):
-    """Knows how long each chain is."""
+    """Finds the chain of an organization."""
 
-    def length_of(self, organization):
-        """Return how many events were recorded in the organization."""
-        lengths = self.filter(organization=organization).values_list("length")
-        return next((length for (length,) in lengths), 0)
+    def of(self, organization):
+        """Return the organization's chain, an empty one before its first event.
+
+        `has_unused` says whether it has events whose action cannot occur any more, so
+        that a page need not ask for it.
+        """
+        events = AuditEvent.objects.using(self.db).for_org(organization)
+        unused = events.filter(action__in=audit_events.UNUSED)
+        chains = self.filter(organization=organization)
+        chain = chains.annotate(has_unused=models.Exists(unused)).first()
+        return chain or self.model(organization=organization)
 
 
 class AuditChain(models.Model):
@@ -31,6 +38,7 @@ class AuditChain(models.Model):
     head = models.CharField(max_length=64, default=GENESIS)
 
     objects = AuditChainManager()
+    has_unused = False
 
     def __str__(self):
         return f"{self.organization_id}: {self.length} events"
@@ -46,6 +54,20 @@ class AuditEventQuerySet(OrgOwnedQuerySet):
             | models.Q(actor_label=text)
             | models.Q(actor_label=f"command {text}")
         )
+
+    def actions(self):
+        """Return the choices of actions that can occur, and of those that did."""
+        unused = self.filter(action__in=audit_events.UNUSED).order_by().distinct()
+        return audit_events.choices(unused.values_list("action", flat=True))
+
+    def extent(self):
+        """Return the number of these events, from when to when, and the last hash."""
+        times = {"since": models.Min("at"), "until": models.Max("at")}
+        found = self.aggregate(events=models.Count("pk"), **times)
+        for name in times:
+            found[name] = found[name] and found[name].isoformat()
+        last = self.order_by("sequence").last()
+        return found | {"head": last.hash if last else ""}
 
     def update(self, **values):
         raise Immutable("Audit events cannot be changed.")
@@ -105,7 +127,7 @@ class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):
 
         Events that are appended during the walk are not mistaken for forgeries.
         """
-        chain = self._chain(organization)
+        chain = AuditChain.objects.db_manager(self.db).of(organization)
         events = self.for_org(organization).order_by("sequence")
         walk = Walk(expected_head=expected_head)
         for event in events.filter(sequence__lte=chain.length).iterator(1000):
@@ -116,10 +138,6 @@ class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):
         wrong_end = self._wrong_end(organization, chain, walk)
         walk.broken = wrong_end or self._stray(organization, beyond)
         return walk
-
-    def _chain(self, organization):
-        chains = AuditChain.objects.using(self.db).filter(organization=organization)
-        return chains.first() or AuditChain(organization=organization)
 
     def _wrong_end(self, organization, chain, walk):
         if walk.sequence < chain.length:
@@ -135,7 +153,7 @@ class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):
     def _stray(self, organization, beyond):
         # Read before the chain's end is: what record() appended lies within it then.
         sequences = list(beyond.values_list("sequence", flat=True))
-        length = self._chain(organization).length
+        length = AuditChain.objects.db_manager(self.db).of(organization).length
         stray = next((n for n in sequences if n > length), None)
         return stray and BrokenLink(stray, "was inserted")
 
@@ -143,39 +161,8 @@ class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):
 class AuditEvent(models.Model):
     """What happened, to what, by whom, from where; written once."""
 
-    class Action(models.TextChoices):
-        CREATED = "api_key.created", "Created"
-        SECRET_DISPLAYED = "api_key.secret_displayed", "Secret displayed"
-        ROTATED = "api_key.rotated", "Rotated"
-        ROTATION_CANCELLED = "api_key.rotation_cancelled", "Rotation cancelled"
-        RETIRED = "api_key.retired", "Retired"
-        UNRETIRED = "api_key.unretired", "Retirement undone"
-        SUSPENDED = "api_key.suspended", "Suspended"
-        RESUMED = "api_key.resumed", "Resumed"
-        REVOKED = "api_key.revoked", "Revoked"
-        FIRST_USED = "api_key.first_used", "First used"
-        RETIRED_USED = "api_key.retired_used", "Used after it retired"
-        RENAMED = "api_key.renamed", "Renamed"
-        POLICY_UPDATED = "policy.updated", "Policy updated"
-        AUDIT_EXPORTED = "audit.exported", "Audit exported"
-
-    DETAILS = {
-        Action.CREATED: {"scopes", "preset", "expires_at"},
-        Action.SECRET_DISPLAYED: set(),
-        Action.ROTATED: {"successor", "retire_at", "scopes"},
-        Action.ROTATION_CANCELLED: {"successor"},
-        Action.RETIRED: {"successor"},
-        Action.UNRETIRED: {"successor", "retire_at"},
-        Action.SUSPENDED: {"reason"},
-        Action.RESUMED: {"reason"},
-        Action.REVOKED: {"reason"},
-        Action.FIRST_USED: {"route"},
-        Action.RETIRED_USED: {"route"},
-        Action.RENAMED: {"before", "after"},
-        Action.POLICY_UPDATED: {"before", "after"},
-        Action.AUDIT_EXPORTED: {"format", "filters"},
-    }
-
+    Action = audit_events.Action
+    DETAILS = audit_events.DETAILS
     # A new column is either hashed, by a new version in `audit_chain`, or named here.
     NOT_HASHED = {
         "id": "the number of a row in one database",

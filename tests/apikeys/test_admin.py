@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from apikeys.actors import Actor
 from apikeys.models import ApiKey, AuditEvent
 from echopoint.organizations.models import User
 from tests.signing_in import sign_in
@@ -102,3 +103,21 @@ def test_the_console_leads_to_the_pages_where_keys_are_made_and_seen(boss, issue
 
 def test_the_console_says_whose_its_times_are(boss):
     assert "All times are UTC." in boss.get(LIST).text
+
+
+def test_the_console_offers_actions_that_can_occur_or_did(boss, issue):
+    key, _ = issue()
+    url = "/admin/apikeys/auditevent/"
+    assert "?action=api_key.created" in boss.get(url).text
+    assert "Renamed" not in boss.get(url).text
+
+    AuditEvent.objects.record(
+        "api_key.renamed",
+        organization=key.organization,
+        actor=Actor.command("test"),
+        target=("api_key", key.rest_id, key.name),
+    )
+
+    found = boss.get(url, {"action": "api_key.renamed"}).context["cl"].result_list
+    assert [event.action for event in found] == ["api_key.renamed"]
+    assert "?action=api_key.renamed" in boss.get(url).text

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from apikeys.actors import Actor
 from apikeys.audit_export import as_csv, defused
+from apikeys.audit_file import check
 from apikeys.audit_views import AuditListView
 from apikeys.models import AuditEvent
 from tests.signing_in import sign_in
@@ -81,6 +82,56 @@ def test_events_are_filtered_by_key_action_and_actor(shown, issue, alice):
     for actor in ("test", "command test"):
         assert {target for _, target in shown(actor=actor)} == {"first"}
     assert shown(actor="nobody@acme.example") == []
+
+
+def messages_of(page):
+    return [str(message) for message in page.context["messages"]]
+
+
+def offered(page):
+    return [label for _, label in page.context["filters"].fields["action"].choices]
+
+
+def test_only_actions_that_can_occur_are_offered(signed_in, url, issue):
+    issue()
+
+    assert "Renamed" not in offered(signed_in.get(url))
+    assert {"Created", "Revoked", "Audit exported"} <= set(offered(signed_in.get(url)))
+    page = signed_in.get(url, {"action": "api_key.renamed"})
+    assert page.context["notices"] == ["Action: That is not a choice."]
+
+
+def test_an_action_that_did_occur_is_offered_and_readable(
+    signed_in, url, shown, issue, globex
+):
+    key, _ = issue(name="new")
+    theirs, _ = issue(organization=globex)
+    command = Actor.command("test")
+
+    theirs.record("api_key.renamed", command, before="old", after="new")
+    assert "Renamed" not in offered(signed_in.get(url))
+
+    key.record("api_key.renamed", command, before="old", after="new")
+    assert "Renamed" in offered(signed_in.get(url))
+    assert shown(action="api_key.renamed") == [("Renamed", "new")]
+    assert "From “old” to “new”." in signed_in.get(url).text
+
+
+def test_an_event_that_was_tampered_with_can_still_be_looked_at(
+    signed_in, url, issue, tamper
+):
+    issue()
+    tamper(
+        "UPDATE apikeys_auditevent SET details = %s, target_id = %s, action = %s",
+        '["x"]',
+        "key_a/b c",
+        "api_key.created",
+    )
+
+    page = signed_in.get(url)
+
+    assert page.status_code == 200
+    assert "The details of this event cannot be read." in page.text
 
 
 def test_events_are_filtered_by_time(shown, issue):
@@ -211,10 +262,15 @@ def test_a_file_has_what_the_filters_leave_and_is_an_event_itself(export, issue)
     event = AuditEvent.objects.order_by("sequence").last()
     assert (event.action, event.actor_label) == ("audit.exported", "alice@acme.example")
     assert event.target_type == "organization"
+    exported = AuditEvent.objects.get(sequence=3)
     assert event.details == {
         "via": "page",
         "format": "csv",
         "filters": {"key": key.public_id, "action": "api_key.created"},
+        "events": 1,
+        "since": exported.at.isoformat(),
+        "until": exported.at.isoformat(),
+        "head": exported.hash,
     }
 
 
@@ -237,6 +293,34 @@ def test_a_file_that_was_not_understood_is_not_one_of_everything(
     assert not AuditEvent.objects.filter(action="audit.exported").exists()
 
 
+def test_an_exported_file_is_what_its_event_says(
+    signed_in, url, export, issue, tmp_path
+):
+    issue()
+    issue()
+    file = tmp_path / "audit.ndjson"
+    file.write_text(export().text_of_file)
+
+    (walk,) = check(file.read_bytes().splitlines()).values()
+
+    details = AuditEvent.objects.get(action="audit.exported").details
+    assert (walk.broken, walk.gaps) == (None, [])
+    assert (walk.events, walk.head) == (details["events"], details["head"])
+    assert walk.since.isoformat() == details["since"]
+    assert walk.until.isoformat() == details["until"]
+    page = " ".join(signed_in.get(url).text.split())
+    assert f"As NDJSON. 4 events on {walk.since:%-d %B %Y, %H:%M} UTC" in page
+
+
+def test_a_file_of_nothing_is_an_event_too(export, issue):
+    issue()
+
+    assert export("ndjson", "?actor=nobody").text_of_file == ""
+
+    event = AuditEvent.objects.get(action="audit.exported")
+    assert (event.details["events"], event.details["head"]) == (0, "")
+
+
 def test_no_file_is_made_when_it_cannot_be_recorded(export, issue, monkeypatch):
     issue()
     monkeypatch.setattr(AuditEvent, "save", lambda *args, **options: 1 / 0)
@@ -257,7 +341,48 @@ def test_an_intact_chain_is_said_to_be(signed_in, acme, issue):
     issue()
     verify = reverse("apikeys:audit_verify", args=[acme.pk])
 
-    assert "2 events, intact." in signed_in.post(verify, follow=True).text
+    page = signed_in.post(verify, follow=True)
+
+    at, head = AuditEvent.objects.last().at, AuditEvent.objects.last().hash
+    assert messages_of(page) == [
+        f"Chain verified: all 2 events are intact, on {at:%-d %B %Y, %H:%M} UTC."
+        f" Head: {head[:12]}…"
+    ]
+
+
+def test_a_chain_without_events_is_not_said_to_be_verified(signed_in, acme):
+    verify = reverse("apikeys:audit_verify", args=[acme.pk])
+
+    page = signed_in.post(verify, follow=True)
+
+    assert messages_of(page) == [
+        "There are no events yet, so there is nothing to check."
+    ]
+
+
+def test_the_head_is_shown_whole_to_be_copied(signed_in, url, issue):
+    assert "chain-head" not in signed_in.get(url).text
+    issue()
+
+    text = signed_in.get(url).text
+
+    head = AuditEvent.objects.last().hash
+    assert f'<code id="chain-head">{head}</code>' in text
+    assert 'data-copy="chain-head"' in text
+
+
+def test_what_is_broken_says_what_to_do(signed_in, acme, issue, tamper):
+    issue()
+    verify = reverse("apikeys:audit_verify", args=[acme.pk])
+
+    tamper("UPDATE apikeys_auditevent SET version = 3 WHERE sequence = 2")
+    (newer,) = messages_of(signed_in.post(verify, follow=True))
+    tamper("UPDATE apikeys_auditevent SET version = 2, ip = 'x' WHERE sequence = 2")
+    (changed,) = messages_of(signed_in.post(verify, follow=True))
+
+    assert "version that this program does not know. A newer version" in newer
+    assert "modified" not in newer
+    assert "event 2 was changed. The audit was modified outside Echopoint." in changed
 
 
 def test_a_broken_link_is_named(signed_in, acme, issue, tamper):
