@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import unicodedata
 
 from apikeys.audit_chain import RECORD
@@ -11,6 +12,11 @@ from apikeys.audit_chain import RECORD
 FORMULA_STARTS = ("=", "+", "-", "@")
 CONTROL_STARTS = ("\t", "\r", "\n")
 INVISIBLE = "\u200b\u2060\ufeff\x00"
+# Where some spreadsheet begins a new cell: many countries separate by semicolons, and
+# ignore the quotes around a whole cell then. In full width too.
+SEPARATORS = re.compile(r"([;|\t；｜]|(?<!^)[\r\n])")
+# Excel takes a file without it for one in the encoding of the machine.
+BYTE_ORDER_MARK = "\ufeff"
 CHUNK = 1000
 
 
@@ -22,9 +28,19 @@ class Echo:
 
 
 def defused(value):
-    """Return the cell, as text if a spreadsheet would take it for a formula."""
+    """Return the cell, as text where a spreadsheet would take it for a formula.
+
+    The cell as a whole, and each part that would be a cell with another separator.
+    """
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return f"'{text}" if is_formula(text) else text
+    first, *rest = SEPARATORS.split(text)
+    parts = ["'"] if is_formula(text) else []
+    parts.append(first)
+    for separator, part in zip(rest[::2], rest[1::2], strict=True):
+        # A quote would only open the new cell.
+        mark = "'" if is_formula(part.lstrip(' "')) else ""
+        parts.append(f"{separator}{mark}{part}")
+    return "".join(parts)
 
 
 def is_formula(text):
@@ -36,7 +52,7 @@ def is_formula(text):
 def as_csv(events):
     """Yield the lines of a CSV file (RFC 4180), with the names of the columns first."""
     writer = csv.writer(Echo())
-    yield writer.writerow(RECORD)
+    yield BYTE_ORDER_MARK + writer.writerow(RECORD)
     for event in events.iterator(chunk_size=CHUNK):
         yield writer.writerow([defused(value) for value in event.as_record().values()])
 

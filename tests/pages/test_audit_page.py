@@ -235,6 +235,72 @@ def test_what_hides_the_start_of_a_formula_does_not_help(start):
     assert defused("1+1 = 2") == "1+1 = 2"
 
 
+@pytest.mark.parametrize("separator", [";", "|", "\t", "；", "｜", "\n", "\r"])
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", " =", '"=', ' "=', "\ufeff=", "\u3000＝", '""@']
+)
+def test_a_formula_after_another_separator_is_none(separator, start):
+    text = f"CI{separator}{start}1+1{separator}{start}2{separator} 3=3"
+
+    assert defused(text) == (
+        f"CI{separator}'{start}1+1{separator}'{start}2{separator} 3=3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        (";=1", ";'=1"),
+        ("|=1", "|'=1"),
+        ("\t=1", "'\t'=1"),
+        ("=1;=2", "'=1;'=2"),
+        (";;=1", ";;'=1"),
+        (' ;"=1', " ;'\"=1"),
+    ],
+)
+def test_a_separator_at_the_start_is_one_too(text, cell):
+    assert defused(text) == cell
+
+
+def test_other_text_with_separators_stays_as_it_is():
+    for text in ("a;b", "Mozilla/5.0 (X11; Linux x86_64)", "a|b", ";", "a;", "a;;b"):
+        assert defused(text) == text
+    assert defused({"reason": "x; y"}) == '{"reason": "x; y"}'
+
+
+def dialect_cells(text, delimiter):
+    """Return the cells that a spreadsheet makes of the file with this separator."""
+    return [
+        c for row in csv.reader(io.StringIO(text), delimiter=delimiter) for c in row
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+def test_no_cell_of_a_file_is_a_formula_whatever_separates_cells(
+    export, issue, delimiter
+):
+    for n, start in enumerate(["=", '"=', "-", " @"]):
+        key, _ = issue(name=f"{n};{start}1|{start}2")
+        key.revoke(by=Actor.command("test"), reason=f"why;{start}cmd|{start}x,{start}y")
+
+    text = export("csv").text_of_file
+
+    cells = dialect_cells(text, delimiter)
+    assert len(cells) > 10
+    starts = ("=", "+", "-", "@")
+    assert not [cell for cell in cells if cell.lstrip(' "').startswith(starts)]
+
+
+def test_a_file_for_spreadsheets_says_that_it_is_utf_8(export, issue):
+    issue(name="Ünïcode")
+
+    response = export("csv")
+
+    assert response.text_of_file.startswith("\ufefforganization_id,")
+    assert "charset=utf-8" in response["Content-Type"]
+    assert not export("ndjson").text_of_file.startswith("\ufeff")
+
+
 @pytest.mark.postgresql
 def test_a_reader_who_goes_away_leaves_nothing_open(acme, issue):
     def open_cursors():
