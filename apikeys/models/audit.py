@@ -1,11 +1,19 @@
 """The audit: one append-only chain of events for each organization."""
 
-from django.db import models, transaction
+import re
+
+from django.db import connections, models, transaction
 from django.utils import timezone
 
 from apikeys import audit_chain, audit_events
 from apikeys.audit_chain import GENESIS, BrokenLink, Walk
+from apikeys.tokens import PUBLIC_ID_LENGTH
+from echopoint.organizations.ids import ID_LENGTH
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet
+
+EXACT_ID = re.compile(
+    rf"user_[0-9A-Za-z]{{{ID_LENGTH}}}|key_[0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}}"
+)
 
 
 class Immutable(Exception):
@@ -48,12 +56,26 @@ class AuditEventQuerySet(OrgOwnedQuerySet):
     """Events, to be read only."""
 
     def by_actor(self, text):
-        """Only events of the actor with this id or, as it was then, this label."""
-        return self.filter(
-            models.Q(actor_id=text)
-            | models.Q(actor_label=text)
-            | models.Q(actor_label=f"command {text}")
-        )
+        """Only events of the actor with this id, or with the text in the label it had."""
+        exact = models.Q(actor_id=text)
+        if EXACT_ID.fullmatch(text):
+            return self.filter(exact)
+        return self.filter(exact | self._has("actor_label", text))
+
+    def about_key(self, text):
+        """Only events about the key with this id, or with the text in the name it had."""
+        if EXACT_ID.fullmatch(text):
+            return self.filter(target_id=text)
+        named = self._has("target_label", text)
+        if EXACT_ID.fullmatch(f"key_{text}"):
+            named |= models.Q(target_id=f"key_{text}")
+        return self.filter(named, target_type="api_key")
+
+    def _has(self, column, text):
+        # SQLite ignores the case of ASCII letters alone, but in a regular expression.
+        if connections[self.db].vendor == "sqlite":
+            return models.Q(**{f"{column}__iregex": re.escape(text)})
+        return models.Q(**{f"{column}__icontains": text})
 
     def actions(self):
         """Return the choices of actions that can occur, and of those that did."""

@@ -15,6 +15,7 @@ from apikeys.actors import Actor
 from apikeys.audit_export import as_csv, defused
 from apikeys.audit_file import check
 from apikeys.audit_views import AuditListView
+from apikeys.clients import Client
 from apikeys.models import AuditEvent
 from tests.signing_in import sign_in
 
@@ -84,6 +85,82 @@ def test_events_are_filtered_by_key_action_and_actor(shown, issue, alice):
     assert shown(actor="nobody@acme.example") == []
 
 
+def test_an_actor_is_found_by_part_of_a_label_in_any_case(shown, issue, alice, olive):
+    issue(name="first", by=Actor.person(alice, via="page"))
+    issue(name="second", by=Actor.person(olive, via="page"))
+    issue(name="third")
+
+    def targets(actor):
+        return {target for _, target in shown(actor=actor)}
+
+    assert targets("alice@") == targets("ALICE@acme") == targets("ali") == {"first"}
+    assert targets("acme.example") == {"first", "second"}
+    assert targets("mmand te") == {"third"}
+    # Characters with a meaning in a pattern have none here.
+    assert targets("%") == targets("_lice") == targets(".*") == targets("a|o") == set()
+
+
+def test_a_key_is_found_by_part_of_the_name_that_it_had(shown, issue):
+    issue(name="Été à Paris")
+    issue(name="deploymentss")
+    issue(name="other (new)")
+
+    def targets(key):
+        return {target for _, target in shown(key=key)}
+
+    assert targets("é à p") == targets("été À PARIS") == {"Été à Paris"}
+    assert targets("ÉTÉ") == {"Été à Paris"}
+    assert targets("deploymentss") == targets("PLOYMENTS") == {"deploymentss"}
+    assert targets("r (n") == {"other (new)"}
+    assert targets("(") == {"other (new)"}
+    assert targets("acme") == set()
+
+
+def test_a_key_that_acts_is_found_by_its_id_in_any_spelling(shown, issue):
+    key, _ = issue(name="acts")
+    key.record_use(Client("192.0.2.1", "curl", "", "GET /flows"))
+    issue(name="other")
+
+    for spelling in (key.rest_id, key.display_id, "acts"):
+        assert shown(actor=spelling) == [("First used", "acts")]
+
+
+def test_the_page_says_how_many_events_match(signed_in, url, issue, monkeypatch):
+    first, _ = issue(name="first")
+    issue(name="second")
+
+    def said(**query):
+        return " ".join(signed_in.get(url, query).text.split())
+
+    assert "events match" not in said()
+    assert "2 events match." in said(key="first")
+    assert "1 event matches." in said(key="first", action="api_key.created")
+    assert "4 events match." in said(actor="test")
+    assert "No event matches" in said(actor="nobody")
+    monkeypatch.setattr("apikeys.audit_filters.COUNTED", 3)
+    assert "More than 3 events match." in said(actor="test")
+    assert "2 events match." in said(key=first.rest_id)
+
+
+def test_pages_of_few_and_of_many_matches_are_alike(signed_in, url, issue, monkeypatch):
+    monkeypatch.setattr(AuditListView, "page_size", 2)
+    for _ in range(3):
+        issue()
+
+    def pages():
+        numbers, link = [], "?actor=test"
+        while link:
+            context = signed_in.get(url + link).context
+            numbers.append([event.sequence for event in context["listed"]])
+            link = context["next"]
+        return numbers
+
+    few = pages()
+    monkeypatch.setattr("apikeys.audit_filters.COUNTED", 2)
+
+    assert few == pages() == [[6, 5], [4, 3], [2, 1]]
+
+
 def messages_of(page):
     return [str(message) for message in page.context["messages"]]
 
@@ -147,7 +224,12 @@ def test_events_are_filtered_by_time(shown, issue):
 def test_a_filter_that_cannot_be_is_left_out_and_not_repeated(signed_in, url, issue):
     _, secret = issue(name="shown")
 
-    for query in ({"key": secret}, {"actor": secret}, {"since": "<b>"}, {"key": "x"}):
+    for query in (
+        {"key": secret},
+        {"actor": secret},
+        {"since": "<b>"},
+        {"action": "x"},
+    ):
         response = signed_in.get(url, query)
 
         assert len(response.context["listed"]) == 2
@@ -348,7 +430,7 @@ def test_a_file_of_ones_own_organization_only(export, issue, globex):
 
 
 @pytest.mark.parametrize(
-    ("format", "query"), [("xlsx", ""), ("csv", "?action=nothing"), ("csv", "?key=x")]
+    ("format", "query"), [("xlsx", ""), ("csv", "?action=nothing"), ("csv", "?since=x")]
 )
 def test_a_file_that_was_not_understood_is_not_one_of_everything(
     export, issue, format, query
