@@ -14,6 +14,7 @@ from django.urls import reverse
 from apikeys.actors import Actor
 from apikeys.audit_export import as_csv, defused
 from apikeys.audit_file import check
+from apikeys.audit_filters import NARROWED, TIMES, AuditFilterForm
 from apikeys.audit_views import AuditListView
 from apikeys.clients import Client
 from apikeys.models import AuditEvent
@@ -83,6 +84,19 @@ def test_events_are_filtered_by_key_action_and_actor(shown, issue, alice):
     for actor in ("test", "command test"):
         assert {target for _, target in shown(actor=actor)} == {"first"}
     assert shown(actor="nobody@acme.example") == []
+
+
+def test_every_filter_has_a_query(acme):
+    """`tz` is none: it says in which zone the times are."""
+    fields = {*AuditFilterForm.base_fields} - {"tz"}
+    assert fields == set(NARROWED), (
+        "Give the new filter its query in NARROWED, in apikeys/audit_filters.py."
+    )
+    events = AuditEvent.objects.for_org(acme)
+    now = datetime.now(UTC)
+    for name, narrowed in NARROWED.items():
+        value = now if name in TIMES else "x"
+        assert str(narrowed(events, value).query) != str(events.query), name
 
 
 def test_an_actor_is_found_by_part_of_a_label_in_any_case(shown, issue, alice, olive):
