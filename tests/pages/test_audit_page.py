@@ -100,8 +100,8 @@ def test_every_filter_has_a_query(acme):
 
 
 def test_an_actor_is_found_by_part_of_a_label_in_any_case(shown, issue, alice, olive):
-    issue(name="first", by=Actor.person(alice, via="page"))
-    issue(name="second", by=Actor.person(olive, via="page"))
+    issue(name="first", by=Actor.person(alice, via="page", is_fresh=True))
+    issue(name="second", by=Actor.person(olive, via="page", is_fresh=True))
     issue(name="third")
 
     def targets(actor):

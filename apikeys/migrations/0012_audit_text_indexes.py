@@ -27,6 +27,6 @@ def drop(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("apikeys", "0007_audit_event_version")]
+    dependencies = [("apikeys", "0011_audit_event_version")]
 
     operations = [migrations.RunPython(create, drop)]
