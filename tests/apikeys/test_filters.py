@@ -1,4 +1,4 @@
-"""Each filter that a page offers changes what the page shows."""
+"""Each filter of the list of keys changes what the list shows."""
 
 import pytest
 from django import forms
@@ -11,8 +11,7 @@ from apikeys.templatetags.apikeys_list import AT_FIRST
 
 # What the form has besides filters: the order of the rows.
 SETTINGS = {"sort"}
-TYPED = {"key": "key_0123456789ab"}
-WHEN, TEXT = "2026-01-05T10:00", "some text"
+TEXT = "some text"
 
 
 @pytest.fixture
@@ -37,13 +36,11 @@ def choices(field):
         yield from (inner for inner, _ in label) if nested else [value]
 
 
-def samples(name, field):
+def samples(field):
     """Return values for the field that the form takes."""
     if isinstance(field, forms.ChoiceField):
         return [value for value in choices(field) if value]
-    if isinstance(field, forms.DateTimeField):
-        return [WHEN]
-    return [TYPED.get(name, TEXT)]
+    return [TEXT]
 
 
 def test_each_field_of_a_filter_form_has_its_query(acme, sql, monkeypatch):
@@ -55,7 +52,7 @@ def test_each_field_of_a_filter_form_has_its_query(acme, sql, monkeypatch):
     for name, field in form({}, creators=Creators(acme)).fields.items():
         if name in SETTINGS:
             continue
-        for value in samples(name, field):
+        for value in samples(field):
             assert sql(form, **{name: value}) != unfiltered, (
                 f"{form.__name__} offers {name}={value}, and shows the same rows with"
                 " it. Give the field a query (ChoiceFilter and TextFilter in"
