@@ -103,13 +103,7 @@ class Answer(Source):
 
 def extract(kind: str, data: dict, source: Source) -> object:
     """Return what an extractor takes from a source; raises NothingFound."""
-    if kind == "statusCode":
-        return source.status()
-    if kind == "header":
-        return source.header(data.get("header_name") or data.get("headerName") or "")
-    if kind == "body":
-        return source.body()
-    return _find(data.get("path") or "", source.json())
+    return EXTRACTORS[kind](source, data)
 
 
 def _find(path: str, value: object) -> object:
@@ -154,4 +148,16 @@ ENVIRONMENT = JSONPathEnvironment()
 ENVIRONMENT.function_extensions |= {
     "match": _Matching(patterns.fullmatch),
     "search": _Matching(patterns.search),
+}
+
+
+def _header(source: Source, data: dict) -> str:
+    return source.header(data.get("header_name") or data.get("headerName") or "")
+
+
+EXTRACTORS: dict[str, Callable[[Source, dict], object]] = {
+    "jsonPath": lambda source, data: _find(data.get("path") or "", source.json()),
+    "statusCode": lambda source, data: source.status(),
+    "header": _header,
+    "body": lambda source, data: source.body(),
 }

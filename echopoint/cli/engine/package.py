@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 
+from echopoint.cli.engine.extractors import EXTRACTORS
 from echopoint.cli.engine.operators import OPERATORS
 from echopoint.cli.engine.order import Circle, predecessors, refuse_circles
 from echopoint.cli.engine.problems import InvalidPackage, UnsupportedFlow
 from echopoint.cli.engine.values import is_deep
 
-NODE_TYPES = ("request", "delay", "set_variable", "assert")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-EXTRACTORS = ("jsonPath", "statusCode", "header", "body")
 RUN_WHEN = (None, "on_success", "always")
+EDGE_TYPES = (None, "success", "failure")  # whatever the type, an edge is an order
+# Flows may hold these, and other runners know them; so do nodes of types not in CHECKS.
+UNSUPPORTED_EXTRACTORS = frozenset({"xmlPath"})
 # Longer than any run may take, and short enough for every clock.
 MAX_MILLISECONDS = 24 * 60 * 60 * 1000
 MAX_DEPTH = 100
@@ -74,10 +76,12 @@ def _referenced(flow: object) -> object:
 def _unsupported(definition: dict) -> Iterator[str]:
     for node in definition["nodes"]:
         name = f'node "{_quote(node["id"])}"'
-        if node["type"] not in NODE_TYPES:
+        if node["type"] not in CHECKS:
             yield f'the {name} of type "{_quote(node["type"])}"'
-        elif "xmlPath" in _extractor_types(node):
-            yield f"the xmlPath extractor of the {name}"
+            continue
+        for kind in _extractor_types(node):
+            if isinstance(kind, str) and kind in UNSUPPORTED_EXTRACTORS:
+                yield f"the {kind} extractor of the {name}"
 
 
 def _extractor_types(node: dict) -> Iterator[object]:
@@ -112,6 +116,7 @@ def _check(definition: dict) -> None:
         for end in ("source", "target"):
             name = _field(edge, end, str, "edge")
             _require(name in ids, f'An edge names "{_quote(name)}", which is no node.')
+        _one_of(edge.get("type"), EDGE_TYPES, "The type of an edge")
     try:
         refuse_circles(predecessors(definition))
     except Circle as circle:

@@ -129,6 +129,7 @@ def test_of_many_the_first_are_named():
         (["edges"], KeyError, '"edges"'),
         (["edges", 0], [], "An edge must be an object"),
         (["edges", 0, "source"], None, '"source"'),
+        (["edges", 0, "type"], "always", "The type of an edge is unknown"),
         (["edges", 0, "target"], "nobody", '"nobody", which is no node'),
         (["edges", 0, "source"], "wait", "in a circle: wait → wait"),
     ],
