@@ -1,0 +1,269 @@
+"""What is said in two places is said alike; each failure says what to add where.
+
+The command line imports nothing of the server, so what both must know is written twice.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from apikeys.authentication import KEY_HEADER, ORGANIZATION_HEADER
+from apikeys.exceptions import (
+    OrganizationMismatch,
+    OrganizationRequired,
+    Refused,
+    ScopeDenied,
+)
+from apikeys.filters import STATUSES, USABLE
+from apikeys.history import REASONS
+from apikeys.list_views import ATTENTION
+from apikeys.models import ApiKey
+from apikeys.models.api_key import STOPPED
+from apikeys.models.lists import has_status
+from apikeys.narrowing import ALONG
+from apikeys.policy import LIMITS
+from apikeys.policy_forms import LABELS
+from apikeys.scopes import PRESETS
+from echopoint.api.key_serializers import PermissionQuerySerializer
+from echopoint.cli import expiry
+from echopoint.cli.client import Client
+from echopoint.cli.commands import keys as key_commands
+from echopoint.cli.commands import webhooks as webhook_commands
+from echopoint.cli.engine import masking, nodes, operators, package, run, templates
+from echopoint.cli.engine.extractors import EXTRACTORS
+from echopoint.cli.execution import github, launched, outcome, progress
+from echopoint.cli.settings import Settings
+from echopoint.environments import sealed
+from echopoint.executions import completion, serializers
+from echopoint.executions.job_serializers import EVENT_TYPES
+from echopoint.executions.models import Execution, NodeResult
+from echopoint.flows import definition_references, definition_schemas
+from echopoint.organizations import roles
+from echopoint.organizations.admin import OrganizationAdmin
+from echopoint.organizations.models import Organization
+from echopoint.webhooks.serializers import METHODS_RECEIVED
+
+SCHEMAS = definition_schemas.SCHEMAS
+EDGE = SCHEMAS["FlowEdge"]["properties"]["type"]["enum"]
+RUN_WHEN = SCHEMAS["FlowNodeRunWhen"]["enum"]
+DEFINITION = "echopoint/flows/definition_schemas.py"
+ENGINE = "echopoint/cli/engine"
+STOPPING = {s for s in ApiKey.Status if s not in USABLE}
+
+# what: (what the server takes, what the engine runs, what it refuses by name, where)
+FLOWS = {
+    "operator": (definition_schemas.OPERATORS, operators.OPERATORS, (), "operators.py"),
+    "extractor": (
+        definition_schemas.EXTRACTORS,
+        EXTRACTORS,
+        package.UNSUPPORTED_EXTRACTORS,
+        "extractors.py, or UNSUPPORTED_EXTRACTORS in package.py",
+    ),
+    "node type": (
+        definition_schemas.NODE_SCHEMAS,
+        nodes.ACTS,
+        {
+            "module",
+            "branch",
+            "loop",
+            "poll",
+            "sse",
+        },  # as is every other that is unknown
+        "nodes.py and package.py, or to what is refused by name here",
+    ),
+    "HTTP method": (
+        definition_schemas.HTTP_METHODS,
+        package.METHODS,
+        (),
+        "package.py",
+    ),
+    "run_when": (RUN_WHEN, {*package.RUN_WHEN} - {None}, (), "package.py, order.py"),
+    "edge type": (EDGE, {*package.EDGE_TYPES} - {None}, (), "package.py, order.py"),
+}
+
+
+@pytest.mark.parametrize("what", FLOWS)
+def test_what_a_flow_may_hold_the_engine_runs_or_refuses_by_name(what):
+    accepted, runs, refused, where = FLOWS[what]
+    accepted, runs, refused = set(accepted), set(runs), set(refused)
+
+    lacking, odd = accepted - runs - refused, (runs | refused) - accepted
+
+    assert not lacking, (
+        f"The server takes the {what} {lacking}, and the engine does not know it. Add it"
+        f" to {ENGINE}/{where}."
+    )
+    assert not odd, f"No flow can hold the {what} {odd}. Add it to {DEFINITION}."
+    assert not runs & refused, f"The engine both runs and refuses {runs & refused}."
+
+
+def test_each_node_type_that_the_engine_runs_is_checked_first():
+    assert set(package.CHECKS) == set(nodes.ACTS), (
+        f"Give each node type a check in {ENGINE}/package.py and an act in nodes.py."
+    )
+
+
+def test_both_sides_read_templates_and_hide_secrets_alike():
+    pattern = definition_references.TEMPLATE.pattern
+    assert pattern == templates.TEMPLATE.pattern, (
+        f"Templates differ: {ENGINE}/templates.py, definition_references.py."
+    )
+    assert {masking.MASK, launched.MASKED} == {sealed.MASK}, (
+        "A secret is shown otherwise: environments/sealed.py, cli/engine/masking.py,"
+        " cli/execution/launched.py."
+    )
+
+
+def test_the_command_line_knows_when_an_execution_is_over():
+    over = {*Execution.Status} - {Execution.Status.PENDING, Execution.Status.RUNNING}
+
+    assert over == launched.TERMINAL, "Keep cli/execution/launched.py TERMINAL up."
+    assert set(serializers.TERMINAL) <= over
+
+
+RECORDS = [
+    {},
+    {"error_code": "NODE_SKIPPED"},
+    {"skip_reason": "why"},
+    {"skip_reason": "why", "error_code": "X"},
+    {"error_code": "X"},
+    {"error_message": "why"},
+]
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_a_record_of_a_node_has_one_status_on_both_sides(record):
+    status = completion.status_of(record)
+
+    assert status == outcome.status_of(record), (
+        "Read records alike in executions/completion.py and cli/execution/outcome.py."
+    )
+    assert status in NodeResult.Status.values
+
+
+def test_each_kind_of_event_of_the_engine_is_one_that_jobs_report():
+    source = Path(run.__file__).read_text()
+    told = set(re.findall(r'_tell\(\s*"([\w.]+)"', source))
+
+    assert told == set(EVENT_TYPES), (
+        f"Keep {ENGINE}/run.py and EVENT_TYPES in executions/job_serializers.py alike."
+    )
+
+
+def test_each_exit_code_has_a_status_and_words():
+    codes = {0, *outcome.EXIT_CODES.values(), *outcome.STATUSES}
+
+    assert codes == set(outcome.STATUSES) == set(progress.WORDS), (
+        "Give each exit code a status (cli/execution/outcome.py) and words (progress.py)."
+    )
+
+
+def test_the_command_line_names_presets_and_methods_as_the_server_does():
+    for name, scopes in key_commands.PRESETS.items():
+        assert scopes == set(PRESETS[name].scopes), (
+            f"The preset {name} is another in apikeys/scopes.py: mend cli/commands/keys.py."
+        )
+    types = set(PermissionQuerySerializer().fields["type"].choices)
+    (option,) = [o for o in key_commands.permissions.params if o.name == "kind"]
+    assert set(option.type.choices) == types == {"custom", *key_commands.PRESETS}
+    assert webhook_commands.METHODS == METHODS_RECEIVED
+
+
+def test_the_command_line_sends_and_reads_the_servers_headers():
+    sent = Client(Settings(api_key="x", organization_id="org_x")).http.headers
+
+    assert sent[KEY_HEADER] == "x"
+    assert sent[ORGANIZATION_HEADER] == "org_x"
+    viewsets = (settings.BASE_DIR / "echopoint/api/viewsets.py").read_text()
+    assert f'"{expiry.HEADER}"' in viewsets, (
+        "No answer has the header of cli/expiry.py."
+    )
+
+
+def test_the_server_keeps_what_the_command_line_tells_of_a_ci_job():
+    told = {"source", *github.METADATA}
+
+    assert told <= set(serializers.GIT), (
+        f"The server drops {told - set(serializers.GIT)}: add it to GIT in"
+        " echopoint/executions/serializers.py."
+    )
+    assert set(serializers.METADATA) == set(Execution.TriggerType.values)
+
+
+def test_each_reason_for_which_a_key_is_refused_has_words():
+    refusals = (OrganizationRequired, OrganizationMismatch, ScopeDenied, Refused)
+    codes = {f"API_KEY_{status.upper()}" for status in STOPPED}
+    codes |= {refusal.code for refusal in refusals}
+
+    assert set(REASONS) == codes, "Say it in REASONS of apikeys/history.py."
+
+
+def test_each_status_either_works_or_says_why_not():
+    """A status that is forgotten must not let requests in."""
+    assert set(STOPPED) == STOPPING, (
+        "Say in STOPPED of apikeys/models/api_key.py why requests are refused, or name"
+        " the status in USABLE of apikeys/filters.py."
+    )
+
+
+def test_each_status_can_be_filtered_by():
+    statuses = set(ApiKey.Status.values)
+
+    assert statuses <= {value for value, _ in STATUSES}
+    assert set(has_status(timezone.now())) == statuses, (
+        "Add its condition in models/lists.py."
+    )
+    assert set(ALONG) == statuses - {"active"}, "Name its index in ALONG, narrowing.py."
+
+
+def test_each_status_has_a_shape_of_its_own():
+    css = (settings.BASE_DIR / "echopoint/static/echopoint/app.css").read_text()
+
+    for status in ApiKey.Status.values:
+        assert f".status-{status}::before" in css, (
+            f"Give the status {status} a shape in app.css: colour alone tells nothing."
+        )
+
+
+def test_what_needs_attention_is_counted_and_put_in_words(acme):
+    counts = ApiKey.objects.needing_attention(acme)
+
+    assert set(counts) == set(ATTENTION), (
+        "Keep ATTENTION (apikeys/list_views.py) and needing_attention (models/lists.py)"
+        " alike."
+    )
+
+
+def test_each_limit_of_the_policy_is_changed_on_its_page_alone():
+    """The console would change it without the audit."""
+    own = {field.name for field in Organization._meta.concrete_fields}
+    limits = own - {"id", "name", "description", "created_at"}
+
+    assert limits == set(LIMITS), "Name it in LIMITS of apikeys/policy.py."
+    assert set(LABELS) == limits, "Give it a label in apikeys/policy_forms.py."
+    assert limits <= set(OrganizationAdmin.readonly_fields), (
+        "Add it to readonly_fields of OrganizationAdmin."
+    )
+
+
+PERMISSION = r"""["']((?:api_key|policy):\w+)["']"""
+
+
+def test_each_permission_that_is_asked_for_is_one_that_a_role_has():
+    known = frozenset().union(*roles.PERMISSIONS.values())
+    files = [*settings.BASE_DIR.glob("templates/**/*.html")]
+    files += [*settings.BASE_DIR.glob("apikeys/**/*.py")]
+    files += [*settings.BASE_DIR.glob("echopoint/**/*.py")]
+
+    asked = {
+        (name, file.relative_to(settings.BASE_DIR))
+        for file in files
+        for name in re.findall(PERMISSION, file.read_text())
+    }
+
+    assert len(asked) > 10
+    for name, file in asked:
+        assert name in known, f"{file} asks for {name}, which no role has."
