@@ -5,6 +5,7 @@ from itertools import groupby
 
 from django import forms
 from django.utils import timezone
+from django.utils.html import format_html
 
 from apikeys import moments
 from apikeys.models import ApiKey
@@ -70,6 +71,14 @@ class TimeSelect(forms.Select):
         if when := found and moments.read(found[0]):
             option["attrs"]["data-moment"] = f"{when:%Y-%m-%dT%H:%MZ}"
         return option
+
+    def render(self, name, value, attrs=None, renderer=None):
+        # A closed select cuts its label short where the window is narrow.
+        whole = (
+            '<p class="help chosen-time" data-chosen-of="{}" aria-hidden="true"></p>'
+        )
+        field = super().render(name, value, attrs, renderer)
+        return field + format_html(whole, name)
 
 
 class IssueApiKeyForm(forms.Form):

@@ -55,6 +55,21 @@ def test_form_page_and_key_name_the_same_day(open_page, make, zone):
     assert named(overlap.locator("option:checked").inner_text())
 
 
+def test_a_phone_shows_all_of_what_is_chosen(open_page, sign_in):
+    page = open_page(timezone_id=ZONES[0], viewport={"width": 390, "height": 844})
+    sign_in(page)
+    page.get_by_role("link", name="Create API key").click()
+    expiry = page.get_by_label("Expiry")
+
+    expiry.select_option("30")
+
+    shown = page.locator(".chosen-time")
+    assert shown.is_visible()
+    assert shown.inner_text() == expiry.locator("option:checked").inner_text()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert not shown.is_visible()
+
+
 def test_without_scripts_all_times_are_utc_and_say_so(open_page, make):
     page = open_page(timezone_id=ZONES[0], java_script_enabled=False)
 

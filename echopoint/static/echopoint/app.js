@@ -191,6 +191,14 @@ function localize(root) {
   });
 }
 
+// What a closed select has no room for stands below it.
+function showChosen(note) {
+  const select = note.parentElement.querySelector(`select[name="${note.dataset.chosenOf}"]`);
+  const update = () => { note.textContent = select.selectedOptions[0]?.textContent ?? ""; };
+  select.addEventListener("change", update);
+  addEventListener("pageshow", update);
+}
+
 // Times that are typed are the reader's own too, unless the address has others already.
 function typeLocally(field, zone) {
   const times = [...field.form.querySelectorAll("[data-zoned]")];
@@ -201,6 +209,7 @@ function typeLocally(field, zone) {
 
 document.addEventListener("DOMContentLoaded", () => {
   localize(document);
+  all("[data-chosen-of]").forEach(showChosen);
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const note = document.querySelector("[data-zone]");
   if (note && zone && zone !== "UTC") note.textContent = `Times are in the zone ${zone}, with UTC in brackets. Point at a date for its time in UTC.`;
