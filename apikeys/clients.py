@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from apikeys.redaction import redact
 from echopoint.core.client import address
+from echopoint.core.redaction import redact
 
 USER_AGENT_LENGTH = 200
 

@@ -14,9 +14,9 @@ from apikeys.creators import GROUPS, MATCHED, SuggestInput
 from apikeys.models import ApiKey
 from apikeys.models.lists import ENDS_AT, IDLE_SINCE
 from apikeys.narrowing import APART, along, by_status, few
-from apikeys.redaction import redact
 from apikeys.scopes import PRESETS, SCOPES
 from apikeys.tokens import PUBLIC_ID_LENGTH
+from echopoint.core.redaction import redact
 
 ANY = "all"
 USABLE = ("active", "retiring")

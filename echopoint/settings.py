@@ -223,7 +223,7 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 X_FRAME_OPTIONS = "DENY"
-DEFAULT_EXCEPTION_REPORTER = "apikeys.redaction.RedactedReporter"
+DEFAULT_EXCEPTION_REPORTER = "echopoint.core.redaction.RedactedReporter"
 CSRF_FAILURE_VIEW = "echopoint.errors.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -318,7 +318,7 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"no_secrets": {"()": "apikeys.redaction.SecretsRedacted"}},
+    "filters": {"no_secrets": {"()": "echopoint.core.redaction.SecretsRedacted"}},
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}
     },

@@ -10,7 +10,7 @@ from django.contrib.admin.utils import quote
 from django.db import connection
 from django.urls import reverse
 
-from apikeys.redaction import SecretsRedacted
+from echopoint.core.redaction import SecretsRedacted
 
 
 @pytest.fixture

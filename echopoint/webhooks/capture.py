@@ -11,9 +11,9 @@ from django.http import Http404, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import APIException, MethodNotAllowed, ParseError
 
-from apikeys.redaction import redact
 from echopoint.api.exceptions import CODES, NOT_FOUND, PayloadTooLarge, plain
 from echopoint.core.client import address
+from echopoint.core.redaction import redact
 from echopoint.webhooks.models import WEBHOOK_ID, Webhook
 from echopoint.webhooks.serializers import METHODS_RECEIVED, WebhookResponseSerializer
 

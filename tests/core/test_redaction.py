@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings as project
 
 from apikeys import tokens
-from apikeys.redaction import SecretsRedacted, redact
+from echopoint.core.redaction import SecretsRedacted, redact
 
 KEY = "epk_live_AbCdEfGhIjKl_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg00LuKs"
 SHOWN = "epk_live_AbCdEfGhIjKl_…"
