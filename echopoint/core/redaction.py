@@ -6,7 +6,18 @@ import re
 from django.conf import settings
 from django.views.debug import ExceptionReporter
 
+from echopoint.core.characters import as_seen
+
 FORMATTER = logging.Formatter()
+# A key of another host, which has a prefix of its own.
+OTHER_KEY = re.compile(r"([a-z]_[0-9A-Za-z]{12}_)([0-9A-Za-z]{16,})")
+# The secret of a key has 49 characters with its checksum; this much of it is told from a
+# name, while a digest or a UUID has letters of one case only.
+RUN = re.compile(r"[0-9A-Za-z]{32,}")
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+SHORTEST_WORDS = 3  # letters on average; what is random changes its kind after two
+LONGEST_ACRONYM = 15
+PATH = re.compile(r"(https?://[^\s/?#]*)/[^\s?#]*")
 
 
 def redact(text: str) -> str:
@@ -15,6 +26,49 @@ def redact(text: str) -> str:
     if f"{prefix}_" not in text:
         return text
     return re.sub(rf"({prefix}_[0-9A-Za-z]{{12}}_)[0-9A-Za-z]+", r"\1…", text)
+
+
+def holds_a_secret(text: str) -> bool:
+    """Whether there is a key in the text, whole or cut at either end.
+
+    It may be of another host, or have invisible or full-width characters in it. What a
+    key shows of itself, `key_<id>` and `epk_live_<id>_…`, is none. Taken for one are also
+    32 characters and more of base62 in a row, unless they read like words or stand in
+    the path of a URL, where documents have their ids: so are most secrets of others.
+    """
+    text = as_seen(text)
+    return (
+        redact(text) != text
+        or any(is_random(match[2]) for match in OTHER_KEY.finditer(text))
+        or any(is_random(run) for run in RUN.findall(PATH.sub(r"\1 ", text)))
+    )
+
+
+def is_random(run: str) -> bool:
+    """Whether letters and digits look thrown together: no name, and no digest either."""
+    if run.upper() == run or run.lower() == run or re.fullmatch("[0-9a-fA-F]+", run):
+        return False
+    words = WORD.findall(run)
+    acronym = max((len(word) for word in words if word.isupper()), default=0)
+    return len(run) < SHORTEST_WORDS * len(words) or acronym > LONGEST_ACRONYM
+
+
+def cleaned(value):
+    """Return a text, or each text in a JSON value, without secrets, and no longer."""
+    if isinstance(value, str):
+        return without_secrets(value) if holds_a_secret(value) else value
+    if isinstance(value, list | tuple):
+        return [cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {cleaned(name): cleaned(item) for name, item in value.items()}
+    return value
+
+
+def without_secrets(text: str) -> str:
+    """Return the text as people see it, a key ended at its id and the rest taken out."""
+    shown = OTHER_KEY.sub(r"\1…", redact(as_seen(text)))
+    shown = RUN.sub(lambda run: "…" if is_random(run[0]) else run[0], shown)
+    return shown[: len(text)]
 
 
 class SecretsRedacted(logging.Filter):

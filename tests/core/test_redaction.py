@@ -1,17 +1,16 @@
-"""Keys leave no trace in a log."""
+"""Keys leave no trace in a log, and are noticed in names."""
 
 import logging
 import sys
+import time
 from io import StringIO
 
 import pytest
 from django.conf import settings as project
 
 from apikeys import tokens
-from echopoint.core.redaction import SecretsRedacted, redact
-
-KEY = "epk_live_AbCdEfGhIjKl_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg00LuKs"
-SHOWN = "epk_live_AbCdEfGhIjKl_…"
+from echopoint.core.redaction import SecretsRedacted, cleaned, holds_a_secret, redact
+from tests.core.keys import KEY, SHOWN
 
 
 @pytest.fixture
@@ -119,3 +118,113 @@ def test_every_handler_of_the_project_has_the_filter():
         assert names & set(handler["filters"])
     loggers = project.LOGGING["loggers"].values()
     assert not [logger for logger in loggers if logger.get("handlers")]
+
+
+ID, SECRET = KEY[9:21], KEY[22:]
+RANDOM = "4fGh1kLmN0pQ7rStUv2wXyZa8BcD3eFg5HiJ6kLm9NoPq"
+WIDE = str.maketrans({chr(n): chr(n + 0xFEE0) for n in range(0x21, 0x7F)})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEY,
+        f"the key is {KEY}, for CI",
+        KEY[:23],
+        KEY[:-20],
+        SECRET,
+        SECRET[:43],
+        SECRET[-34:],
+        f"{ID}_{SECRET}",
+        f"live_{ID}_{RANDOM[:18]}",
+        KEY.replace("live", "test"),
+        f"acme_{ID}_{RANDOM}",
+        f"acme_{ID}_{RANDOM[:20]}",
+        f"https://echopoint.example/flows?key={SECRET}",
+        f"https://echopoint.example/{KEY}",
+        f"https://{SECRET}@echopoint.example/",
+        KEY.translate(WIDE),
+        "\u200b".join(KEY),
+        f"{KEY[:30]}\u00ad{KEY[30:]}",
+        "\u2060".join(SECRET),
+        f"Aa1_{KEY}_x",
+    ],
+)
+def test_a_key_is_noticed_whole_or_in_part_however_it_is_disguised(text):
+    assert holds_a_secret(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        SHOWN,
+        KEY[:22],
+        KEY[:21],
+        f"key_{ID}",
+        f"replaces {SHOWN}, see key_{ID}",
+        f"{SHOWN} (production)",
+        "GitHub Actions, web",
+        "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12",
+        "2FD4E1C67A2D28FCED849EE1BB76E7391B93EB12",
+        "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "8f2e7d1c-5b6a-4c3d-9e0f-1a2b3c4d5e6f",
+        "8f2e7d1c5b6a4c3d9e0f1a2b3c4d5e6f",
+        "refs/heads/dependabot/npm_and_yarn/web/eslint-plugin-react-hooks-5.2.0",
+        "checkout-api-7d9f8b6c5-x2x4z.production.svc.cluster.local",
+        "arn:aws:iam::123456789012:role/GitHubActionsDeploymentRoleForProduction",
+        "https://docs.google.com/document/d/1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms/edit",
+        "TestOAuth2AuthorizationCodeFlowEndToEnd",
+        "GetUserByIdV2Returns404IfNotFoundOrGone",
+        "TestInternationalizationOfTheCheckout2",
+        "thisisaverylongnamewithoutanyspacesinitatallbutitisone",
+        "THIS_IS_A_CONSTANT_ABCDEFGHIJ12_ABCDEFGHIJ1234567890",
+        "deploy_ProductionV2_CheckoutServiceCanary2",
+        "org_4fGh1kLmN0pQ7rSt wh_4fGh1kLmN0pQ7rSt",
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "0" * 64,
+        "x" * 5000,
+        "Ключ 鍵 🔑",
+    ],
+)
+def test_what_people_name_things_with_is_no_secret(text):
+    assert not holds_a_secret(text)
+
+
+def test_hardly_a_secret_goes_unnoticed_even_without_its_prefix():
+    secrets = [tokens.generate().text.rpartition("_")[2] for _ in range(2000)]
+
+    unnoticed = sum(not holds_a_secret(secret) for secret in secrets)
+
+    assert unnoticed < 20  # one in a thousand is expected
+
+
+def test_a_long_text_is_searched_in_no_time():
+    for part in ("a", "a_", "https://", f"a_{ID}_", "Aa1", "é", "_____"):
+        began = time.perf_counter()
+
+        holds_a_secret(part * (1_000_000 // len(part)))
+
+        assert time.perf_counter() - began < 5
+
+
+def test_secrets_are_taken_out_of_a_json_value_wherever_they_are():
+    value = {
+        "reason": f"leaked: {KEY}",
+        KEY: [KEY, {"tail": SECRET, "kept": "é", "count": 1, "none": None}],
+        "wide": KEY.translate(WIDE),
+        "scopes": ("flows:read",),
+    }
+
+    assert cleaned(value) == {
+        "reason": f"leaked: {SHOWN}",
+        SHOWN: [SHOWN, {"tail": "…", "kept": "é", "count": 1, "none": None}],
+        "wide": SHOWN,
+        "scopes": ["flows:read"],
+    }
+
+
+def test_a_cleaned_text_is_no_longer_than_it_was():
+    text = "\ufdfa" + KEY[:23]
+
+    assert len(cleaned(text)) <= len(text)

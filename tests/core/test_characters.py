@@ -1,0 +1,129 @@
+"""What is seen of a text, and which texts are taken for one."""
+
+import random
+import sys
+import unicodedata
+
+import pytest
+
+from echopoint.core.characters import as_seen, fold, has_shape, unseen
+
+INVISIBLE = {
+    "tab": "\t",
+    "end of line": "\n",
+    "delete": "\x7f",
+    "next line": "\x85",
+    "soft hyphen": "\u00ad",
+    "combining grapheme joiner": "\u034f",
+    "arabic letter mark": "\u061c",
+    "hangul fillers": "\u115f\u1160\u3164\uffa0",
+    "khmer vowel": "\u17b4",
+    "mongolian vowel separator": "\u180e",
+    "zero width space": "\u200b",
+    "joiner in a word": "\u200d",
+    "non-joiner in a word": "\u200c",
+    "direction marks": "\u200e\u200f",
+    "direction overrides": "\u202a\u202d\u202e\u2066\u2067\u2069",
+    "line separators": "\u2028\u2029",
+    "word joiner and invisible times": "\u2060\u2062",
+    "braille blank": "\u2800",
+    "variation selector": "\ufe0f",
+    "byte order mark": "\ufeff",
+    "annotation": "\ufff9",
+    "object": "\ufffc",
+    "half of a pair": "\ud800",
+    "private use": "\ue000\U000f0000",
+    "unassigned": "\u0378",
+    "no character": "\uffff",
+    "null notehead": "\U0001d159",
+    "tag": "\U000e0041",
+    "other variation selector": "\U000e0100",
+}
+
+
+@pytest.mark.parametrize("characters", INVISIBLE.values(), ids=INVISIBLE)
+def test_what_cannot_be_seen_is_found(characters):
+    for character in characters:
+        assert unseen(f"Prod{character}uction") == character
+        assert not has_shape(f" {character}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GitHub Actions, web",
+        "Ключ 鍵 🔑 e\u0301",
+        "a\u00a0b\u3000c",
+        "👩\u200d❤\ufe0f\u200d👩 🏃🏽\u200d♀\ufe0f 🏳\ufe0f\u200d🌈 1\ufe0f\u20e3 ☎\ufe0e",
+        "می\u200cخواهم",
+        "ශ්\u200dරී क्\u200cष",
+        "\U0001faea",
+        "…  ½ ﬁ ①",
+    ],
+)
+def test_what_people_type_is_seen(text):
+    assert unseen(text) == ""
+    assert has_shape(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "\u3000", "\u0301", "\ufe0f", "\u200d\u2800"]
+)
+def test_a_text_without_a_shape_is_noticed(text):
+    assert not has_shape(text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("é", "É"),
+        ("e\u0301", "\u00e9"),
+        ("ＣＩ", "ci"),
+        ("Straße", "STRASSE"),
+        ("STRAẞE", "strasse"),
+        ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
+        ("\u212aey", "key"),
+        ("ﬁ", "FI"),
+        ("Pro\u00adduct\u200bion", "production"),
+        ("a\u00a0b", "A  b"),
+        ("☎\ufe0f", "☎"),
+        ("가", "\u1100\u1161"),
+    ],
+)
+def test_texts_that_are_taken_for_one_fold_alike(one, other):
+    assert fold(one) == fold(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a", "b"), ("e", "é"), ("ci", "c i"), ("I", "ı"), ("o", "0")]
+)
+def test_texts_that_differ_fold_apart(one, other):
+    assert fold(one) != fold(other)
+
+
+def test_folding_again_changes_nothing_whatever_the_form_it_came_in():
+    dice = random.Random(7)  # noqa: S311, no secret
+    odd = [
+        character
+        for character in map(chr, range(sys.maxunicode + 1))
+        if unicodedata.category(character) not in {"Cn", "Co", "Cs"}
+        and (
+            unicodedata.normalize("NFKC", character) != character
+            or character.casefold() != character
+            or unicodedata.combining(character)
+        )
+    ]
+    texts = odd + ["".join(dice.choices(odd, k=3)) for _ in range(20_000)]
+
+    for text in texts:
+        folded = fold(text)
+
+        assert fold(folded) == folded, ascii(text)
+        assert folded.isprintable(), ascii(text)
+        for form in ("NFC", "NFD", "NFKC", "NFKD"):
+            assert fold(unicodedata.normalize(form, text)) == folded, ascii(text)
+
+
+def test_a_text_is_seen_without_what_is_not_drawn():
+    assert as_seen("ｅｐｋ_\u200blive") == "epk_live"
+    assert as_seen("two\nlines é") == "two\nlines é"
