@@ -5,6 +5,7 @@ from django.template.response import TemplateResponse
 
 from apikeys.actors import Actor
 from apikeys.exceptions import Refused
+from apikeys.filters import public_id_in
 from apikeys.forms import RevokeApiKeyForm
 from apikeys.models import (
     ApiKey,
@@ -50,8 +51,20 @@ def action(verb, label):
     return admin.action(function, permissions=["stop"], description=f"{label} API keys")
 
 
+class FoundByKey(ReadOnlyAdmin):
+    """Rows that are found by the id of a key, in whatever spelling it was copied."""
+
+    spelling = "{}"
+
+    def get_search_results(self, request, queryset, search_term):
+        public_id = public_id_in(search_term)
+        if public_id and public_id != search_term:
+            search_term = self.spelling.format(public_id)
+        return super().get_search_results(request, queryset, search_term)
+
+
 @admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnlyAdmin):
+class ApiKeyAdmin(FoundByKey):
     """Keys, without what could open anything; they end and pause by the model's verbs."""
 
     actions = [
@@ -91,8 +104,10 @@ class ActionFilter(admin.SimpleListFilter):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnlyAdmin):
+class AuditEventAdmin(FoundByKey):
     """What happened, as it was written."""
+
+    spelling = "key_{}"
 
     list_display = [
         "organization",
@@ -117,7 +132,7 @@ class AuditChainAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Refusal)
-class RefusalAdmin(ReadOnlyAdmin):
+class RefusalAdmin(FoundByKey):
     """Refused requests, by key, reason and minute."""
 
     list_display = ["key", "reason", "minute", "count", "last_ip"]
@@ -127,7 +142,7 @@ class RefusalAdmin(ReadOnlyAdmin):
 
 
 @admin.register(KeyUsage)
-class KeyUsageAdmin(ReadOnlyAdmin):
+class KeyUsageAdmin(FoundByKey):
     """Requests, by key, day and scope."""
 
     list_display = ["key", "day", "scope", "allowed", "refused"]

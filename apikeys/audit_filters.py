@@ -14,10 +14,10 @@ from apikeys.filters import (
     KEY_IN_ADDRESS,
     Choice,
     FilterForm,
-    looks_like_a_secret,
     public_id_in,
 )
 from apikeys.models.audit import EXACT_ID
+from echopoint.core.redaction import holds_a_secret
 
 COUNTED = 1000  # no further, so that it costs the same for any number
 MAX_SEQUENCE = 2**63 - 1
@@ -123,7 +123,7 @@ class AuditFilterForm(FilterForm):
     def clean_text(self, name):
         """Return the text; a key's id in the spelling that events have."""
         text = self.cleaned_data[name]
-        if looks_like_a_secret(text):
+        if holds_a_secret(text):
             raise forms.ValidationError(KEY_IN_ADDRESS)
         public_id = public_id_in(text)
         # A public id without what it begins with can be a name.

@@ -16,7 +16,7 @@ from apikeys.models.lists import ENDS_AT, IDLE_SINCE
 from apikeys.narrowing import APART, along, by_status, few
 from apikeys.scopes import PRESETS, SCOPES
 from apikeys.tokens import PUBLIC_ID_LENGTH
-from echopoint.core.redaction import redact
+from echopoint.core.redaction import holds_a_secret
 
 ANY = "all"
 USABLE = ("active", "retiring")
@@ -69,14 +69,9 @@ KEY_IN_ADDRESS = (
 )
 
 
-def looks_like_a_secret(text):
-    """Whether the text holds a key, whole or cut short, or the secret part of one."""
-    return redact(text) != text or re.search(r"[0-9A-Za-z]{40}", text) is not None
-
-
 def not_secret(text):
     """Return the text; raise `ValidationError` if it holds part of a key."""
-    if looks_like_a_secret(text):
+    if holds_a_secret(text):
         raise forms.ValidationError(KEY_IN_ADDRESS)
     return text
 

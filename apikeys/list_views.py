@@ -12,13 +12,14 @@ from django.views.generic import FormView, TemplateView
 from apikeys import tokens
 from apikeys.creators import Creators
 from apikeys.exceptions import MalformedKey, Refused
-from apikeys.filters import ANY, KeyFilterForm, looks_like_a_secret, public_id_in
+from apikeys.filters import ANY, KeyFilterForm, public_id_in
 from apikeys.forms import RevokeApiKeyForm
 from apikeys.models import ApiKey
 from apikeys.models.lists import COUNTED
 from apikeys.pages import KeysetPage, PostOnly
 from apikeys.scopes import PRESETS
 from apikeys.views import ApiKeyPage
+from echopoint.core.redaction import holds_a_secret
 
 REVOKE = "api_key:delete"
 MAX_SELECTED = 100
@@ -98,7 +99,7 @@ class ApiKeyFindView(PostOnly, ListedKeysPage):
         try:
             public_id = self.find(tokens.parse(text))
         except MalformedKey:
-            if not looks_like_a_secret(text):
+            if not holds_a_secret(text):
                 return self.to_list(text)
             public_id = None
         if public_id is None:

@@ -130,7 +130,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # Pages are closed unless a view says otherwise.
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "echopoint.organizations.middleware.SignInRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "echopoint.organizations.fresh.FreshSignInMiddleware",
@@ -223,6 +223,7 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 X_FRAME_OPTIONS = "DENY"
+FORM_RENDERER = "echopoint.core.forms.Renderer"
 DEFAULT_EXCEPTION_REPORTER = "echopoint.core.redaction.RedactedReporter"
 CSRF_FAILURE_VIEW = "echopoint.errors.csrf_failure"
 CONTENT_SECURITY_POLICY = {

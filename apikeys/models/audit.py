@@ -8,6 +8,7 @@ from django.utils import timezone
 from apikeys import audit_chain, audit_events
 from apikeys.audit_chain import GENESIS, BrokenLink, Walk
 from apikeys.tokens import PUBLIC_ID_LENGTH
+from echopoint.core.redaction import cleaned
 from echopoint.organizations.ids import ID_LENGTH
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet
 
@@ -124,13 +125,13 @@ class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):
             action=action,
             actor_type=actor.type,
             actor_id=actor.id,
-            actor_label=actor.label,
+            actor_label=cleaned(actor.label),
             target_type=target[0],
             target_id=target[1],
-            target_label=target[2],
-            details={"via": actor.via} | details,
+            target_label=cleaned(target[2]),
+            details=cleaned({"via": actor.via} | details),
             ip=actor.client.ip or "",
-            user_agent=actor.client.user_agent,
+            user_agent=cleaned(actor.client.user_agent),
             request_id=actor.client.request_id,
             prev_hash=chain.head,
         )

@@ -1,9 +1,13 @@
+from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 
-from echopoint.organizations.console import ReadOnlyAdmin
+from echopoint.organizations.console import NamesChecked, ReadOnlyAdmin
 from echopoint.organizations.models import Membership, Organization, User
 
 
@@ -26,7 +30,7 @@ class EmailUserChangeForm(UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(NamesChecked, DjangoUserAdmin):
     """People, who sign in by e-mail."""
 
     add_form = EmailUserCreationForm
@@ -56,7 +60,7 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(admin.ModelAdmin):
+class OrganizationAdmin(NamesChecked):
     """Organizations; their keys keep them from being deleted."""
 
     list_display = ["name", "id", "created_at"]
@@ -84,6 +88,22 @@ class MembershipAdmin(admin.ModelAdmin):
     search_fields = ["user__email", "organization__name"]
     autocomplete_fields = ["user", "organization"]
     list_select_related = ["user", "organization"]
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(NamesChecked, DjangoGroupAdmin):
+    """Rights in the console that several people have."""
+
+
+admin.site.unregister(EmailAddress)
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(NamesChecked, AllauthEmailAddressAdmin):
+    """The addresses that people verified."""
 
 
 admin.site.unregister(Authenticator)

@@ -2,26 +2,48 @@
 
 from functools import wraps
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
+from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 
+from echopoint.core.addresses import address_of, holds_one, public, shown
+from echopoint.core.names import refuse_secret, validate_name
 from echopoint.organizations import fresh
+
+SEARCHED = "_search"  # what a posted search is told from other forms by
+KEY_IN_ADDRESS = (
+    "There was an API key, or a part of one, in the address of the page. An address is"
+    " kept in histories and logs: if it was a whole key, revoke it. Paste keys into the"
+    " search box only."
+)
+NOT_SEARCHED = (
+    "That looks like the secret of an API key, or a part of it. Secrets are stored"
+    " nowhere, so it was not searched for. Search for the id of the key instead."
+)
 
 
 class Console(admin.AdminSite):
-    """The admin console. Its changes need a fresh sign-in, as those of the pages do."""
+    """The admin console. Changes need a fresh sign-in, as on the other pages.
+
+    Searches are posted, as someone may paste a key, and only the public part of what was
+    typed gets into the address.
+    """
 
     def admin_view(self, view, cacheable=False):
         inner = super().admin_view(view, cacheable)
 
         @wraps(inner)
-        def asking(request, *args, **kwargs):
+        def guarded(request, *args, **kwargs):
+            if answer := elsewhere(request):
+                return answer
             is_change = request.method == "POST" and request.user.is_authenticated
             if is_change and view != self.logout and not fresh.is_fresh(request):
                 return self.ask(request)
             return inner(request, *args, **kwargs)
 
-        return asking
+        return guarded
 
     def ask(self, request):
         """Say that nothing was changed; the form can be sent again with Back."""
@@ -31,6 +53,42 @@ class Console(admin.AdminSite):
         }
         template = "admin/sign_in_again.html"
         return TemplateResponse(request, template, context, status=403)
+
+
+def elsewhere(request):
+    """Return the way to the address that a request should have had, or None."""
+    if request.method == "POST" and SEARCHED in request.POST:
+        return to_results(request)
+    if not holds_one(request):
+        return None
+    messages.warning(request, KEY_IN_ADDRESS)
+    return HttpResponseRedirect(address_of(request))
+
+
+def to_results(request):
+    """Return the way to what a posted search finds, among what was filtered."""
+    query = shown(request.GET)
+    query.pop(PAGE_VAR, None)
+    text = request.POST.get(SEARCH_VAR, "").strip()
+    query[SEARCH_VAR] = public(text)
+    if text and not query[SEARCH_VAR]:
+        messages.error(request, NOT_SEARCHED)
+    return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
+
+
+class NamesChecked(admin.ModelAdmin):
+    """Rows that are written here: what names them is seen by all, and no secret.
+
+    The model has the same rules, but the console shows a text that only it refused, in
+    the title of the page.
+    """
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(field, forms.CharField):
+            area = isinstance(field.widget, forms.Textarea)
+            field.validators.append(refuse_secret if area else validate_name)
+        return field
 
 
 class DeletableAdmin(admin.ModelAdmin):

@@ -14,6 +14,9 @@ from django.http import HttpResponseRedirect, QueryDict
 from django.shortcuts import resolve_url
 from django.utils.cache import add_never_cache_headers
 
+from echopoint.core.addresses import address_of
+from echopoint.core.redaction import holds_a_secret
+
 TYPED = "typed_before_signing_in_again"
 NEVER_KEPT = ("csrfmiddlewaretoken", "nonce")
 
@@ -32,7 +35,7 @@ def where(request):
 
 def ask(request):
     """Return the way to prove it again, and from there back to this page."""
-    path = request.get_full_path()
+    path = address_of(request)
     methods = get_adapter(request).get_reauthentication_methods(request.user)
     if not methods:
         logout(request)
@@ -48,9 +51,7 @@ def keep_typed(request):
         typed.pop(name, None)
     for name, values in typed.lists():
         # A key that was pasted into the wrong field must not wait in the session.
-        typed.setlist(
-            name, [v for v in values if f"{settings.API_KEY_PREFIX}_" not in v]
-        )
+        typed.setlist(name, [v for v in values if not holds_a_secret(v)])
     request.session[TYPED] = {"path": request.path, "form": typed.urlencode()}
 
 

@@ -1,0 +1,178 @@
+"""The console's addresses hold no key: searches are posted, and what came anyway leaves."""
+
+import json
+from urllib.parse import quote, urlencode
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from apikeys.models import ApiKey, AuditEvent
+from echopoint.organizations.models import User
+
+SEARCHED = [
+    model._meta
+    for model, site in admin.site._registry.items()
+    if site.search_fields or model._meta.label == "account.EmailAddress"
+]
+
+
+@pytest.fixture
+def boss(client, db):
+    """Return a client that is signed in as a superuser."""
+    user = User.objects.create_superuser("boss@echopoint.example", "a long password")
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def made(issue):
+    """Return a key and its secret."""
+    return issue(name="Wanted")
+
+
+def changelist(opts):
+    return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+
+
+def told(response, private):
+    """Return whether an answer, or any on the way to it, holds the secret."""
+    return private in f"{response.redirect_chain} {response.headers} {response.text}"
+
+
+@pytest.mark.parametrize("opts", SEARCHED, ids=str)
+def test_a_key_that_is_searched_for_gets_into_no_address(boss, made, opts):
+    _, secret = made
+    page = boss.get(changelist(opts))
+    form = page.text[page.text.index('<form id="changelist-search"') :]
+
+    answer = boss.post(f"{changelist(opts)}?p=0", {"_search": "1", "q": secret})
+
+    assert 'method="post"' in form[: form.index(">")]
+    assert "csrfmiddlewaretoken" in form[: form.index("</form>")]
+    assert answer.status_code == 302
+    assert secret[22:] not in answer["Location"]
+    assert boss.get(answer["Location"]).status_code == 200
+
+
+def test_a_key_is_found_by_all_of_it_and_by_each_spelling_of_its_id(boss, made, issue):
+    key, secret = made
+    issue(name="other")
+
+    for text in (secret, key.display_id, key.rest_id, key.public_id, f" {secret} "):
+        page = boss.post(
+            "/admin/apikeys/apikey/", {"_search": "1", "q": text}, follow=True
+        )
+
+        assert list(page.context["cl"].queryset) == [key]
+        assert not told(page, secret[22:])
+    audit = boss.post(
+        "/admin/apikeys/auditevent/", {"_search": "1", "q": secret}, follow=True
+    )
+    assert {event.target_id for event in audit.context["cl"].queryset} == {key.rest_id}
+    assert audit.context["cl"].result_count == 2
+
+
+def test_a_part_of_a_secret_is_not_searched_for_and_that_is_said(boss, made):
+    _, secret = made
+
+    page = boss.post(
+        "/admin/apikeys/apikey/", {"_search": "1", "q": secret[30:]}, follow=True
+    )
+
+    assert page.redirect_chain == [("/admin/apikeys/apikey/?q=", 302)]
+    assert "Search for the id of the key instead" in page.text
+    assert not told(page, secret[30:])
+
+
+def test_a_search_keeps_what_was_filtered_and_begins_at_the_first_page(boss, made):
+    page = "/admin/apikeys/apikey/?preset__exact=ci&o=-1&p=3&_popup=1"
+
+    answer = boss.post(page, {"_search": "1", "q": "web & co"})
+
+    assert answer["Location"].endswith("?preset__exact=ci&o=-1&_popup=1&q=web+%26+co")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/admin/apikeys/apikey/?q={key}",
+        "/admin/apikeys/apikey/?q={tail}&o=1",
+        "/admin/apikeys/apikey/?{key}",
+        "/admin/apikeys/auditevent/?q={key}&p=0",
+        "/admin/organizations/organization/{organization}/change/?_changelist_filters=q%3D{key}",
+        "/admin/organizations/organization/add/?_changelist_filters=q%3D{tail}&name={key}",
+        "/admin/apikeys/apikey/{key}/change/",
+        "/admin/autocomplete/?app_label=organizations&model_name=membership"
+        "&field_name=user&term={key}",
+        "/admin/?next={key}",
+        "/admin/{key}",
+    ],
+)
+def test_a_key_in_the_address_is_not_repeated_and_the_page_says_what_to_do(
+    boss, made, acme, address
+):
+    _, secret = made
+    path = address.format(key=secret, tail=secret[25:], organization=acme.pk)
+
+    answer = boss.get(path, follow=True)
+
+    assert answer.redirect_chain
+    assert not told(answer, secret[25:])
+    assert secret[25:] not in json.dumps(dict(boss.session))
+    page = answer if "<html" in answer.text else boss.get("/admin/")
+    assert "if it was a whole key, revoke it" in page.text
+    assert secret[25:] not in page.text
+
+
+def test_a_disguised_key_in_the_address_is_not_repeated_either(boss, made):
+    _, secret = made
+    wide = "".join(chr(ord(c) + 0xFEE0) for c in secret)
+
+    answer = boss.get("/admin/apikeys/apikey/", {"q": wide}, follow=True)
+
+    assert answer.redirect_chain
+    assert answer.status_code == 200
+    assert not told(answer, wide[30:50])
+    assert not told(answer, quote(wide[30:50]))
+
+
+def test_an_address_without_a_key_is_left_alone(boss, made, acme):
+    key, _ = made
+
+    for path in (
+        f"/admin/apikeys/apikey/?q={quote(key.display_id)}",
+        f"/admin/apikeys/apikey/?organization__id__exact={acme.pk}",
+        "/admin/apikeys/auditevent/?q=2fd4e1c67a2d28fced849ee1bb76e7391b93eb12",
+    ):
+        assert boss.get(path).status_code == 200
+
+
+def test_actions_are_posted_as_before(boss, made):
+    key, _ = made
+    selected = {"action": "revoke", "_selected_action": key.pk, "reason": "gone"}
+
+    boss.post("/admin/apikeys/apikey/?q=Wanted", selected)
+
+    assert ApiKey.objects.get(pk=key.pk).revoked_at
+    assert AuditEvent.objects.filter(action="api_key.revoked").exists()
+
+
+def test_a_search_is_no_way_around_the_token_of_forms(db):
+    stranger = Client(enforce_csrf_checks=True)
+
+    answer = stranger.post("/admin/apikeys/apikey/", {"_search": "1", "q": "x"})
+
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/admin/apikeys/apikey/", "/orgs/"])
+def test_who_has_to_sign_in_first_is_led_back_without_the_key(client, made, path):
+    _, secret = made
+
+    answer = client.get(f"{path}?{urlencode({'q': secret, 'o': 1})}", follow=True)
+
+    assert answer.status_code == 200
+    assert not told(answer, secret[22:])
+    assert "o%3D1" in str(answer.redirect_chain)
