@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from apikeys import moments
 from apikeys.models import ApiKey
 from apikeys.scopes import PRESETS, SCOPES
+from echopoint.core.names import validate_name
 
 USUAL_LIFETIMES = (1, 7, 30, 60, 90, 180, 365)  # days
 NO_EXPIRY = "never"
@@ -89,6 +90,7 @@ class IssueApiKeyForm(forms.Form):
         max_length=ApiKey._meta.get_field("name").max_length,
         help_text="Say where the key is used, for example “GitHub Actions, web”.",
         error_messages={"required": "Give the key a name.", "max_length": TOO_LONG},
+        validators=[validate_name],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
@@ -139,5 +141,6 @@ class RevokeApiKeyForm(forms.Form):
         max_length=ApiKey._meta.get_field("revoke_reason").max_length,
         help_text="For the record, for example “replaced” or “leaked in a log”.",
         error_messages={"max_length": TOO_LONG},
+        validators=[validate_name],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )

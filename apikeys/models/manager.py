@@ -1,7 +1,6 @@
 """How keys come to be, and the one place that says whether a text is one."""
 
 import re
-import unicodedata
 
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q, Value
@@ -23,12 +22,10 @@ from apikeys.models.lists import ListedKeys
 from apikeys.models.lookup import CompiledLookup
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.scopes import canonical, missing, preset_of
+from echopoint.core.names import complaint
+from echopoint.core.redaction import cleaned
 from echopoint.organizations.models import Organization
 
-# UAX #9: what embeds, overrides or isolates a direction, and could disguise a name.
-BIDI_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-# Zero width space, word joiner, byte order mark: seen by nobody, and no part of a word.
-INVISIBLE = "\u200b\u2060\ufeff"
 ISSUE = "api_key:create"  # the permission of a role
 OTHER_NAME = "Choose another name, or revoke that key first."
 MAX_SCOPES = 100  # in one request; the catalog has far fewer
@@ -89,9 +86,12 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         """
         by.require_fresh()
         at = at or timezone.now()
-        name = self._checked_name(organization, name, at)
+        if rotated_from is None:
+            # A successor takes over what names its predecessor, by whatever rules that
+            # was named: nobody could rename it first.
+            self._require_text(name, description)
+        self.require_name_is_free(organization, name, at)
         scopes = self._checked_scopes(organization, scopes, by)
-        require_text("description", description, self.model)
         token = tokens.generate()
         pepper = tokens.current_pepper()
         PepperFingerprint.objects.record(pepper)
@@ -117,7 +117,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
                 key.save(force_insert=True)
         except IntegrityError:
             # Another request took the name since it was checked.
-            self._checked_name(organization, name, at)
+            self.require_name_is_free(organization, name, at)
             raise
         key.record(
             AuditEvent.Action.CREATED,
@@ -132,14 +132,13 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
 
     issue.alters_data = True
 
-    def _checked_name(self, organization, name, at):
+    def _require_text(self, name, description):
         if not name.strip():
             raise InvalidKeyRequest("name", "Give the key a name.")
         require_text("name", name, self.model)
         if name != name.strip():
             raise InvalidKeyRequest("name", "Remove the spaces around the name.")
-        self.require_name_is_free(organization, name, at)
-        return name
+        require_text("description", description, self.model)
 
     def require_name_is_free(self, organization, name, at, *, advice=OTHER_NAME):
         """Raise `InvalidKeyRequest`, with advice, while another key holds the name."""
@@ -169,7 +168,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
                 metadata={"maxItems": MAX_SCOPES},
             )
         if unknown := sorted({name for name in names if not canonical(name)}):
-            listed = ", ".join(f'"{name[:60]}"' for name in unknown[:5])
+            listed = ", ".join(f'"{cleaned(name)[:60]}"' for name in unknown[:5])
             raise InvalidKeyRequest(
                 "scopes",
                 f"Not in the scope catalog: {listed}. GET /permissions lists what can"
@@ -245,14 +244,5 @@ def require_text(field, text, model, column=""):
             f"Use at most {maximum} characters; these are {len(text)}.",
             metadata={"maxLength": maximum},
         )
-    if any(is_control(character) for character in text):
-        raise InvalidKeyRequest(field, "Use one line without control characters.")
-
-
-def is_control(character):
-    """Whether a character acts on the text around it: breaks a line, turns its direction."""
-    return (
-        character in INVISIBLE
-        or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
-        or unicodedata.bidirectional(character) in BIDI_CONTROLS
-    )
+    if message := complaint(text):
+        raise InvalidKeyRequest(field, message)

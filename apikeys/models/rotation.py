@@ -11,6 +11,7 @@ from apikeys.models.audit import AuditEvent
 from apikeys.models.verdict import Facts
 from apikeys.runs import last_run
 from apikeys.scopes import canonical, missing
+from echopoint.core.redaction import cleaned
 
 Action = AuditEvent.Action
 
@@ -112,7 +113,7 @@ class Rotation(models.Model):
             raise InvalidKeyRequest(
                 "scopes",
                 "A rotation can take scopes away, not add them:"
-                f" {', '.join(name[:60] for name in wider[:5])}. Create a key for those.",
+                f" {', '.join(cleaned(name)[:60] for name in wider[:5])}. Create a key for those.",
             )
         return list(scopes)
 

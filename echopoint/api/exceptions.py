@@ -11,6 +11,7 @@ from rest_framework.views import set_rollback
 
 from apikeys.authentication import RefusedRequest, challenge
 from apikeys.exceptions import Refused
+from echopoint.core.redaction import cleaned
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +48,10 @@ class PayloadTooLarge(exceptions.APIException):
 
 
 def error(code, message, field=None, metadata=None):
-    """Return one item of the envelope."""
-    item = {"code": code, "message": message}
+    """Return one item of the envelope; a key that was sent is not repeated."""
+    item = {"code": code, "message": cleaned(message)}
     if field:
-        item["field"] = field
+        item["field"] = cleaned(field)
     if metadata:
         item["metadata"] = metadata
     return item

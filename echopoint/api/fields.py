@@ -3,6 +3,8 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from echopoint.core.names import refuse_secret, validate_name
+
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
@@ -31,11 +33,27 @@ class TextOrNull(serializers.CharField):
         return value or None
 
 
-class Name(Text):
+class Label(Text):
+    """A name as a program gives it: seen by all, and no secret."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.validators.append(validate_name)
+
+
+class Name(Label):
     """A name people gave: not blank, without the spaces around it."""
 
     def __init__(self, **options):
         super().__init__(trim_whitespace=True, min_length=1, **options)
+
+
+class Note(Text):
+    """What is said of a thing, in any characters; no secret."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.validators.append(refuse_secret)
 
 
 class Integer(serializers.IntegerField):

@@ -7,6 +7,7 @@ from echopoint.api.fields import (
     Integer,
     Method,
     Name,
+    Note,
     Object,
     StringMap,
     Text,
@@ -168,7 +169,7 @@ class UpdateCollectionRequestSerializer(serializers.Serializer):
     example = {"description": "What the shop's clients call."}
 
     name = Name(max_length=255, required=False)
-    description = Text(**OPTIONAL_TEXT)
+    description = Note(**OPTIONAL_TEXT)
 
 
 class CreateCollectionRequestSerializer(UpdateCollectionRequestSerializer):
@@ -186,7 +187,7 @@ class UpdateFolderRequestSerializer(serializers.Serializer):
     example = {"name": "Orders"}
 
     name = Name(max_length=255, required=False)
-    description = Text(**OPTIONAL_TEXT)
+    description = Note(**OPTIONAL_TEXT)
     parent_id = FolderId(source="parent", **OPTIONAL)
 
     def validate_parent_id(self, parent):
@@ -216,7 +217,7 @@ class UpdateRequestRequestSerializer(serializers.Serializer):
     }
 
     name = Name(max_length=255, required=False)
-    description = Text(**OPTIONAL_TEXT)
+    description = Note(**OPTIONAL_TEXT)
     method = Method(required=False)
     url = Text(max_length=MAX_URL, required=False)
     headers = StringMap(**OPTIONAL)

@@ -28,20 +28,28 @@ def redact(text: str) -> str:
     return re.sub(rf"({prefix}_[0-9A-Za-z]{{12}}_)[0-9A-Za-z]+", r"\1…", text)
 
 
-def holds_a_secret(text: str) -> bool:
-    """Whether there is a key in the text, whole or cut at either end.
+def holds_a_key(text: str) -> bool:
+    """Whether there is a key in the text, its end may be cut off.
 
     It may be of another host, or have invisible or full-width characters in it. What a
-    key shows of itself, `key_<id>` and `epk_live_<id>_…`, is none. Taken for one are also
-    32 characters and more of base62 in a row, unless they read like words or stand in
-    the path of a URL, where documents have their ids: so are most secrets of others.
+    key shows of itself, `key_<id>` and `epk_live_<id>_…`, is none.
     """
     text = as_seen(text)
-    return (
-        redact(text) != text
-        or any(is_random(match[2]) for match in OTHER_KEY.finditer(text))
-        or any(is_random(run) for run in RUN.findall(PATH.sub(r"\1 ", text)))
-    )
+    others = OTHER_KEY.finditer(text)
+    return redact(text) != text or any(is_random(match[2]) for match in others)
+
+
+def holds_a_secret(text: str) -> bool:
+    """Whether there is a key in the text, or what could be the end of one.
+
+    That is 32 characters and more of base62 in a row, unless they read like words or
+    stand in the path of a URL, where documents have their ids. Most secrets of others
+    are noticed by it too.
+    """
+    if holds_a_key(text):
+        return True
+    runs = RUN.findall(PATH.sub(r"\1 ", as_seen(text)))
+    return any(map(is_random, runs))
 
 
 def is_random(run: str) -> bool:

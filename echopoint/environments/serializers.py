@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.api.fields import Boolean, Text
+from echopoint.api.fields import Boolean, Label, Text
 from echopoint.environments.models import MAX_VALUE_LENGTH
 from echopoint.environments.names import (
     MAX_NAME_LENGTH,
@@ -16,7 +16,7 @@ from echopoint.environments.names import (
 @extend_schema_field(
     {"type": "string", "maxLength": MAX_NAME_LENGTH, "pattern": f"^{NAME_PATTERN}$"}
 )
-class EnvironmentName(Text):
+class EnvironmentName(Label):
     """The name of an environment, exactly as it is: case counts."""
 
     def to_internal_value(self, data):

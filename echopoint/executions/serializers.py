@@ -3,7 +3,9 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.api.fields import Choice, Integer, Object, Text, TextOrNull
+from echopoint.api.fields import Choice, Integer, Note, Object, Text, TextOrNull
+from echopoint.core.names import LOOKS_LIKE_A_KEY
+from echopoint.core.redaction import holds_a_key
 from echopoint.executions.completion import MAX_AMOUNT
 from echopoint.executions.exceptions import InvalidLaunch
 from echopoint.executions.models import Execution, NodeResult
@@ -32,7 +34,7 @@ class RunnerType(Choice):
 
 def short(**options):
     """Return the field of one entry of trigger metadata."""
-    return Text(required=False, allow_blank=True, max_length=MAX_METADATA, **options)
+    return Note(required=False, allow_blank=True, max_length=MAX_METADATA, **options)
 
 
 class GitTriggerMetadataSerializer(serializers.Serializer):
@@ -97,6 +99,9 @@ def idempotency_key(headers):
             "Give an Idempotency-Key of 1 to 255 characters, or leave it out.",
             metadata={"maxLength": 255},
         )
+    # It may be as random as a key is, so only what has the form of one is refused.
+    if holds_a_key(key):
+        raise InvalidLaunch("Idempotency-Key", LOOKS_LIKE_A_KEY)
     return key
 
 

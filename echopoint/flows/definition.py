@@ -13,6 +13,11 @@ from operator import or_
 from re import _parser as regex_parser
 from typing import NamedTuple
 
+from echopoint.flows.definition_names import (
+    edge_name_problems,
+    name_problems,
+    node_name_problems,
+)
 from echopoint.flows.definition_references import TEMPLATE, reference_problems
 from echopoint.flows.definition_schemas import (
     MAX_BODY_DEPTH,
@@ -48,7 +53,12 @@ def _problems(definition) -> Iterator[Problem]:
     if oversize := list(_size_problems(scopes)):
         yield from oversize
         return
-    yield from shape_problems("FlowDefinition", definition, "")
+    shape = shape_problems("FlowDefinition", definition, "")
+    if problem := next(shape, None):
+        yield problem
+        yield from shape
+    else:
+        yield from name_problems(definition)
     for scope in scopes:
         yield from _scope_problems(scope)
 
@@ -143,6 +153,7 @@ def _repeated_id_problems(scope: Scope) -> Iterator[Problem]:
 
 def _edge_problems(scope: Scope, ids: Collection[str]) -> Iterator[Problem]:
     for path, edge in _each(scope.edges, at(scope.path, "edges")):
+        yield from edge_name_problems(edge, path)
         source, target = _ends(edge)
         yield from _id_problems(source, ids, path, "source")
         yield from _id_problems(target, ids, path, "target")
@@ -201,6 +212,7 @@ def _cycle_problems(scope: Scope, order: Order) -> Iterator[Problem]:
 
 def _rule_problems(node: dict, path: str, ids: Collection[str]) -> Iterator[Problem]:
     """Yield what no schema can say, of a node whose shape is right."""
+    yield from node_name_problems(node, path)
     for where, output in _each(node.get("outputs", []), at(path, "outputs")):
         extractor = output["extractor"]
         where = at(where, "extractor")

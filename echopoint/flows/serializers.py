@@ -3,8 +3,10 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.api.fields import Boolean, Choice, Name, Object, Text
+from echopoint.api.fields import Boolean, Choice, Label, Name, Note, Object
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
+from echopoint.core.names import LOOKS_LIKE_A_KEY
+from echopoint.core.redaction import holds_a_secret
 from echopoint.flows.definition import problems
 from echopoint.flows.models import Flow, FlowTag
 
@@ -49,6 +51,10 @@ class Metadata(Object):
             raise serializers.ValidationError(
                 {"target_environment_key": ["This must be a string."]}
             )
+        if holds_a_secret(data.get("target_environment_key", "")):
+            raise serializers.ValidationError(
+                {"target_environment_key": [LOOKS_LIKE_A_KEY]}
+            )
         return data
 
 
@@ -61,7 +67,7 @@ def is_position(value):
     )
 
 
-class Tag(Text):
+class Tag(Label):
     """A tag, lower-cased before its length is judged: some letters grow by it."""
 
     def to_internal_value(self, data):
@@ -115,10 +121,10 @@ class UpdateFlowRequestSerializer(serializers.Serializer):
     example = {"description": "The home page answers.", "tags": ["smoke", "storefront"]}
 
     name = Name(max_length=255, required=False)
-    description = Text(
+    description = Note(
         max_length=1000, required=False, allow_null=True, allow_blank=True
     )
-    version = Text(max_length=50, required=False)
+    version = Label(max_length=50, required=False)
     flow_definition = Definition(required=False)
     auto_layout = Boolean(required=False, write_only=True)
     metadata = Metadata(required=False)
@@ -160,7 +166,7 @@ class CreateFlowRequestSerializer(UpdateFlowRequestSerializer):
     }
 
     name = Name(max_length=255)
-    version = Text(max_length=50, default="1.0")
+    version = Label(max_length=50, default="1.0")
     flow_definition = Definition()
     folder_id = FolderId()
 

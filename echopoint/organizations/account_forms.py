@@ -5,6 +5,8 @@ from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
 
+from echopoint.core.names import validate_name
+
 LABELS = {
     "login": "E-mail",
     "email": "E-mail",
@@ -14,6 +16,7 @@ LABELS = {
     "name": "Name",
     "passwordless": "Sign in with it alone, without e-mail and password",
 }
+KEPT = {"name", "email"}  # the rest is a password or a code
 HELP = {
     "name": "So that you can tell it from others, for example “Work laptop”.",
     "passwordless": "The passkey then asks for your fingerprint, face or PIN.",
@@ -29,6 +32,8 @@ class InOurWords:
             field.widget.attrs.pop("placeholder", None)
             field.label = LABELS.get(name, field.label)
             field.help_text = HELP.get(name, "")
+            if name in KEPT:
+                field.validators.append(validate_name)
         # When the form comes back with errors, these get the focus.
         first = next(iter(self.fields.values()))
         first.widget.attrs["autofocus"] = not self.is_bound

@@ -5,6 +5,7 @@ import json
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
+from echopoint.core.redaction import cleaned
 from echopoint.organizations.models import Organization
 
 
@@ -25,6 +26,9 @@ class AnsweringCommand(BaseCommand):
         parser.add_argument(
             "--json", action="store_true", help="answer with one JSON object"
         )
+        # argparse repeats what it does not understand.
+        complain = parser.error
+        parser.error = lambda message: complain(cleaned(message))
         return parser
 
     def answer(self, options, fields, *lines):
@@ -40,7 +44,7 @@ def organization_named(organization_id):
     organization = Organization.objects.filter(pk=organization_id).first()
     if organization is None:
         raise CommandError(
-            f"There is no organization {organization_id}. Make one with"
+            f"There is no organization {cleaned(organization_id)}. Make one with"
             " create_organization, or take the id (org_…) from the API Keys page."
         )
     return organization

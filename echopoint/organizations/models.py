@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from echopoint.core.names import refuse_secret, validate_name
 from echopoint.organizations import ids, roles
 
 MAX_LIFETIME_DAYS = 3650
@@ -47,8 +48,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     id = models.CharField(
         primary_key=True, max_length=40, default=ids.user_id, editable=False
     )
-    email = models.EmailField("e-mail", unique=True)
-    name = models.CharField(max_length=150, blank=True)
+    email = models.EmailField("e-mail", unique=True, validators=[validate_name])
+    name = models.CharField(max_length=150, blank=True, validators=[validate_name])
     is_staff = models.BooleanField("may sign in to the admin console", default=False)
     is_active = models.BooleanField("may sign in", default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -96,9 +97,10 @@ class Organization(models.Model):
         primary_key=True, max_length=40, default=ids.organization_id, editable=False
     )
     name = models.CharField(
-        max_length=255, validators=[RegexValidator(r"\S", "The name cannot be blank.")]
+        max_length=255,
+        validators=[RegexValidator(r"\S", "The name cannot be blank."), validate_name],
     )
-    description = models.TextField(blank=True)
+    description = models.TextField(blank=True, validators=[refuse_secret])
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     default_lifetime_days = models.PositiveIntegerField(
         default=90,

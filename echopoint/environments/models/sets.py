@@ -8,6 +8,8 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from echopoint.core.names import LOOKS_LIKE_A_KEY
+from echopoint.core.redaction import holds_a_secret
 from echopoint.environments.exceptions import EnvironmentConflict, InvalidVariable
 from echopoint.environments.models.variable import Variable
 from echopoint.environments.names import KEY_RULE, MAX_NAME_LENGTH, is_key, is_name
@@ -120,6 +122,8 @@ class VariableSet(OrgOwned):
         at = at or timezone.now()
         if not is_key(key):
             raise InvalidVariable("key", KEY_RULE)
+        if holds_a_secret(key):
+            raise InvalidVariable("key", LOOKS_LIKE_A_KEY)
         variable = self.variables.filter(environment=environment, key=key).first()
         variable = variable or Variable(
             variable_set=self, environment=environment, key=key, created_at=at

@@ -1,0 +1,46 @@
+"""Check what a flow definition calls things: seen by all, and no secret.
+
+What a flow sends and compares is as free as any payload; these texts are shown.
+"""
+
+from collections.abc import Iterator
+
+from echopoint.core.names import LOOKS_LIKE_A_KEY, complaint
+from echopoint.core.redaction import holds_a_secret
+from echopoint.flows.definition_schemas import NAMED_OUTPUTS
+from echopoint.flows.definition_shapes import Problem, at
+
+
+def name_problems(definition: dict) -> Iterator[Problem]:
+    """Yield what the flow itself is called that it cannot be; its shape is right."""
+    yield from _seen(definition, "name", "")
+    yield from _no_secrets(definition, ("description", "version"), "")
+
+
+def node_name_problems(node: dict, path: str) -> Iterator[Problem]:
+    """Yield what a node, or something of it, is called that it cannot be."""
+    yield from _seen(node, "display_name", path)
+    yield from _no_secrets(node, ("id",), path)
+    yield from _no_secrets(node["data"], ("item_var", "index_var"), at(path, "data"))
+    for place, output in enumerate(node.get("outputs", [])):
+        yield from _no_secrets(output, ("name",), at(path, "outputs", place))
+    field = NAMED_OUTPUTS.get(node["type"], "")
+    if any(map(holds_a_secret, node["data"].get(field, {}))):
+        yield Problem(at(path, "data", field), LOOKS_LIKE_A_KEY)
+
+
+def edge_name_problems(edge: dict, path: str) -> Iterator[Problem]:
+    """Yield what an edge is called that it cannot be."""
+    if isinstance(edge, dict) and isinstance(edge.get("id"), str):
+        yield from _no_secrets(edge, ("id",), path)
+
+
+def _seen(holder: dict, field: str, path: str) -> Iterator[Problem]:
+    if message := complaint(holder[field]):
+        yield Problem(at(path, field), message)
+
+
+def _no_secrets(holder: dict, fields: tuple, path: str) -> Iterator[Problem]:
+    for field in fields:
+        if holds_a_secret(holder.get(field, "")):
+            yield Problem(at(path, field), LOOKS_LIKE_A_KEY)

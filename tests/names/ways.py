@@ -1,0 +1,286 @@
+"""All ways to write what is stored of names, as tests try them."""
+
+import uuid
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from apikeys.actors import Actor
+from apikeys.exceptions import InvalidKeyRequest
+from apikeys.models import ApiKey, SpentNonce
+from echopoint.flows.models import Flow
+from echopoint.organizations.models import User
+from tests.executions.conftest import definition, node
+from tests.signing_in import sign_in
+
+FLOW = {"name": "f", "flow_definition": definition(node("pay"))}
+NEW_KEY = {"scopes": ["flows:read"], "expires_in_days": "90"}
+MEMBERS = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+EDGE = {"source": "a", "target": "b", "type": "success"}
+ENDED = {"status": "completed", "duration_ms": 1} | {
+    f"{name}_at": "2026-01-05T10:00:00Z" for name in ("started", "completed")
+}
+# What is stored: the ways to write it, each returns how a text is answered.
+WAYS = {
+    "apikeys.ApiKey.name": {
+        "page": lambda w, text: w.page("issue", name=text, **NEW_KEY),
+        "rest": lambda w, text: w.rest(
+            "POST", "/api-keys", {"name": text, "permissions": ["flows:read"]}
+        ),
+        "command": lambda w, text: w.command(
+            "issue_api_key", organization=w.acme.pk, name=text, preset="ci"
+        ),
+    },
+    "apikeys.ApiKey.description": {
+        "verb": lambda w, text: w.verb(
+            ApiKey.objects.issue,
+            organization=w.acme,
+            name="n",
+            scopes=["flows:read"],
+            description=text,
+        )
+    },
+    "apikeys.ApiKey.revoke_reason": {
+        "page": lambda w, text: w.key_page("revoke", reason=text),
+        "many": lambda w, text: w.page(
+            "revoke_selected", key=w.key.public_id, reason=text
+        ),
+        "suspend": lambda w, text: w.key_page("suspend", reason=text),
+        "resume": lambda w, text: [
+            w.key.suspend(by=Actor.command("test")),
+            w.key_page("resume", reason=text),
+        ][-1],
+        "command": lambda w, text: w.command(
+            "revoke_api_key", w.key.rest_id, reason=text
+        ),
+        "console": lambda w, text: w.console(
+            "apikeys/apikey/", action="revoke", _selected_action=w.key.pk, reason=text
+        ),
+    },
+    "organizations.Organization.name": {
+        "command": lambda w, text: w.command(
+            "create_organization", name=text, owner="new@acme.example"
+        ),
+        "console": lambda w, text: w.console(
+            f"organizations/organization/{w.acme.pk}/change/", name=text, **MEMBERS
+        ),
+    },
+    "organizations.Organization.description": {
+        "console": lambda w, text: w.console(
+            f"organizations/organization/{w.acme.pk}/change/",
+            name="Acme",
+            description=f"two\nlines, {text}",
+            **MEMBERS,
+        )
+    },
+    "organizations.User.name": {
+        "console": lambda w, text: w.console(
+            f"organizations/user/{w.alice.pk}/change/",
+            email="a@acme.example",
+            name=text,
+        )
+    },
+    "organizations.User.email": {
+        "command": lambda w, text: w.command(
+            "create_organization", name="new", owner=f"{text}@acme.example"
+        ),
+        "console": lambda w, text: w.console(
+            "organizations/user/add/", email=f"{text}@acme.example"
+        ),
+        "createsuperuser": lambda w, text: w.command(
+            "createsuperuser", email=f"{text}@acme.example", interactive=False
+        ),
+    },
+    "auth.Group.name": {
+        "console": lambda w, text: w.console("auth/group/add/", name=text)
+    },
+    "account.EmailAddress.email": {
+        "console": lambda w, text: w.console(
+            "account/emailaddress/add/", email=f"{text}@acme.example", user=w.alice.pk
+        )
+    },
+    "flows.Flow.name": {
+        "create": lambda w, text: w.rest("POST", "/flows", FLOW | {"name": text}),
+        "update": lambda w, text: w.rest("PUT", f"/flows/{w.flow.pk}", {"name": text}),
+    },
+    "flows.Flow.description": {
+        "create": lambda w, text: w.rest("POST", "/flows", FLOW | {"description": text})
+    },
+    "flows.Flow.version": {
+        "create": lambda w, text: w.rest(
+            "POST", "/flows", FLOW | {"version": text[:50]}
+        ),
+        "update": lambda w, text: w.rest(
+            "PUT", f"/flows/{w.flow.pk}", {"version": text[:50]}
+        ),
+    },
+    "flows.Flow.flow_definition": {
+        "name": lambda w, text: w.define(name=text),
+        "description": lambda w, text: w.define(description=text),
+        "version": lambda w, text: w.define(version=text),
+        "node": lambda w, text: w.define_node(id=text),
+        "repeated node": lambda w, text: w.define(nodes=[node(text), node(text)]),
+        "display name": lambda w, text: w.define_node(display_name=text),
+        "output": lambda w, text: w.define_node(
+            outputs=[{"name": text, "extractor": {"type": "body"}}]
+        ),
+        "variable": lambda w, text: w.define_node(
+            type="set_variable", data={"variables": {text: 1}}
+        ),
+        "loop": lambda w, text: w.define_node(
+            type="loop", data={"items": [], "body": {"nodes": []}, "item_var": text}
+        ),
+        "inner": lambda w, text: w.define_node(
+            type="loop",
+            data={"items": [], "body": {"nodes": [node("in", display_name=text)]}},
+        ),
+        "edge": lambda w, text: w.define(
+            nodes=[node("a"), node("b")], edges=[EDGE | {"id": text}]
+        ),
+    },
+    "flows.Flow.metadata": {
+        "environment": lambda w, text: w.rest(
+            "POST", "/flows", FLOW | {"metadata": {"target_environment_key": text}}
+        )
+    },
+    "flows.FlowTag.name": {
+        "create": lambda w, text: w.rest(
+            "POST", "/flows", FLOW | {"tags": ["ok", text[:64]]}
+        )
+    },
+    "webhooks.Webhook.name": {
+        "create": lambda w, text: w.rest("POST", "/webhooks", {"name": text})
+    },
+    "collections.Collection.name": {
+        "create": lambda w, text: w.rest("POST", "/collections", {"name": text}),
+        "update": lambda w, text: w.rest("PUT", w.collection, {"name": text}),
+    },
+    "collections.Collection.description": {
+        "create": lambda w, text: w.rest(
+            "POST", "/collections", {"name": "c", "description": text}
+        )
+    },
+    "collections.Folder.name": {
+        "create": lambda w, text: w.rest(
+            "POST", f"{w.collection}/folders", {"name": text}
+        )
+    },
+    "collections.Folder.description": {
+        "create": lambda w, text: w.rest(
+            "POST", f"{w.collection}/folders", {"name": "f", "description": text}
+        )
+    },
+    "collections.SavedRequest.name": {
+        "create": lambda w, text: w.rest(
+            "POST",
+            f"{w.collection}/requests",
+            {"name": text, "method": "GET", "url": "https://shop.example"},
+        )
+    },
+    "collections.SavedRequest.description": {
+        "create": lambda w, text: w.rest(
+            "POST",
+            f"{w.collection}/requests",
+            {"name": "r", "method": "GET", "url": "https://x", "description": text},
+        )
+    },
+    "environments.Environment.name": {
+        "create": lambda w, text: w.rest(
+            "POST", "/organization/environments", {"name": text}
+        )
+    },
+    "environments.Variable.key": {
+        "organization": lambda w, text: w.rest(
+            "PUT", f"/organization/variables/{text}", {"value": "v"}
+        ),
+        "flow": lambda w, text: w.rest(
+            "PUT", f"/flows/{w.flow.pk}/variables/{text}", {"value": "v"}
+        ),
+    },
+    "executions.Execution.trigger_metadata": {
+        name: lambda w, text, name=name: w.rest(
+            "POST",
+            f"/flows/{w.flow.pk}/launch",
+            {"trigger_type": "git", "trigger_metadata": {name: text}},
+        )
+        for name in ("repository", "workflow", "job", "ref", "actor", "sha", "run_id")
+    }
+    | {
+        "actor_id": lambda w, text: w.rest(
+            "POST",
+            f"/flows/{w.flow.pk}/launch",
+            {"trigger_metadata": {"actor_type": "user", "actor_id": text}},
+        )
+    },
+    "executions.Execution.idempotency_digest": {
+        "launch": lambda w, text: w.rest(
+            "POST", f"/flows/{w.flow.pk}/launch", {}, Idempotency_Key=text
+        )
+    },
+    "executions.Runner.runner_id": {
+        "next": lambda w, text: w.job("next", runner_id=text, max_parallel_flows=1),
+        "heartbeat": lambda w, text: w.job(
+            "heartbeat", runner_id=text, max_parallel_flows=1, job_ids=[]
+        ),
+    },
+    "executions.Runner.version": {
+        "heartbeat": lambda w, text: w.job(
+            "heartbeat", runner_version=text[:64], max_parallel_flows=1, job_ids=[]
+        )
+    },
+}
+
+
+class World:
+    """All ways in, and something to name in each."""
+
+    def __init__(self, client, api, alice, acme, issue):
+        self.client, self.acme, self.alice = client, acme, alice
+        self.people = api(user=alice)
+        self.runner = api("runner:claim", "runner:complete")
+        self.key, _ = issue(name="to be changed")
+        self.flow = Flow.objects.create(organization=acme, **FLOW)
+        collection = self.people.post("/collections", {"name": "c"}).json()
+        self.collection = f"/collections/{collection['id']}"
+
+    def page(self, page, /, *args, **values):
+        sign_in(self.client, self.alice)
+        url = reverse(f"apikeys:{page}", args=[self.acme.pk, *args])
+        nonce = SpentNonce.objects.issue(user=self.alice, page=url)
+        return self.client.post(url, {"nonce": nonce} | values).text
+
+    def key_page(self, page, /, **values):
+        return self.page(page, self.key.public_id, **values)
+
+    def rest(self, method, path, body=None, client=None, **headers):
+        client = client or self.people
+        return client(method, path, body, **headers).content.decode()
+
+    def job(self, path, **values):
+        body = {"runner_id": "r", "boot_id": str(uuid.uuid4())} | values
+        return self.rest("POST", f"/runner/jobs/{path}", body, client=self.runner)
+
+    def command(self, command, /, *args, **options):
+        with pytest.raises(CommandError) as caught:
+            call_command(command, *args, stdout=StringIO(), **options)
+        return str(caught.value)
+
+    def console(self, path, **values):
+        boss = User.objects.filter(is_superuser=True).first()
+        boss = boss or User.objects.create_superuser("boss@echopoint.example", "long!")
+        self.client.force_login(boss)
+        return self.client.post(f"/admin/{path}", values).text
+
+    def verb(self, call, **values):
+        with pytest.raises(InvalidKeyRequest) as caught:
+            call(by=Actor.command("test"), **values)
+        return caught.value.message
+
+    def define(self, **changes):
+        body = FLOW | {"flow_definition": FLOW["flow_definition"] | changes}
+        return self.rest("POST", "/flows", body)
+
+    def define_node(self, **changes):
+        return self.define(nodes=[node("pay") | changes])
