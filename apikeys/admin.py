@@ -83,7 +83,7 @@ class ApiKeyAdmin(FoundByKey):
     ]
     list_filter = ["preset", "organization"]
     list_select_related = ["organization"]
-    search_fields = ["name", "=public_id"]
+    search_fields = ["name_key", "=public_id"]
     exclude = ["digest"]
 
     def has_stop_permission(self, request):

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from django import forms
 from django.conf import settings
 from django.db.models import F, Q
-from django.db.models.functions import Lower
 
 from apikeys import keyset
 from apikeys.creators import GROUPS, MATCHED, SuggestInput
@@ -16,6 +15,7 @@ from apikeys.models.lists import ENDS_AT, IDLE_SINCE
 from apikeys.narrowing import APART, along, by_status, few
 from apikeys.scopes import PRESETS, SCOPES
 from apikeys.tokens import PUBLIC_ID_LENGTH
+from echopoint.core.characters import fold
 from echopoint.core.redaction import holds_a_secret
 
 ANY = "all"
@@ -51,7 +51,7 @@ SORTS = [
 ]
 ORDERS = {
     "created": (F("created_at"), keyset.moment, False),
-    "name": (Lower("name"), keyset.text, False),
+    "name": (F("name_key"), keyset.text, False),
     "expiry": (ENDS_AT, keyset.moment, True),
     "used": (F("last_used_at"), keyset.moment, True),
 }
@@ -226,11 +226,12 @@ def matching(keys, text):
 
 def named(text):
     """Return the condition that a name has the text, or words that begin with it."""
+    text = fold(text)
     if not is_short(text):
-        return Q(name__icontains=text)
-    condition = Q(name__istartswith=text)
+        return Q(name_key__contains=text)
+    condition = Q(name_key__startswith=text)
     for separator in SEPARATORS:
-        condition |= Q(name__icontains=f"{separator}{text}")
+        condition |= Q(name_key__contains=f"{separator}{text}")
     return condition
 
 
@@ -303,7 +304,7 @@ class KeyFilterForm(FilterForm):
     @property
     def notes(self):
         """Return what to know about how the list was searched."""
-        return [SHORT] if is_short(self.cleaned_data.get("q", "")) else []
+        return [SHORT] if is_short(fold(self.cleaned_data.get("q", ""))) else []
 
     @property
     def order(self):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.db.models import Func, Q
 
 MAX_ID = 2**63 - 1
-MAX_TEXT = 400  # lower case can be longer than what it was made of
+MAX_TEXT = 400
 
 
 class MalformedCursor(ValueError):
@@ -63,8 +63,9 @@ def moment(value):
 
 def text(value):
     """Return the text, if a column can hold it."""
-    if len(value) > MAX_TEXT or not value.isprintable():
+    if len(value) > MAX_TEXT or "\x00" in value:
         raise ValueError("Not a text of a column.")
+    value.encode()  # half of a pair is a ValueError too
     return value
 
 

@@ -157,7 +157,7 @@ class ApiKeyRevokeSelectedView(ApiKeyPage, FormView):
 
     def get_keys(self):
         """Return the selected keys of the organization; those of others are not there."""
-        keys = list(self.get_queryset().order_by("name", "pk"))
+        keys = list(self.get_queryset().order_by("name_key", "pk"))
         # No key is ever deleted: what is not there is another organization's, or forged.
         if len(keys) != len(self.public_ids):
             raise Http404

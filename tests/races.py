@@ -11,7 +11,9 @@ WAITING = """SELECT count(*) FROM pg_locks
 
 
 def triggers(verb):
-    """Turn the triggers of the audit table on or off."""
+    """Turn the triggers of the audit table on or off; SQLite's are for rows alone."""
+    if connection.vendor != "postgresql":
+        return
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE apikeys_auditevent {verb} TRIGGER USER")
 

@@ -7,7 +7,6 @@ from functools import partial
 
 from django.db import Error, models, transaction
 from django.db.models import Exists, F, Q
-from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -31,8 +30,10 @@ from apikeys.models.rotation import Rotation
 from apikeys.models.traces import is_lock_timeout, without_waiting
 from apikeys.models.usage import KeyUsage
 from apikeys.scopes import PRESETS, canonical, missing
+from echopoint.core.fields import FoldedField
 from echopoint.organizations.models import Organization
 
+NAME_KEY_LENGTH = 400  # a name has 100 characters, of which some fold to several
 logger = logging.getLogger(__name__)
 
 Action = AuditEvent.Action
@@ -67,6 +68,12 @@ class ApiKey(Rotation, models.Model):
         db_index=False,  # the indexes of the lists begin with it
     )
     name = models.CharField(max_length=100)
+    name_key = FoldedField(of="name", max_length=NAME_KEY_LENGTH)
+    # Names that were not one before they were folded go on side by side: the younger key
+    # has its own id here, and so have its successors. All others have nothing.
+    namesake = models.CharField(
+        max_length=tokens.PUBLIC_ID_LENGTH, blank=True, editable=False
+    )
     description = models.CharField(max_length=500, blank=True)
     scopes = models.JSONField()
     preset = models.CharField(
@@ -130,8 +137,7 @@ class ApiKey(Rotation, models.Model):
                 name="api_key_retires_within_overlap",
             ),
             models.UniqueConstraint(
-                "organization",
-                Lower("name"),
+                fields=["organization", "name_key", "namesake"],
                 condition=Q(revoked_at=None, retire_at=None),
                 name="api_key_name_unique",
             ),
@@ -154,7 +160,7 @@ class ApiKey(Rotation, models.Model):
                 )
                 for name, order in (
                     (f"api_key_{kind}_created", "created_at"),
-                    (f"api_key_{kind}_name", Lower("name")),
+                    (f"api_key_{kind}_name", "name_key"),
                     (f"api_key_{kind}_ends", ENDS_AT),
                     (f"api_key_{kind}_used", "last_used_at"),
                 )

@@ -3,8 +3,7 @@
 import re
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import Q, Value
-from django.db.models.functions import Lower
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -44,6 +43,13 @@ class ApiKeyQuerySet(ListedKeys):
     def unrevoked(self):
         """Only keys that were not stopped for good."""
         return self.filter(revoked_at=None)
+
+    def update(self, **values):
+        if "name" in values:
+            values["name_key"] = values["name"]
+        return super().update(**values)
+
+    update.alters_data = True
 
     def delete(self):
         raise Immutable("API keys are revoked, never deleted.")
@@ -90,7 +96,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             # A successor takes over what names its predecessor, by whatever rules that
             # was named: nobody could rename it first.
             self._require_text(name, description)
-        self.require_name_is_free(organization, name, at)
+        self.require_name_is_free(organization, name, at, instead_of=rotated_from)
         scopes = self._checked_scopes(organization, scopes, by)
         token = tokens.generate()
         pepper = tokens.current_pepper()
@@ -112,12 +118,13 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         )
         if rotated_from:
             key.family_id = rotated_from.family_id
+            key.namesake = rotated_from.namesake
         try:
             with transaction.atomic():
                 key.save(force_insert=True)
         except IntegrityError:
             # Another request took the name since it was checked.
-            self.require_name_is_free(organization, name, at)
+            self.require_name_is_free(organization, name, at, instead_of=rotated_from)
             raise
         key.record(
             AuditEvent.Action.CREATED,
@@ -140,14 +147,21 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             raise InvalidKeyRequest("name", "Remove the spaces around the name.")
         require_text("description", description, self.model)
 
-    def require_name_is_free(self, organization, name, at, *, advice=OTHER_NAME):
-        """Raise `InvalidKeyRequest`, with advice, while another key holds the name."""
-        # The same folding as that of the constraint, which has the last word.
-        holder = self.for_org(organization).alias(folded=Lower("name"))
-        holder = holder.filter(
-            folded=Lower(Value(name)), revoked_at=None, retire_at=None
+    def require_name_is_free(
+        self, organization, name, at, *, instead_of=None, advice=OTHER_NAME
+    ):
+        """Raise `InvalidKeyRequest`, with advice, while another key holds the name.
+
+        Names that people take for one are one. A key that comes instead of another may
+        share its name with those that the other shared it with.
+        """
+        holders = self.for_org(organization).filter(
+            name_key=name, revoked_at=None, retire_at=None
         )
-        if key := holder.first():
+        if instead_of:
+            holders = holders.filter(namesake=instead_of.namesake)
+        if key := holders.first():
+            spelling = "" if key.name == name else ", in another spelling"
             hint = (
                 " It has expired and holds its name until it is revoked."
                 if key.status(at) == self.model.Status.EXPIRED
@@ -155,7 +169,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             )
             raise InvalidKeyRequest(
                 "name",
-                f"The key {key.display_id} has this name already.{hint} {advice}",
+                f"The key {key.display_id} has this name already{spelling}.{hint} {advice}",
             )
 
     def _checked_scopes(self, organization, names, by):

@@ -247,7 +247,13 @@ class Rotation(models.Model):
             )
         if successor:
             successor.revoke(by=by, reason="The rotation was cancelled.", at=at)
-        type(self).objects.require_name_is_free(key.organization, key.name, at)
+        type(self).objects.require_name_is_free(
+            key.organization,
+            key.name,
+            at,
+            instead_of=key,
+            advice="Revoke that key first, then cancel the rotation.",
+        )
         key.retire_at = key.overlap_ends_at = None
         key.save(update_fields=["retire_at", "overlap_ends_at"])
         key.record(

@@ -2,8 +2,7 @@
 
 from datetime import timedelta
 
-from django.db.models import Q, Value
-from django.db.models.functions import Lower
+from django.db.models import Q
 from django.http import Http404
 from rest_framework.response import Response
 
@@ -65,7 +64,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
         "rotate": ApiKeyRotateResponseSerializer,
     }
     conflicts = ("rotate",)
-    sort_columns = {"id": "public_id"}
+    sort_columns = {"id": "public_id", "name": "name_key"}
 
     def get_queryset(self):
         keys = super().get_queryset()
@@ -95,11 +94,9 @@ class ApiKeyViewSet(OrgScopedViewSet):
             ids = [id.removeprefix("key_") for id in rules["ids"] if id[:4] == "key_"]
             queryset = queryset.filter(public_id__in=ids)
         if "names" in rules:
-            # In lower case too, which is how an index has them.
-            folded = [Lower(Value(name)) for name in rules["names"]]
-            queryset = queryset.alias(folded=Lower("name")).filter(
-                name__in=rules["names"], folded__in=folded
-            )
+            # Folded too, which is how an index has them.
+            names = rules["names"]
+            queryset = queryset.filter(name__in=names, name_key__in=names)
         if "last_used_after" in rules:
             queryset = queryset.filter(last_used_at__gte=rules["last_used_after"])
         if "last_used_before" in rules:
@@ -107,7 +104,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
         if text := search.get("full_text_search"):
             # Of an id the beginning: an index has that, and nobody knows the middle.
             by_id = Q(public_id__startswith=text.removeprefix("key_"))
-            queryset = queryset.filter(Q(name__icontains=text) | by_id)
+            queryset = queryset.filter(Q(name_key__contains=text) | by_id)
             ids = few([[queryset]])
             if ids is not None:
                 queryset = queryset.filter(pk__in=ids)

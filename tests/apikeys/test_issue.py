@@ -422,7 +422,7 @@ def test_the_database_takes_what_a_key_can_be(issue, values):
 def test_the_database_refuses_two_live_keys_of_one_name(issue):
     issue(name="CI")
     other, _ = issue(name="other")
-    refused, savepoint = breaks("api_key_name_unique")
+    refused, savepoint = breaks("api_key_name_unique|name_key")
 
     with refused, savepoint:
         ApiKey.objects.filter(pk=other.pk).update(name="ci")
