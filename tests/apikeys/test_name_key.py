@@ -14,7 +14,7 @@ from echopoint.core.characters import fold
 from echopoint.organizations.models import Organization
 from tests.signing_in import sign_in
 
-BEFORE = [("apikeys", "0006_name_and_scope_indexes")]
+BEFORE = [("apikeys", "0012_audit_text_indexes")]
 FOLDING = "apikeys.migrations.0014_fill_name_key"
 SAME = [
     ("Prod", "ＰＲＯＤ"),
