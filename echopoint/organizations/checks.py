@@ -1,4 +1,4 @@
-"""System checks: a SECRET_KEY that cannot decrypt second factors is named."""
+"""System checks of the database: second factors that cannot be decrypted, and letters."""
 
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import InvalidToken
@@ -12,6 +12,7 @@ ENCRYPTED = {
     Authenticator.Type.TOTP: "secret",
     Authenticator.Type.RECOVERY_CODES: "seed",
 }
+IGNORES_CASE = "SELECT upper('é') = 'É'"
 
 
 @checks.register(checks.Tags.database)
@@ -61,3 +62,31 @@ def decrypts(cipher, text):
     except InvalidToken:
         return False
     return True
+
+
+@checks.register(checks.Tags.database)
+def check_letters(app_configs, databases, **kwargs):
+    """Return the databases that cannot ignore the case of all letters."""
+    return [
+        checks.Warning(
+            f"The database {alias!r} knows no upper case but that of ASCII, so searches"
+            " for other letters find them in one case alone.",
+            hint="Move to a database that was made with a locale of UTF-8, for example"
+            " LC_CTYPE 'C.UTF-8'.",
+            id="organizations.W002",
+        )
+        for alias in databases or ()
+        if not ignores_case(connections[alias])
+    ]
+
+
+def ignores_case(connection):
+    """Whether the database ignores case in all alphabets; SQLite has functions of ours."""
+    if connection.vendor == "sqlite":
+        return True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(IGNORES_CASE)
+            return cursor.fetchone()[0]
+    except DatabaseError:
+        return True  # the database is checked by Django itself

@@ -6,6 +6,7 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.core.checks import registry
 from django.db import OperationalError, connection
 
+from echopoint.organizations import checks
 from echopoint.organizations.checks import check_second_factors
 
 
@@ -56,3 +57,23 @@ def test_only_a_named_database_with_tables_that_answers_is_asked(
         assert locked_out() == []
     monkeypatch.setattr(connection.introspection, "table_names", lambda: [])
     assert locked_out() == []
+
+
+DATABASES = ["default"]
+
+
+def test_a_database_that_ignores_case_is_no_complaint(db):
+    assert checks.check_letters(None, databases=DATABASES) == []
+    assert checks.check_letters(None, databases=None) == []
+
+
+@pytest.mark.postgresql
+def test_a_database_that_knows_ascii_alone_is_named(db, monkeypatch):
+    # As with LC_CTYPE C, which a test cannot give to the database it runs in.
+    monkeypatch.setattr(
+        checks, "IGNORES_CASE", """SELECT upper('é' COLLATE "C") = 'É'"""
+    )
+
+    (warning,) = checks.check_letters(None, databases=DATABASES)
+
+    assert warning.id == "organizations.W002"
