@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from echopoint.api.pagination import page_envelope
 from echopoint.api.search import matching, page_of
 from echopoint.api.viewsets import OrgScopedViewSet
-from echopoint.flows.models import Flow, FlowTag
+from echopoint.flows.models import Flow, FlowTag, as_tag
 from echopoint.flows.serializers import (
     CreateFlowRequestSerializer,
     FlowSearchItemSerializer,
@@ -72,7 +72,7 @@ class FlowViewSet(OrgScopedViewSet):
         return Response(page_envelope(serializer.data, total))
 
     def searched(self, queryset, search):
-        if tags := [tag.strip().lower() for tag in search.get("tags", [])]:
+        if tags := [as_tag(tag) for tag in search.get("tags", [])]:
             every = search["tag_match_mode"] == "all"
             queryset = queryset.tagged(tags, every=every)
         text = search.get("full_text_search")

@@ -1,10 +1,17 @@
 """Flows: graphs of HTTP requests with assertions."""
 
+import unicodedata
 import uuid
 
 from django.db import models
 
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
+
+
+def as_tag(text: str) -> str:
+    """Return a tag as it is stored and looked for: lower case, each letter in plain form."""
+    plain = unicodedata.normalize("NFKC", " ".join(text.split()))
+    return unicodedata.normalize("NFKC", plain.lower())
 
 
 class FlowQuerySet(OrgOwnedQuerySet):
@@ -75,7 +82,7 @@ class Flow(OrgOwned):
 
 
 class FlowTag(models.Model):
-    """A tag of a flow: lower case, without spaces around it."""
+    """A tag of a flow, as `as_tag` spells it."""
 
     flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="tag_rows")
     name = models.CharField(max_length=64)

@@ -5,10 +5,10 @@ from rest_framework import serializers
 
 from echopoint.api.fields import Boolean, Choice, Label, Name, Note, Object
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
-from echopoint.core.names import LOOKS_LIKE_A_KEY
+from echopoint.core.names import LOOKS_LIKE_A_KEY, complaint
 from echopoint.core.redaction import holds_a_secret
 from echopoint.flows.definition import problems
-from echopoint.flows.models import Flow, FlowTag
+from echopoint.flows.models import Flow, FlowTag, as_tag
 
 TAG_LENGTH = FlowTag._meta.get_field("name").max_length
 MAX_TAGS = 50
@@ -68,14 +68,18 @@ def is_position(value):
 
 
 class Tag(Label):
-    """A tag, lower-cased before its length is judged: some letters grow by it."""
+    """A tag, in its one spelling before its length is judged: some letters grow by it."""
 
     def to_internal_value(self, data):
-        return super().to_internal_value(data).lower()
+        text = super().to_internal_value(data)
+        # As it came, too: a key in lower case is noticed less.
+        if message := complaint(text):
+            raise serializers.ValidationError(message)
+        return as_tag(text)
 
 
 class Tags(serializers.ListField):
-    """Tags, lower-cased, trimmed, each once, sorted."""
+    """Tags, each once, sorted."""
 
     def __init__(self, **options):
         child = Tag(trim_whitespace=True, max_length=TAG_LENGTH)
