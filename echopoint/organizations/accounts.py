@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 from echopoint.core.client import address
+from echopoint.organizations.models import User
 
 ITS_STAGE = "allauth.account.stages.EmailVerificationStage"
 OUR_STAGE = "echopoint.organizations.accounts.SignUpVerificationStage"
@@ -45,6 +46,9 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request):
         return settings.OPEN_SIGN_UP
+
+    def clean_email(self, email):
+        return User.objects.normalize_email(email)
 
     def get_login_stages(self):
         stages = super().get_login_stages()

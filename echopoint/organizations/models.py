@@ -1,5 +1,7 @@
 """Who uses the platform: users, their organizations, and their roles there."""
 
+import unicodedata
+
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import (
@@ -22,6 +24,8 @@ class UserManager(BaseUserManager):
 
     def create_user(self, email, password=None, **fields):
         """Return a new user; without a password they can set one, not sign in."""
+        # As it came, too: a key in lower case is noticed less.
+        refuse_secret(email or "")
         user = self.model(email=self.normalize_email(email), **fields)
         user.set_password(password)
         user.full_clean()
@@ -36,10 +40,11 @@ class UserManager(BaseUserManager):
 
     @classmethod
     def normalize_email(cls, email):
-        return (email or "").lower()
+        """Return the one spelling of an address: lower case, each letter in plain form."""
+        return unicodedata.normalize("NFKC", email or "").lower()
 
     def get_by_natural_key(self, email):
-        return self.get(email__iexact=email)
+        return self.get(email__iexact=self.normalize_email(email))
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -73,7 +78,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def save(self, **options):
         # One spelling, so that whoever looks a person up finds them.
-        self.email = self.email.lower()
+        self.email = type(self).objects.normalize_email(self.email)
         super().save(**options)
 
 

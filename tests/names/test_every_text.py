@@ -63,6 +63,8 @@ ANYTHING = {
     "apikeys.Refusal.reason": FIXED,
     "apikeys.KeyUsage.scope": FIXED,
     "apikeys.ApiKey.public_id": MADE,
+    "apikeys.ApiKey.name_key": "what the name folds to",
+    "apikeys.ApiKey.namesake": MADE,
     "apikeys.ApiKey.scopes": FIXED,
     "apikeys.ApiKey.digest": MADE,
     "apikeys.ApiKey.created_by_label": LABEL,

@@ -26,6 +26,54 @@ def test_a_key_is_refused_for_a_name_and_not_repeated(world, field, way):
     assert SECRET[:20] not in tables()
 
 
+NAMES = [
+    "apikeys.ApiKey.name",
+    "apikeys.ApiKey.description",
+    "apikeys.ApiKey.revoke_reason",
+    "organizations.Organization.name",
+    "organizations.User.name",
+    "organizations.User.email",
+    "auth.Group.name",
+    "account.EmailAddress.email",
+    "flows.Flow.name",
+    "flows.Flow.version",
+    "flows.FlowTag.name",
+    "webhooks.Webhook.name",
+    "collections.Collection.name",
+    "collections.Folder.name",
+    "collections.SavedRequest.name",
+    "executions.Runner.runner_id",
+    "executions.Runner.version",
+]
+NAMED_IN_DEFINITIONS = ("name", "display name", "inner")
+
+
+@pytest.mark.parametrize(
+    ("field", "way"),
+    [
+        *((field, way) for field in NAMES for way in WAYS[field]),
+        *(("flows.Flow.flow_definition", way) for way in NAMED_IN_DEFINITIONS),
+    ],
+)
+def test_a_name_has_nothing_invisible_and_something_to_see(world, field, way):
+    hidden = WAYS[field][way](world, "Prod\u200buction")
+    blank = WAYS[field][way](world, "\u2800")
+
+    assert "U+200B (ZERO WIDTH SPACE)" in hidden
+    assert "U+2800 (BRAILLE PATTERN BLANK)" in blank
+    assert "\u200buction" not in tables()
+
+
+@pytest.mark.parametrize("field", ["Collection", "Folder", "SavedRequest"])
+def test_what_is_said_of_a_thing_may_hold_any_characters(world, field):
+    way = WAYS[f"collections.{field}.description"]["create"]
+
+    answer = way(world, "two\nlines \u200f")
+
+    assert "two\\nlines" in answer
+    assert '"errors"' not in answer
+
+
 @pytest.mark.parametrize(
     ("field", "way"),
     [

@@ -38,7 +38,7 @@ class Command(AnsweringCommand):
 
     @transaction.atomic
     def create(self, name, email):
-        user = User.objects.filter(email__iexact=email).first()
+        user = User.objects.filter(email=User.objects.normalize_email(email)).first()
         created = user is None
         if created:
             user = User.objects.create_user(email)
