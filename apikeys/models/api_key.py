@@ -484,7 +484,10 @@ class ApiKey(Rotation, models.Model):
         status = self.status(at)
         ended = {self.Status.REVOKED, self.Status.RETIRED, self.Status.EXPIRED}
         if status in ended:
-            raise KeyConflict("CONFLICT", f"This key is {status}; that is final.")
+            # Retiring can be undone for a while, so it is not said to be final.
+            is_final = status != self.Status.RETIRED
+            why = "that is final" if is_final else "it cannot be suspended or resumed"
+            raise KeyConflict("CONFLICT", f"This key is {status}; {why}.")
 
     def delete(self, *args, **options):
         raise Immutable("API keys are revoked, never deleted.")

@@ -163,13 +163,16 @@ def test_a_stale_copy_cannot_resume_a_revoked_key(key, by):
 
 
 @pytest.mark.parametrize(
-    ("dates", "status"),
-    [({"expires_at": LATER}, "expired"), ({"retire_at": LATER}, "retired")],
+    ("dates", "why"),
+    [
+        ({"expires_at": LATER}, "This key is expired; that is final"),
+        ({"retire_at": LATER}, "This key is retired; it cannot be suspended"),
+    ],
 )
-def test_a_key_that_has_ended_cannot_be_suspended(key, by, dates, status):
+def test_a_key_that_has_ended_cannot_be_suspended(key, by, dates, why):
     ApiKey.objects.filter(pk=key.pk).update(**dates)
 
-    with pytest.raises(KeyConflict, match=f"This key is {status}; that is final"):
+    with pytest.raises(KeyConflict, match=why):
         stored(key).suspend(by=by, at=LATER)
 
     assert not events("suspended").exists()

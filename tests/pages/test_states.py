@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apikeys.actors import Actor
 from apikeys.clients import Client
-from apikeys.exceptions import InvalidKeyRequest
+from apikeys.exceptions import InvalidKeyRequest, KeyConflict
 from apikeys.models import ApiKey, SpentNonce
 from tests.signing_in import sign_in
 
@@ -143,6 +143,32 @@ def test_revoking_says_what_it_changes(make, read, state):
     assert ("frees its name" in said) == state.startswith("expired")
     assert ("keeps working" in said) == (state in {"retiring", "arrived"})
     assert ("unless you cancel its rotation" in said) == (state in SUCCESSORS)
+
+
+@pytest.mark.parametrize(
+    ("state", "retired", "said"), [("retiring", True, True), ("retired", False, False)]
+)
+def test_revoking_says_whether_retiring_could_be_undone_instead(
+    make, read, state, retired, said
+):
+    key = make(state)
+    if retired:
+        key.retire(by=SYSTEM)
+
+    asked = read("revoke", key)
+
+    assert "refused already" in asked
+    assert ("Retiring can be undone until" in asked) == said
+
+
+@pytest.mark.parametrize("state", ["retired", "expired", "revoked"])
+@pytest.mark.parametrize("verb", ["suspend", "resume"])
+def test_a_key_that_stopped_is_refused_in_words_that_fit(make, verb, state):
+    with pytest.raises(KeyConflict) as refusal:
+        getattr(make(state), verb)(by=SYSTEM)
+
+    assert f"This key is {state}" in refusal.value.message
+    assert ("final" in refusal.value.message) == (state != "retired")
 
 
 @pytest.mark.parametrize("state", STATES)
