@@ -1,6 +1,7 @@
 """People and organizations are called by what can be seen, and by one spelling."""
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
@@ -68,4 +69,5 @@ def test_who_signs_up_gets_the_one_spelling(client, db, settings):
     refused = client.post("/accounts/signup/", {"email": "zo\u200be@a.example"} | typed)
 
     assert User.objects.get().email == "zoe@exämple.example"
+    assert EmailAddress.objects.get().email == "zoe@exämple.example"
     assert refused.status_code == 200
