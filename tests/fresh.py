@@ -1,11 +1,16 @@
-"""Databases of a test's own: a fixture for a conftest to import."""
+"""Databases of a test's own: fixtures for a conftest to import."""
 
 import uuid
+from functools import cache
+from pathlib import Path
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from psycopg import sql
+
+from echopoint.management.other_database import ALIAS, connected
 
 
 def server():
@@ -16,11 +21,44 @@ def server():
     return psycopg.connect(dbname="postgres", autocommit=True, **given)
 
 
+def execute(statement, *names):
+    with server() as postgresql:
+        postgresql.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
 def url_of(name):
     config = connection.settings_dict
     password = f":{config['PASSWORD']}" if config["PASSWORD"] else ""
     place = f"{config['HOST'] or 'localhost'}:{config['PORT'] or 5432}"
     return f"postgres://{config['USER']}{password}@{place}/{name}"
+
+
+class Databases:
+    """Makes databases in a folder or on the server, and drops those on the server."""
+
+    def __init__(self, folder):
+        self.folder, self.made = folder, []
+
+    def make(self, vendor, template=None):
+        """Return the name of a new database, empty unless there is a template."""
+        name = f"fresh_{uuid.uuid4().hex}"
+        if vendor == "sqlite":
+            content = Path(template).read_bytes() if template else b""
+            (self.folder / name).write_bytes(content)
+            return str(self.folder / name)
+        if template:
+            execute("CREATE DATABASE {} TEMPLATE {}", name, template)
+        else:
+            execute("CREATE DATABASE {}", name)
+        self.made.append(name)
+        return name
+
+    def url(self, vendor, name):
+        return f"sqlite:///{name}" if vendor == "sqlite" else url_of(name)
+
+    def drop(self):
+        for name in self.made:
+            execute("DROP DATABASE {} WITH (FORCE)", name)
 
 
 @pytest.fixture
@@ -29,20 +67,42 @@ def fresh_database(tmp_path):
 
     It is of the kind under test, or of the one that is named.
     """
-    made = []
+    databases = Databases(tmp_path)
 
     def fresh_database(vendor=connection.vendor):
-        name = f"fresh_{uuid.uuid4().hex}"
-        if vendor == "sqlite":
-            return f"sqlite:///{tmp_path / name}"
-        with server() as postgresql:
-            create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
-            postgresql.execute(create)
-        made.append(name)
-        return url_of(name)
+        return databases.url(vendor, databases.make(vendor))
 
     yield fresh_database
-    for name in made:
-        with server() as postgresql:
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
-            postgresql.execute(drop.format(sql.Identifier(name)))
+    databases.drop()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(tmp_path_factory, django_db_setup, django_db_blocker):
+    """Return a function that names a migrated database, which is only copied."""
+    databases = Databases(tmp_path_factory.mktemp("template"))
+
+    @cache
+    def migrated_template(vendor):
+        name = databases.make(vendor)
+        with django_db_blocker.unblock(), connected(databases.url(vendor, name)) as new:
+            call_command("migrate", database=ALIAS, interactive=False, verbosity=0)
+            if vendor == "sqlite":
+                # One file, without what is still in the log beside it.
+                new.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return name
+
+    yield migrated_template
+    databases.drop()
+
+
+@pytest.fixture
+def migrated_database(tmp_path, migrated_template):
+    """Return a function that makes a migrated database, and returns its URL."""
+    databases = Databases(tmp_path)
+
+    def migrated_database(vendor=connection.vendor):
+        name = databases.make(vendor, migrated_template(vendor))
+        return databases.url(vendor, name)
+
+    yield migrated_database
+    databases.drop()

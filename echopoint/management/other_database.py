@@ -1,5 +1,6 @@
 """Another database than the configured one, connected while a command works with it."""
 
+import warnings
 from contextlib import contextmanager
 
 from django.core.exceptions import ImproperlyConfigured
@@ -18,7 +19,9 @@ NO_URL = (
 def config_of(url):
     """Return Django's settings for a database URL, which is never repeated."""
     try:
-        config = database(url)
+        # The URL of another kind of database is warned of with the password in it.
+        with warnings.catch_warnings(action="ignore"):
+            config = database(url)
     except (ImproperlyConfigured, ValueError, KeyError, TypeError):
         # The reason can quote the URL, with the password in it.
         raise CommandError(NO_URL) from None
@@ -35,7 +38,8 @@ def first_line(error):
 
 def connect(connection):
     try:
-        connection.connect()
+        with connection.wrap_database_errors:
+            connection.connect()
     except Error as error:
         raise CommandError(
             f"The other database cannot be opened: {first_line(error)}."

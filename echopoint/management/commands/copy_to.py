@@ -1,0 +1,87 @@
+from django.core.management.base import CommandError
+from django.db import Error, connections
+
+from echopoint.management.copying import (
+    LEFT_OUT,
+    SOURCE,
+    CannotCopy,
+    copy_all,
+    migrate,
+    require_empty,
+    require_migrated,
+)
+from echopoint.management.other_database import ALIAS, config_of, connected, first_line
+from echopoint.organizations.commands import AnsweringCommand
+
+PLACE = ("ENGINE", "NAME", "HOST", "PORT")
+ITSELF = "That is the database that is configured. Name another, empty one."
+BROKE_OFF = (
+    "The copy broke off, and all of it is one transaction. Copy again: a database that"
+    " holds rows is refused."
+)
+NEXT = (
+    "Set DATABASE_URL to the other database, keep SECRET_KEY, API_KEY_PEPPERS and"
+    " ENCRYPTION_KEYS as they are, and start the site. People sign in again."
+)
+
+
+class Command(AnsweringCommand):
+    help = (
+        "Copy everything to another, empty database: from SQLite to PostgreSQL or back."
+        " Stop the site first. Ids, times and encrypted values stay as they are; the"
+        " rows are counted and every audit chain is verified before anything is kept."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "database_url",
+            metavar="DATABASE_URL",
+            help="postgres://user:password@host:5432/name or sqlite:///file",
+        )
+        parser.add_argument(
+            "--broken-chains",
+            action="store_true",
+            help="copy audit chains that are broken here already, as they are",
+        )
+
+    def handle(self, *, database_url, broken_chains, **options):
+        require_another(config_of(database_url))
+        with connected(database_url) as other:
+            try:
+                require_migrated(connections[SOURCE])
+                require_empty(other)
+                migrate(ALIAS)
+                rows, chains = copy_all(ALIAS, broken_chains=broken_chains)
+            except CannotCopy as error:
+                raise CommandError(f"{error} Nothing was copied.") from None
+            except Error as error:
+                raise CommandError(f"{BROKE_OFF} ({first_line(error)})") from None
+            fields = {
+                "vendor": other.vendor,
+                "rows": rows,
+                "left_out": LEFT_OUT,
+                "chains": chains,
+            }
+        self.answer(options, fields, *lines(rows, chains))
+
+
+def lines(rows, chains):
+    """Return what was copied, for people."""
+    told = [f"{count:>9,} {label}" for label, count in rows.items() if count]
+    left = (f"{label} ({reason})" for label, reason in LEFT_OUT.items())
+    events = sum(chain["checked"] for chain in chains)
+    broken = [c["organization_id"] for c in chains if not c["intact"]]
+    state = f"broken as before: {', '.join(broken)}" if broken else "all intact"
+    return [
+        *told,
+        f"Left out: {', '.join(left)}.",
+        f"Audit chains: {len(chains)}, with {events:,} events; {state}.",
+        NEXT,
+    ]
+
+
+def require_another(config):
+    """Raise `CommandError` if this is the configured database."""
+    here = connections[SOURCE].settings_dict
+    if all(str(config.get(name, "")) == str(here[name]) for name in PLACE):
+        raise CommandError(ITSELF)

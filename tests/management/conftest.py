@@ -1,0 +1,6 @@
+from tests.fresh import (  # noqa: F401
+    fresh_database,
+    migrated_database,
+    migrated_template,
+)
+from tests.races import committing, guarded_again  # noqa: F401
