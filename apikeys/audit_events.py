@@ -55,18 +55,19 @@ def created(at, *, scopes=(), preset="", expires_at=None):
     return f"{scopes_in_words(scopes, preset)} {end}"
 
 
-def rotated(at, *, successor="", retire_at="", scopes=()):
+def rotated(at, *, successor="", retire_at="", scopes=(), dropped=()):
     if not successor:
         return ""
     # The event's own time is in whole milliseconds.
     both_work = retire_at and whole_milliseconds(datetime.fromisoformat(retire_at)) > at
     overlap = (
-        f"Both work until {moment(retire_at)}."
+        f"Overlap until {moment(retire_at)}."
         if both_work
         else "This key stopped at once."
     )
     holding = f", with {', '.join(scopes)}" if scopes else ""
-    return f"{successor} takes its place{holding}. {overlap}"
+    lost = f" Dropped as not in the catalog: {', '.join(dropped)}." if dropped else ""
+    return f"{successor} takes its place{holding}.{lost} {overlap}"
 
 
 def rotation_cancelled(at, *, successor=""):

@@ -220,6 +220,10 @@ class ApiKeyRetireView(RotationMixin, KeyVerbView):
     template_name = "apikeys/retire.html"
 
     def obstacle(self):
+        if self.key.state == Status.RETIRED:
+            return "This key has retired already."
+        if self.key.state == Status.SUSPENDED and self.key.is_being_rotated():
+            return "This key is suspended. Resume it before you retire it."
         return "" if self.key.state == Status.RETIRING else self.not_rotating
 
     def get_initial(self):

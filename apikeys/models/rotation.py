@@ -74,6 +74,7 @@ class Rotation(models.Model):
             successor=successor.rest_id,
             retire_at=key.retire_at.isoformat(),
             scopes=successor.scopes,
+            dropped=key.lapsed_scopes,
         )
         self.refresh_from_db()
         return successor, secret
@@ -89,15 +90,21 @@ class Rotation(models.Model):
                 "This key is being rotated already. Retire it or cancel the rotation"
                 " first.",
             )
-        if status == self.Status.SUSPENDED:
-            raise KeyConflict(
-                "CONFLICT", "This key is suspended. Resume it before it is rotated."
-            )
         if status != self.Status.ACTIVE:
-            raise KeyConflict(
-                "CONFLICT",
-                f"This key is {status} and cannot be rotated. Create another.",
-            )
+            advice = self.instead_of_rotating(status, at)
+            raise KeyConflict("CONFLICT", f"This key is {status}. {advice}")
+
+    def instead_of_rotating(self, status, at):
+        """Return what to do with a key that is not active."""
+        if status == self.Status.RETIRED:
+            return "Rotate its successor instead."
+        if status != self.Status.SUSPENDED:
+            return "It cannot be rotated. Create another."
+        if self.ends_at and self.ends_at <= at:
+            return "It would not work after it is resumed either. Create another."
+        if self.retire_at:
+            return "It is being rotated already. Resume it to go on with that."
+        return "Resume it before you rotate it."
 
     def narrowed(self, scopes):
         """Return the scopes of a successor: this key's that still exist, or fewer."""

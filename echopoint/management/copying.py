@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from apikeys.audit_report import as_json
 from apikeys.models import AuditEvent
-from apikeys.redaction import redact
+from echopoint.core.redaction import redact
 from echopoint.management.other_database import first_line
 from echopoint.organizations.models import Organization
 
@@ -18,7 +18,12 @@ SOURCE = DEFAULT_DB_ALIAS
 # Rows of results and captured requests can be megabytes each.
 BATCH = 100
 LEFT_OUT = {"sessions.Session": "people sign in again"}
-MADE_BY_MIGRATE = {"django_migrations", "django_content_type", "auth_permission"}
+MADE_BY_MIGRATE = {
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "apikeys_pepperfingerprint",
+}
 
 
 class CannotCopy(Exception):

@@ -24,6 +24,7 @@ LATER, LATEST = "2026-06-02T12:00:00+00:00", "2026-06-03T12:00:00+00:00"
 # Two values of each detail, which must not read alike.
 SAMPLES = {
     "scopes": (["flows:read"], ["flows:execute"]),
+    "dropped": (["flows:fly"], ["webhooks:fly"]),
     "preset": ("ci", "runner"),
     "expires_at": (LATER, LATEST),
     "retire_at": (LATER, LATEST),
@@ -135,7 +136,7 @@ def test_every_action_is_recorded_by_something_or_is_not_offered():
         (
             Action.ROTATED,
             {"successor": "key_b", "retire_at": LATER, "scopes": ["a", "b"]},
-            "key_b takes its place, with a, b. Both work until 2 June 2026, 12:00 UTC.",
+            "key_b takes its place, with a, b. Overlap until 2 June 2026, 12:00 UTC.",
         ),
         (
             Action.POLICY_UPDATED,

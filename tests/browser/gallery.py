@@ -114,7 +114,7 @@ class Gallery:
 
     def confirm_if_asked(self):
         """Say once more who is there, where a change of the account asks."""
-        if self.page.get_by_role("heading", name="Confirm that it is you").count():
+        if self.page.get_by_role("heading", name="Confirm it’s you").count():
             self.page.get_by_label("Password").fill(self.past["password"])
             press(self.page, "Confirm")
 

@@ -604,3 +604,40 @@ def test_a_key_without_a_scope_of_the_catalog_says_to_create_another(page, key):
     assert "Create a key with the scopes that are needed now" in text_of(asked)
     assert secret_in(sent) is None
     assert ApiKey.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "name", "said"),
+    [
+        (["suspend"], "rotate", "Resume it before you rotate it"),
+        (["rotate", "suspend"], "rotate", "Resume it to go on with that"),
+        (["rotate", "retire"], "rotate", "Rotate its successor instead"),
+        (["revoke"], "rotate", "This key is revoked. It cannot be rotated"),
+        (["rotate", "suspend"], "retire", "Resume it before you retire it"),
+        (["rotate", "retire"], "retire", "has retired already"),
+    ],
+)
+def test_what_stands_against_a_step_fits_the_state(page, key, steps, name, said):
+    for step in steps:
+        getattr(key, step)(by=SYSTEM)
+
+    assert said in text_of(page(name))
+
+
+def test_a_suspended_key_that_has_expired_cannot_be_rotated_by_resuming_it(page, key):
+    key.suspend(by=SYSTEM)
+    ApiKey.objects.filter(pk=key.pk).update(
+        created_at=timezone.now() - 2 * DAY, expires_at=timezone.now() - DAY
+    )
+
+    assert "would not work after it is resumed either" in text_of(page("rotate"))
+
+
+def test_what_a_rotation_dropped_is_in_the_audit(key):
+    ApiKey.objects.filter(pk=key.pk).update(scopes=sorted([*SCOPES, "flows:fly"]))
+    key.refresh_from_db()
+
+    key.rotate(by=SYSTEM)
+
+    event = AuditEvent.objects.get(action="api_key.rotated")
+    assert event.details["dropped"] == ["flows:fly"]
