@@ -36,6 +36,8 @@ class Action(TextChoices):
     AUDIT_EXPORTED = "audit.exported", "Audit exported"
 
 
+# Events about a key that change nothing of it.
+NO_CHANGES = {Action.SECRET_DISPLAYED, Action.FIRST_USED, Action.RETIRED_USED}
 # No verb records these. Filters leave them out, but events that exist stay readable.
 UNUSED = {Action.RENAMED}
 

@@ -32,6 +32,22 @@ def check(lines: Iterable[bytes], *, expected_head: str = "") -> dict[str, Walk]
     return walks
 
 
+def verified(lines: Iterable[bytes]) -> Iterator[Record]:
+    """Yield the events of the file while they are as written.
+
+    Raise `Malformed` for a line that is no event, and at the first broken link. Missing
+    events are none.
+    """
+    walks: dict[str, Walk] = {}
+    for record in records(lines):
+        walk = walks.setdefault(record["organization_id"], Walk(whole=False))
+        walk.add(record)
+        if walk.broken:
+            sequence, reason = walk.broken
+            raise Malformed(f"The file is broken: event {sequence} {reason}.")
+        yield record
+
+
 def records(lines: Iterable[bytes]) -> Iterator[Record]:
     """Yield the events of the file; empty lines are skipped."""
     for number, line in enumerate(lines, 1):

@@ -16,10 +16,13 @@ from django.db.models import (
     Value,
 )
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Concat
 from django.db.models.lookups import GreaterThan, LessThanOrEqual
 from django.utils import timezone
 
+from apikeys.audit_chain import whole_milliseconds
+from apikeys.audit_events import NO_CHANGES
+from apikeys.models.audit import AuditEvent
 from apikeys.models.refusal import Refusal
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet, User
 
@@ -123,6 +126,15 @@ class ListedKeys(OrgOwnedQuerySet):
             key=OuterRef("pk"), reason="API_KEY_RETIRED", minute__gte=since
         )
         return self.filter(Exists(refused))
+
+    def issued_or_changed_since(self, at):
+        """Only keys that were issued at this moment or later, or changed, by the audit."""
+        changes = AuditEvent.objects.exclude(action__in=NO_CHANGES).filter(
+            organization=OuterRef("organization"),
+            target_id=Concat(Value("key_"), OuterRef("public_id")),
+            at__gte=whole_milliseconds(at),  # as events have it
+        )
+        return self.filter(Q(created_at__gte=at) | Exists(changes))
 
     def with_scope(self, name):
         """Only keys that hold the scope."""

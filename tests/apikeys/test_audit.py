@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
+from django.core import serializers
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
@@ -100,6 +101,16 @@ def test_a_detail_that_is_no_plain_json_is_refused(record, value):
         record(reason=value)
 
     assert not AuditEvent.objects.exists()
+
+
+def test_an_event_survives_dumpdata(record):
+    """Django's JSON cuts times to milliseconds; version 2 has no more than those."""
+    event = record(at=NOW.replace(microsecond=123456))
+
+    text = serializers.serialize("json", [event])
+    (loaded,) = serializers.deserialize("json", text)
+
+    assert loaded.object.fingerprint() == event.hash
 
 
 def test_each_organization_has_a_chain_of_its_own(chain, record, acme, globex):

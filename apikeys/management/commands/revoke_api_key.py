@@ -1,72 +1,200 @@
+from datetime import UTC, datetime
+
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.formats import date_format
 
-from apikeys import tokens
+from apikeys import audit_file, tokens
 from apikeys.actors import Actor
+from apikeys.audit_chain import whole_milliseconds
+from apikeys.audit_events import NO_CHANGES
 from apikeys.exceptions import Refused
 from apikeys.models import ApiKey, PepperFingerprint
 from apikeys.wire import describe, stamp
-from echopoint.organizations.commands import AnsweringCommand
+from echopoint.organizations.commands import AnsweringCommand, organization_named
 
 NO_SUCH_KEY = (
     "There is no key with this id. The API Keys page shows the ids of all keys."
 )
+ONE_OR_MANY = (
+    "Name one key, or give --issued-or-changed-since TIME or --pepper-version N."
+)
+FOR_MANY = "That option goes with --issued-or-changed-since TIME: {}."
+NO_TIME = (
+    "Give the TIME as 2026-11-25T17:00Z or with another offset; without one, in UTC."
+)
+IN_FUTURE = "That TIME is in the future: no key was issued or changed since."
+AFTER_A_RESTORE = (
+    "After a restore, keys that were revoked, suspended or retired since the backup work"
+    " again, and the database cannot know which. Give the time of the backup and, with"
+    " --from-export, an audit export that is newer; without one, give a TIME before the"
+    " first key was issued, which revokes all."
+)
 
 
 class Command(AnsweringCommand):
-    help = "Stop an API key at once and for good."
+    help = f"Stop an API key, or many, at once and for good. {AFTER_A_RESTORE}"
 
     def add_arguments(self, parser):
-        which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("key_id", nargs="?", help="the id of the key, key_…")
-        which.add_argument(
+        parser.add_argument("key_id", nargs="?", help="the id of the key, key_…")
+        parser.add_argument("--reason", required=True, help="for the record")
+        many = parser.add_argument_group("many keys")
+        many.add_argument(
+            "--issued-or-changed-since",
+            metavar="TIME",
+            help="each live key that was issued or changed at or after this time, by the"
+            " audit; ISO 8601, in UTC without an offset",
+        )
+        many.add_argument(
+            "--from-export",
+            metavar="FILE",
+            help="and each that an audit export (NDJSON) says was changed since",
+        )
+        many.add_argument(
             "--pepper-version",
             type=int,
             metavar="N",
-            help="every key of this version, after its pepper was lost",
+            help="each live key of this version, after its pepper was lost",
         )
-        parser.add_argument("--reason", required=True, help="for the record")
+        many.add_argument("--organization", metavar="ID", help="only keys of this one")
+        many.add_argument(
+            "--dry-run", action="store_true", help="list the keys, revoke none"
+        )
 
-    def handle(self, *, key_id, pepper_version, reason, **options):
-        try:
-            if pepper_version is None:
-                self.revoke_one(key_id, reason, options)
-            else:
-                self.revoke_all(pepper_version, reason, options)
-        except Refused as refusal:
-            raise CommandError(refusal.message) from None
-
-    def revoke_all(self, version, reason, options):
-        """Revoke the keys of a lost pepper; no request can use them any more."""
-        if has_pepper(version):
-            raise CommandError(
-                f"API_KEY_PEPPERS has the pepper of version {version}, so its keys work."
-                " Revoke them by their ids."
-            )
-        revoked = []
-        for key in ApiKey.objects.unrevoked().filter(pepper_version=version):
-            key.revoke(by=Actor.command("revoke_api_key"), reason=reason)
-            revoked.append(key.rest_id)
-        fields = {"pepper_version": version, "revoked": revoked}
-        done = f"{len(revoked)} keys of pepper version {version} are revoked."
-        self.answer(options, fields, done)
+    def handle(
+        self, *, key_id, reason, issued_or_changed_since, pepper_version, **options
+    ):
+        chosen_by = (key_id, issued_or_changed_since, pepper_version)
+        if sum(choice is not None for choice in chosen_by) != 1:
+            raise CommandError(ONE_OR_MANY)
+        if issued_or_changed_since is not None:
+            since = moment_of(issued_or_changed_since)
+            keys = changed_since(since, options["from_export"], live(options))
+            what = f"issued or changed since {date_format(since, 'j F Y, H:i')} UTC"
+            return self.revoke_many(keys, what, reason, options, since=stamp(since))
+        refuse_options(["from_export"], options)
+        if pepper_version is not None:
+            require_lost(pepper_version)
+            keys = live(options).filter(pepper_version=pepper_version)
+            what = f"of pepper version {pepper_version}"
+            version = {"pepper_version": pepper_version}
+            return self.revoke_many(keys, what, reason, options, **version)
+        refuse_options(["organization", "dry_run"], options)
+        return self.revoke_one(key_id, reason, options)
 
     def revoke_one(self, key_id, reason, options):
         try:
             key = ApiKey.objects.named(key_id)
-            changed = key.revoke(by=Actor.command("revoke_api_key"), reason=reason)
         except ApiKey.DoesNotExist:
             raise CommandError(NO_SUCH_KEY) from None
-        fields = describe(key) | {
-            "organization_id": key.organization_id,
-            "revoked_at": stamp(key.revoked_at),
-        }
+        changed = revoke(ApiKey.objects.filter(pk=key.pk), reason)
+        key.refresh_from_db()
         done = "is revoked" if changed else "was revoked before; nothing changed"
-        self.answer(options, fields, f"{key.rest_id} ({key.name}) {done}.")
+        self.answer(options, fields(key), f"{key.rest_id} ({key.name}) {done}.")
+
+    def revoke_many(self, keys, what, reason, options, **chosen_by):
+        if options["dry_run"]:
+            revoked = list(keys.order_by("pk"))
+        else:
+            revoked = revoke(keys, reason)
+        answer = chosen_by | {
+            "dry_run": options["dry_run"],
+            "keys": [fields(key) for key in revoked],
+        }
+        self.answer(options, answer, *lines(revoked, what, options["dry_run"]))
 
 
-def has_pepper(version):
-    """Whether the secret that keys of this version were digested with is configured."""
+def refuse_options(names, options):
+    """Raise `CommandError` if one of these is given: this choice of keys takes none."""
+    for name in names:
+        if options[name]:
+            raise CommandError(FOR_MANY.format(f"--{name.replace('_', '-')}"))
+
+
+def live(options):
+    """Return the live keys of the named organization, or of all."""
+    keys = ApiKey.objects.unrevoked()
+    if options["organization"]:
+        keys = keys.for_org(organization_named(options["organization"]))
+    return keys
+
+
+def require_lost(version):
+    """Raise `CommandError` if the keys of this pepper version still work."""
     peppers = tokens.read_peppers(settings.API_KEY_PEPPERS)
     configured = {pepper.version for pepper in peppers}
-    return version in configured - {*PepperFingerprint.objects.differing(peppers)}
+    if version in configured - {*PepperFingerprint.objects.differing(peppers)}:
+        raise CommandError(
+            f"API_KEY_PEPPERS has the pepper of version {version}, so its keys work."
+            " Revoke them by their ids."
+        )
+
+
+def revoke(keys, reason):
+    """Revoke all of the keys or none; return those that were not revoked before."""
+    try:
+        return keys.revoke(by=Actor.command("revoke_api_key"), reason=reason)
+    except Refused as refusal:
+        raise CommandError(refusal.message) from None
+
+
+def changed_since(since, file, live):
+    """Return those of the live keys that were issued or changed since."""
+    ids = live.issued_or_changed_since(since).values("pk")
+    named = changed_in(file, since) if file else {}
+    condition = Q(pk__in=ids)
+    for organization_id, public_ids in named.items():
+        condition |= Q(organization=organization_id, public_id__in=public_ids)
+    return live.filter(condition)
+
+
+def changed_in(file, since):
+    """Return the public ids of keys that a file says were changed, by organization id."""
+    changed = {}
+    try:
+        with open(file, "rb") as lines:
+            for event in audit_file.verified(lines):
+                if is_change(event) and datetime.fromisoformat(event["at"]) >= since:
+                    ids = changed.setdefault(event["organization_id"], set())
+                    ids.add(event["target_id"].removeprefix("key_"))
+    except audit_file.Malformed as error:
+        raise CommandError(str(error)) from None
+    except OSError as error:
+        raise CommandError(f"The file cannot be read: {error.strerror}.") from None
+    return changed
+
+
+def is_change(event):
+    return event["target_type"] == "api_key" and event["action"] not in NO_CHANGES
+
+
+def moment_of(text):
+    """Return the time in the text, as events have it; raise `CommandError`."""
+    try:
+        at = datetime.fromisoformat(text)
+        at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise CommandError(NO_TIME) from None
+    if at > timezone.now():
+        raise CommandError(IN_FUTURE)
+    return whole_milliseconds(at)
+
+
+def fields(key):
+    """Return the key for programs."""
+    return describe(key) | {
+        "organization_id": key.organization_id,
+        "revoked_at": stamp(key.revoked_at),
+    }
+
+
+def lines(keys, what, dry_run):
+    """Return what was done, for people."""
+    count = "1 key" if len(keys) == 1 else f"{len(keys)} keys"
+    done = "Would revoke" if dry_run else "Revoked"
+    return [
+        f"{done} {count} {what}.",
+        *(f"  {key.rest_id} ({key.name}) of {key.organization_id}" for key in keys),
+    ]
