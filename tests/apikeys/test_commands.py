@@ -355,7 +355,8 @@ def test_all_keys_of_a_lost_pepper_are_revoked(answer, lost):
     told = answer("revoke_api_key", "--pepper-version", "1", "--reason", "lost")
 
     first, second, working = ApiKey.objects.order_by("pk")
-    assert told == {"pepper_version": 1, "revoked": [first.rest_id, second.rest_id]}
+    assert (told["pepper_version"], told["dry_run"]) == (1, False)
+    assert [key["id"] for key in told["keys"]] == [first.rest_id, second.rest_id]
     assert first.revoke_reason == second.revoke_reason == "lost"
     assert working.revoked_at is None
     assert AuditEvent.objects.filter(action="api_key.revoked").count() == 2
@@ -366,7 +367,16 @@ def test_keys_of_a_changed_secret_are_revoked_by_its_version(answer, lost, setti
 
     told = answer("revoke_api_key", "--pepper-version", "1", "--reason", "lost")
 
-    assert len(told["revoked"]) == 2
+    assert len(told["keys"]) == 2
+
+
+def test_a_dry_run_lists_the_keys_of_a_lost_pepper_and_revokes_none(answer, lost):
+    told = answer(
+        "revoke_api_key", "--pepper-version", "1", "--reason", "lost", "--dry-run"
+    )
+
+    assert len(told["keys"]) == 2
+    assert not ApiKey.objects.exclude(revoked_at=None).exists()
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def restored(old, acme, issue, tamper, tmp_path):
         rotated_from=None, revoked_at=AFTER
     )
     ApiKey.objects.filter(name__in=keys, created_at=BEFORE).update(
-        revoked_at=None, retire_at=None
+        revoked_at=None, retire_at=None, overlap_ends_at=None
     )
     tamper("DELETE FROM apikeys_auditevent WHERE at >= %s", BACKUP)
     head = AuditEvent.objects.order_by("sequence").last()
