@@ -29,7 +29,7 @@ def redact(text: str) -> str:
 
 
 def holds_a_key(text: str) -> bool:
-    """Whether there is a key in the text, its end may be cut off.
+    """Whether there is a key in the text, whole or without its end.
 
     It may be of another host, or have invisible or full-width characters in it. What a
     key shows of itself, `key_<id>` and `epk_live_<id>_…`, is none.
