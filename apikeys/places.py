@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from apikeys.clients import Client, one_line
+from echopoint.core.redaction import cleaned
 
 # Sent by the command and the GitHub Action with every request: repository, workflow and
 # job, URL-encoded as in a query string.
@@ -110,8 +111,8 @@ def thing(noun: str, name: str, id: object) -> Place:
 
 
 def part(text: str) -> str:
-    """Return what a client or a person wrote, on one line, without keys, cut short."""
-    return one_line(text)[:MAX_PART].strip()
+    """Return what a client or a person wrote, on one line, without secrets, cut short."""
+    return cleaned(one_line(text))[:MAX_PART].strip()
 
 
 @lru_cache(maxsize=1024)
