@@ -123,4 +123,4 @@ def client_name(user_agent: str) -> str:
         before, user_agent = user_agent, COMMENT.sub(" ", user_agent)
     products = (token.partition("/")[0] for token in user_agent.split())
     names = dict.fromkeys(VERSION.sub("", product) for product in products)
-    return " ".join(filter(None, names))[:MAX_PART] or "an unnamed client"
+    return cleaned(" ".join(filter(None, names)))[:MAX_PART] or "an unnamed client"

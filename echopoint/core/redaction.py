@@ -68,8 +68,13 @@ def cleaned(value):
     if isinstance(value, list | tuple):
         return [cleaned(item) for item in value]
     if isinstance(value, dict):
-        return {cleaned(name): cleaned(item) for name, item in value.items()}
+        return {cleaned_name(name): cleaned(item) for name, item in value.items()}
     return value
+
+
+def cleaned_name(name):
+    """Return the name of a field without secrets; one in ASCII stays so."""
+    return cleaned(name).replace("…", "...") if name.isascii() else cleaned(name)
 
 
 def without_secrets(text: str) -> str:

@@ -105,6 +105,7 @@ def test_a_key_in_the_header_leaves_no_trace():
     secret = tokens.generate().text
 
     assert secret[30:60] not in pipeline(secret, secret[22:], secret[:50]).label
+    assert secret[30:60] not in client_name(f"tool/1.0 {secret[22:]}")
 
 
 def test_a_thing_is_the_same_place_when_it_is_renamed():

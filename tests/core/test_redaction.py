@@ -220,7 +220,10 @@ def test_secrets_are_taken_out_of_a_json_value_wherever_they_are():
 
     assert cleaned(value) == {
         "reason": f"leaked: {SHOWN}",
-        SHOWN: [SHOWN, {"tail": "…", "kept": "é", "count": 1, "none": None}],
+        SHOWN.replace("…", "..."): [
+            SHOWN,
+            {"tail": "…", "kept": "é", "count": 1, "none": None},
+        ],
         "wide": SHOWN,
         "scopes": ["flows:read"],
     }

@@ -270,7 +270,7 @@ class World:
     def console(self, path, **values):
         boss = User.objects.filter(is_superuser=True).first()
         boss = boss or User.objects.create_superuser("boss@echopoint.example", "long!")
-        self.client.force_login(boss)
+        sign_in(self.client, boss)
         return self.client.post(f"/admin/{path}", values).text
 
     def verb(self, call, **values):

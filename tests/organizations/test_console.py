@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from apikeys.models import ApiKey, AuditEvent
 from echopoint.organizations.models import User
+from tests.signing_in import sign_in
 
 SEARCHED = [
     model._meta
@@ -22,7 +23,7 @@ SEARCHED = [
 def boss(client, db):
     """Return a client that is signed in as a superuser."""
     user = User.objects.create_superuser("boss@echopoint.example", "a long password")
-    client.force_login(user)
+    sign_in(client, user)
     return client
 
 
