@@ -18,7 +18,10 @@ def site(folder):
     path = str(folder / "site.socket")
     with (
         (folder / "log").open("w") as log,
-        running_site(folder, unix_socket=path, log=log) as site,
+        # With DEBUG its pages need no collected files.
+        running_site(
+            folder, pages=False, unix_socket=path, log=log, DEBUG="true"
+        ) as site,
     ):
         site.socket = path
         yield site
