@@ -74,6 +74,8 @@ def cleaned(value):
 
 def cleaned_name(name):
     """Return the name of a field without secrets; one in ASCII stays so."""
+    if not isinstance(name, str):
+        return name  # refused where a JSON value is asked for
     return cleaned(name).replace("…", "...") if name.isascii() else cleaned(name)
 
 
