@@ -64,10 +64,11 @@ class HasRequiredScopes(permissions.BasePermission):
             raise RefusedRequest(denial) from None
         if isinstance(request.auth, ApiKey):
             # Only an allowed request is a use; refused ones are counted as refused.
-            request.auth.record_use(request.user.client)
-            KeyUsage.objects.allow(request.auth, required)
+            at = timezone.now()
+            request.auth.record_use(request.user.client, at)
+            KeyUsage.objects.allow(request.auth, required, at)
             place = place_of(request, request.user.client)
-            view.use = KeyUse(request.auth, place, timezone.now())
+            view.use = KeyUse(request.auth, place, at)
         return True
 
     def require_accepted(self, request, view):
