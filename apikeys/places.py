@@ -26,7 +26,8 @@ MANY_ADDRESSES = 5  # a client with more of them is one place
 PIPELINE, THING, CLIENT, OTHER = "pipeline", "thing", "client", "other"
 
 COMMENT = re.compile(r"\([^()]*\)")
-VERSION = re.compile(r"(^|[-_])v?[0-9]+(\.[0-9]+)*[-+.\w]*$", re.ASCII)
+# At the end of a name, "-1.2.3"; digits without a dot may be part of the name.
+VERSION = re.compile(r"(^|[-_])v?[0-9]+(\.[0-9]+)+$", re.ASCII)
 
 
 class Place(NamedTuple):
