@@ -1,13 +1,15 @@
 """Requests are answered while another program holds the lock that their trace needs."""
 
 import sqlite3
+import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import psycopg
 
 from tests.serving import running_site
 
+USED = "SELECT count(*) FROM apikeys_apikey WHERE first_used_at IS NOT NULL"
 AT_ONCE = 10  # seconds; without the limit it would be 20 on SQLite, and no end else
 
 
@@ -34,6 +36,7 @@ def test_requests_and_the_sign_in_page_are_served_while_writes_are_locked(tmp_pa
     # With DEBUG the sign-in page needs no collected files.
     with running_site(tmp_path, pages=False, DEBUG="true") as site:
         secret, url = site.demo["secret"], site.environment["DATABASE_URL"]
+        used = read(url, USED)
         with locked(url):
             # More than the site has threads: none of them may be stuck.
             answers = [get(site, "/flows", secret) for _ in range(12)]
@@ -41,7 +44,26 @@ def test_requests_and_the_sign_in_page_are_served_while_writes_are_locked(tmp_pa
 
         assert answers == [200] * 12
         assert page == 200
+        wait_for_more(url, used)
         assert get(site, "/flows", secret) == 200
+
+
+def wait_for_more(url, used):
+    """Fail unless the use that met the lock is written, without another request."""
+    end = time.monotonic() + 20
+    while read(url, USED) == used:
+        assert time.monotonic() < end, "the first use was not written"
+        time.sleep(0.2)
+
+
+def read(url, sql):
+    """Return the one value that a query finds."""
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+    else:
+        connection = psycopg.connect(url)
+    with closing(connection):
+        return connection.execute(sql).fetchone()[0]
 
 
 def get(site, path, secret=None):

@@ -22,6 +22,7 @@ from apikeys.exceptions import (
     ScopeDenied,
 )
 from apikeys.models.audit import AuditEvent, Immutable
+from apikeys.models.late_use import LateUseManager
 from apikeys.models.lists import ENDS_AT, IDLE_SINCE
 from apikeys.models.manager import ApiKeyManager, is_usable, require_text
 from apikeys.models.pepper import PepperFingerprint
@@ -114,6 +115,7 @@ class ApiKey(Rotation, models.Model):
     last_used_route = models.CharField(max_length=200, blank=True)
 
     objects = ApiKeyManager()
+    late_uses = LateUseManager()
 
     class Meta:
         verbose_name = "API key"
@@ -304,7 +306,7 @@ class ApiKey(Rotation, models.Model):
         """Record an allowed request: when, whence and for what; at most once a minute.
 
         The first use is an audit event too. A failure is logged, never raised, and a
-        locked row is not waited for: the next use tries again.
+        locked row is not waited for: the use is written seconds later.
         """
         at = at or timezone.now()
         if not self.is_use_due(at):
@@ -313,9 +315,26 @@ class ApiKey(Rotation, models.Model):
             write = partial(self._record_first_use, client, at)
         else:
             write = partial(self._touch, use_is_due(at), client, at)
-        self._trace("record the use of", write)
+        if not self._trace("record the use of", write):
+            type(self).late_uses.note(self, client, at)
 
     record_use.alters_data = True
+
+    def write_late_use(self, client, at):
+        """Record a use that could not be written when it was; return whether it is done.
+
+        Run it in a transaction. What was written since is not overwritten.
+        """
+        row = self._unlocked().first()
+        if row is None:
+            return not type(self).objects.filter(pk=self.pk).exists()
+        if row.first_used_at is None:
+            row._record_first_use(client, at)
+        elif row.last_used_at < at:
+            row._touch(Q(), client, at)
+        return True
+
+    write_late_use.alters_data = True
 
     def is_use_due(self, at):
         """Whether a use at this moment is to be written to the row."""
@@ -334,7 +353,7 @@ class ApiKey(Rotation, models.Model):
                 return write()
         except Error as error:
             if is_lock_timeout(error):
-                text = "Could not %s %s: a row is locked. The next use tries again."
+                text = "Could not %s %s: a row is locked. It is tried again."
                 logger.warning(text, act, self.rest_id)
             else:
                 logger.exception("Could not %s %s.", act, self.rest_id)
@@ -384,10 +403,13 @@ class ApiKey(Rotation, models.Model):
         return True
 
     def _record_first_use(self, client, at):
-        if self._touch(Q(first_used_at=None), client, at, first_used_at=at):
+        """Return whether this use is the first one, and recorded as that."""
+        is_first = self._touch(Q(first_used_at=None), client, at, first_used_at=at)
+        if is_first:
             self.record(
                 Action.FIRST_USED, Actor.key(self, client), at=at, route=client.route
             )
+        return bool(is_first)
 
     def _touch(self, condition, client, at, **more):
         return self._update(

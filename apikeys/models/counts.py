@@ -1,13 +1,15 @@
 """In-memory buffers, flushed to the database every few seconds by a thread.
 
-A crash loses up to five seconds of counts; audit events and `last_used_at` are written
-synchronously.
+A crash loses up to five seconds of counts, and so does an exit while the database is
+away or locked for longer than `EXIT_SECONDS`. Audit events and `last_used_at` are written
+synchronously where the row is free.
 """
 
 import atexit
 import logging
 import os
 import threading
+import time
 from itertools import islice
 
 from django.conf import settings
@@ -17,8 +19,10 @@ from apikeys.models.retention import FadingManager
 from apikeys.models.traces import is_lock_timeout, without_waiting
 
 logger = logging.getLogger(__name__)
+LOST = "Lost %s unwritten facts of %s."
 
 SECONDS = 5
+EXIT_SECONDS = 5  # how long an exit may take for what still waits
 MAX_WAITING = 100_000  # identities per table, while the database is away
 
 
@@ -60,10 +64,22 @@ class Flusher:
         for manager in self.managers:
             manager.flush()
 
+    def finish(self):
+        """Flush at the exit of the process; try for a while, and log what is lost."""
+        end = time.monotonic() + EXIT_SECONDS
+        self.flush()
+        while any(manager.waiting for manager in self.managers):
+            if time.monotonic() >= end:
+                break
+            time.sleep(0.1)
+            self.flush()
+        for manager in self.managers:
+            manager.give_up()
+
 
 flusher = Flusher()
 os.register_at_fork(after_in_child=flusher.reset)
-atexit.register(flusher.flush)
+atexit.register(flusher.finish)
 
 
 class Waiting:
@@ -155,6 +171,11 @@ class BufferedManager(FadingManager):
             return False
         return True
 
+    def give_up(self):
+        """Drop what still waits, and say so in the log."""
+        if lost := self.waiting.take():
+            logger.error(LOST, len(lost), self.model.__name__)
+
     def _postpone(self, waiting, error):
         if lost := self.waiting.put_back(waiting):
             self._log_loss(lost)
@@ -163,7 +184,7 @@ class BufferedManager(FadingManager):
             logger.exception("Could not write %s yet; it is tried again.", name)
 
     def _log_loss(self, count):
-        logger.exception("Lost %s counts of %s.", count, self.model.__name__)
+        logger.exception(LOST, count, self.model.__name__)
 
 
 class CountingManager(BufferedManager):

@@ -96,7 +96,7 @@ def test_counts_that_no_table_takes_are_dropped_and_logged(key, caplog):
     with failing(DataError("too much")):
         flusher.flush()
 
-    assert "Lost 1 counts of KeyUsage" in caplog.text
+    assert "Lost 1 unwritten facts of KeyUsage" in caplog.text
     assert counted() == []
 
 
@@ -107,8 +107,34 @@ def test_what_waits_for_an_absent_database_is_bounded(monkeypatch, issue, caplog
     with failing(OperationalError("gone")):
         flusher.flush()
 
-    assert "Lost 1 counts of KeyUsage" in caplog.text
+    assert "Lost 1 unwritten facts of KeyUsage" in caplog.text
     assert len(counted()) == 2
+
+
+def test_an_exit_tries_for_a_while_and_logs_what_it_could_not_write(
+    key, caplog, monkeypatch
+):
+    monkeypatch.setattr("apikeys.models.counts.EXIT_SECONDS", 0.3)
+    KeyUsage.objects.allow(key, (), NOW)
+    with failing(OperationalError("locked")):
+        flusher.finish()
+
+    assert "Lost 1 unwritten facts of KeyUsage" in caplog.text
+    assert counted() == []
+
+
+def test_an_exit_waits_until_the_database_takes_the_counts(key, caplog, monkeypatch):
+    KeyUsage.objects.allow(key, (), NOW)
+    busy = failing(OperationalError("locked"))
+    busy.__enter__()
+    monkeypatch.setattr(
+        "apikeys.models.counts.time.sleep", lambda _: busy.__exit__(None, None, None)
+    )
+
+    flusher.finish()
+
+    assert "Lost" not in caplog.text
+    assert counted() == [(TODAY, "", 1, 0)]
 
 
 def test_the_timer_starts_again_while_counts_wait(key, settings, monkeypatch):

@@ -76,6 +76,80 @@ def test_a_first_use_waits_for_no_lock_and_comes_with_the_next_use(
 
 
 @pytest.mark.postgresql
+@pytest.mark.parametrize("lock", ["key", "chain", "organization"])
+def test_a_use_that_met_a_lock_is_written_without_another_use(
+    committing, api, issue, acme, lock
+):
+    key, secret = issue("flows:read")
+    client = api(secret=secret, organization=acme)
+
+    with held(holders(key)[lock]):
+        client.get("/flows")
+        flusher.flush()
+        key.refresh_from_db()
+        assert key.first_used_at is None
+    flusher.flush()
+
+    key.refresh_from_db()
+    event = AuditEvent.objects.get(action="api_key.first_used")
+    assert event.at.replace(microsecond=0) == key.first_used_at.replace(microsecond=0)
+    assert key.last_used_at == key.first_used_at
+    flusher.flush()
+    assert not ApiKey.late_uses.waiting
+
+
+def test_late_uses_do_not_overwrite_what_was_written_since(key):
+    now = timezone.now()
+    past = now - timezone.timedelta(minutes=5)
+    for minutes, name in ((0, "first/1"), (2, "second/1")):
+        at = past + timezone.timedelta(minutes=minutes)
+        ApiKey.late_uses.note(key, Client(user_agent=name), at)
+    flusher.flush()
+
+    key.refresh_from_db()
+    assert key.first_used_at == past
+    assert key.last_used_at == past + timezone.timedelta(minutes=2)
+    assert key.last_used_user_agent == "second/1"
+
+    key.record_use(Client(user_agent="third/1"), now)
+    ApiKey.late_uses.note(key, Client(user_agent="late/1"), now - timezone.timedelta(1))
+    flusher.flush()
+
+    key.refresh_from_db()
+    assert (key.last_used_at, key.last_used_user_agent) == (now, "third/1")
+    assert AuditEvent.objects.filter(action="api_key.first_used").count() == 1
+
+
+@pytest.mark.parametrize("kept", ["first", "last"])
+def test_a_late_use_that_meets_a_lock_again_is_kept(key, monkeypatch, kept):
+    now = timezone.now()
+    past = now - timezone.timedelta(minutes=5)
+    ApiKey.late_uses.note(key, Client(), past)
+    ApiKey.late_uses.note(key, Client(), now)
+    locked_at = past if kept == "first" else now
+    write = ApiKey.write_late_use
+    monkeypatch.setattr(
+        ApiKey, "write_late_use", lambda *a: a[2] != locked_at and write(*a)
+    )
+
+    flusher.flush()
+    monkeypatch.undo()
+    flusher.flush()
+
+    key.refresh_from_db()
+    assert (key.first_used_at, key.last_used_at) == (past, now)
+
+
+def test_a_late_use_of_a_key_that_is_gone_is_dropped(key):
+    ApiKey.late_uses.note(key, Client(), timezone.now())
+    key.pk += 1000
+
+    flusher.flush()
+
+    assert not ApiKey.late_uses.waiting
+
+
+@pytest.mark.postgresql
 def test_a_later_use_waits_for_no_lock(committing, api, issue, acme):
     key, secret = issue("flows:read")
     past = timezone.now() - timezone.timedelta(hours=1)
