@@ -174,6 +174,15 @@ def test_the_api_asks_for_a_fresh_sign_in_and_says_where(
     assert snapshot() != before
 
 
+def test_a_stale_session_is_told_so_before_the_state_of_the_key(stale, key):
+    key.rotate(by=SYSTEM)
+
+    refused = send(stale, changing_operations()["rotateAPIKey"], key, {})
+
+    (error,) = refused.json()["errors"]
+    assert (refused.status_code, error["code"]) == (403, "FRESH_SIGN_IN_REQUIRED")
+
+
 @pytest.mark.parametrize("page", sorted(set(CHANGES) - EXEMPT_PAGES.keys()))
 def test_a_page_asks_for_a_fresh_sign_in(stale, key, acme, page):
     prepare(page, key)

@@ -49,6 +49,7 @@ class Rotation(models.Model):
         meant to, within the policy. Raise `KeyConflict` for a key that is not active,
         `InvalidKeyRequest` for what the policy refuses.
         """
+        by.require_fresh()
         at = at or timezone.now()
         key = type(self).objects.select_for_update().get(pk=self.pk)
         key.require_rotatable(at)
