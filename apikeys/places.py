@@ -57,12 +57,16 @@ class Sighting(NamedTuple):
 
     first: datetime
     last: datetime
-    requests: int = 1
+    requests: int | None = 1  # None where they were not counted
     gap: timedelta = timedelta(0)
 
     @classmethod
     def once(cls, at):
         return cls(at, at)
+
+    def clamped(self, at: datetime) -> "Sighting":
+        """Return the sighting with no time after this moment: clocks differ."""
+        return self._replace(first=min(self.first, at), last=min(self.last, at))
 
     def merged(self, other: "Sighting") -> "Sighting":
         """Return the sighting of both together."""

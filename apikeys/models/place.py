@@ -194,9 +194,12 @@ class KeyPlace(models.Model):
         )
 
     def add(self, place, sighting):
-        """Add uses; a thing that was renamed is shown by its new name."""
+        """Add uses; a thing that was renamed is shown by its new name.
+
+        What a clock that was ahead has written is brought back to now.
+        """
         self.name, self.address = place.name, place.address
-        self.sighting = self.sighting.merged(sighting)
+        self.sighting = self.sighting.clamped(timezone.now()).merged(sighting)
 
     add.alters_data = True
 

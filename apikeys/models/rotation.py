@@ -8,7 +8,7 @@ from django.utils import timezone
 from apikeys import policy
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict
 from apikeys.models.audit import AuditEvent
-from apikeys.models.verdict import Facts
+from apikeys.models.verdict import Facts, unplaced_span
 from apikeys.runs import last_run
 from apikeys.scopes import canonical, missing
 from echopoint.core.redaction import cleaned
@@ -217,7 +217,6 @@ class Rotation(models.Model):
         places = self.places.model.objects.of(*keys)
         usage = self.usage.model.objects
         old_rows = places[self.pk]
-        is_unplaced = bool(self.last_used_at) and not old_rows
         return Facts(
             self,
             successor,
@@ -226,7 +225,9 @@ class Rotation(models.Model):
             refused_scopes=usage.refused_scopes(successor)
             if successor
             else frozenset(),
-            usage_gap=usage.longest_gap(self) if is_unplaced else timedelta(0),
+            usage_gap=usage.longest_gap(self)
+            if unplaced_span(self, old_rows)
+            else timedelta(0),
             run=successor and last_run(successor),
         )
 
@@ -247,7 +248,7 @@ class Rotation(models.Model):
         if key.status(at) != self.Status.RETIRING:
             raise KeyConflict("CONFLICT", "There is no rotation of this key to cancel.")
         successor = key.successors.select_for_update().filter(revoked_at=None).first()
-        if successor and successor.first_used_at:
+        if successor and (successor.first_used_at or successor.places.exists()):
             raise KeyConflict(
                 "CONFLICT",
                 "The successor is in use already. Retire this key, or revoke the"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from apikeys import moments
-from apikeys.models.place import grouped, many
+from apikeys.models.place import Group, grouped, many
 from apikeys.places import CLIENT, OTHER, Place, Sighting, client_name
 from apikeys.scopes import missing
 from apikeys.templatetags.apikeys_display import relative, span
@@ -16,10 +16,10 @@ SHORTEST_WAIT = timedelta(hours=1)
 # After a single occasion nobody knows how often the place uses the key.
 WAIT_AFTER_ONE = timedelta(hours=24)
 ONE_OCCASION = timedelta(hours=1)  # the requests of one run
-# Both keys are in use at the place. How often the old one still is, is hidden by uses
-# from before the new one came, so it is taken to be daily.
-WAIT_FOR_BOTH = timedelta(hours=48)
+MINUTE = timedelta(minutes=1)
+ONE_USE = timedelta(minutes=1)  # a use is written to the key and to a place apart
 NAMED = 3  # places in a sentence
+EARLIER, EARLIER_USES = "earlier", "uses from before places were recorded"
 
 
 class Kind(StrEnum):
@@ -43,19 +43,34 @@ class Move(NamedTuple):
     """A place of the old key, and what was seen of it with each key."""
 
     label: str
+    kind: str  # of the place, or `EARLIER`
     state: State
     old: Sighting
     new: Sighting | None
-    holds_until: datetime | None  # when silence will be long enough, unless it moved
+    holds_until: datetime | None  # when silence will be long enough, if it can be
 
     @property
     def is_settled(self):
         return self.state in {State.MOVED, State.SILENT}
 
     @property
+    def can_move(self):
+        """Whether it can be told that a use of the new key is of this place."""
+        return self.kind not in {OTHER, EARLIER}
+
+    @property
     def expected_at(self):
         """Return when the next use is expected, or None after a single occasion."""
         return None if is_one_occasion(self.old) else self.old.last + self.old.gap
+
+    @property
+    def rhythm(self):
+        """Return how often the old key was used, in words."""
+        if is_one_occasion(self.old):
+            return "on one occasion"
+        if self.old.gap < MINUTE:
+            return "at least once a minute so far"
+        return f"at least every {span(self.old.gap)} so far"
 
 
 class Facts(NamedTuple):
@@ -68,6 +83,21 @@ class Facts(NamedTuple):
     refused_scopes: frozenset = frozenset()  # that the successor was refused
     usage_gap: timedelta = timedelta(0)  # longest between days of the old key's use
     run: object = None  # the last `Run` of the successor
+
+    @property
+    def new_since(self):
+        """Return when the successor was first used, or None.
+
+        While its row is locked, only the places have it.
+        """
+        seen = [row.first_seen_at for row in self.new_rows]
+        return min(filter(None, [self.successor.first_used_at, *seen]), default=None)
+
+    @property
+    def new_last(self):
+        """Return when the successor was last used, or None."""
+        seen = [row.last_seen_at for row in self.new_rows]
+        return max(filter(None, [self.successor.last_used_at, *seen]), default=None)
 
 
 class Verdict(NamedTuple):
@@ -83,13 +113,18 @@ class Verdict(NamedTuple):
         return self.kind == Kind.SAFE
 
     @property
+    def places(self):
+        """Return the moves of what is a place, or several."""
+        return [move for move in self.moves if move.kind != EARLIER]
+
+    @property
     def moved(self):
         """Return how many places have moved."""
         return sum(move.state == State.MOVED for move in self.moves)
 
     @property
     def all_moved(self):
-        return self.moved == len(self.moves)
+        return self.moved == len(self.places)
 
     @classmethod
     def of(cls, facts: Facts, at=None):
@@ -102,9 +137,9 @@ class Verdict(NamedTuple):
         if reason := unready(facts, at):
             return cls(Kind.NOT_YET, f"Not yet: {reason}", moves=moves)
         pending = [move for move in moves if not move.is_settled]
-        used_since = facts.successor.first_used_at
-        if still := [move for move in pending if move.old.last > used_since]:
-            return cls(Kind.NOT_YET, f"Not yet: {still_used(still, at)}", moves=moves)
+        if still := [move for move in pending if is_still_used(move, facts.new_since)]:
+            reason = still_used(still, facts.key, at)
+            return cls(Kind.NOT_YET, f"Not yet: {reason}", moves=moves)
         if lacking := refused(facts):
             return cls(Kind.NOT_YET, f"Not yet: {lacking}", moves=moves)
         if pending:
@@ -119,32 +154,34 @@ def moves_of(facts, at):
     many_addressed = many(rows)
     old = grouped(facts.old_rows, many_addressed)
     new = grouped(facts.new_rows, many_addressed)
-    moves = [
-        move(group.label, group.sighting, new.get(identity), facts.successor, at)
-        for identity, group in old.items()
-    ]
-    if unplaced := unplaced_use(facts, old):
-        moves.append(move(*unplaced, None, facts.successor, at))
+    add_last_use(old, facts.key, many_addressed)
+    if earlier := earlier_uses(facts):
+        old[EARLIER] = earlier
+    moves = [move(group, new.get(identity), at) for identity, group in old.items()]
     order = [State.BOTH, State.WAITING, State.SILENT, State.MOVED]
     return sorted(moves, key=lambda m: (order.index(m.state), -m.old.last.timestamp()))
 
 
-def move(label, old, group, successor, at):
+def move(group, new_group, at):
     """Return the `Move` of one place."""
+    kind, label, old = group.place.kind, group.label, group.sighting.clamped(at)
     # Two keys' other places need not be the same ones.
-    new = group.sighting if group and group.place.kind != OTHER else None
+    new = new_group.sighting if new_group and kind != OTHER else None
+    if new and new.first > at:
+        new = None  # a clock was ahead, so nothing tells which use came first
     if new and new.first > old.last:
-        return Move(label, State.MOVED, old, new, None)
-    until = old.last + hold(old, is_both=bool(new))
-    if at >= until:
-        return Move(label, State.SILENT, old, new, until)
-    return Move(label, State.BOTH if new else State.WAITING, old, new, until)
+        return Move(label, kind, State.MOVED, old, new, None)
+    if new:
+        # Uses before the new key came do not tell how often the old one still is used.
+        return Move(label, kind, State.BOTH, old, new, None)
+    until = old.last + hold(old)
+    state = State.SILENT if at >= until else State.WAITING
+    return Move(label, kind, state, old, new, until)
 
 
-def hold(old, *, is_both):
+def hold(old):
     """Return how long a place must be silent with the old key, a timedelta."""
-    wait = WAIT_AFTER_ONE if is_one_occasion(old) else max(2 * old.gap, SHORTEST_WAIT)
-    return max(wait, WAIT_FOR_BOTH) if is_both else wait
+    return WAIT_AFTER_ONE if is_one_occasion(old) else max(2 * old.gap, SHORTEST_WAIT)
 
 
 def is_one_occasion(sighting):
@@ -152,19 +189,43 @@ def is_one_occasion(sighting):
     return sighting.last - sighting.first < ONE_OCCASION
 
 
-def unplaced_use(facts, old):
-    """Return (label, sighting) of a last use that no place accounts for, or None.
+def add_last_use(old, key, many_addressed):
+    """Add the key's last use to {identity: Group}, unless its place has it already.
 
     It is of a request in the last seconds, or of one before places were recorded.
     """
-    key = facts.key
     last = key.last_used_at
     if last is None or any(group.sighting.last >= last for group in old.values()):
+        return
+    name = client_name(key.last_used_user_agent)
+    place = Place(CLIENT, name, key.last_used_ip or "")
+    identity = (CLIENT, name) if name in many_addressed else place.digest
+    use, known = Sighting.once(last), old.get(identity)
+    old[identity] = (
+        known._replace(sighting=known.sighting.merged(use))
+        if known
+        else Group(place, place.label, use)
+    )
+
+
+def earlier_uses(facts):
+    """Return the `Group` of uses that no place accounts for, or None.
+
+    They are from before places were recorded, and counted by the day only.
+    """
+    if (uses := unplaced_span(facts.key, facts.old_rows)) is None:
         return None
-    client = client_name(key.last_used_user_agent)
-    label = Place(CLIENT, client, key.last_used_ip or "").label
-    first = last if old else key.first_used_at or last
-    return label, Sighting(first, last, 1, facts.usage_gap)
+    first, until = uses
+    gap = max(facts.usage_gap, timedelta(days=1))
+    seen = Sighting(first, until, None, gap)
+    return Group(Place(EARLIER, EARLIER_USES), EARLIER_USES, seen)
+
+
+def unplaced_span(key, rows):
+    """Return from when until when a key was used before its first place, or None."""
+    first = key.first_used_at
+    until = min((row.first_seen_at for row in rows), default=key.last_used_at)
+    return None if first is None or until - first < ONE_USE else (first, until)
 
 
 def unready(facts, at):
@@ -175,7 +236,7 @@ def unready(facts, at):
     status = new.status(at)
     if status not in {new.Status.ACTIVE, new.Status.RETIRING}:
         return f"the new key does not work. It is {status}."
-    if new.first_used_at is None:
+    if facts.new_since is None:
         return (
             "no request with the new key has been allowed. Put it where the old one is"
             " used."
@@ -183,21 +244,46 @@ def unready(facts, at):
     return ""
 
 
-def still_used(moves, at):
+def is_still_used(move, new_since):
+    """Whether a place used the old key since the new one came into use."""
+    if move.kind == EARLIER:
+        return False  # when the last of them was is not known
+    return move.state == State.BOTH or move.old.last > new_since
+
+
+def still_used(moves, key, at):
     """Return which places used the old key since the new one came into use."""
-    last = max(move.old.last for move in moves)
-    until = moments.in_words(max(move.holds_until for move in moves))
-    when = relative(last, at)
-    used = f"{names(moves)} used the old key {when if len(moves) == 1 else f'(last {when})'}"
-    if any(move.state == State.BOTH for move in moves):
-        return (
-            f"{used}, although the new one was used there before. Find what still has"
-            f" the old key. If nothing has, wait until {until}."
+    both = [move for move in moves if move.state == State.BOTH]
+    others = [move for move in moves if move.state != State.BOTH]
+    sentences = []
+    if others:
+        until = moments.in_words(max(move.holds_until for move in others))
+        sentences.append(
+            f"{used(others, at)}, after the new one came into use. Put the new key there."
+            f" If the old one is no longer used there, wait until {until}."
         )
-    return (
-        f"{used}, after the new one came into use. Put the new key there. If the old one"
-        f" is no longer used there, wait until {until}."
-    )
+    if both:
+        sentences.append(
+            f"{used(both, at)}, although the new one was used there before. Find what"
+            f" still has the old key. No wait settles this: once nothing has it, retire"
+            f" it all the same.{undo(key, at)}"
+        )
+    return " Also, ".join(sentences)
+
+
+def used(moves, at):
+    """Return which places used the old key, and when last."""
+    when = relative(max(move.old.last for move in moves), at)
+    when = when if len(moves) == 1 else f"(last {when})"
+    return f"{names(moves)} used the old key {when}"
+
+
+def undo(key, at):
+    """Return until when retiring can be undone, or an empty string."""
+    ends_at = key.overlap_ends_at
+    if not ends_at or ends_at <= at:
+        return ""
+    return f" You can undo that until {moments.in_words(ends_at)}."
 
 
 def refused(facts):
@@ -214,27 +300,34 @@ def refused(facts):
 
 def wait(moves, until):
     """Return until when to wait, and for which places."""
-    start = f"Wait until {moments.in_words(until)}: {names(moves)}"
+    sentences = []
+    if movable := [move for move in moves if move.can_move]:
+        sentences.append(not_seen(movable))
+    if others := [move for move in moves if not move.can_move]:
+        sentences.append(
+            f"Only time without a use of the old key settles {names(others)}."
+        )
+    return f"Wait until {moments.in_words(until)}. {' '.join(sentences)}"
+
+
+def not_seen(moves):
+    """Return that places were not seen with the new key, and what settles it."""
     if len(moves) > 1:
         return (
-            f"{start} were not seen with the new key. Once they are, they hold nothing"
+            f"Not seen with the new key: {names(moves)}. Once they are, they hold nothing"
             " back."
         )
-    old = moves[0].old
-    rhythm = (
-        "on one occasion,"
-        if is_one_occasion(old)
-        else f"at least every {span(old.gap)} so far,"
-    )
+    (move,) = moves
     return (
-        f"{start} was not seen with the new key. It used the old one {rhythm} last on"
-        f" {moments.in_words(old.last)}. Once it is seen with the new key, it holds nothing back."
+        f"Not seen with the new key: {move.label}. It used the old one {move.rhythm},"
+        f" last on {moments.in_words(move.old.last)}. Once it is seen with the new key,"
+        " it holds nothing back."
     )
 
 
 def safe(facts, moves, at):
     """Return why the old key can go."""
-    new = relative(facts.successor.last_used_at, at)
+    new = relative(facts.new_last, at)
     reasons = "; ".join(reasons_of(moves, at)) or "the old key was never used"
     return (
         f"Safe to retire: {reasons}. The new key was last used {new}"
@@ -245,7 +338,7 @@ def safe(facts, moves, at):
 def reasons_of(moves, at):
     """Yield what was seen of the places that have moved, and of the silent ones."""
     moved = [move for move in moves if move.state == State.MOVED]
-    silent = [move for move in moves if move.state == State.SILENT]
+    silent = [m for m in moves if m.state == State.SILENT and m.kind != EARLIER]
     if len(moved) == 1:
         yield f"{moved[0].label} has moved to the new key"
     elif moved:

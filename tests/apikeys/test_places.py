@@ -76,6 +76,20 @@ def test_a_client_is_named_without_its_version(user_agent, name):
     assert client_name(user_agent) == name
 
 
+def test_a_clock_that_was_ahead_is_brought_back_by_the_next_use(key):
+    now = datetime.now(UTC)
+    see(key, curl(), now)
+    ahead = now + 30 * DAY
+    KeyPlace.objects.update(first_seen_at=ahead, last_seen_at=ahead)
+
+    see(key, curl(), now - MINUTE)
+
+    row = KeyPlace.objects.get()
+    assert row.first_seen_at == now - MINUTE
+    assert row.last_seen_at < now + MINUTE
+    assert row.longest_gap < 2 * MINUTE
+
+
 @pytest.mark.parametrize(
     ("header", "label"),
     [

@@ -7,7 +7,9 @@ import pytest
 from apikeys.actors import Actor
 from apikeys.clients import Client
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict, KeyRejected, ScopeDenied
-from apikeys.models import ApiKey, AuditEvent
+from apikeys.models import ApiKey, AuditEvent, KeyPlace
+from apikeys.models.counts import flusher
+from apikeys.places import CLIENT, Place
 from echopoint.organizations import roles
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -237,6 +239,16 @@ def test_a_successor_in_use_keeps_the_rotation_from_being_cancelled(old):
 
     successor.refresh_from_db()
     assert successor.revoked_at is None
+
+
+def test_a_use_that_only_a_place_has_keeps_the_rotation_from_being_cancelled(old):
+    key, _ = old
+    successor, _ = rotate(key)
+    KeyPlace.objects.record(successor, Place(CLIENT, "curl"), NOW + DAY)
+    flusher.flush()
+
+    with pytest.raises(KeyConflict, match="in use already"):
+        key.cancel_rotation(by=SYSTEM, at=NOW + 2 * DAY)
 
 
 @pytest.mark.parametrize("at", [NOW, NOW + 9 * DAY])

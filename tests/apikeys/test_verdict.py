@@ -100,9 +100,9 @@ def test_a_nightly_job_is_waited_for_twice_its_longest_gap():
     due = NOW - 9 * HOUR + 2 * DAY
     assert (found.kind, found.until) == (Kind.WAIT, due)
     assert found.sentence.startswith(
-        "Wait until 3 June 2026, 03:00 UTC: acme/web (workflow nightly.yml, job smoke)"
-        " was not seen with the new key. It used the old one at least every 24 hours so"
-        " far, last on 1 June 2026, 03:00 UTC."
+        "Wait until 3 June 2026, 03:00 UTC. Not seen with the new key: acme/web (workflow"
+        " nightly.yml, job smoke). It used the old one at least every 24 hours so far,"
+        " last on 1 June 2026, 03:00 UTC."
     )
     assert found.moves[0].expected_at == NOW - 9 * HOUR + DAY
     silent = verdict({NIGHTLY: nights}, {CURL: [HOUR, MINUTE]}, at=due)
@@ -150,13 +150,70 @@ def test_uses_of_the_new_key_do_not_hide_another_user_of_the_old_at_one_place(si
     assert verdict(old, new).kind == Kind.NOT_YET
 
 
-def test_a_place_that_used_both_may_go_after_two_silent_days():
-    old, new = {CURL: [10 * DAY + HOUR, 10 * DAY]}, {CURL: [10 * DAY + MINUTE, MINUTE]}
+def test_no_wait_settles_a_place_that_used_the_old_key_after_the_new_one():
+    old, new = {CURL: [90 * DAY + HOUR, 90 * DAY]}, {CURL: [90 * DAY + MINUTE, MINUTE]}
 
-    last = NOW - 10 * DAY
+    found = verdict(old, new, old_key={"overlap_ends_at": NOW + DAY})
 
-    assert verdict(old, new, at=last + 2 * DAY - INSTANT).kind == Kind.NOT_YET
-    assert verdict(old, new, at=last + 2 * DAY).kind == Kind.SAFE
+    assert (found.kind, found.until) == (Kind.NOT_YET, None)
+    assert found.moves[0].holds_until is None
+    assert found.sentence == (
+        "Not yet: curl from 192.0.2.7 used the old key 90 days ago, although the new one"
+        " was used there before. Find what still has the old key. No wait settles this:"
+        " once nothing has it, retire it all the same. You can undo that until 2 June"
+        " 2026, 12:00 UTC."
+    )
+
+
+def test_what_is_said_of_one_place_is_not_said_of_another():
+    old = {CURL: [DAY, 10 * MINUTE], WGET: [DAY, 5 * MINUTE]}
+
+    found = verdict(old, {CURL: [20 * MINUTE]})
+
+    assert found.sentence.startswith(
+        "Not yet: wget from 192.0.2.8 used the old key 5 minutes ago, after the new one"
+        " came into use."
+    )
+    assert (
+        "Also, curl from 192.0.2.7 used the old key 10 minutes ago, although the new one"
+        " was used there before."
+    ) in found.sentence
+
+
+def test_a_use_of_both_keys_at_one_instant_is_no_move():
+    found = verdict({CURL: [DAY, HOUR]}, {CURL: [HOUR, MINUTE]})
+
+    assert (found.kind, found.until) == (Kind.NOT_YET, None)
+    assert "although the new one was used there before" in found.sentence
+
+
+@pytest.mark.parametrize("first_used_at", [None, NOW - MINUTE])
+def test_a_first_use_that_only_the_places_have_counts(first_used_at):
+    old, new = [row(CURL, DAY, 10 * MINUTE)], [row(CURL, 20 * MINUTE)]
+    successor = ApiKey(scopes=[], first_used_at=first_used_at)
+
+    facts = Facts(key(old), successor, old_rows=old, new_rows=new)
+    moved = Facts(key([]), successor, new_rows=new)
+
+    assert Verdict.of(facts, NOW).moves[0].state == State.BOTH
+    assert Verdict.of(facts, NOW).kind == Kind.NOT_YET
+    assert "20 minutes ago" in Verdict.of(moved, NOW).sentence
+
+
+def test_a_use_of_the_new_key_that_is_yet_to_come_proves_no_move():
+    old, new = {CURL: [DAY, 2 * MINUTE]}, {CURL: [-55 * MINUTE]}
+
+    found = verdict(old, new)
+
+    assert (found.kind, found.moves[0].state) == (Kind.WAIT, State.WAITING)
+    assert verdict(old, new, at=NOW + 2 * HOUR).is_safe
+
+
+def test_a_use_of_the_old_key_that_is_yet_to_come_was_just_now():
+    found = verdict({CURL: [DAY, -30 * DAY]}, {WGET: [HOUR]})
+
+    assert found.moves[0].old.last == NOW
+    assert "used the old key just now" in found.sentence
 
 
 def test_whatever_the_order_of_uses_green_means_that_no_place_holds_on():
@@ -190,9 +247,29 @@ def test_clients_with_many_addresses_are_one_place_over_both_keys():
 def test_other_places_are_never_the_same_of_both_keys():
     others = Place("other", "other places")
 
-    found = verdict({others: [DAY, 3 * HOUR]}, {others: [2 * HOUR, MINUTE]})
+    old, new = row(others, 22 * HOUR, 21 * HOUR), row(others, 2 * HOUR, MINUTE)
+    old.merged, old.longest_gap = 150, 24 * HOUR
+
+    found = Verdict.of(
+        Facts(key([old]), key([new]), old_rows=[old], new_rows=[new]), NOW
+    )
 
     assert [move.state for move in found.moves] == [State.WAITING]
+    assert found.sentence == (
+        "Wait until 2 June 2026, 15:00 UTC. Only time without a use of the old key"
+        " settles 150 other places."
+    )
+
+
+def test_a_busy_place_is_said_to_be_busy():
+    ages = [3 * HOUR + n * timedelta(seconds=30) for n in range(200)]
+
+    found = verdict({CURL: ages}, {WGET: [2 * HOUR]}, at=NOW - 2 * HOUR - MINUTE)
+
+    assert found.moves[0].rhythm == "at least once a minute so far"
+    assert (
+        "It used the old one at least once a minute so far, last on" in found.sentence
+    )
 
 
 def test_a_use_that_is_in_no_place_yet_is_waited_for_by_its_client():
@@ -226,6 +303,54 @@ def test_a_key_from_before_places_were_recorded_is_judged_by_its_days_of_use():
     )
 
     assert (found.kind, found.until) == (Kind.WAIT, NOW + 12 * DAY)
+    assert "settles uses from before places were recorded" in found.sentence
+
+
+def test_uses_from_before_the_first_place_are_waited_for_too():
+    old = [row(CURL, 2 * DAY, 3 * HOUR)]
+    new = [row(CURL, HOUR)]
+    old_key = key(old)
+    old_key.first_used_at = NOW - 90 * DAY
+
+    def at(moment):
+        facts = Facts(old_key, key(new), old_rows=old, new_rows=new, usage_gap=7 * DAY)
+        return Verdict.of(facts, moment)
+
+    found = at(NOW)
+    assert (found.kind, found.until) == (Kind.WAIT, NOW + 12 * DAY)
+    assert found.sentence == (
+        "Wait until 13 June 2026, 12:00 UTC. Only time without a use of the old key"
+        " settles uses from before places were recorded."
+    )
+    assert (found.moved, len(found.places), found.all_moved) == (1, 1, True)
+    assert at(NOW + 12 * DAY).sentence.startswith(
+        "Safe to retire: curl from 192.0.2.7 has moved to the new key. The"
+    )
+
+
+def test_earlier_uses_are_not_said_to_be_since_the_new_key():
+    old_key = ApiKey(scopes=[], first_used_at=NOW - 90 * DAY)
+    old, new = [row(CURL, 2 * HOUR)], [row(CURL, HOUR), row(WGET, 5 * DAY)]
+
+    found = Verdict.of(
+        Facts(old_key, key(new), old_rows=old, new_rows=new, usage_gap=DAY), NOW
+    )
+
+    assert found.kind == Kind.WAIT
+    assert "settles uses from before places were recorded" in found.sentence
+
+
+def test_a_last_use_that_is_in_no_place_yet_belongs_to_its_client():
+    old, new = [row(CURL, DAY, 3 * HOUR)], [row(CURL, HOUR)]
+    old_key = key(old)
+    old_key.last_used_at = NOW - MINUTE
+    old_key.last_used_user_agent, old_key.last_used_ip = "curl/8", "192.0.2.7"
+
+    found = Verdict.of(Facts(old_key, key(new), old_rows=old, new_rows=new), NOW)
+
+    assert [(m.label, m.state) for m in found.moves] == [
+        ("curl from 192.0.2.7", State.BOTH)
+    ]
 
 
 def test_a_scope_that_the_new_key_was_refused_and_the_old_one_has_holds_it_back():
