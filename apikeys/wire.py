@@ -33,6 +33,7 @@ def describe_move(move) -> dict:
     """Return a place of the old key, and what was seen of it with the new one."""
     return {
         "place": move.label,
+        "kind": move.kind,
         "state": str(move.state),
         "requests": move.old.requests,
         "first_seen_at": stamp(move.old.first),

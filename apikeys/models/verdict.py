@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apikeys import moments
 from apikeys.models.place import Group, grouped, many
-from apikeys.places import CLIENT, OTHER, Place, Sighting, client_name
+from apikeys.places import CLIENT, OTHER, PIPELINE, THING, Place, Sighting, client_name
 from apikeys.scopes import missing
 from apikeys.templatetags.apikeys_display import relative, span
 
@@ -20,6 +20,7 @@ MINUTE = timedelta(minutes=1)
 ONE_USE = timedelta(minutes=1)  # a use is written to the key and to a place apart
 NAMED = 3  # places in a sentence
 EARLIER, EARLIER_USES = "earlier", "uses from before places were recorded"
+KINDS = (PIPELINE, THING, CLIENT, OTHER, EARLIER)
 
 
 class Kind(StrEnum):

@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from apikeys.models import ApiKey
 from apikeys.models.manager import MAX_SCOPES
-from apikeys.models.verdict import Kind, State
+from apikeys.models.verdict import KINDS, Kind, State
 from apikeys.wire import describe_rotation
 from echopoint.api.fields import Choice, Integer, Name, Text
 from echopoint.api.operations import opened_by
@@ -30,8 +30,9 @@ class RotationPlaceSerializer(serializers.Serializer):
     """A place of the old key, and what was seen of it with the new one."""
 
     place = serializers.CharField()
+    kind = serializers.ChoiceField(choices=KINDS)
     state = serializers.ChoiceField(choices=[state.value for state in State])
-    requests = serializers.IntegerField()
+    requests = serializers.IntegerField(allow_null=True)
     first_seen_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField()
     longest_gap_seconds = serializers.IntegerField()

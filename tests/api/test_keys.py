@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from apikeys.actors import Actor
 from apikeys.models import ApiKey, AuditEvent
@@ -442,8 +443,26 @@ def test_the_verdict_on_a_rotation_is_told_with_its_places(rotating, api, alice)
     assert (moved["verdict"], moved["until"]) == ("safe", None)
     assert moved["sentence"].startswith("Safe to retire: 2 places have moved")
     place = moved["places"][0]
-    assert place["requests"] == 1
+    assert (place["kind"], place["requests"]) == ("client", 1)
     assert place["seen_with_successor_at"] > place["last_seen_at"]
+
+
+def test_uses_from_before_places_are_told_as_uncounted(rotating, api, alice):
+    key, _, new = rotating
+    since = timezone.now() - timedelta(days=9)
+    uses = {"first_used_at": since, "last_used_at": since + timedelta(days=8)}
+    ApiKey.objects.filter(pk=key.pk).update(**uses)
+    new.get("/flows")
+
+    told = rotation(key, api(user=alice))
+
+    assert told["verdict"] == "wait"
+    kinds = [(place["kind"], place["requests"]) for place in told["places"]]
+    assert ("earlier", None) in kinds
+    place = RotationPlaceSerializer().fields
+    assert {kind for kind, _ in kinds} <= set(place["kind"].choices)
+    assert place["requests"].allow_null
+    assert set(told["places"][0]) == set(place)
 
 
 def test_the_verdict_is_never_safe_once_a_moved_place_uses_the_old_key(
