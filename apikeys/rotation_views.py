@@ -27,8 +27,8 @@ from apikeys.views import ApiKeyPage
 
 Status = ApiKey.Status
 NOT_SAFE_NOW = (
-    "The old key was used since you opened this page. Read the verdict as it is now, then"
-    " decide again."
+    "What this page said has changed since you opened it. Read the verdict as it is now,"
+    " then decide again."
 )
 
 
@@ -91,14 +91,15 @@ class RotationMixin:
         if self.key.retire_at is None:
             return super().get_context_data(**kwargs)
         successor, verdict = self.facts.successor, self.verdict
-        is_used = bool(successor and successor.first_used_at)
+        used_since = successor and self.facts.new_since
         return super().get_context_data(
             successor=successor,
+            successor_used_since=used_since,
             successor_run=self.facts.run,
             verdict=verdict,
-            phase=phase(self.key, successor, verdict),
+            phase=phase(self.key, verdict, is_used=bool(used_since)),
             progress=progress(verdict),
-            is_updated=is_used and verdict.all_moved,
+            is_updated=bool(used_since) and verdict.all_moved,
             may_unretire=self.key.can_be_unretired(),
             **kwargs,
         )
@@ -106,13 +107,13 @@ class RotationMixin:
 
 def progress(verdict):
     """Return "1 of 2 places moved"."""
-    count = len(verdict.moves)
+    count = len(verdict.places)
     if not count:
         return ""
     return f"{verdict.moved} of {count} place{'' if count == 1 else 's'} moved."
 
 
-def phase(key, successor, verdict):
+def phase(key, verdict, *, is_used):
     """Return how far a rotation has come: waiting, arrived, safe, or over."""
     if key.state == Status.REVOKED:
         return ""
@@ -120,7 +121,7 @@ def phase(key, successor, verdict):
         return "over"
     if verdict.is_safe:
         return "safe"
-    return "arrived" if successor and successor.first_used_at else "waiting"
+    return "arrived" if is_used else "waiting"
 
 
 class ApiKeyDetailView(RotationMixin, KeyPage, TemplateView):
@@ -275,7 +276,7 @@ class ApiKeyCancelRotationView(RotationMixin, KeyVerbView):
         if self.key.state != Status.RETIRING:
             return self.not_rotating
         successor = self.key.successor
-        if successor and successor.first_used_at:
+        if successor and successor.was_used():
             return (
                 "The successor was used, so the rotation cannot be cancelled any more."
             )

@@ -236,6 +236,10 @@ class Rotation(models.Model):
         successor = self.successor
         return successor and successor.rest_id
 
+    def was_used(self):
+        """Whether a request was allowed. While a row is locked, only a place has it."""
+        return bool(self.first_used_at) or self.places.exists()
+
     @transaction.atomic
     def cancel_rotation(self, *, by, at=None):
         """Revoke the successor, which was never used, and go on with this key.
@@ -248,7 +252,7 @@ class Rotation(models.Model):
         if key.status(at) != self.Status.RETIRING:
             raise KeyConflict("CONFLICT", "There is no rotation of this key to cancel.")
         successor = key.successors.select_for_update().filter(revoked_at=None).first()
-        if successor and (successor.first_used_at or successor.places.exists()):
+        if successor and successor.was_used():
             raise KeyConflict(
                 "CONFLICT",
                 "The successor is in use already. Retire this key, or revoke the"

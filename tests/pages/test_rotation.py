@@ -506,6 +506,33 @@ def test_each_place_of_the_old_key_is_shown_beside_the_new_one(page, rotating):
     assert all(text in curl for text in ("curl from", ">Moved<", "just now"))
 
 
+def test_uses_from_before_places_are_shown_and_not_counted_as_a_place(page, key):
+    see(key, CURL, 4 * HOUR)
+    ApiKey.objects.filter(pk=key.pk).update(first_used_at=timezone.now() - 9 * DAY)
+    key.refresh_from_db()
+    successor, _ = key.rotate(by=SYSTEM)
+    see(successor, CURL, NOTHING)
+
+    text = text_of(page())
+
+    assert "uses from before places were recorded" in text
+    assert "1 of 1 place moved" in text
+
+
+def test_a_first_use_that_only_a_place_has_yet_is_shown(page, key, acme):
+    see(key, CURL, 4 * HOUR)
+    successor, _ = key.rotate(by=SYSTEM)
+    KeyPlace.objects.record(successor, CURL, timezone.now())
+    flusher.flush()
+
+    text = text_of(page())
+
+    assert "Not used yet" not in text
+    assert 'data-updated="true"' in text
+    assert reverse("apikeys:cancel_rotation", args=[acme.pk, key.public_id]) not in text
+    assert "The successor was used" in text_of(page("cancel_rotation"))
+
+
 def test_the_update_is_done_when_every_place_has_moved(page, rotating):
     before = text_of(page())
     see(rotating, WGET, NOTHING)
@@ -554,7 +581,7 @@ def test_a_page_that_said_safe_asks_again_when_it_is_no_longer_so(page, key, rot
     sent = page("retire", seen="safe")
 
     assert sent.status_code == 200
-    assert "was used since you opened this page" in text_of(sent)
+    assert "has changed since you opened it" in text_of(sent)
     assert 'name="seen" value="not_yet"' in text_of(sent)
     key.refresh_from_db()
     assert key.status() == "retiring"

@@ -26,6 +26,7 @@ STATES = {
     "retiring": {"rotated": 1},
     "arrived": {"rotated": 1, "successor": "used"},
     "orphaned": {"rotated": 1, "successor": "revoked"},
+    "paused": {"rotated": 1, "successor": "suspended"},
     "retired": {"rotated": 10},
     "retired unused": {"rotated": 10, "used": False},
     "expired": {"age": 100},
@@ -41,10 +42,11 @@ STATES = {
     "revoked unused": {"revoked": True, "used": False},
     "successor": {"of": "retiring"},
     "used successor": {"of": "arrived"},
+    "paused successor": {"of": "paused"},
 }
 WORKING = {"active", "unused", "soon", "endless", "retiring", "arrived", "orphaned"}
-SUCCESSORS = {"successor", "used successor"}
-WORKING |= SUCCESSORS
+WORKING |= {"paused", "successor", "used successor"}
+SUCCESSORS = {"successor", "used successor", "paused successor"}
 ENDED = {"retired", "retired unused", "expired", "expired unused"}
 REVOKED = {state for state in STATES if state.startswith("revoked")}
 UNUSED = {"unused", "retired unused", "expired unused", "revoked unused", "successor"}
@@ -73,6 +75,8 @@ def make(issue, acme):
                 successor.record_use(USER, at=now - HOUR)
             if facts.get("successor") == "revoked":
                 successor.revoke(by=SYSTEM)
+            if facts.get("successor") == "suspended":
+                successor.suspend(by=SYSTEM)
         if "suspended" in facts:
             rows.update(suspended_at=now - facts["suspended"] * DAY)
         if facts.get("revoked"):
@@ -159,6 +163,26 @@ def test_revoking_says_whether_retiring_could_be_undone_instead(
 
     assert "refused already" in asked
     assert ("Retiring can be undone until" in asked) == said
+
+
+@pytest.mark.parametrize(
+    ("page", "state", "said"),
+    [
+        ("detail", "retiring", "Until then both keys work."),
+        ("detail", "paused", "Then this key stops as well: the new one is suspended."),
+        ("detail", "paused", "Requests with it are refused: it is suspended."),
+        ("retire", "arrived", "is refused; epk_live_"),
+        ("retire", "paused", ": it is suspended. You can undo this until"),
+        ("revoke", "paused", ", is suspended."),
+        ("retire", "orphaned", "is refused. You can undo this until"),
+    ],
+)
+def test_what_is_said_of_the_new_key_fits_its_state(make, read, page, state, said):
+    shown = read(page, make(state))
+
+    assert said in shown
+    assert ("both keys work" in shown) == ("both keys work" in said)
+    assert ("goes on" in shown) == ((page, state) == ("retire", "arrived"))
 
 
 @pytest.mark.parametrize("state", ["retired", "expired", "revoked"])
@@ -321,6 +345,8 @@ def test_a_key_that_used_itself_last_is_not_named_as_somebody(make, read):
         ("revoked", "That key was revoked", "If you stored the secret"),
         ("successor", "cancel the rotation on the old key’s page", "create another."),
         ("used successor", "somebody else did", "cancel the rotation"),
+        ("paused successor", "refused until it is resumed", "Nothing else is needed"),
+        ("expired unused", "it is of no use any more: the key is expired", "use it."),
     ],
 )
 def test_a_form_that_was_sent_before_says_what_can_be_done(
