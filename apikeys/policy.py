@@ -7,6 +7,7 @@ from django.db import transaction
 
 from apikeys.exceptions import InvalidKeyRequest, ScopeDenied
 from apikeys.models.audit import AuditEvent
+from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization
 
 USUAL_OVERLAP = timedelta(days=7)
@@ -82,7 +83,7 @@ def change(organization, *, by, **limits):
     if unknown := limits.keys() - set(LIMITS):
         raise TypeError(f"Not limits of a policy: {sorted(unknown)}.")
     # The row as it is now, and nobody else's change until this one is recorded.
-    row = Organization.objects.select_for_update().get(pk=organization.pk)
+    row = for_change(Organization.objects).get(pk=organization.pk)
     before = {n: getattr(row, n) for n in limits if getattr(row, n) != limits[n]}
     if not before:
         return False

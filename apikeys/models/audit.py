@@ -8,6 +8,7 @@ from django.utils import timezone
 from apikeys import audit_chain, audit_events
 from apikeys.audit_chain import GENESIS, BrokenLink, Walk
 from apikeys.tokens import PUBLIC_ID_LENGTH
+from echopoint.core.locks import for_change
 from echopoint.core.redaction import cleaned
 from echopoint.organizations.ids import ID_LENGTH
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet
@@ -116,7 +117,7 @@ class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):
         if unlisted := set(details) - AuditEvent.DETAILS[action]:
             raise ValueError(f"{action} takes no details {sorted(unlisted)}.")
         AuditChain.objects.get_or_create(organization=organization)
-        chain = AuditChain.objects.select_for_update().get(organization=organization)
+        chain = for_change(AuditChain.objects).get(organization=organization)
         event = AuditEvent(
             organization=organization,
             sequence=chain.length + 1,

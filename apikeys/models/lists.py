@@ -24,6 +24,7 @@ from apikeys.audit_chain import whole_milliseconds
 from apikeys.audit_events import NO_CHANGES
 from apikeys.models.audit import AuditEvent
 from apikeys.models.refusal import Refusal
+from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet, User
 
 COUNTED = 100  # the summary counts no further, so that it costs the same for any number
@@ -182,7 +183,7 @@ class ListedKeys(OrgOwnedQuerySet):
         """Stop each key for good, all or none; return those that this call stopped."""
         # All rows before the audit's chain, which each event locks: the order in which
         # every other verb takes them, so that two never wait for each other.
-        rows = self.select_related("organization").select_for_update(of=("self",))
+        rows = for_change(self.select_related("organization"))
         keys = list(rows.order_by("pk"))
         at = timezone.now()
         return [key for key in keys if key.revoke(by=by, reason=reason, at=at)]

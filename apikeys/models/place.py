@@ -19,6 +19,7 @@ from apikeys.places import (
     Place,
     Sighting,
 )
+from echopoint.core.locks import for_change
 
 MOST_PLACES = 100  # rows per key
 OTHERS = Place(OTHER, "other places")
@@ -79,12 +80,12 @@ class KeyPlaceManager(BufferedManager):
     def _locked(self, waiting):
         """Return the rows, locked in one order, so that two processes do not deadlock."""
         pks = [row.pk for row in self._rows(waiting)]
-        return list(self.filter(pk__in=pks).order_by("pk").select_for_update())
+        return list(for_change(self.filter(pk__in=pks).order_by("pk")))
 
     def _keep_most(self, key_id):
         """Merge the oldest places of a key into others until the rest is few enough."""
-        rows = self.filter(key=key_id).order_by("last_seen_at", "pk")
-        rows = list(rows.select_for_update())
+        rows = for_change(self.filter(key=key_id)).order_by("pk")
+        rows = sorted(rows, key=lambda row: (row.last_seen_at, row.pk))
         others = [row for row in rows if row.kind == OTHER]
         kept, surplus = [row for row in rows if row.kind != OTHER], []
         # One row is for the other places.

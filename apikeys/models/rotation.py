@@ -11,6 +11,7 @@ from apikeys.models.audit import AuditEvent
 from apikeys.models.verdict import Facts, unplaced_span
 from apikeys.runs import last_run
 from apikeys.scopes import canonical, missing
+from echopoint.core.locks import for_change
 from echopoint.core.redaction import cleaned
 
 Action = AuditEvent.Action
@@ -51,7 +52,7 @@ class Rotation(models.Model):
         """
         by.require_fresh()
         at = at or timezone.now()
-        key = type(self).objects.select_for_update().get(pk=self.pk)
+        key = for_change(type(self).objects).get(pk=self.pk)
         key.require_rotatable(at)
         retire_at = at + policy.overlap(key.organization, overlap)
         key.retire_at = min(retire_at, key.expires_at or retire_at)
@@ -145,7 +146,7 @@ class Rotation(models.Model):
         """
         by.require_fresh()
         at = at or timezone.now()
-        key = type(self).objects.select_for_update().get(pk=self.pk)
+        key = for_change(type(self).objects).get(pk=self.pk)
         if key.status(at) == self.Status.RETIRED:
             return False
         if key.status(at) != self.Status.RETIRING:
@@ -172,7 +173,7 @@ class Rotation(models.Model):
         """
         by.require_fresh()
         at = at or timezone.now()
-        key = type(self).objects.select_for_update().get(pk=self.pk)
+        key = for_change(type(self).objects).get(pk=self.pk)
         if key.status(at) == self.Status.RETIRING:
             return False
         key.require_unretirable(at)
@@ -248,10 +249,10 @@ class Rotation(models.Model):
         """
         by.require_fresh()
         at = at or timezone.now()
-        key = type(self).objects.select_for_update().get(pk=self.pk)
+        key = for_change(type(self).objects).get(pk=self.pk)
         if key.status(at) != self.Status.RETIRING:
             raise KeyConflict("CONFLICT", "There is no rotation of this key to cancel.")
-        successor = key.successors.select_for_update().filter(revoked_at=None).first()
+        successor = for_change(key.successors).filter(revoked_at=None).first()
         if successor and successor.was_used():
             raise KeyConflict(
                 "CONFLICT",

@@ -13,6 +13,7 @@ from apikeys.authentication import KEY_HEADER
 from apikeys.models import ApiKey
 from echopoint.api.pagination import page_envelope
 from echopoint.api.search import ordered, page_of
+from echopoint.core.locks import for_change, for_delete
 from echopoint.organizations.models import Membership
 
 
@@ -158,14 +159,10 @@ class OrgScopedViewSet(ApiViewSet):
         row = self.queryset.model(organization=self.organization)
         return self.show(self.save(row, self.body()), 201)
 
-    def locked(self):
-        """Return the rows for a change; others that would change them wait for its end."""
-        return self.get_queryset().select_for_update(of=("self",))
-
     @transaction.atomic
     def update(self, request, id):
         # Without the lock, saving a row that was just deleted would bring it back.
-        row = self.find(self.locked(), id)
+        row = self.find(for_change(self.get_queryset()), id)
         return self.show(self.save(row, self.body(row)))
 
     def save(self, row, values):
@@ -178,7 +175,6 @@ class OrgScopedViewSet(ApiViewSet):
     @transaction.atomic
     def destroy(self, request, id):
         """Delete the row; one that is gone already, or another's, changes nothing."""
-        # With the lock, nobody adds to what the row takes along.
-        for row in self.locked().filter(pk=self.path_id(id)):
+        for row in for_delete(self.get_queryset()).filter(pk=self.path_id(id)):
             row.delete()
         return Response(status=204)

@@ -22,6 +22,7 @@ from echopoint.collections.serializers import (
     UpdateFolderRequestSerializer,
     UpdateRequestRequestSerializer,
 )
+from echopoint.core.locks import for_change
 
 SCOPES = {
     "list": ["collections:read"],
@@ -70,7 +71,7 @@ class ContentViewSet(OrgScopedViewSet):
         if self.request.method not in SAFE_METHODS:
             # Changes in a collection take turns: two moves at once could put two
             # folders in each other, and a row could be added to one that is going.
-            collections = collections.select_for_update()
+            collections = for_change(collections)
         ids = self.kwargs
         return self.find(collections, ids.get("collectionId", ids.get("id")))
 

@@ -6,6 +6,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
 from echopoint.api.viewsets import OrgScopedViewSet
+from echopoint.core.locks import for_change
 from echopoint.environments.models import Environment, VariableSet
 from echopoint.environments.serializers import (
     CreateEnvironmentRequestSerializer,
@@ -46,7 +47,8 @@ class OfFlow(OfOrganization):
     def flow(self):
         """Return the flow, or answer 404; for a change it is locked, so that it stays."""
         reads = self.request.method in SAFE_METHODS
-        flows = self.get_queryset() if reads else self.locked()
+        flows = self.get_queryset()
+        flows = flows if reads else for_change(flows)
         return self.find(flows, self.kwargs["id"])
 
 

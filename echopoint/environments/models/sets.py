@@ -8,6 +8,7 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from echopoint.core.locks import for_change
 from echopoint.core.names import LOOKS_LIKE_A_KEY
 from echopoint.core.redaction import holds_a_secret
 from echopoint.environments.exceptions import EnvironmentConflict, InvalidVariable
@@ -53,7 +54,7 @@ class VariableSetQuerySet(OrgOwnedQuerySet):
 
         Changes of a set and of the environments over it take turns.
         """
-        rows = self.for_org(organization).filter(flow=flow).select_for_update()
+        rows = for_change(self.for_org(organization).filter(flow=flow))
         if row := rows.first():
             return row
         # Of two first changes one makes the row; the other waits for it here.

@@ -7,6 +7,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from echopoint.core.locks import for_change
 from echopoint.environments.sealed import SealedTextField
 from echopoint.executions.completion import Completion
 from echopoint.executions.exceptions import ExecutionConflict
@@ -192,7 +193,7 @@ class Execution(OrgOwned):
         The same completion again changes nothing; another one raises
         `ExecutionConflict`. Secrets are taken out of what is kept.
         """
-        execution = type(self).objects.select_for_update(of=("self",)).get(pk=self.pk)
+        execution = for_change(type(self).objects).get(pk=self.pk)
         if execution.has_ended:
             execution.require_same(completion)
             return execution

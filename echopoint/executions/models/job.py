@@ -9,6 +9,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from echopoint.core.locks import for_change
 from echopoint.executions.callers import Nobody
 from echopoint.executions.completion import Completion, moment
 from echopoint.executions.events import masked_payload
@@ -82,7 +83,7 @@ class RunnerJob(OrgOwned):
 
     def locked(self):
         """Return the job as it is now, for a change; others wait for its end."""
-        return type(self).objects.select_for_update(of=("self",)).get(pk=self.pk)
+        return for_change(type(self).objects).get(pk=self.pk)
 
     def require_held_by(self, holder):
         """Raise `ExecutionConflict` unless this start of this runner has the job."""

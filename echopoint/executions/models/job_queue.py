@@ -7,6 +7,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from echopoint.core.locks import for_change
 from echopoint.executions.waiting import waiting_room
 from echopoint.organizations.models import OrgOwnedQuerySet
 
@@ -84,7 +85,9 @@ class RunnerJobManager(models.Manager.from_queryset(RunnerJobQuerySet)):
 
     def _oldest(self, waiting):
         # Jobs that others are just claiming are passed by; SQLite has one writer.
-        unlocked = waiting.select_for_update(skip_locked=True, of=("self",))
+        unlocked = waiting.select_for_update(
+            skip_locked=True, of=("self",), no_key=True
+        )
         return unlocked.order_by("queued_at", "pk").first()
 
     @transaction.atomic
@@ -97,7 +100,7 @@ class RunnerJobManager(models.Manager.from_queryset(RunnerJobQuerySet)):
         at = at or timezone.now()
         held = self.for_org(runner.organization_id).held_by(runner)
         held = held.filter(pk__in=ids, finished_at=None).order_by("pk")
-        ids = list(held.select_for_update().values_list("pk", flat=True))
+        ids = list(for_change(held).values_list("pk", flat=True))
         until = lease_from(at)
         self.filter(pk__in=ids).update(lease_expires_at=until)
         if runner.version:

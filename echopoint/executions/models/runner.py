@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db import models
 from django.utils import timezone
 
+from echopoint.core.locks import for_change
 from echopoint.executions.models.job import RunnerJob
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
@@ -84,7 +85,7 @@ class Runner(OrgOwned):
 
     def lock(self):
         """Let other requests of this runner wait for the end of the transaction."""
-        type(self).objects.select_for_update(of=("self",)).get(pk=self.pk)
+        for_change(type(self).objects).get(pk=self.pk)
 
     def has_room(self, at):
         """Whether the runner holds fewer jobs than it runs at once."""

@@ -1,0 +1,343 @@
+"""Every change × every change, at the same time, as PostgreSQL runs them.
+
+Each statement is slowed down, so that two changes meet half-way wherever they can. What
+loses may be refused; it must not be a deadlock, an error of the server or an endless wait.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from threading import Barrier
+from uuid import uuid4
+
+import pytest
+from django.db import connection, connections
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from apikeys.actors import Actor
+from apikeys.clients import Client as CallerClient
+from apikeys.models import ApiKey
+from apikeys.models.counts import flusher
+from echopoint.api.operations import operations
+from echopoint.collections.models import Collection, Folder, SavedRequest
+from echopoint.flows.models import Flow
+from echopoint.organizations.models import Membership, Organization, User
+from echopoint.webhooks.models import Webhook
+from tests.conftest import Api
+from tests.executions.conftest import RunnerClient, completion, definition, node
+from tests.races import committing, guarded_again  # noqa: F401
+from tests.signing_in import sign_in
+from tests.test_page_matrix import CHANGES as ALL_CHANGES
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("committing")]
+
+OTHERS = 4  # changes that meet one at a time
+SYSTEM = Actor.command("test")
+SLOW = 0.004  # seconds before and after each statement of a transaction
+PROGRAM = ["flows:execute", "flows:read", "runner:claim", "runner:complete"]
+
+
+class World:
+    """An organization with one of everything, and its callers."""
+
+    environment_name, variable_name = "staging", "A"
+
+    def __init__(self, owner, browser):
+        self.organization = Organization.objects.create(name="Acme")
+        self.organization.memberships.create(user=owner, role=Membership.Role.OWNER)
+        self.browser = browser
+        self.person = Api(self.organization)
+        self.person.client = browser
+        self.key, _ = self.issue("key")
+        self.rotating, _ = self.issue("rotating")
+        self.successor, _ = self.rotating.rotate(by=SYSTEM)
+        self.retired, _ = self.issue("retired")
+        self.retired.rotate(by=SYSTEM)
+        self.retired.retire(by=SYSTEM)
+        self.suspended, _ = self.issue("suspended")
+        self.suspended.suspend(by=SYSTEM)
+        _, secret = self.issue("program", PROGRAM)
+        self.program = Api(self.organization, secret)
+        self.make_content()
+
+    def seen_by(self, browser):
+        """Return the same organization for another session."""
+        world = copy(self)
+        world.browser, world.person = browser, copy(self.person)
+        world.person.client = browser
+        return world
+
+    def issue(self, name, scopes=("flows:read",)):
+        return ApiKey.objects.issue(
+            organization=self.organization, name=name, scopes=list(scopes), by=SYSTEM
+        )
+
+    def make_content(self):
+        owned = {"organization": self.organization}
+        self.webhook = Webhook.objects.create(name="Orders", **owned)
+        self.flow = Flow.objects.create(
+            name="Checkout", flow_definition=definition(node("pay")), **owned
+        )
+        self.rest("createEnvironment", {"name": "staging"})
+        self.collection = Collection.objects.create(name="Orders API", **owned)
+        self.folder = Folder.objects.create(collection=self.collection, name="f")
+        self.saved = SavedRequest.objects.create(
+            collection=self.collection, name="r", method="GET", url="https://a.test"
+        )
+        for path in self.variable_paths:
+            self.person.put(path, {"value": "1", "secret": False})
+        self.ephemeral = self.launch("ephemeral").json()["execution"]["id"]
+        self.runner = RunnerClient(self.program)
+        self.launch("self_hosted")
+        self.job = self.runner.claim()
+        self.launch("self_hosted")
+
+    @property
+    def variable_paths(self):
+        return [
+            f"/flows/{self.flow.pk}/variables/A",
+            "/organization/variables/A",
+            "/organization/environments/staging/variables/A",
+        ]
+
+    def launch(self, runner_type):
+        return self.program.post(
+            f"/flows/{self.flow.pk}/launch", {"runner_type": runner_type}
+        )
+
+    def page(self, name, key=None, **values):
+        args = [self.organization.pk, key.public_id] if key else [self.organization.pk]
+        if chosen := values.pop("chosen", ()):
+            values["key"] = [one.public_id for one in chosen]
+        return self.browser.post(reverse(f"apikeys:{name}", args=args), values)
+
+    def rest(self, operation_id, body=None, caller=None, **ids):
+        """Send an operation by its id; return the answer."""
+        operation = OPERATIONS[operation_id]
+        path = operation.path
+        for name, value in ids.items():
+            path = path.replace(f"{{{name}}}", str(value))
+        return (caller or self.person)(operation.method, path, body)
+
+
+OPERATIONS = {operation.operation_id: operation for operation in operations()}
+POLICY = {
+    "default_lifetime_days": 30,
+    "max_lifetime_days": 300,
+    "max_overlap_days": 7,
+    "seen": "90 365 False 7",
+    "confirm": "yes",
+}
+VALUE = {"value": "2", "secret": False}
+
+
+def rest(name, body=None, caller="person", **ids):
+    """Return the sender of an operation; `ids` name what is in its path."""
+
+    def send(world):
+        found = {id: getattr(world, what) for id, what in ids.items()}
+        found = {id: getattr(row, "rest_id", row) for id, row in found.items()}
+        found = {id: getattr(row, "pk", row) for id, row in found.items()}
+        made = body(world) if callable(body) else body
+        return world.rest(name, made, getattr(world, caller), **found)
+
+    return send
+
+
+def runners(send):
+    return lambda world: send(world.runner)
+
+
+IN_COLLECTION = {"collectionId": "collection"}
+VARIABLE = {"key": "variable_name"}
+PAGES = {
+    "apikeys:issue": rest(
+        "createAPIKey",
+        lambda world: {"name": uuid4().hex, "permissions": ["flows:read"]},
+    ),
+    "apikeys:rotate": rest("rotateAPIKey", {}, id="key"),
+    "apikeys:revoke": rest("deleteAPIKey", id="key"),
+    "apikeys:retire": lambda w: w.page("retire", w.rotating, seen="not_yet"),
+    "apikeys:unretire": lambda w: w.page("unretire", w.retired),
+    "apikeys:cancel_rotation": lambda w: w.page("cancel_rotation", w.rotating),
+    "apikeys:suspend": lambda w: w.page("suspend", w.key),
+    "apikeys:resume": lambda w: w.page("resume", w.suspended),
+    "apikeys:revoke_selected": lambda w: w.page(
+        "revoke_selected", chosen=[w.suspended, w.successor, w.key]
+    ),
+    "apikeys:policy": lambda w: w.page("policy", **POLICY),
+    "apikeys:audit_export": lambda w: w.page("audit_export", format="ndjson"),
+}
+EXPORTS = {"apikeys:audit_export"}
+# The pages call the same verbs.
+BY_PAGE = {
+    "createAPIKey": "apikeys:issue",
+    "rotateAPIKey": "apikeys:rotate",
+    "deleteAPIKey": "apikeys:revoke",
+}
+REST = {
+    "createWebhook": rest("createWebhook", {"name": "new"}),
+    "deleteWebhook": rest("deleteWebhook", id="webhook"),
+    "createFlow": rest(
+        "createFlow", {"name": "new", "flow_definition": definition(node("pay"))}
+    ),
+    "updateFlow": rest("updateFlow", {"name": "other"}, id="flow"),
+    "deleteFlow": rest("deleteFlow", id="flow"),
+    "launchFlow": lambda w: w.launch("ephemeral"),
+    "launchFlow for a runner": lambda w: w.launch("self_hosted"),
+    "completeEphemeralExecution": rest(
+        "completeEphemeralExecution", completion(), "program", executionId="ephemeral"
+    ),
+    "nextRunnerJob": runners(lambda runner: runner.next()),
+    "nextRunnerJob by another": lambda w: RunnerClient(w.program, "other").next(),
+    "heartbeatRunnerJobs": lambda w: w.runner.heartbeat(w.job),
+    "sendRunnerJobEvents": lambda w: w.runner.tell(w.job, (1, "flow.started", {})),
+    "completeRunnerJob": lambda w: w.runner.complete(w.job),
+    "createCollection": rest("createCollection", {"name": "new"}),
+    "updateCollection": rest("updateCollection", {"name": "o"}, id="collection"),
+    "deleteCollection": rest("deleteCollection", id="collection"),
+    "addFolder": rest("addFolder", {"name": "new"}, id="collection"),
+    "updateFolder": rest(
+        "updateFolder", {"name": "o"}, folderId="folder", **IN_COLLECTION
+    ),
+    "deleteFolder": rest("deleteFolder", folderId="folder", **IN_COLLECTION),
+    "addRequest": rest(
+        "addRequest",
+        {"name": "n", "method": "GET", "url": "https://a.test"},
+        id="collection",
+    ),
+    "updateRequest": rest(
+        "updateRequest", {"name": "o"}, requestId="saved", **IN_COLLECTION
+    ),
+    "deleteRequest": rest("deleteRequest", requestId="saved", **IN_COLLECTION),
+    "setFlowVariable": rest("setFlowVariable", VALUE, id="flow", **VARIABLE),
+    "deleteFlowVariable": rest("deleteFlowVariable", id="flow", **VARIABLE),
+    "deleteFlowVariables": rest("deleteFlowVariables", id="flow"),
+    "setOrganizationVariable": rest("setOrganizationVariable", VALUE, **VARIABLE),
+    "deleteOrganizationVariable": rest("deleteOrganizationVariable", **VARIABLE),
+    "deleteOrganizationVariables": rest("deleteOrganizationVariables"),
+    "setEnvironmentVariable": rest(
+        "setEnvironmentVariable", VALUE, environment="environment_name", **VARIABLE
+    ),
+    "deleteEnvironmentVariable": rest(
+        "deleteEnvironmentVariable", environment="environment_name", **VARIABLE
+    ),
+    "createEnvironment": rest("createEnvironment", {"name": "new"}),
+    "deleteEnvironment": rest("deleteEnvironment", environment="environment_name"),
+}
+
+
+def use(key):
+    """Record a use, as a request does it."""
+    caller = CallerClient("192.0.2.7", "curl/8")
+    ApiKey.objects.get(pk=key.pk).record_use(caller, timezone.now())
+
+
+def prune():
+    for manager in flusher.managers:
+        manager.prune_alongside()
+
+
+TRACES = {
+    "a first use": lambda w: use(w.successor),
+    "a use of a retired key": lambda w: w.retired.record_refusal("API_KEY_RETIRED"),
+    "a request with a key": lambda w: w.program.get("/flows"),
+    "a flush": lambda w: flusher.flush(),
+    "a prune": lambda w: prune(),
+    "a captured request": lambda w: Client().post(
+        f"/webhook/{w.webhook.pk}", "{}", content_type="application/json"
+    ),
+}
+CHANGES = PAGES | REST | TRACES
+NAMES = list(CHANGES)
+
+
+def test_every_change_is_in_the_matrix():
+    changing = {
+        operation.operation_id
+        for operation in operations()
+        if operation.method != "GET" and "search" not in operation.operation_id
+    }
+    assert changing - REST.keys() == BY_PAGE.keys()
+    assert set(ALL_CHANGES) - PAGES.keys() == {"apikeys:find", "apikeys:audit_verify"}
+
+
+@pytest.fixture
+def pool():
+    with ThreadPoolExecutor(1 + OTHERS) as pool:
+        yield pool
+        barrier = Barrier(1 + OTHERS)
+        for _ in range(1 + OTHERS):
+            pool.submit(lambda: (barrier.wait(), connections.close_all()))
+
+
+@pytest.fixture
+def sessions(db):
+    """Return as many sessions of one owner as there are changes at a time."""
+    owner = User.objects.create_user("olive@acme.example")
+    browsers = [Client(raise_request_exception=False) for _ in range(1 + OTHERS)]
+    for browser in browsers:
+        sign_in(browser, owner)
+    return owner, browsers
+
+
+def slowly(act, world):
+    """Do it with transactions slowed down; return the answer's status, or the error."""
+
+    def wait(execute, *statement):
+        if not connection.in_atomic_block:
+            return execute(*statement)
+        time.sleep(SLOW)
+        answer = execute(*statement)
+        time.sleep(SLOW)
+        return answer
+
+    try:
+        with connection.execute_wrapper(wait):
+            return status(act(world))
+    except Exception as error:  # noqa: BLE001, it is what the test looks for
+        return repr(error)
+
+
+def status(answer):
+    return getattr(answer, "status_code", 200)
+
+
+def others(first):
+    """Yield the changes that meet this one: a few at a time, each pair once."""
+    rest = NAMES[NAMES.index(first) :]
+    for start in range(0, len(rest), OTHERS):
+        yield rest[start : start + OTHERS]
+
+
+@pytest.mark.parametrize("first", NAMES)
+def test_changes_at_the_same_time_are_all_answered(pool, sessions, first):
+    owner, browsers = sessions
+    wrong = []
+    for group in others(first):
+        world = World(owner, browsers[0])
+        names = [first, *group]
+        running = [
+            pool.submit(slowly, CHANGES[name], world.seen_by(browser))
+            for name, browser in zip(names, browsers, strict=False)
+        ]
+        found = {n: f.result(60) for n, f in zip(names, running, strict=True)}
+        wrong += [found] * any(not is_an_answer(one) for one in found.values())
+    assert wrong == []
+
+
+def is_an_answer(found):
+    return isinstance(found, int) and found < 500
+
+
+def test_each_change_is_made_where_nothing_else_goes_on(sessions):
+    owner, browsers = sessions
+    not_made = {}
+    for name, change in CHANGES.items():
+        found = status(change(World(owner, browsers[0])))
+        is_page = name in PAGES and name not in {*BY_PAGE.values(), *EXPORTS}
+        if found not in ({302} if is_page else {200, 201, 202, 204}):
+            not_made[name] = found
+    assert not_made == {}
