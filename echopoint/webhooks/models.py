@@ -1,17 +1,22 @@
 """Webhooks: addresses that keep what is sent to them."""
 
+import logging
 import re
 
 from django.conf import settings
-from django.db import models
+from django.db import Error, models
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from apikeys.models.traces import is_lock_timeout, without_waiting
 from echopoint.organizations.ids import ID_LENGTH, random_base62
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
+logger = logging.getLogger(__name__)
+
 MAX_CAPTURED_REQUESTS = 1000
+BATCH = 100  # rows that one request deletes at most
 WEBHOOK_ID = re.compile(r"wh_[0-9A-Za-z]{1,37}")
 
 
@@ -72,14 +77,35 @@ class Webhook(OrgOwned):
     capture.alters_data = True
 
     def trim(self):
-        """Delete the oldest captured requests beyond WEBHOOK_MAX_CAPTURED_REQUESTS."""
+        """Delete the oldest captured requests beyond WEBHOOK_MAX_CAPTURED_REQUESTS.
+
+        A failure is logged, not raised: the sender's request is kept already, and an
+        error would make it send again. What could not be deleted goes with the next.
+        """
         limit = getattr(
             settings, "WEBHOOK_MAX_CAPTURED_REQUESTS", MAX_CAPTURED_REQUESTS
         )
-        newest_first = self.requests.order_by("-received_at", "-pk").values("pk")
-        self.requests.filter(pk__in=newest_first[limit:]).delete()
+        newest_first = self.requests.order_by("-received_at", "-pk")
+        try:
+            beyond = newest_first.values_list("pk", flat=True)[limit : limit + BATCH]
+            if pks := list(beyond):
+                self.drop(pks)
+        except Error as error:
+            if not is_lock_timeout(error):
+                logger.exception("Could not trim %s yet; it is tried again.", self.pk)
 
     trim.alters_data = True
+
+    def drop(self, pks):
+        """Delete these captured requests, but those that another process is deleting."""
+        with without_waiting(self.requests.db):
+            rows = self.requests.filter(pk__in=pks).order_by("pk")
+            free = list(
+                rows.values_list("pk", flat=True).select_for_update(skip_locked=True)
+            )
+            self.requests.filter(pk__in=free).delete()
+
+    drop.alters_data = True
 
 
 class CapturedRequestQuerySet(models.QuerySet):

@@ -2,7 +2,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from echopoint.webhooks.models import WEBHOOK_ID, CapturedRequest, Webhook
@@ -98,3 +98,19 @@ def test_a_webhook_is_shown_by_name_and_a_request_without_its_contents(webhook):
     assert str(webhook) == "Orders"
     assert "POST" in str(captured)
     assert "private" not in str(captured)
+
+
+def test_a_failure_to_trim_is_logged_and_the_request_is_kept(
+    webhook, send, settings, monkeypatch, caplog
+):
+    settings.WEBHOOK_MAX_CAPTURED_REQUESTS = 1
+    send()
+
+    def fail(self, pks):
+        raise DatabaseError("could not extend file: No space left on device")
+
+    monkeypatch.setattr(Webhook, "drop", fail)
+
+    assert send().status_code == 200
+    assert webhook.requests.count() == 2
+    assert f"Could not trim {webhook.pk} yet" in caplog.text

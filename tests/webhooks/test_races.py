@@ -1,6 +1,9 @@
 """Changes of a webhook at the same time: one waits for the other, and none is a 500."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connections, transaction
 from django.test import Client
 
 from echopoint.webhooks.models import CapturedRequest, Webhook
@@ -44,3 +47,26 @@ def test_of_two_deletes_at_once_both_succeed(api, webhook, meanwhile):
     )
 
     assert answer.status_code == 204
+
+
+@pytest.mark.usefixtures("committing")
+def test_a_sender_does_not_wait_for_the_deletion_of_old_requests(
+    webhook, send, settings
+):
+    settings.WEBHOOK_MAX_CAPTURED_REQUESTS = 1
+    send()
+
+    def ask():
+        try:
+            return send()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        webhook.requests.select_for_update().get()
+        answer = pool.submit(ask).result(10)
+
+    assert answer.status_code == 200
+    assert webhook.requests.count() == 2
+    send()
+    assert webhook.requests.count() == 1
