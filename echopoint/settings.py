@@ -201,7 +201,10 @@ MFA_FORMS = {
     "authenticate": "echopoint.organizations.account_forms.CodeForm",
     "reauthenticate": "echopoint.organizations.account_forms.CodeAgainForm",
     "activate_totp": "echopoint.organizations.account_forms.ActivateTOTPForm",
-    "add_webauthn": "echopoint.organizations.account_forms.AddPasskeyForm",
+    "add_webauthn": "echopoint.organizations.passkey_forms.AddPasskeyForm",
+    "authenticate_webauthn": "echopoint.organizations.passkey_forms.SecondFactorPasskeyForm",
+    "login_webauthn": "echopoint.organizations.passkey_forms.LoginPasskeyForm",
+    "reauthenticate_webauthn": "echopoint.organizations.passkey_forms.PasskeyAgainForm",
     "edit_webauthn": "echopoint.organizations.account_forms.EditPasskeyForm",
 }
 

@@ -84,9 +84,5 @@ class ActivateTOTPForm(InOurWords, totp.ActivateTOTPForm):
     """The first code of an authenticator app."""
 
 
-class AddPasskeyForm(InOurWords, webauthn.AddWebAuthnForm):
-    """A new passkey."""
-
-
 class EditPasskeyForm(InOurWords, webauthn.EditWebAuthnForm):
     """A passkey's name."""

@@ -1,0 +1,58 @@
+"""Forms that read what a browser says of a passkey.
+
+The library's parsers raise whatever they meet in a credential that no browser made.
+"""
+
+import logging
+
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.webauthn import forms as webauthn
+from django.core.exceptions import ValidationError
+from django.db import DataError, Error, transaction
+
+from echopoint.organizations.account_forms import InOurWords
+
+logger = logging.getLogger(__name__)
+
+
+def refusing(clean):
+    """Let a form's method refuse what it cannot read, instead of failing."""
+
+    def cleaned(form):
+        try:
+            with transaction.atomic():
+                return clean(form)
+        except DataError:
+            # PostgreSQL takes no NUL, which a user handle can hold.
+            raise get_adapter().validation_error("incorrect_code") from None
+        except (ValidationError, Error):
+            raise
+        except Exception as error:  # noqa: BLE001, of many libraries, and no list of theirs
+            logger.info("A passkey's credential was refused: %s", type(error).__name__)
+            raise get_adapter().validation_error("incorrect_code") from error
+
+    return cleaned
+
+
+class LoginPasskeyForm(webauthn.LoginWebAuthnForm):
+    """A passkey instead of e-mail and password."""
+
+    clean_credential = refusing(webauthn.LoginWebAuthnForm.clean_credential)
+
+
+class SecondFactorPasskeyForm(webauthn.AuthenticateWebAuthnForm):
+    """A passkey after the password."""
+
+    clean_credential = refusing(webauthn.AuthenticateWebAuthnForm.clean_credential)
+
+
+class PasskeyAgainForm(webauthn.ReauthenticateWebAuthnForm):
+    """A passkey, once more."""
+
+    clean_credential = refusing(webauthn.ReauthenticateWebAuthnForm.clean_credential)
+
+
+class AddPasskeyForm(InOurWords, webauthn.AddWebAuthnForm):
+    """A new passkey."""
+
+    clean = refusing(webauthn.AddWebAuthnForm.clean)
