@@ -201,6 +201,12 @@ class KeyVerbView(KeyPage, FormView):
             return self.conflict(why)
         return super().get(request, *args, **kwargs)
 
+    def form_invalid(self, form):
+        """Say first what stands against the change, whatever was typed."""
+        if why := self.obstacle():
+            return self.conflict(why)
+        return super().form_invalid(form)
+
     def form_valid(self, form):
         try:
             text = self.act(**form.cleaned_data)
