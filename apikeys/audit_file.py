@@ -12,6 +12,7 @@ from typing import Any
 from apikeys.audit_chain import FIELDS, Record, Walk
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+PLACED = ("organization_id", "sequence", "at", "prev_hash")
 
 
 class Malformed(ValueError):
@@ -93,14 +94,14 @@ def require_fields(record: Record) -> None:
     version = record["version"]
     if type(version) is not int:
         raise Malformed('has a "version" that is not a number.')
-    # Of a version that is not known, only what says so is needed.
-    fields = {*FIELDS.get(version, SHAPES), "hash", "version"}
+    # Of a version that is not known, only what places it in a chain is needed.
+    fields = {*FIELDS.get(version, PLACED), "hash", "version"}
     if missing := fields - record.keys():
         raise Malformed(f"lacks {', '.join(sorted(missing))}.")
     if version in FIELDS and record.keys() - fields:
         raise Malformed("has fields that no hash covers.")
     for name, (is_right, shape) in SHAPES.items():
-        if not is_right(record[name]):
+        if name in record and not is_right(record[name]):
             raise Malformed(f'has a "{name}" that is not {shape}.')
 
 
@@ -116,10 +117,30 @@ def is_hash(value: Any) -> bool:
     return isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
 
 
+def is_organization_id(value: Any) -> bool:
+    """Whether it is an id, which is printed as it stands."""
+    return isinstance(value, str) and bool(re.fullmatch("org_[0-9A-Za-z]{1,60}", value))
+
+
+def is_sequence(value: Any) -> bool:
+    return type(value) is int and 0 < value < MOST_EVENTS
+
+
+def is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+TEXTS = (
+    *("action", "actor_type", "actor_id", "actor_label"),
+    *("target_type", "target_id", "target_label", "ip", "user_agent", "request_id"),
+)
+MOST_EVENTS = 2**63  # as databases count
 SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "organization_id": (lambda value: isinstance(value, str) and value != "", "an id"),
-    "sequence": (lambda value: type(value) is int and value > 0, "a positive number"),
+    "organization_id": (is_organization_id, "an organization's id"),
+    "sequence": (is_sequence, "a positive number"),
     "at": (is_time, "a time with a zone"),
     "hash": (is_hash, "a SHA-256"),
     "prev_hash": (is_hash, "a SHA-256"),
+    "details": (lambda value: isinstance(value, dict), "an object"),
+    **dict.fromkeys(TEXTS, (is_text, "text")),
 }
