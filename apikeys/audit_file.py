@@ -12,6 +12,10 @@ from typing import Any
 from apikeys.audit_chain import FIELDS, Record, Walk
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LACKS = (
+    "The file lacks events {} to {} of {}, which may be as late as that time. Export the"
+    " audit without filters, or from an earlier day."
+)
 PLACED = ("organization_id", "sequence", "at", "prev_hash")
 
 
@@ -33,19 +37,25 @@ def check(lines: Iterable[bytes], *, expected_head: str = "") -> dict[str, Walk]
     return walks
 
 
-def verified(lines: Iterable[bytes]) -> Iterator[Record]:
-    """Yield the events of the file while they are as written.
+def since(lines: Iterable[bytes], at: datetime) -> Iterator[Record]:
+    """Yield the file's events at or after the moment, of which it must have all.
 
-    Raise `Malformed` for a line that is no event, and at the first broken link. Missing
-    events are none.
+    Raise `Malformed` for a line that is no event, at the first broken link, and where
+    events are missing that may be as late. Whether newer ones are missing at the end is
+    not known.
     """
     walks: dict[str, Walk] = {}
     for record in records(lines):
         walk = walks.setdefault(record["organization_id"], Walk(whole=False))
+        gaps = len(walk.gaps)
         walk.add(record)
         if walk.broken:
             sequence, reason = walk.broken
             raise Malformed(f"The file is broken: event {sequence} {reason}.")
+        if datetime.fromisoformat(record["at"]) < at:
+            continue
+        if len(walk.gaps) > gaps:
+            raise Malformed(LACKS.format(*walk.gaps[-1], record["organization_id"]))
         yield record
 
 
