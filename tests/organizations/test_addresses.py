@@ -6,10 +6,13 @@ import pytest
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from allauth.core import context
+from django.contrib.auth import authenticate
 from django.core import mail
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from echopoint.organizations.models import User
+from tests.signing_in import sign_in
 
 LOGIN = "/accounts/login/"
 RESET = "/accounts/password/reset/"
@@ -176,3 +179,90 @@ def test_attempts_at_a_password_are_limited_for_all_look_alikes_together(sam):
     )
 
     assert "Too many attempts" in page.text
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("mike@shop.example", "mıke@shop.example"),
+        ("mike@strasse.example", "mike@straße.example"),
+        ("mike@σας.example", "mike@σασ.example"),
+    ],
+)
+def test_each_of_two_that_look_alike_signs_in_with_their_own_password(db, one, other):
+    people = [
+        User.objects.create_user(one, PASSWORD),
+        User.objects.create_user(other, NEW),
+    ]
+
+    assert authenticate(username=one, password=PASSWORD) == people[0]
+    assert authenticate(username=other, password=NEW) == people[1]
+    assert authenticate(username=one, password=NEW) is None
+    for email, password in ((one, PASSWORD), (other, NEW)):
+        page = Client().post(LOGIN, {"login": email, "password": password})
+        assert page.status_code == 302
+
+
+@pytest.mark.parametrize("text", ["H\u0331", "İ", "ſ", "Ａ\u030a", "ẞ", "Σ", "K"])
+def test_the_spelling_of_an_address_is_the_same_when_it_is_made_again(text):
+    email = User.objects.normalize_email(f"sam@{text}x.example")
+
+    assert User.objects.normalize_email(email) == email
+    assert email.lower() == email
+
+
+def test_who_is_made_with_letters_apart_is_found_by_what_is_stored(db):
+    person = User.objects.create_user("sam@H\u0331ouse.example", PASSWORD)
+
+    assert User.objects.get_by_natural_key(person.email) == person
+
+
+def test_the_console_says_that_an_address_is_taken_in_another_spelling(client, sam):
+    boss = User.objects.create_superuser("boss@shop.example", PASSWORD)
+    sign_in(client, boss)
+    new = {"usable_password": "true", "password1": NEW, "password2": NEW}
+
+    for typed in ("ſam@shop.example", "SAM@shop.example"):
+        added = client.post("/admin/organizations/user/add/", new | {"email": typed})
+        changed = client.post(
+            f"/admin/organizations/user/{boss.pk}/change/", {"email": typed}
+        )
+        for page in (added, changed):
+            assert page.status_code == 200
+            assert "exists" in str(page.context["errors"])
+    assert User.objects.count() == 2
+
+
+def test_createsuperuser_says_that_an_address_is_taken(sam):
+    with pytest.raises(CommandError, match="already taken"):
+        call_command(
+            "createsuperuser", email="ſam@shop.example", interactive=False, verbosity=0
+        )
+
+
+# The addresses of before
+
+
+def test_addresses_of_before_get_their_one_spelling(migrate, caplog):
+    users = migrate([("organizations", "0003_visible_names")])
+    users = users.get_model("organizations", "User").objects
+    for email in (
+        "ſue@shop.example",
+        "sam@shop.example",
+        "ſam@shop.example",
+        "kim@shop.example",
+    ):
+        users.create(email=email, password="x")
+    lost = users.get(email="ſam@shop.example").pk
+
+    migrate()
+
+    assert sorted(users.values_list("email", flat=True)) == [
+        "kim@shop.example",
+        "sam@shop.example",
+        "sue@shop.example",
+        "ſam@shop.example",
+    ]
+    assert User.objects.get_by_natural_key("ſam@shop.example").pk != lost
+    assert f"{lost} does not sign in" in caplog.text
+    assert "@" not in caplog.text
