@@ -641,6 +641,55 @@ def test_a_zone_that_is_none_is_said_and_never_a_silent_other(
     assert export("csv", "?" + urlencode(query)).status_code == 400
 
 
+BEYOND = [
+    ("since", "0001-01-01T00:00", "Asia/Tokyo"),
+    ("since", "0001-01-01T00:00+00:01", ""),
+    ("until", "9999-12-31T23:59", "America/New_York"),
+    ("until", "9999-12-31T23:59-23:59", "Asia/Tokyo"),
+    ("since", "9999-12-31T23:59:59", "Etc/GMT+12"),
+    ("until", "0001-01-01", "Pacific/Apia"),
+]
+
+
+@pytest.mark.parametrize(("name", "typed", "tz"), BEYOND)
+def test_a_time_beyond_all_years_is_said_and_the_other_filters_stay(
+    signed_in, url, export, dated, name, typed, tz
+):
+    query = {name: typed, "tz": tz, "action": "api_key.created", "actor": "test"}
+
+    page = signed_in.get(url, query)
+
+    (notice,) = page.context["notices"]
+    assert notice.startswith(TIMES[name])
+    assert notice.endswith("In UTC, that is in no year from 1 to 9999.")
+    assert page.context["filters"].chosen == {
+        "action": "api_key.created",
+        "actor": "test",
+    }
+    assert export("csv", "?" + urlencode(query)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "tz"),
+    [
+        ("0001-01-01T00:00", "9999-12-31T23:59", "UTC"),
+        ("0001-01-01T00:00", "9999-12-31T23:59", ""),
+        ("0001-01-01T00:00", "9999-12-31T08:00", "America/New_York"),
+        ("0001-01-02T00:00", "9999-12-31T23:59", "Asia/Tokyo"),
+    ],
+)
+def test_the_first_and_the_last_time_there_is_can_be_asked_for(
+    signed_in, url, export, dated, since, until, tz
+):
+    query = {"since": since, "until": until, "tz": tz}
+
+    page = signed_in.get(url, query)
+
+    assert page.context["filters"].left_out == []
+    assert len(page.context["listed"]) == 2
+    assert export("csv", "?" + urlencode(query)).status_code == 200
+
+
 def test_a_time_that_does_not_exist_in_the_zone_is_said(signed_in, url, dated):
     page = signed_in.get(url, {"since": "2026-03-29T02:30", "tz": "Europe/Paris"})
 
