@@ -130,6 +130,41 @@ def test_a_key_is_found_by_part_of_the_name_that_it_had(shown, issue):
     assert targets("acme") == set()
 
 
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("\u00e9t\u00e9", "e\u0301te\u0301"),
+        ("e\u0301te\u0301", "\u00c9T\u00c9"),
+        ("Straße", "strasse"),
+        ("STRASSE", "straße"),
+        ("ﬁle", "FILE"),
+        ("Ｐrod", "prod"),
+        ("prod", "ＰＲＯＤ"),
+        ("two words", "two  words"),
+        ("ΟΔΟΣ", "οδος"),
+        ("Istanbul", "ISTANBUL"),
+        ("100%_a", "100%_A"),
+    ],
+)
+def test_the_audit_finds_a_name_as_the_list_does(
+    shown, signed_in, acme, issue, name, typed
+):
+    issue(name=f"the {name} key")
+    issue(name="another 100", by=Actor.command(f"the {name}"))
+
+    listed = signed_in.get(reverse("apikeys:list", args=[acme.pk]), {"q": typed})
+
+    assert [key.name for key in listed.context["listed"]] == [f"the {name} key"]
+    assert {target for _, target in shown(key=typed)} == {f"the {name} key"}
+    assert {target for _, target in shown(actor=typed)} == {"another 100"}
+
+
+def test_what_nobody_sees_is_found_nowhere(shown, issue):
+    issue(name="first")
+
+    assert shown(key="\u200b") == shown(actor="\u200b") == []
+
+
 def test_a_key_that_acts_is_found_by_its_id_in_any_spelling(shown, issue):
     key, _ = issue(name="acts")
     key.record_use(Client("192.0.2.1", "curl", "", "GET /flows"))
@@ -303,7 +338,7 @@ def test_a_file_has_every_field_of_every_event_in_order(export, issue, acme):
     assert lines[1]["prev_hash"] == lines[0]["hash"]
     assert lines[0]["target_id"] == key.rest_id
     columns = {field.attname for field in AuditEvent._meta.concrete_fields}
-    assert set(lines[0]) == columns - {"id"}
+    assert set(lines[0]) == columns - {"id", "actor_key", "target_key"}
     assert "attachment" in response["Content-Disposition"]
     assert "no-store" in response["Cache-Control"]
 
