@@ -4,6 +4,7 @@ The properties are Unicode's, from the tables of the `regex` package.
 """
 
 import unicodedata
+from urllib.parse import unquote
 
 import regex
 
@@ -33,6 +34,8 @@ TYPED = regex.compile(
 )
 SEEN = regex.compile(r"[\p{L}\p{N}\p{P}\p{S}]")
 SPACES = regex.compile(r"\s+")
+# A percent sign that was percent-encoded, however often.
+ENCODED_AGAIN = regex.compile("%(?:25)+")
 
 
 def unseen(text: str) -> str:
@@ -53,6 +56,25 @@ def as_seen(text: str) -> str:
     if text.isascii():
         return text
     return unicodedata.normalize("NFKC", UNDRAWN.sub("", text))
+
+
+def undisguised(text: str) -> str:
+    """Return the text in one piece, without the encodings of URLs and of headers."""
+    encoded = ENCODED_AGAIN.sub("%", in_one_piece(from_header(text)))
+    return in_one_piece(unquote(encoded))
+
+
+def in_one_piece(text: str) -> str:
+    """Return the text without what cannot be printed, or stands for what was no text."""
+    return "".join(filter(str.isprintable, text)).replace("\ufffd", "")
+
+
+def from_header(text: str) -> str:
+    """Return what a client sent in UTF-8, where a server read it as Latin-1."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
 
 
 def fold(text: str) -> str:

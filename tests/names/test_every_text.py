@@ -68,6 +68,8 @@ ANYTHING = {
     "apikeys.KeyUsage.scope": FIXED,
     "apikeys.ApiKey.public_id": MADE,
     "apikeys.ApiKey.name_key": "what the name folds to",
+    "apikeys.AuditEvent.actor_key": "what the label folds to",
+    "apikeys.AuditEvent.target_key": "what the label folds to",
     "apikeys.ApiKey.namesake": MADE,
     "apikeys.ApiKey.scopes": FIXED,
     "apikeys.ApiKey.digest": MADE,

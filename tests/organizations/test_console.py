@@ -177,3 +177,42 @@ def test_who_has_to_sign_in_first_is_led_back_without_the_key(client, made, path
     assert answer.status_code == 200
     assert not told(answer, secret[22:])
     assert "o%3D1" in str(answer.redirect_chain)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "at__gte=0001-01-01T00:00%2B00:01",
+        "at__lte=9999-12-31T23:59-12:00",
+        "at__gte=2026-01-01T00:00%2B01:00:00.000001",
+        "at__year=9999",
+        "at__year=99999999999999999999",
+        "at__year=2026&at__month=99999999999999999999",
+        "at__year__gte=99999999999999999999",
+        "at__year=x",
+    ],
+)
+def test_a_time_that_cannot_be_compared_is_left_out_and_that_is_said(boss, query):
+    name, _, _ = query.rpartition("&")[2].partition("=")
+
+    answer = boss.get(f"/admin/apikeys/auditevent/?{query}&o=1", follow=True)
+
+    ((address, _),) = answer.redirect_chain
+    assert f"{name}=" not in address
+    assert address.endswith("o=1")
+    assert answer.status_code == 200
+    assert "it was left out" in answer.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "at__gte=0001-01-01T00:00Z&at__lte=9999-12-31T23:59Z",
+        "at__year=2026&at__month=12&at__day=31",
+        "at__year=9998&at__month=12&at__day=31",
+        "at__year=1",
+        "q=9999",
+    ],
+)
+def test_a_time_that_can_be_compared_stays(boss, query):
+    assert boss.get(f"/admin/apikeys/auditevent/?{query}").status_code == 200
