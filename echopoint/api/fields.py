@@ -3,9 +3,18 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.core.names import refuse_secret, validate_name
+from echopoint.core.names import LOOKS_LIKE_A_KEY, refuse_secret, validate_name
+from echopoint.core.redaction import keys_in
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+def refuse_keys(value):
+    """Raise unless a JSON value is without keys, with the path of each."""
+    if found := dict.fromkeys(keys_in(value), [LOOKS_LIKE_A_KEY]):
+        raise serializers.ValidationError(
+            {path or "non_field_errors": told for path, told in found.items()}
+        )
 
 
 class Text(serializers.CharField):
@@ -54,6 +63,14 @@ class Note(Text):
     def __init__(self, **options):
         super().__init__(**options)
         self.validators.append(refuse_secret)
+
+
+class Payload(Text):
+    """What services are sent, any text but a key of ours; a template stands for one."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.validators.append(refuse_keys)
 
 
 class Integer(serializers.IntegerField):

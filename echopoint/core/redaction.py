@@ -2,11 +2,13 @@
 
 import logging
 import re
+from collections.abc import Iterator
 
 from django.conf import settings
 from django.views.debug import ExceptionReporter
 
 from echopoint.core.characters import as_seen
+from echopoint.core.json_paths import at
 
 FORMATTER = logging.Formatter()
 # A key of another host, which has a prefix of its own.
@@ -37,6 +39,31 @@ def holds_a_key(text: str) -> bool:
     text = as_seen(text)
     others = OTHER_KEY.finditer(text)
     return redact(text) != text or any(is_random(match[2]) for match in others)
+
+
+def keys_in(value: object) -> Iterator[str]:
+    """Yield the path of each text in a JSON value that holds a key.
+
+    A name that holds one is no part of a path: that of its object is told, and what is
+    under the name is not looked at.
+    """
+    stack = [("", value)]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, str):
+            if holds_a_key(value):
+                yield path
+        elif isinstance(value, dict):
+            named = {
+                name: inner for name, inner in value.items() if not holds_a_key(name)
+            }
+            if len(named) < len(value):
+                yield path
+            stack += reversed(
+                [(at(path, name), inner) for name, inner in named.items()]
+            )
+        elif isinstance(value, list):
+            stack += reversed([(at(path, n), inner) for n, inner in enumerate(value)])
 
 
 def holds_a_secret(text: str) -> bool:

@@ -13,8 +13,10 @@ from operator import or_
 from re import _parser as regex_parser
 from typing import NamedTuple
 
+from echopoint.core.json_paths import at, quote
 from echopoint.flows.definition_names import (
     edge_name_problems,
+    key_problems,
     name_problems,
     node_name_problems,
 )
@@ -25,7 +27,7 @@ from echopoint.flows.definition_schemas import (
     MAX_NODES,
     NODE_SCHEMAS,
 )
-from echopoint.flows.definition_shapes import Problem, at, quote, shape_problems
+from echopoint.flows.definition_shapes import Problem, shape_problems
 
 NUMERAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
@@ -52,6 +54,12 @@ def _problems(definition) -> Iterator[Problem]:
     # Nothing more is read before the size is known to be bearable.
     if oversize := list(_size_problems(scopes)):
         yield from oversize
+        return
+    # Nor of a definition with a key in it, which a message could repeat.
+    keys = key_problems(definition)
+    if problem := next(keys, None):
+        yield problem
+        yield from keys
         return
     shape = shape_problems("FlowDefinition", definition, "")
     if problem := next(shape, None):

@@ -9,7 +9,13 @@ import pytest
 from django.conf import settings as project
 
 from apikeys import tokens
-from echopoint.core.redaction import SecretsRedacted, cleaned, holds_a_secret, redact
+from echopoint.core.redaction import (
+    SecretsRedacted,
+    cleaned,
+    holds_a_secret,
+    keys_in,
+    redact,
+)
 from tests.core.keys import KEY, SHOWN
 
 
@@ -233,3 +239,15 @@ def test_a_cleaned_text_is_no_longer_than_it_was():
     text = "\ufdfa" + KEY[:23]
 
     assert len(cleaned(text)) <= len(text)
+
+
+def test_keys_are_found_in_a_json_value_by_their_paths():
+    value = {
+        "a": [{"b": f"Bearer {KEY}"}, "Bearer {{login.token}}", {KEY: KEY}, 1, None],
+        "c": KEY,
+        "d": {"id": f"key_{ID}", "shown": SHOWN},
+    }
+
+    assert [*keys_in(value)] == ["a[0].b", "a[2]", "c"]
+    assert [*keys_in(KEY)] == [""]
+    assert [*keys_in({"a": ["{{api_key}}"], "b": SHOWN})] == []
