@@ -55,6 +55,15 @@ def as_seen(text: str) -> str:
     return unicodedata.normalize("NFKC", UNDRAWN.sub("", text))
 
 
+def in_pieces(text: str) -> str:
+    """Return the text as it is seen, with one end of line wherever something parts it.
+
+    That is the end of a line with the spaces around it, or what cannot be seen.
+    """
+    text = unicodedata.normalize("NFKC", UNSEEN.sub("\n", text))
+    return SPACES.sub(lambda run: "\n" if "\n" in run[0] else run[0], text)
+
+
 def fold(text: str) -> str:
     """Return what texts have in common that people take for one.
 

@@ -3,18 +3,31 @@
 import logging
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from django.conf import settings
 from django.views.debug import ExceptionReporter
 
-from echopoint.core.characters import as_seen
+from echopoint.core.base62 import checksum
+from echopoint.core.characters import as_seen, in_pieces
 from echopoint.core.json_paths import at
 
 FORMATTER = logging.Formatter()
+# The one form that all keys have. Whoever types or quotes one may change its case.
+KEY = r"((?ai:{prefix})_[0-9A-Za-z]{{12}}_)[0-9A-Za-z]+"
 # A key of another host, which has a prefix of its own.
 OTHER_KEY = re.compile(r"([a-z]_[0-9A-Za-z]{12}_)([0-9A-Za-z]{16,})")
-# The secret of a key has 49 characters with its checksum; this much of it is told from a
-# name, while a digest or a UUID has letters of one case only.
+# A key without its prefix, which the checksum tells from anything else.
+WHOLE = re.compile(r"([0-9A-Za-z]{12}_[0-9A-Za-z]{43})([0-9A-Za-z]{6})")
+FRONT = re.compile(r"[a-z]+(_[a-z]+)*_$")
+LONGEST_FRONT = 33
+# A secret alone, with its checksum or without, in one piece or in several.
+SECRET = re.compile(
+    r"(?<![0-9A-Za-z])(?:[0-9A-Za-z]\n?){42}[0-9A-Za-z](?:(?:\n?[0-9A-Za-z]){6})?"
+    r"(?![0-9A-Za-z])"
+)
+# This much of a secret is told from a name, while a digest or a UUID has letters of one
+# case only.
 RUN = re.compile(r"[0-9A-Za-z]{32,}")
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 SHORTEST_WORDS = 3  # letters on average; what is random changes its kind after two
@@ -25,20 +38,35 @@ PATH = re.compile(r"(https?://[^\s/?#]*)/[^\s?#]*")
 def redact(text: str) -> str:
     """Return the text with every key in it, whole or cut short, ended at its public id."""
     prefix = settings.API_KEY_PREFIX
-    if f"{prefix}_" not in text:
+    if f"{prefix}_" not in text.lower():
         return text
-    return re.sub(rf"({prefix}_[0-9A-Za-z]{{12}}_)[0-9A-Za-z]+", r"\1…", text)
+    return re.sub(KEY.format(prefix=prefix), r"\1…", text)
 
 
 def holds_a_key(text: str) -> bool:
     """Whether there is a key in the text, whole or without its end.
 
-    It may be of another host, or have invisible or full-width characters in it. What a
-    key shows of itself, `key_<id>` and `epk_live_<id>_…`, is none.
+    It may be of another host, in another case, in several lines, or have invisible or
+    full-width characters in it. What a key shows of itself, `key_<id>` and
+    `epk_live_<id>_…`, is none.
     """
-    text = as_seen(text)
-    others = OTHER_KEY.finditer(text)
-    return redact(text) != text or any(is_random(match[2]) for match in others)
+    shown = as_seen(text)
+    others = OTHER_KEY.finditer(shown)
+    if redact(shown) != shown or any(is_random(match[2]) for match in others):
+        return True
+    unbroken = in_pieces(text).replace("\n", "")
+    return holds_a_whole_key(shown) or holds_a_whole_key(unbroken)
+
+
+def holds_a_whole_key(text: str) -> bool:
+    """Whether there are an id and a secret whose checksum fits, of whatever host."""
+    for match in WHOLE.finditer(text):
+        start = match.start()
+        front = FRONT.search(text[max(0, start - LONGEST_FRONT) : start])
+        fronts = {f"{settings.API_KEY_PREFIX}_", front[0] if front else ""}
+        if match[2] in {checksum(front + match[1]) for front in fronts}:
+            return True
+    return False
 
 
 def keys_in(value: object) -> Iterator[str]:
@@ -69,14 +97,15 @@ def keys_in(value: object) -> Iterator[str]:
 def holds_a_secret(text: str) -> bool:
     """Whether there is a key in the text, or what could be the end of one.
 
-    That is 32 characters and more of base62 in a row, unless they read like words or
-    stand in the path of a URL, where documents have their ids. Most secrets of others
-    are noticed by it too.
+    That is as much of base62 in a row as a secret has, unless it reads like words; or
+    32 characters and more, unless they stand in the path of a URL, where documents have
+    their ids. Most secrets of others are noticed by it too.
     """
     if holds_a_key(text):
         return True
+    secrets = (found.replace("\n", "") for found in SECRET.findall(in_pieces(text)))
     runs = RUN.findall(PATH.sub(r"\1 ", as_seen(text)))
-    return any(map(is_random, runs))
+    return any(map(is_random, chain(secrets, runs)))
 
 
 def is_random(run: str) -> bool:
@@ -110,7 +139,8 @@ def without_secrets(text: str) -> str:
     """Return the text as people see it, a key ended at its id and the rest taken out."""
     shown = OTHER_KEY.sub(r"\1…", redact(as_seen(text)))
     shown = RUN.sub(lambda run: "…" if is_random(run[0]) else run[0], shown)
-    return shown[: len(text)]
+    # Of one that is in several pieces, nothing is kept.
+    return "…" if holds_a_secret(shown) else shown[: len(text)]
 
 
 class SecretsRedacted(logging.Filter):

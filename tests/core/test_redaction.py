@@ -42,6 +42,7 @@ def log():
         (KEY[:-30], SHOWN),
         (KEY[:23], SHOWN),
         (KEY + "tail", SHOWN),
+        (KEY.upper(), f"{KEY[:22].upper()}…"),
         (SHOWN, SHOWN),
         ("epk_live_", "epk_live_"),
         ("key_AbCdEfGhIjKl", "key_AbCdEfGhIjKl"),
@@ -128,6 +129,7 @@ def test_every_handler_of_the_project_has_the_filter():
 
 ID, SECRET = KEY[9:21], KEY[22:]
 RANDOM = "4fGh1kLmN0pQ7rStUv2wXyZa8BcD3eFg5HiJ6kLm9NoPq"
+RANDOM_43 = RANDOM[:43]
 WIDE = str.maketrans({chr(n): chr(n + 0xFEE0) for n in range(0x21, 0x7F)})
 
 
@@ -156,6 +158,27 @@ WIDE = str.maketrans({chr(n): chr(n + 0xFEE0) for n in range(0x21, 0x7F)})
         f"{KEY[:30]}\u00ad{KEY[30:]}",
         "\u2060".join(SECRET),
         f"Aa1_{KEY}_x",
+        KEY.upper(),
+        KEY.lower(),
+        KEY.upper()[:40],
+        f"see {KEY.title()}",
+        f"https://echopoint.example/{SECRET}",
+        f"https://echopoint.example/a/{SECRET}/b?c=d",
+        f"https://echopoint.example/a/{RANDOM_43}#b",
+        f"https://echopoint.example/a/{ID}_{SECRET}",
+        f"{SECRET[:20]}\n{SECRET[20:]}",
+        f"the secret is\r\n  {SECRET[:20]}\r\n  {SECRET[20:]}\r\nfor CI",
+        f"{SECRET[:20]}\u2028{SECRET[20:]}",
+        f"{SECRET[:20]}\u200b{SECRET[20:]}",
+        f"CI\u200b{SECRET[:20]}\u200b{SECRET[20:]}\u200bCI",
+        f"{SECRET[:20]}\x07{SECRET[20:]}",
+        f"https://echopoint.example/{SECRET[:20]}\u200b{SECRET[20:]}",
+        "\n".join(SECRET),
+        "\n".join(KEY),
+        f"{KEY[:15]}\n{KEY[15:]}\nsee above",
+        f"epk_live_\n{ID}_{SECRET}",
+        f"key:\n{ID}_\n{SECRET}",
+        f"{RANDOM_43[:9]}\n{RANDOM_43[9:]}",
     ],
 )
 def test_a_key_is_noticed_whole_or_in_part_however_it_is_disguised(text):
@@ -173,6 +196,9 @@ def test_a_key_is_noticed_whole_or_in_part_however_it_is_disguised(text):
         f"replaces {SHOWN}, see key_{ID}",
         f"{SHOWN} (production)",
         "GitHub Actions, web",
+        "Checkout\nPayments2\nOrders\nInvoices\nStock\nCustomers",
+        f"{ID}\n{ID}\n{ID}\n{ID}",
+        f"epk_live_{ID}\nReplacement\nfor\nanother\nkey",
         "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12",
         "2FD4E1C67A2D28FCED849EE1BB76E7391B93EB12",
         "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -208,7 +234,19 @@ def test_hardly_a_secret_goes_unnoticed_even_without_its_prefix():
 
 
 def test_a_long_text_is_searched_in_no_time():
-    for part in ("a", "a_", "https://", f"a_{ID}_", "Aa1", "é", "_____"):
+    for part in (
+        "a",
+        "a_",
+        "a\n",
+        "a \n",
+        "Aa1\u200b",
+        " ",
+        "https://",
+        f"a_{ID}_",
+        "Aa1",
+        "é",
+        "_____",
+    ):
         began = time.perf_counter()
 
         holds_a_secret(part * (1_000_000 // len(part)))
@@ -233,6 +271,10 @@ def test_secrets_are_taken_out_of_a_json_value_wherever_they_are():
         "wide": SHOWN,
         "scopes": ["flows:read"],
     }
+
+
+def test_nothing_is_kept_of_a_secret_in_pieces():
+    assert cleaned(f"a {SECRET[:20]}\n{SECRET[20:]} b") == "…"
 
 
 def test_a_cleaned_text_is_no_longer_than_it_was():
