@@ -3,7 +3,13 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.core.names import LOOKS_LIKE_A_KEY, refuse_secret, validate_name
+from echopoint.core.names import (
+    LOOKS_LIKE_A_KEY,
+    refuse_key,
+    refuse_secret,
+    validate_machine_name,
+    validate_name,
+)
 from echopoint.core.redaction import keys_in
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -48,6 +54,22 @@ class Label(Text):
     def __init__(self, **options):
         super().__init__(**options)
         self.validators.append(validate_name)
+
+
+class MachineName(Text):
+    """A name that a program made up: seen by all, no key, and random if it likes."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.validators.append(validate_machine_name)
+
+
+class MachineNote(Text):
+    """What a program says, in any characters; no key."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.validators.append(refuse_key)
 
 
 class Name(Label):

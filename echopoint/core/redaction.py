@@ -16,7 +16,7 @@ FORMATTER = logging.Formatter()
 # The one form that all keys have. Whoever types or quotes one may change its case.
 KEY = r"((?ai:{prefix})_[0-9A-Za-z]{{12}}_)[0-9A-Za-z]+"
 # A key of another host, which has a prefix of its own.
-OTHER_KEY = re.compile(r"([a-z]_[0-9A-Za-z]{12}_)([0-9A-Za-z]{16,})")
+OTHER_KEY = re.compile(r"([a-z]_([0-9A-Za-z]{12})_)([0-9A-Za-z]{16,})")
 # A key without its prefix, which the checksum tells from anything else.
 WHOLE = re.compile(r"([0-9A-Za-z]{12}_[0-9A-Za-z]{43})([0-9A-Za-z]{6})")
 FRONT = re.compile(r"[a-z]+(_[a-z]+)*_$")
@@ -30,8 +30,15 @@ SECRET = re.compile(
 # case only.
 RUN = re.compile(r"[0-9A-Za-z]{32,}")
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
-SHORTEST_WORDS = 3  # letters on average; what is random changes its kind after two
+HEX = re.compile(r"(0x)?[0-9a-fA-F]+")
+KINDS = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
+# Letters on average. What is random changes its kind after two; one in a thousand
+# secrets has longer words, and so have identifiers in camel case, nearly all.
+SHORTEST_WORDS = 3
+# Of what is not as long as a secret, which is more often a name than a part of one.
+SHORTEST_WORDS_ELSE = 2.3
 LONGEST_ACRONYM = 15
+SECRET_LENGTHS = {43, 49}
 PATH = re.compile(r"(https?://[^\s/?#]*)/[^\s?#]*")
 
 
@@ -44,15 +51,14 @@ def redact(text: str) -> str:
 
 
 def holds_a_key(text: str) -> bool:
-    """Whether there is a key in the text, whole or without its end.
+    """Whether there is a key in the text for certain, whole or without its end.
 
-    It may be of another host, in another case, in several lines, or have invisible or
-    full-width characters in it. What a key shows of itself, `key_<id>` and
-    `epk_live_<id>_…`, is none.
+    It may be in another case, in several lines, or have invisible or full-width
+    characters in it; of another host, its checksum must fit. What a key shows of
+    itself, `key_<id>` and `epk_live_<id>_…`, is none.
     """
     shown = as_seen(text)
-    others = OTHER_KEY.finditer(shown)
-    if redact(shown) != shown or any(is_random(match[2]) for match in others):
+    if redact(shown) != shown:
         return True
     unbroken = in_pieces(text).replace("\n", "")
     return holds_a_whole_key(shown) or holds_a_whole_key(unbroken)
@@ -95,26 +101,37 @@ def keys_in(value: object) -> Iterator[str]:
 
 
 def holds_a_secret(text: str) -> bool:
-    """Whether there is a key in the text, or what could be the end of one.
+    """Whether there is a key in the text, or what is likely to be a part of one.
 
-    That is as much of base62 in a row as a secret has, unless it reads like words; or
-    32 characters and more, unless they stand in the path of a URL, where documents have
+    That is what looks thrown together: after an id, or as long as a secret, or 32
+    characters and more, unless they stand in the path of a URL, where documents have
     their ids. Most secrets of others are noticed by it too.
     """
     if holds_a_key(text):
         return True
+    shown = as_seen(text)
     secrets = (found.replace("\n", "") for found in SECRET.findall(in_pieces(text)))
-    runs = RUN.findall(PATH.sub(r"\1 ", as_seen(text)))
-    return any(map(is_random, chain(secrets, runs)))
+    runs = RUN.findall(PATH.sub(r"\1 ", shown))
+    return any(map(is_random, chain(secrets, runs))) or any(
+        are_id_and_secret(match[2], match[3]) for match in OTHER_KEY.finditer(shown)
+    )
 
 
 def is_random(run: str) -> bool:
     """Whether letters and digits look thrown together: no name, and no digest either."""
-    if run.upper() == run or run.lower() == run or re.fullmatch("[0-9a-fA-F]+", run):
+    if HEX.fullmatch(run) or not all(kind.search(run) for kind in KINDS):
         return False
     words = WORD.findall(run)
+    if len(run) not in SECRET_LENGTHS:
+        return len(run) < SHORTEST_WORDS_ELSE * len(words)
     acronym = max((len(word) for word in words if word.isupper()), default=0)
     return len(run) < SHORTEST_WORDS * len(words) or acronym > LONGEST_ACRONYM
+
+
+def are_id_and_secret(public_id: str, run: str) -> bool:
+    """Whether these are of a key of another host, and not two words of a name."""
+    changes = len(WORD.findall(public_id))
+    return len(public_id) < SHORTEST_WORDS * changes and is_random(run)
 
 
 def cleaned(value):
@@ -137,10 +154,15 @@ def cleaned_name(name):
 
 def without_secrets(text: str) -> str:
     """Return the text as people see it, a key ended at its id and the rest taken out."""
-    shown = OTHER_KEY.sub(r"\1…", redact(as_seen(text)))
+    shown = OTHER_KEY.sub(ended_at_its_id, redact(as_seen(text)))
     shown = RUN.sub(lambda run: "…" if is_random(run[0]) else run[0], shown)
     # Of one that is in several pieces, nothing is kept.
     return "…" if holds_a_secret(shown) else shown[: len(text)]
+
+
+def ended_at_its_id(match: re.Match) -> str:
+    is_key = are_id_and_secret(match[2], match[3])
+    return f"{match[1]}…" if is_key else match[0]
 
 
 class SecretsRedacted(logging.Filter):

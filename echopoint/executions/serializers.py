@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.api.fields import Choice, Integer, Note, Object, Text, TextOrNull
+from echopoint.api.fields import Choice, Integer, MachineNote, Object, Text, TextOrNull
 from echopoint.core.names import LOOKS_LIKE_A_KEY
 from echopoint.core.redaction import holds_a_key
 from echopoint.executions.completion import MAX_AMOUNT
@@ -34,7 +34,9 @@ class RunnerType(Choice):
 
 def short(**options):
     """Return the field of one entry of trigger metadata."""
-    return Note(required=False, allow_blank=True, max_length=MAX_METADATA, **options)
+    return MachineNote(
+        required=False, allow_blank=True, max_length=MAX_METADATA, **options
+    )
 
 
 class GitTriggerMetadataSerializer(serializers.Serializer):

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from echopoint.core.json_paths import at, quote
 from echopoint.flows.definition_names import (
-    edge_name_problems,
     key_problems,
     name_problems,
     node_name_problems,
@@ -161,7 +160,6 @@ def _repeated_id_problems(scope: Scope) -> Iterator[Problem]:
 
 def _edge_problems(scope: Scope, ids: Collection[str]) -> Iterator[Problem]:
     for path, edge in _each(scope.edges, at(scope.path, "edges")):
-        yield from edge_name_problems(edge, path)
         source, target = _ends(edge)
         yield from _id_problems(source, ids, path, "source")
         yield from _id_problems(target, ids, path, "target")

@@ -1,7 +1,8 @@
 """Check what a flow definition calls things: seen by all, and no secret.
 
 What a flow sends and compares is a payload: any text but a key, which belongs in a
-secret variable. Names are shown, so they hold no part of a secret either.
+secret variable. Names are shown, so they hold no part of a secret either. The ids of
+edges and their handles are made by editors of what they join, and may be random.
 """
 
 from collections.abc import Iterator
@@ -36,12 +37,6 @@ def node_name_problems(node: dict, path: str) -> Iterator[Problem]:
     field = NAMED_OUTPUTS.get(node["type"], "")
     if any(map(holds_a_secret, node["data"].get(field, {}))):
         yield Problem(at(path, "data", field), LOOKS_LIKE_A_KEY)
-
-
-def edge_name_problems(edge: dict, path: str) -> Iterator[Problem]:
-    """Yield what an edge is called that it cannot be."""
-    if isinstance(edge, dict) and isinstance(edge.get("id"), str):
-        yield from _no_secrets(edge, ("id",), path)
 
 
 def _seen(holder: dict, field: str, path: str) -> Iterator[Problem]:

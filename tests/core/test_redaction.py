@@ -12,11 +12,12 @@ from apikeys import tokens
 from echopoint.core.redaction import (
     SecretsRedacted,
     cleaned,
+    holds_a_key,
     holds_a_secret,
     keys_in,
     redact,
 )
-from tests.core.keys import KEY, SHOWN
+from tests.core.keys import KEY, RANDOM, SHOWN
 
 
 @pytest.fixture
@@ -128,7 +129,6 @@ def test_every_handler_of_the_project_has_the_filter():
 
 
 ID, SECRET = KEY[9:21], KEY[22:]
-RANDOM = "4fGh1kLmN0pQ7rStUv2wXyZa8BcD3eFg5HiJ6kLm9NoPq"
 RANDOM_43 = RANDOM[:43]
 WIDE = str.maketrans({chr(n): chr(n + 0xFEE0) for n in range(0x21, 0x7F)})
 
@@ -142,12 +142,13 @@ WIDE = str.maketrans({chr(n): chr(n + 0xFEE0) for n in range(0x21, 0x7F)})
         KEY[:-20],
         SECRET,
         SECRET[:43],
-        SECRET[-34:],
+        RANDOM[-34:],
         f"{ID}_{SECRET}",
         f"live_{ID}_{RANDOM[:18]}",
         KEY.replace("live", "test"),
         f"acme_{ID}_{RANDOM}",
         f"acme_{ID}_{RANDOM[:20]}",
+        f"acme_{RANDOM[-12:]}_{RANDOM[:43]}",
         f"https://echopoint.example/flows?key={SECRET}",
         f"https://echopoint.example/{KEY}",
         f"https://{SECRET}@echopoint.example/",
@@ -211,6 +212,13 @@ def test_a_key_is_noticed_whole_or_in_part_however_it_is_disguised(text):
         "TestOAuth2AuthorizationCodeFlowEndToEnd",
         "GetUserByIdV2Returns404IfNotFoundOrGone",
         "TestInternationalizationOfTheCheckout2",
+        "GetX509CertOrCSRByIdV2IfUserOfAPIV4IsAdmin",
+        "theHTTPSAPIV2OfACMEAndIBMOrABBV3IsUpOnAWS2",
+        "THISISACONSTANTOfTheCheckout2ForAll",
+        "0xA9FB57DBA1EEA9BC3E660A909D838D718C397AA3B561A6F7901E0E82974856A7",
+        "0xa9fb57dba1eea9bc3e660a909d838d718c397aa3b561a6f7901e0e82974856A7",
+        "feature_checkoutPage_GetUrlByIdV2OrV3",
+        "xy-edge__checkoutPage1success-paymentNode2input",
         "thisisaverylongnamewithoutanyspacesinitatallbutitisone",
         "THIS_IS_A_CONSTANT_ABCDEFGHIJ12_ABCDEFGHIJ1234567890",
         "deploy_ProductionV2_CheckoutServiceCanary2",
@@ -223,6 +231,44 @@ def test_a_key_is_noticed_whole_or_in_part_however_it_is_disguised(text):
 )
 def test_what_people_name_things_with_is_no_secret(text):
     assert not holds_a_secret(text)
+
+
+# What programs make up, some of it of random parts.
+RANDOM_EDGE = f"xy-edge__{RANDOM[:21]}{RANDOM[21:35]}-{RANDOM[5:40]}"
+MADE_UP = [
+    RANDOM,
+    RANDOM_43,
+    RANDOM_EDGE,
+    f"refs/heads/bot/{RANDOM}",
+    f"acme_{ID}_{RANDOM}",
+    f"runner_{ID}_{RANDOM[:32]}",
+    f"live_{ID}_{SECRET[:-1]}x",
+    SHOWN,
+]
+
+
+@pytest.mark.parametrize("text", MADE_UP)
+def test_what_only_may_be_a_secret_is_no_key_for_certain(text):
+    assert not holds_a_key(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEY,
+        KEY[:30],
+        KEY.upper(),
+        f"refs/heads/{KEY}",
+        f"xy-edge__{KEY}-a",
+        f"{ID}_{SECRET}",
+        f"live_{ID}_{SECRET}",
+        f"refs/heads/{ID}_{SECRET}-fix",
+        "\u200b".join(f"{ID}_{SECRET}"),
+        f"acme_test_{ID}_{SECRET[:43]}{tokens.checksum(f'acme_test_{ID}_{SECRET[:43]}')}",
+    ],
+)
+def test_a_key_is_noticed_for_certain_by_its_form_or_checksum(text):
+    assert holds_a_key(text)
 
 
 def test_hardly_a_secret_goes_unnoticed_even_without_its_prefix():

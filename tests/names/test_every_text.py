@@ -17,7 +17,13 @@ from rest_framework import serializers
 
 from echopoint.api.fields import refuse_keys
 from echopoint.api.operations import operations
-from echopoint.core.names import LOOKS_LIKE_A_KEY, refuse_secret, validate_name
+from echopoint.core.names import (
+    LOOKS_LIKE_A_KEY,
+    refuse_key,
+    refuse_secret,
+    validate_machine_name,
+    validate_name,
+)
 from echopoint.flows.serializers import Definition
 from echopoint.organizations.account_forms import EditPasskeyForm, InOurWords
 from echopoint.organizations.models import User
@@ -169,7 +175,10 @@ COMMANDS = {
 }
 
 
-GUARDS = (validate_name, refuse_secret, refuse_keys)
+GUARDS = (
+    *(validate_name, refuse_secret),
+    *(validate_machine_name, refuse_key, refuse_keys),
+)
 
 
 def is_guarded(field):

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from echopoint.core.names import LOOKS_LIKE_A_KEY
-from tests.core.keys import KEY, SHOWN
+from tests.core.keys import KEY, RANDOM, SHOWN
 from tests.names.ways import EDGE, WAYS
 from tests.sinks import tables
 
 SECRET = KEY[22:]
+METADATA = WAYS["executions.Execution.trigger_metadata"]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +131,25 @@ def test_a_template_stands_for_a_key_in_json(world):
     ]
 
     assert [text for text in told if "errors" in text] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "way"),
+    [
+        ("flows.Flow.flow_definition", "edge"),
+        ("flows.Flow.flow_definition", "source handle"),
+        ("flows.Flow.flow_definition", "body"),
+        ("flows.Flow.metadata", "position"),
+        ("collections.SavedRequest.auth", "token"),
+        ("executions.Runner.runner_id", "next"),
+        ("executions.Runner.version", "heartbeat"),
+        *(("executions.Execution.trigger_metadata", name) for name in METADATA),
+    ],
+)
+def test_what_programs_make_up_may_be_as_random_as_a_secret(world, field, way):
+    for text in (RANDOM, f"xy-edge__{RANDOM}", f"bot_AbCdEfGhIjKl_{RANDOM[:30]}"):
+        assert LOOKS_LIKE_A_KEY not in WAYS[field][way](world, text)
+        assert text[:40] in tables()
 
 
 def test_an_idempotency_key_may_be_as_random_as_a_key(world):
