@@ -5,6 +5,7 @@ import uuid
 from io import StringIO
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
@@ -72,12 +73,14 @@ WAYS = {
             "create_organization", name=text, owner="new@acme.example"
         ),
         "console": lambda w, text: w.console(
-            f"organizations/organization/{w.acme.pk}/change/", name=text, **MEMBERS
+            f"organizations/organization/{quote(w.acme.pk)}/change/",
+            name=text,
+            **MEMBERS,
         ),
     },
     "organizations.Organization.description": {
         "console": lambda w, text: w.console(
-            f"organizations/organization/{w.acme.pk}/change/",
+            f"organizations/organization/{quote(w.acme.pk)}/change/",
             name="Acme",
             description=f"two\nlines, {text}",
             **MEMBERS,
@@ -85,7 +88,7 @@ WAYS = {
     },
     "organizations.User.name": {
         "console": lambda w, text: w.console(
-            f"organizations/user/{w.alice.pk}/change/",
+            f"organizations/user/{quote(w.alice.pk)}/change/",
             email="a@acme.example",
             name=text,
         )
