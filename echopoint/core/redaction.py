@@ -14,7 +14,13 @@ from echopoint.core.json_paths import at
 
 FORMATTER = logging.Formatter()
 # The one form that all keys have. Whoever types or quotes one may change its case.
-KEY = r"((?ai:{prefix})_[0-9A-Za-z]{{12}}_)[0-9A-Za-z]+"
+KEY = r"((?ai:{prefix})_[0-9A-Za-z]{{12}}_)([0-9A-Za-z]+)"
+# What people write after the public form, as `epk_live_<id>_old`, is no part of a secret
+# if it is short: without 7 of its 43 characters a secret is still 214 bits, which nobody
+# guesses. A word may be longer. One in a thousand pieces of a secret reads like a word.
+SHORTEST_PART = 8
+LONGEST_WORD = 15
+ONE_WORD = re.compile(r"([A-Z]?[a-z]+|[A-Z]+)[0-9]{0,4}")
 # A key of another host, which has a prefix of its own.
 OTHER_KEY = re.compile(r"([a-z]_([0-9A-Za-z]{12})_)([0-9A-Za-z]{16,})")
 # A key without its prefix, which the checksum tells from anything else.
@@ -43,7 +49,10 @@ PATH = re.compile(r"(https?://[^\s/?#]*)/[^\s?#]*")
 
 
 def redact(text: str) -> str:
-    """Return the text with every key in it, whole or cut short, ended at its public id."""
+    """Return the text with every key in it, whole or cut short, ended at its public id.
+
+    A log does without a word after the id too.
+    """
     prefix = settings.API_KEY_PREFIX
     if f"{prefix}_" not in text.lower():
         return text
@@ -55,13 +64,20 @@ def holds_a_key(text: str) -> bool:
 
     It may be in another case, in several lines, or have invisible or full-width
     characters in it; of another host, its checksum must fit. What a key shows of
-    itself, `key_<id>` and `epk_live_<id>_…`, is none.
+    itself, `key_<id>` and `epk_live_<id>_…`, is none, whatever word follows.
     """
     shown = as_seen(text)
-    if redact(shown) != shown:
+    forms = re.finditer(KEY.format(prefix=settings.API_KEY_PREFIX), shown)
+    if any(is_part(form[2]) for form in forms):
         return True
     unbroken = in_pieces(text).replace("\n", "")
     return holds_a_whole_key(shown) or holds_a_whole_key(unbroken)
+
+
+def is_part(end: str) -> bool:
+    """Whether what follows the public form of a key can be a part of its secret."""
+    is_word = ONE_WORD.fullmatch(end) and len(end) <= LONGEST_WORD
+    return len(end) >= SHORTEST_PART and not is_word
 
 
 def holds_a_whole_key(text: str) -> bool:

@@ -129,6 +129,7 @@ def test_every_handler_of_the_project_has_the_filter():
 
 
 ID, SECRET = KEY[9:21], KEY[22:]
+WORDS = ("old", "new2", "backup2026", "Production", "DEPRECATED", "decommissioned")
 RANDOM_43 = RANDOM[:43]
 WIDE = str.maketrans({chr(n): chr(n + 0xFEE0) for n in range(0x21, 0x7F)})
 
@@ -138,8 +139,11 @@ WIDE = str.maketrans({chr(n): chr(n + 0xFEE0) for n in range(0x21, 0x7F)})
     [
         KEY,
         f"the key is {KEY}, for CI",
-        KEY[:23],
+        KEY[:30],
         KEY[:-20],
+        f"epk_live_{ID}_{RANDOM[:8]}",
+        f"epk_live_{ID}_{'abcdefgh' * 2}",
+        f"{SHOWN[:-1]}old and {KEY}",
         SECRET,
         SECRET[:43],
         RANDOM[-34:],
@@ -196,6 +200,12 @@ def test_a_key_is_noticed_whole_or_in_part_however_it_is_disguised(text):
         f"key_{ID}",
         f"replaces {SHOWN}, see key_{ID}",
         f"{SHOWN} (production)",
+        f"epk_live_{ID}_...",
+        f"epk_live_{ID}-old",
+        *(f"epk_live_{ID}_{word}" for word in WORDS),
+        f"replaces epk_live_{ID}_old\nCheckout2 in staging",
+        f"EPK_LIVE_{ID}_OLD",
+        KEY[:29],
         "GitHub Actions, web",
         "Checkout\nPayments2\nOrders\nInvoices\nStock\nCustomers",
         f"{ID}\n{ID}\n{ID}\n{ID}",
