@@ -22,12 +22,10 @@ PUBLIC_ID_LENGTH = 12
 SECRET_LENGTH = 43
 MAX_LENGTH = 128
 PEPPER_MIN_LENGTH = 32
-PREFIX_MAX_LENGTH = 32
 FINGERPRINT_LENGTH = 16
 
 SENT_TWICE = "The header was sent more than once, or holds a list. Send one key."
 VERSION = re.compile(r"[0-9]{1,9}")  # fits the column
-PREFIX = re.compile(r"[a-z]+(_[a-z]+)*")
 BODY = re.compile(
     rf"([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH + CRC_LENGTH}}})"
 )

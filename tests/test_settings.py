@@ -119,6 +119,7 @@ def test_a_weak_pepper_stops_the_start(project):
         ("DATABASE_URL", "postgres://me:hunter2secret@h", "names no database"),
         ("DATABASE_URL", "postgres://h/n?Pool=treu", "in lower case"),
         ("DATABASE_URL", "postgres://h/n?sslmode=requier", "verify-full"),
+        ("API_KEY_PREFIX", "EPK LIVE", "lower-case words joined by underscores"),
         ("EMAIL_URL", "smtp://h?email_use_tls=treu", "true or false"),
         ("EMAIL_URL", "mail.example:587", "URL of a mail server"),
         ("REDIS_URL", "localhost:6379", "URL of a Redis database"),

@@ -21,6 +21,10 @@ ENV_LINE = re.compile(r"(export )?[A-Za-z_0-9]+=.*|\s*(#.*)?")
 NUMBER = re.compile(r"-?[0-9]{1,9}")
 # What Django accepts in the Host header, a wildcard, or a domain with its subdomains.
 HOST = re.compile(r"\*|\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\]")
+# What `holds_a_key` looks for before an id.
+PREFIX = re.compile(r"[a-z]+(_[a-z]+)*")
+PREFIX_MAX_LENGTH = 32
+
 DATABASE_SCHEMES = {"sqlite", "postgres", "postgresql", "psql", "pgsql"}
 DATABASE_SWITCHES = {
     "ATOMIC_REQUESTS",
@@ -73,6 +77,10 @@ NO_DATABASE_NAME = (
 UNKNOWN_OPTION = (
     "DATABASE_URL has an option after its ? that neither Django nor PostgreSQL has. Write"
     " it in lower case, as pool=true and sslmode=require, or remove it."
+)
+NO_PREFIX = (
+    "API_KEY_PREFIX is nothing that a key can begin with. Set it to lower-case words"
+    " joined by underscores, 32 characters at most, such as epk_live."
 )
 NO_MAIL_SERVER = (
     "EMAIL_URL is not the URL of a mail server. Set it to"
@@ -139,6 +147,15 @@ def whole(name, value, least, most):
         limits = f"{least} or more" if most is None else f"{least} to {most}"
         raise ImproperlyConfigured(f"{name} is {value}. Set it to {limits}.")
     return int(value)
+
+
+def prefix(name, default):
+    """Return what keys begin with, or stop the start."""
+    value = text(name, default)
+    # It is not repeated: it may be a whole key.
+    if not PREFIX.fullmatch(value) or len(value) > PREFIX_MAX_LENGTH:
+        raise ImproperlyConfigured(NO_PREFIX)
+    return value
 
 
 def hosts(name):

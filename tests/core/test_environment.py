@@ -259,6 +259,26 @@ def test_a_database_that_postgresql_can_open_is_taken(url):
     assert environment.database(url)["ENGINE"] == "django.db.backends.postgresql"
 
 
+@pytest.mark.parametrize("text", ["epk_live", "epk", "a", "a_b_c", "x" * 32])
+def test_words_joined_by_underscores_are_a_prefix(monkeypatch, text):
+    monkeypatch.setenv("PREFIX", text)
+
+    assert environment.prefix("PREFIX", "epk_live") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("EPK LIVE", "epk live", " epk", "epk\n", "_", "epk_", "_epk", "epk__live"),
+        *("EPK", "epk-live", "epk1", "epk.", "x" * 33, PASSWORD),
+    ],
+)
+def test_anything_else_is_no_prefix(monkeypatch, text):
+    monkeypatch.setenv("PREFIX", text)
+
+    assert "API_KEY_PREFIX is nothing" in refusal(environment.prefix, "PREFIX", "")
+
+
 @pytest.mark.parametrize("text", ["False", "false", "no", "0"])
 def test_an_option_of_the_database_that_says_false_is_false(text):
     config = environment.database(
