@@ -3,9 +3,9 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.api.fields import Choice, Integer, Note, Object, Text, TextOrNull
+from echopoint.api.fields import Choice, Integer, MachineNote, Object, Text, TextOrNull
 from echopoint.core.characters import undisguised
-from echopoint.core.names import LOOKS_LIKE_A_KEY, refuse_secret
+from echopoint.core.names import LOOKS_LIKE_A_KEY, refuse_key
 from echopoint.core.redaction import holds_a_key
 from echopoint.executions.completion import MAX_AMOUNT
 from echopoint.executions.exceptions import InvalidLaunch
@@ -34,13 +34,13 @@ class RunnerType(Choice):
 
 
 def refuse_disguised(text):
-    """Raise for a text that has a secret once it is decoded and in one piece."""
-    refuse_secret(undisguised(text))
+    """Raise for a text that holds a key once it is decoded and in one piece."""
+    refuse_key(undisguised(text))
 
 
 def short():
     """Return the field of one entry of trigger metadata."""
-    return Note(
+    return MachineNote(
         required=False,
         allow_blank=True,
         max_length=MAX_METADATA,
