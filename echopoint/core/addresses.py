@@ -42,15 +42,19 @@ def public(text: str) -> str:
 
 def hides_a_secret(text: str) -> bool:
     """Whether there is a secret in the text, or in the value that is packed in it."""
-    if not holds_a_secret(text):
-        return False
     try:
-        value, pk = unpacked(text)
-    except (ValueError, TypeError, RecursionError):
-        return True
+        inner = unpacked(text)
+    except (ValueError, RecursionError):
+        return holds_a_secret(text)
     # A place in a list looks as random as a secret does, and holds what the list shows.
-    is_place = type(pk) is int and (value is None or type(value) in (int, str))
-    return not is_place or holds_a_secret(str(value))
+    return cleaned(inner) != inner or (not is_place(inner) and holds_a_secret(text))
+
+
+def is_place(value) -> bool:
+    """Whether it is a place in a list: the value of a row, and its id."""
+    if not isinstance(value, list) or [type(part) for part in value[1:]] != [int]:
+        return False
+    return value[0] is None or type(value[0]) in (int, str)
 
 
 def packed(value) -> str:

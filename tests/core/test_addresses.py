@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from apikeys.keyset import Cursor, encode
 from echopoint.core.addresses import holds_one, packed, public, shown
-from tests.core.keys import KEY
+from tests.core.keys import KEY, RANDOM
 
-SECRET = KEY[22:]
+SECRET = RANDOM  # as a part of one
 NOON = datetime(2026, 6, 1, 12, 30, 15, 123456, tzinfo=UTC)
 # JSON that is too deep to be read.
 DEEP = base64.urlsafe_b64encode(b"[" * 300_000 + SECRET.encode()).decode()
