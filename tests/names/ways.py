@@ -4,6 +4,7 @@ import uuid
 from io import StringIO
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
@@ -77,7 +78,7 @@ WAYS = {
     },
     "organizations.User.name": {
         "console": lambda w, text: w.console(
-            f"organizations/user/{w.alice.pk}/change/",
+            f"organizations/user/{quote(w.alice.pk)}/change/",
             email="a@acme.example",
             name=text,
         )
