@@ -6,6 +6,7 @@ import pytest
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from allauth.core import context
+from django.contrib.admin.utils import quote
 from django.contrib.auth import authenticate
 from django.core import mail
 from django.core.management import CommandError, call_command
@@ -225,7 +226,7 @@ def test_the_console_says_that_an_address_is_taken_in_another_spelling(client, s
     for typed in ("ſam@shop.example", "SAM@shop.example"):
         added = client.post("/admin/organizations/user/add/", new | {"email": typed})
         changed = client.post(
-            f"/admin/organizations/user/{boss.pk}/change/", {"email": typed}
+            f"/admin/organizations/user/{quote(boss.pk)}/change/", {"email": typed}
         )
         for page in (added, changed):
             assert page.status_code == 200
