@@ -119,7 +119,7 @@ class AuditEventAdmin(FoundByKey):
     ]
     list_filter = [ActionFilter, "organization"]
     list_select_related = ["organization"]
-    search_fields = ["=target_id", "=actor_id", "actor_label", "target_label"]
+    search_fields = ["=target_id", "=actor_id", "actor_key", "target_key"]
     date_hierarchy = "at"
 
 

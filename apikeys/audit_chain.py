@@ -133,8 +133,10 @@ class Walk:
     """Checks a chain, one record after the other, and keeps what it has found.
 
     `expected_head` is a hash that was kept elsewhere; `kept_at` becomes the sequence of
-    the event that has it. Unless the chain is `whole`, missing events are `gaps`, pairs
-    of first and last; they break a whole one.
+    the event that has it, and `kept_from` that of the first event which it protects. An
+    event after a gap only claims what it follows: the claim is `claimed_at`. Unless the
+    chain is `whole`, missing events are `gaps`, pairs of first and last; they break a
+    whole one.
     """
 
     def __init__(self, *, expected_head: str = "", whole: bool = True) -> None:
@@ -147,6 +149,9 @@ class Walk:
         self.whole = whole
         self.expected_head = expected_head
         self.kept_at = 0 if expected_head == GENESIS else None
+        self.kept_from: int | None = None
+        self.claimed_at: int | None = None
+        self.row_from = 1  # the first event after the last gap
 
     def add(self, record: Record) -> None:
         """Check the next record; `broken` says what is wrong with it."""
@@ -157,7 +162,8 @@ class Walk:
         elif reason := self._complaint(record, has_gap):
             self.broken = BrokenLink(record["sequence"], reason)
         else:
-            self.gaps += [missing] if has_gap else []
+            if has_gap:
+                self._pass_gap(missing, record)
             self._pass(record)
 
     def _complaint(self, record: Record, has_gap: bool) -> str:
@@ -173,6 +179,13 @@ class Walk:
             return "does not follow the event before it"
         return ""
 
+    def _pass_gap(self, missing: tuple[int, int], record: Record) -> None:
+        self.gaps.append(missing)
+        self.row_from = record["sequence"]
+        # Anyone can write an event that says it follows a hash.
+        if self.expected_head == record["prev_hash"]:
+            self.claimed_at = missing[1]
+
     def _pass(self, record: Record) -> None:
         at = datetime.fromisoformat(record["at"]).astimezone(UTC)
         # An event may be dated before the one that it follows, as clocks differ.
@@ -181,7 +194,5 @@ class Walk:
         self.events += 1
         self.sequence, self.version = record["sequence"], record["version"]
         self.head = record["hash"]
-        if self.expected_head == record["prev_hash"]:
-            self.kept_at = self.sequence - 1
         if self.expected_head == self.head:
-            self.kept_at = self.sequence
+            self.kept_at, self.kept_from = self.sequence, self.row_from

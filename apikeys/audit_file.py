@@ -12,6 +12,11 @@ from typing import Any
 from apikeys.audit_chain import FIELDS, Record, Walk
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LACKS = (
+    "The file lacks events {} to {} of {}, which may be as late as that time. Export the"
+    " audit without filters, or from an earlier day."
+)
+PLACED = ("organization_id", "sequence", "at", "prev_hash")
 
 
 class Malformed(ValueError):
@@ -32,19 +37,25 @@ def check(lines: Iterable[bytes], *, expected_head: str = "") -> dict[str, Walk]
     return walks
 
 
-def verified(lines: Iterable[bytes]) -> Iterator[Record]:
-    """Yield the events of the file while they are as written.
+def since(lines: Iterable[bytes], at: datetime) -> Iterator[Record]:
+    """Yield the file's events at or after the moment, of which it must have all.
 
-    Raise `Malformed` for a line that is no event, and at the first broken link. Missing
-    events are none.
+    Raise `Malformed` for a line that is no event, at the first broken link, and where
+    events are missing that may be as late. Whether newer ones are missing at the end is
+    not known.
     """
     walks: dict[str, Walk] = {}
     for record in records(lines):
         walk = walks.setdefault(record["organization_id"], Walk(whole=False))
+        gaps = len(walk.gaps)
         walk.add(record)
         if walk.broken:
             sequence, reason = walk.broken
             raise Malformed(f"The file is broken: event {sequence} {reason}.")
+        if datetime.fromisoformat(record["at"]) < at:
+            continue
+        if len(walk.gaps) > gaps:
+            raise Malformed(LACKS.format(*walk.gaps[-1], record["organization_id"]))
         yield record
 
 
@@ -93,14 +104,14 @@ def require_fields(record: Record) -> None:
     version = record["version"]
     if type(version) is not int:
         raise Malformed('has a "version" that is not a number.')
-    # Of a version that is not known, only what says so is needed.
-    fields = {*FIELDS.get(version, SHAPES), "hash", "version"}
+    # Of a version that is not known, only what places it in a chain is needed.
+    fields = {*FIELDS.get(version, PLACED), "hash", "version"}
     if missing := fields - record.keys():
         raise Malformed(f"lacks {', '.join(sorted(missing))}.")
     if version in FIELDS and record.keys() - fields:
         raise Malformed("has fields that no hash covers.")
     for name, (is_right, shape) in SHAPES.items():
-        if not is_right(record[name]):
+        if name in record and not is_right(record[name]):
             raise Malformed(f'has a "{name}" that is not {shape}.')
 
 
@@ -116,10 +127,30 @@ def is_hash(value: Any) -> bool:
     return isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
 
 
+def is_organization_id(value: Any) -> bool:
+    """Whether it is an id, which is printed as it stands."""
+    return isinstance(value, str) and bool(re.fullmatch("org_[0-9A-Za-z]{1,60}", value))
+
+
+def is_sequence(value: Any) -> bool:
+    return type(value) is int and 0 < value < MOST_EVENTS
+
+
+def is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+TEXTS = (
+    *("action", "actor_type", "actor_id", "actor_label"),
+    *("target_type", "target_id", "target_label", "ip", "user_agent", "request_id"),
+)
+MOST_EVENTS = 2**63  # as databases count
 SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "organization_id": (lambda value: isinstance(value, str) and value != "", "an id"),
-    "sequence": (lambda value: type(value) is int and value > 0, "a positive number"),
+    "organization_id": (is_organization_id, "an organization's id"),
+    "sequence": (is_sequence, "a positive number"),
     "at": (is_time, "a time with a zone"),
     "hash": (is_hash, "a SHA-256"),
     "prev_hash": (is_hash, "a SHA-256"),
+    "details": (lambda value: isinstance(value, dict), "an object"),
+    **dict.fromkeys(TEXTS, (is_text, "text")),
 }

@@ -24,6 +24,7 @@ MAX_SEQUENCE = 2**63 - 1
 UTC = "UTC"
 NO_ZONE = "It is not known here, so the times are read as UTC."
 TIMES = {"since": "From", "until": "Until"}
+NO_YEAR = "In UTC, that is in no year from 1 to 9999."
 
 
 def number(value):
@@ -50,6 +51,24 @@ class LocalInput(forms.DateTimeInput):
         super().__init__(attrs={"data-zoned": True})
 
 
+class Time(forms.DateTimeField):
+    """A time that can be compared with others, which are in UTC."""
+
+    default_error_messages = {"overflow": NO_YEAR}
+
+    def __init__(self):
+        super().__init__(required=False, widget=LocalInput)
+
+    def to_python(self, value):
+        time = super().to_python(value)
+        try:
+            return time and time.astimezone(datetime.UTC)
+        except OverflowError:
+            raise forms.ValidationError(
+                self.error_messages["overflow"], code="overflow"
+            ) from None
+
+
 class AuditFilterForm(FilterForm):
     """The filters of the audit, newest first."""
 
@@ -62,8 +81,8 @@ class AuditFilterForm(FilterForm):
         required=False,
         max_length=255,
     )
-    since = forms.DateTimeField(required=False, widget=LocalInput)
-    until = forms.DateTimeField(required=False, widget=LocalInput)
+    since = Time()
+    until = Time()
     # A script puts the reader's zone here; without one, times are in UTC.
     tz = forms.CharField(
         label="Time zone",
@@ -108,7 +127,7 @@ class AuditFilterForm(FilterForm):
         if "tz" not in self.chosen or str(self.zone) == UTC:
             return []
         said = [
-            f"{word.lower()} {date_format(time.astimezone(datetime.UTC), 'j F Y, H:i')}"
+            f"{word.lower()} {date_format(time, 'j F Y, H:i')}"
             for name, word in TIMES.items()
             if (time := self.cleaned_data.get(name))
         ]

@@ -14,14 +14,15 @@ NEWER = (
     " again."
 )
 FILE_ENDS = (
-    "A file alone cannot show whether newer events are missing. Compare its head with"
-    " the one on the audit page, or with one that you kept (--expect-head)."
+    "A file alone cannot show whether newer events are missing, or whether somebody wrote"
+    " it anew with other hashes. Compare its head with the one on the audit page, or with"
+    " one that you kept (--expect-head)."
 )
 
 
 def intact(walk):
     """Return whether the chain is as it was written; None when the file has gaps."""
-    if walk.broken or is_lost(walk):
+    if walk.broken or (is_lost(walk) and walk.claimed_at is None):
         return False
     return None if walk.gaps else True
 
@@ -45,13 +46,16 @@ def as_json(walk):
         "head": walk.head,
         "intact": intact(walk),
         "broken": walk.broken and walk.broken._asdict(),
-        "missing": [list(gap) for gap in walk.gaps],
+        # What comes after a break is not known to be missing.
+        "missing": None if walk.broken else [list(gap) for gap in walk.gaps],
     }
     if walk.expected_head:
+        is_found = walk.kept_at is not None
         fields["expected_head"] = {
             "hash": walk.expected_head,
             "sequence": walk.kept_at,
-            "events_after": None if is_lost(walk) else walk.sequence - walk.kept_at,
+            "events_after": walk.sequence - walk.kept_at if is_found else None,
+            "protects_from": walk.kept_from,
         }
     return fields
 
@@ -77,11 +81,12 @@ def on_page(walk):
 
 
 def found(walk):
-    are = "is" if walk.events == 1 else "are"
-    state = "as written" if walk.gaps else "intact"
-    every = "" if walk.gaps or walk.events == 1 else "all "
-    when = span(walk.since, walk.until)
-    return f"{every}{counted(walk.events, 'event')} {are} {state}, {when}"
+    count, when = counted(walk.events, "event"), span(walk.since, walk.until)
+    if walk.gaps:
+        agree = "agrees with its" if walk.events == 1 else "agree with their"
+        return f"{count} {agree} own hash, {when}"
+    every, are = ("", "is") if walk.events == 1 else ("all ", "are")
+    return f"{every}{count} {are} intact, {when}"
 
 
 def broken(walk):
@@ -89,9 +94,10 @@ def broken(walk):
     said = f"BROKEN: event {walk.broken.sequence} {walk.broken.reason}."
     if not walk.events:
         return said
-    before = counted(walk.events, "event")
+    before, when = counted(walk.events, "event"), span(walk.since, walk.until)
+    if walk.gaps:
+        return f"{said} {before} came before it in the file, {when}."
     are = "is" if walk.events == 1 else "are"
-    when = span(walk.since, walk.until)
     return f"{said} {before} before it {are} as written, {when}."
 
 
@@ -102,14 +108,15 @@ def advice(link):
 
 def missing(walk):
     """Return which events a file lacks, or an empty string."""
-    if not walk.gaps:
+    if walk.broken or not walk.gaps:
         return ""
     listed = [f"{a} to {b}" if a < b else f"{a}" for a, b in walk.gaps[:SHOWN_GAPS]]
     if len(walk.gaps) > SHOWN_GAPS:
         listed.append(f"and {len(walk.gaps) - SHOWN_GAPS} more ranges")
     return (
         f"Not in the file: {', '.join(listed)}. The file alone cannot show whether a"
-        " filter left these out or somebody removed them."
+        " filter left these out or somebody removed them, and whether somebody wrote the"
+        " events after them anew. Export the audit without filters to check it."
     )
 
 
@@ -117,14 +124,32 @@ def kept(walk):
     """Return where a head that was kept elsewhere is, or an empty string."""
     if not walk.expected_head:
         return ""
-    if walk.kept_at is None and walk.broken:
-        return "The expected head does not come before that."
-    if walk.kept_at is None:
+    if walk.kept_at is not None:
+        return f"{found_at(walk)}{protection(walk)}"
+    if walk.claimed_at is not None:
         return (
-            "The expected head is not there: it belongs to another chain, or this one"
-            " was cut back or rewritten."
+            f"Event {walk.claimed_at + 1} says that it follows the expected head, but"
+            " anyone can write that. Export the event that has this head too."
         )
+    if walk.broken:
+        return "The expected head does not come before that."
+    or_lacking = ", or its event is not in the file" if walk.gaps else ""
+    return (
+        "The expected head is not there: it belongs to another chain, or this one was"
+        f" cut back or rewritten{or_lacking}."
+    )
+
+
+def found_at(walk):
+    """Return which event has the head, and how many came after."""
     if after := walk.sequence - walk.kept_at:
         came = counted(after, "event")
         return f"The expected head is that of event {walk.kept_at}; {came} came after."
     return "It is the expected head."
+
+
+def protection(walk):
+    """Return which events the head protects, where that is not all before it."""
+    if walk.kept_from in {None, 1}:
+        return ""
+    return f" It protects events {walk.kept_from} to {walk.kept_at} alone."

@@ -49,24 +49,6 @@ def check_peppers(app_configs, **kwargs):
     return errors
 
 
-@checks.register(checks.Tags.security)
-def check_prefix(app_configs, **kwargs):
-    """Return what is wrong with API_KEY_PREFIX."""
-    if (
-        tokens.PREFIX.fullmatch(settings.API_KEY_PREFIX)
-        and len(settings.API_KEY_PREFIX) <= tokens.PREFIX_MAX_LENGTH
-    ):
-        return []
-    return [
-        checks.Error(
-            "API_KEY_PREFIX must be lower-case words joined by underscores, at most"
-            f" {tokens.PREFIX_MAX_LENGTH} characters.",
-            hint="For example epk_live or epk_test.",
-            id="apikeys.E005",
-        )
-    ]
-
-
 @checks.register(checks.Tags.database)
 def check_pepper_secrets(app_configs, databases, **kwargs):
     """Return the pepper versions whose secret is not the one that keys were made with."""

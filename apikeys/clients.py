@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
+from echopoint.core.characters import undisguised
 from echopoint.core.client import address
-from echopoint.core.redaction import redact
+from echopoint.core.redaction import cleaned, holds_a_secret
 
 USER_AGENT_LENGTH = 200
 
@@ -29,6 +30,11 @@ class Client(NamedTuple):
 
 
 def one_line(text) -> str:
-    """Return what a client says of itself, without keys and control characters."""
+    """Return what a client says of itself, without secrets and control characters."""
+    plain = undisguised(text)
+    if plain != text and holds_a_secret(plain):
+        text = plain
+    # Before anything is replaced or cut off: what is left of a secret looks like none.
+    text = cleaned(text)
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return redact(shown)[:USER_AGENT_LENGTH]
+    return shown[:USER_AGENT_LENGTH]

@@ -1,13 +1,12 @@
 """Pages of a long list: each begins where the one before it ended, at any depth alike."""
 
-import base64
-import binascii
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from django.db.models import Func, Q
+
+from echopoint.core.addresses import packed, unpacked
 
 MAX_ID = 2**63 - 1
 MAX_TEXT = 400
@@ -74,28 +73,18 @@ def encode(cursor):
     value = cursor.value
     if isinstance(value, datetime):
         value = value.isoformat()
-    packed = json.dumps([value, cursor.pk], separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    return packed([value, cursor.pk])
 
 
 def decode(address, order):
     """Return the cursor that stands in an address; raise `MalformedCursor`."""
     try:
-        packed = base64.b64decode(
-            address + "=" * (-len(address) % 4), altchars=b"-_", validate=True
-        )
-        value, pk = json.loads(packed)
+        value, pk = unpacked(address)
         if type(pk) is not int or not 0 < pk <= MAX_ID:
             raise ValueError("Not an id.")
         if value is not None or not order.optional:
             value = order.read(value)
-    except (
-        binascii.Error,
-        ValueError,
-        TypeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise MalformedCursor from error
     return Cursor(value, pk)
 

@@ -117,7 +117,7 @@ def thing(noun: str, name: str, id: object) -> Place:
 
 def part(text: str) -> str:
     """Return what a client or a person wrote, on one line, without secrets, cut short."""
-    return cleaned(one_line(text))[:MAX_PART].strip()
+    return one_line(text)[:MAX_PART].strip()
 
 
 @lru_cache(maxsize=1024)

@@ -9,26 +9,23 @@ of all before them: a typing error is refused without touching the database.
 
 import hmac
 import re
-import zlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from django.conf import settings
 
 from apikeys.exceptions import MalformedKey
-from echopoint.organizations.ids import BASE62, random_base62
+from echopoint.core.base62 import CRC_LENGTH, checksum
+from echopoint.organizations.ids import random_base62
 
 PUBLIC_ID_LENGTH = 12
 SECRET_LENGTH = 43
-CRC_LENGTH = 6
 MAX_LENGTH = 128
 PEPPER_MIN_LENGTH = 32
-PREFIX_MAX_LENGTH = 32
 FINGERPRINT_LENGTH = 16
 
 SENT_TWICE = "The header was sent more than once, or holds a list. Send one key."
 VERSION = re.compile(r"[0-9]{1,9}")  # fits the column
-PREFIX = re.compile(r"[a-z]+(_[a-z]+)*")
 BODY = re.compile(
     rf"([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH + CRC_LENGTH}}})"
 )
@@ -98,16 +95,6 @@ def complaint(text: str, prefix: str) -> str:
     if len(text) > whole:
         return f"It is too long: an API key has {whole} characters."
     return "It has characters that no API key has."
-
-
-def checksum(body: str) -> str:
-    """Return the CRC-32 of `body` in base62, six characters."""
-    number = zlib.crc32(body.encode())
-    digits = ""
-    while number:
-        number, digit = divmod(number, len(BASE62))
-        digits = BASE62[digit] + digits
-    return digits.rjust(CRC_LENGTH, BASE62[0])
 
 
 @lru_cache(maxsize=8)

@@ -43,7 +43,7 @@ ENCRYPTION_KEYS = required(
     "ENCRYPTION_KEYS",
     f"Set it to one key or several, comma-separated; the first encrypts. Make one with: {MAKE_KEY}",
 )
-API_KEY_PREFIX = text("API_KEY_PREFIX", "epk_live")
+API_KEY_PREFIX = environment.prefix("API_KEY_PREFIX", "epk_live")
 
 DEBUG = flag("DEBUG", False)
 # Whether browsers reach the site over TLS. False only on 127.0.0.1.
@@ -213,7 +213,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = BASE_DIR / text("STATIC_ROOT", "staticfiles")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

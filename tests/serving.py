@@ -131,6 +131,7 @@ def running_site(folder, *, pages=True, unix_socket=None, log=None, **settings):
             "HTTPS": "false",
             "DEMO": "true",
             "PORT": str(port),
+            "STATIC_ROOT": str(folder / "static"),
         } | settings
         manage(environment, "migrate", "--verbosity", "0")
         if pages:

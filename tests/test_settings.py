@@ -115,6 +115,11 @@ def test_a_weak_pepper_stops_the_start(project):
         ("DEMO", "ture", "true or false"),
         ("OPEN_SIGN_UP", "treu", "true or false"),
         ("DATABASE_URL", "postgres://h/n?atomic_requests=treu", "true or false"),
+        ("DATABASE_URL", "postgres://me:1#hunter2secret@h/n", "Write %23"),
+        ("DATABASE_URL", "postgres://me:hunter2secret@h", "names no database"),
+        ("DATABASE_URL", "postgres://h/n?Pool=treu", "in lower case"),
+        ("DATABASE_URL", "postgres://h/n?sslmode=requier", "verify-full"),
+        ("API_KEY_PREFIX", "EPK LIVE", "lower-case words joined by underscores"),
         ("EMAIL_URL", "smtp://h?email_use_tls=treu", "true or false"),
         ("EMAIL_URL", "mail.example:587", "URL of a mail server"),
         ("REDIS_URL", "localhost:6379", "URL of a Redis database"),
@@ -133,6 +138,7 @@ def test_a_value_that_is_mistyped_stops_the_start(project, name, value, said):
     assert result.returncode == 1
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+    assert "hunter2secret" not in result.stderr
 
 
 def made(project, folder, text=None):

@@ -2,12 +2,14 @@
 
 import re
 
-from django.db import connections, models, transaction
+from django.db import models, transaction
 from django.utils import timezone
 
 from apikeys import audit_chain, audit_events
 from apikeys.audit_chain import GENESIS, BrokenLink, Walk
 from apikeys.tokens import PUBLIC_ID_LENGTH
+from echopoint.core.characters import fold
+from echopoint.core.fields import FoldedField
 from echopoint.core.locks import for_change
 from echopoint.core.redaction import cleaned
 from echopoint.organizations.ids import ID_LENGTH
@@ -16,6 +18,8 @@ from echopoint.organizations.models import Organization, OrgOwnedQuerySet
 EXACT_ID = re.compile(
     rf"user_[0-9A-Za-z]{{{ID_LENGTH}}}|key_[0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}}"
 )
+LABEL_KEY_LENGTH = 1020  # some letters fold to several
+NONE = models.Q(pk__in=[])
 
 
 class Immutable(Exception):
@@ -62,22 +66,20 @@ class AuditEventQuerySet(OrgOwnedQuerySet):
         exact = models.Q(actor_id=text)
         if EXACT_ID.fullmatch(text):
             return self.filter(exact)
-        return self.filter(exact | self._has("actor_label", text))
+        return self.filter(exact | self._has("actor_key", text))
 
     def about_key(self, text):
         """Only events about the key with this id, or with the text in the name it had."""
         if EXACT_ID.fullmatch(text):
             return self.filter(target_id=text)
-        named = self._has("target_label", text)
+        named = self._has("target_key", text)
         if EXACT_ID.fullmatch(f"key_{text}"):
             named |= models.Q(target_id=f"key_{text}")
         return self.filter(named, target_type="api_key")
 
     def _has(self, column, text):
-        # SQLite ignores the case of ASCII letters alone, but in a regular expression.
-        if connections[self.db].vendor == "sqlite":
-            return models.Q(**{f"{column}__iregex": re.escape(text)})
-        return models.Q(**{f"{column}__icontains": text})
+        # What folds to nothing is in every label, and seen in none.
+        return models.Q(**{f"{column}__contains": text}) if fold(text) else NONE
 
     def actions(self):
         """Return the choices of actions that can occur, and of those that did."""
@@ -191,6 +193,8 @@ class AuditEvent(models.Model):
     NOT_HASHED = {
         "id": "the number of a row in one database",
         "hash": "what is made of the others",
+        "actor_key": "what the label folds to",
+        "target_key": "what the label folds to",
     }
 
     organization = models.ForeignKey(
@@ -206,6 +210,9 @@ class AuditEvent(models.Model):
     target_type = models.CharField(max_length=20)
     target_id = models.CharField(max_length=64)
     target_label = models.CharField(max_length=255)
+    # By these events are found.
+    actor_key = FoldedField(of="actor_label", max_length=LABEL_KEY_LENGTH)
+    target_key = FoldedField(of="target_label", max_length=LABEL_KEY_LENGTH)
     details = models.JSONField(default=dict)
     ip = models.CharField(max_length=45, blank=True)
     user_agent = models.CharField(max_length=200, blank=True)

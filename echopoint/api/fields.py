@@ -3,9 +3,24 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.core.names import refuse_secret, validate_name
+from echopoint.core.names import (
+    LOOKS_LIKE_A_KEY,
+    refuse_key,
+    refuse_secret,
+    validate_machine_name,
+    validate_name,
+)
+from echopoint.core.redaction import keys_in
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+def refuse_keys(value):
+    """Raise unless a JSON value is without keys, with the path of each."""
+    if found := dict.fromkeys(keys_in(value), [LOOKS_LIKE_A_KEY]):
+        raise serializers.ValidationError(
+            {path or "non_field_errors": told for path, told in found.items()}
+        )
 
 
 class Text(serializers.CharField):
@@ -41,6 +56,22 @@ class Label(Text):
         self.validators.append(validate_name)
 
 
+class MachineName(Text):
+    """A name that a program made up: seen by all, no key, and random if it likes."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.validators.append(validate_machine_name)
+
+
+class MachineNote(Text):
+    """What a program says, in any characters; no key."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.validators.append(refuse_key)
+
+
 class Name(Label):
     """A name people gave: not blank, without the spaces around it."""
 
@@ -54,6 +85,14 @@ class Note(Text):
     def __init__(self, **options):
         super().__init__(**options)
         self.validators.append(refuse_secret)
+
+
+class Payload(Text):
+    """What services are sent, any text but a key of ours; a template stands for one."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.validators.append(refuse_keys)
 
 
 class Integer(serializers.IntegerField):

@@ -9,8 +9,10 @@ from echopoint.api.fields import (
     Name,
     Note,
     Object,
+    Payload,
     StringMap,
     Text,
+    refuse_keys,
 )
 from echopoint.api.search import MAX_ITEMS, Texts
 from echopoint.collections.models import Collection
@@ -40,7 +42,10 @@ class FolderId(serializers.UUIDField):
 
 
 class StoredObjectSerializer(serializers.Serializer):
-    """An object in a JSON column; it reads as it was written."""
+    """An object in a JSON column; it reads as it was written, and holds no key."""
+
+    class Meta:
+        validators = (refuse_keys,)
 
     def to_representation(self, value):
         return value
@@ -50,7 +55,7 @@ class CollectionRequestAuthSerializer(StoredObjectSerializer):
     """How a saved request authenticates."""
 
     source_option_id = Text(**OPTIONAL_TEXT)
-    source_option_label = Text(**OPTIONAL_TEXT)
+    source_option_label = Note(**OPTIONAL_TEXT)
     type = Choice(choices=["none", "bearer", "api_key", "basic"])
     token = Text(**OPTIONAL_TEXT)
     key = Text(**OPTIONAL_TEXT)
@@ -219,10 +224,10 @@ class UpdateRequestRequestSerializer(serializers.Serializer):
     name = Name(max_length=255, required=False)
     description = Note(**OPTIONAL_TEXT)
     method = Method(required=False)
-    url = Text(max_length=MAX_URL, required=False)
-    headers = StringMap(**OPTIONAL)
+    url = Payload(max_length=MAX_URL, required=False)
+    headers = StringMap(validators=[refuse_keys], **OPTIONAL)
     auth = CollectionRequestAuthSerializer(**OPTIONAL)
-    body = Object(**OPTIONAL)
+    body = Object(validators=[refuse_keys], **OPTIONAL)
     timeout = Integer(min_value=0, max_value=MAX_TIMEOUT, **OPTIONAL)
     response_spec = CollectionRequestResponseSpecSerializer(**OPTIONAL)
     folder_id = FolderId(source="folder", **OPTIONAL)
@@ -233,7 +238,7 @@ class CreateRequestRequestSerializer(UpdateRequestRequestSerializer):
 
     name = Name(max_length=255)
     method = Method()
-    url = Text(max_length=MAX_URL)
+    url = Payload(max_length=MAX_URL)
 
 
 class Flag(serializers.BooleanField):

@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
+from psycopg import ProgrammingError
+from psycopg.conninfo import make_conninfo
 
 env = environ.Env()
 
@@ -19,6 +21,9 @@ ENV_LINE = re.compile(r"(export )?[A-Za-z_0-9]+=.*|\s*(#.*)?")
 NUMBER = re.compile(r"-?[0-9]{1,9}")
 # What Django accepts in the Host header, a wildcard, or a domain with its subdomains.
 HOST = re.compile(r"\*|\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\]")
+# What `holds_a_key` looks for before an id.
+PREFIX = re.compile(r"[a-z]+(_[a-z]+)*")
+PREFIX_MAX_LENGTH = 32
 
 DATABASE_SCHEMES = {"sqlite", "postgres", "postgresql", "psql", "pgsql"}
 DATABASE_SWITCHES = {
@@ -28,6 +33,31 @@ DATABASE_SWITCHES = {
     "DISABLE_SERVER_SIDE_CURSORS",
 }
 CONNECTION_SWITCHES = {"pool", "server_side_binding"}
+# What libpq would only refuse as it connects, or take for its default.
+PREFER = ("disable", "prefer", "require")
+CONNECTION_CHOICES = {
+    "sslmode": ("disable", "allow", *PREFER[1:], "verify-ca", "verify-full"),
+    "sslnegotiation": ("postgres", "direct"),
+    "sslcertmode": ("disable", "allow", "require"),
+    "channel_binding": PREFER,
+    "gssencmode": PREFER,
+    "ssl_min_protocol_version": ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"),
+    "ssl_max_protocol_version": ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"),
+    "load_balance_hosts": ("disable", "random"),
+    "target_session_attrs": (
+        *("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+    ),
+    **dict.fromkeys(
+        ("keepalives", "sslsni", "sslcompression", "gssdelegation"), ("0", "1")
+    ),
+    # Those of psycopg, from READ UNCOMMITTED to SERIALIZABLE.
+    "isolation_level": ("1", "2", "3", "4"),
+}
+CONNECTION_NUMBERS = {
+    *("connect_timeout", "tcp_user_timeout"),
+    *("keepalives_idle", "keepalives_interval", "keepalives_count"),
+}
+OPTIONS_OF_DJANGO = CONNECTION_SWITCHES | {"isolation_level", "assume_role"}
 MAIL_SWITCHES = {"EMAIL_USE_TLS", "EMAIL_USE_SSL"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 REDIS_SWITCHES = {"retry_on_timeout", "socket_keepalive", "ssl_check_hostname"}
@@ -35,6 +65,22 @@ REDIS_SWITCHES = {"retry_on_timeout", "socket_keepalive", "ssl_check_hostname"}
 NO_DATABASE = (
     "DATABASE_URL is not the URL of a database. Set it to"
     " postgres://user:password@host:5432/name or sqlite:///file."
+)
+UNESCAPED = (
+    "DATABASE_URL has a #, /, ? or @ where none can be. Write %23, %2F, %3F and %40 for"
+    " those in the password."
+)
+NO_DATABASE_NAME = (
+    "DATABASE_URL names no database. Add the name at its end:"
+    " postgres://user:password@host:5432/name."
+)
+UNKNOWN_OPTION = (
+    "DATABASE_URL has an option after its ? that neither Django nor PostgreSQL has. Write"
+    " it in lower case, as pool=true and sslmode=require, or remove it."
+)
+NO_PREFIX = (
+    "API_KEY_PREFIX is nothing that a key can begin with. Set it to lower-case words"
+    " joined by underscores, 32 characters at most, such as epk_live."
 )
 NO_MAIL_SERVER = (
     "EMAIL_URL is not the URL of a mail server. Set it to"
@@ -103,6 +149,15 @@ def whole(name, value, least, most):
     return int(value)
 
 
+def prefix(name, default):
+    """Return what keys begin with, or stop the start."""
+    value = text(name, default)
+    # It is not repeated: it may be a whole key.
+    if not PREFIX.fullmatch(value) or len(value) > PREFIX_MAX_LENGTH:
+        raise ImproperlyConfigured(NO_PREFIX)
+    return value
+
+
 def hosts(name):
     """Return a comma-separated list of host names, or stop the start."""
     found = [host.strip() for host in text(name).split(",") if host.strip()]
@@ -130,6 +185,8 @@ def database(url):
             raise ImproperlyConfigured(NO_DATABASE)
         if parts.scheme == "sqlite":
             require_file(parts)
+        else:
+            require_database(url, parts)
         config = env.db_url_config(url)
     except ValueError:
         raise ImproperlyConfigured(NO_DATABASE) from None
@@ -139,6 +196,44 @@ def database(url):
         age = str(config["CONN_MAX_AGE"])
         config["CONN_MAX_AGE"] = whole("conn_max_age in DATABASE_URL", age, 0, None)
     return config
+
+
+def require_database(url, parts):
+    """Stop the start unless a URL of PostgreSQL has a name and options that are known."""
+    cut_short = not parts.path and "@" in parts.query
+    if "#" in url or "@" in parts.path or cut_short:
+        raise ImproperlyConfigured(UNESCAPED)
+    given = options(url)
+    if not parts.path.strip("/") and "service" not in dict(given):
+        raise ImproperlyConfigured(NO_DATABASE_NAME)
+    for option, value in given:
+        require_option(option, value)
+
+
+def require_option(option, value):
+    if option.upper() in DATABASE_SWITCHES | {"CONN_MAX_AGE"}:
+        return  # looked at as they are set
+    if not is_known(option):
+        raise ImproperlyConfigured(UNKNOWN_OPTION)
+    named = f"{option} in DATABASE_URL"
+    choices = CONNECTION_CHOICES.get(option, [value])
+    if value not in choices:
+        raise ImproperlyConfigured(
+            f"{named} is {value!r}. Set it to one of: {', '.join(choices)}."
+        )
+    if option in CONNECTION_SWITCHES:
+        switch(named, value)
+    if option in CONNECTION_NUMBERS:
+        whole(named, value, 0, None)
+
+
+def is_known(option):
+    """Whether Django has the option for PostgreSQL, or libpq itself."""
+    try:
+        make_conninfo(**({} if option in OPTIONS_OF_DJANGO else {option: "1"}))
+    except ProgrammingError:
+        return False
+    return True
 
 
 def set_switches(config, names):
@@ -153,7 +248,7 @@ def require_file(parts):
 
     environ would ignore a host, and open a database in memory without a path.
     """
-    if parts.netloc or parts.query or not parts.path.strip("/"):
+    if parts.netloc or parts.query or parts.fragment or not parts.path.strip("/"):
         raise ImproperlyConfigured(
             "DATABASE_URL is not the path of a SQLite file. Set it to sqlite:///file,"
             " with three slashes and without options."

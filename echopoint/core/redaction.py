@@ -2,63 +2,152 @@
 
 import logging
 import re
+from collections.abc import Iterator
+from itertools import chain
 
 from django.conf import settings
 from django.views.debug import ExceptionReporter
 
-from echopoint.core.characters import as_seen
+from echopoint.core.base62 import checksum
+from echopoint.core.characters import as_seen, in_pieces
+from echopoint.core.json_paths import at
 
 FORMATTER = logging.Formatter()
+# The one form that all keys have. Whoever types or quotes one may change its case.
+KEY = r"((?ai:{prefix})_[0-9A-Za-z]{{12}}_)([0-9A-Za-z]+)"
+# What people write after the public form, as `epk_live_<id>_old`, is no part of a secret
+# if it is short: without 7 of its 43 characters a secret is still 214 bits, which nobody
+# guesses. A word may be longer. One in a thousand pieces of a secret reads like a word.
+SHORTEST_PART = 8
+LONGEST_WORD = 15
+ONE_WORD = re.compile(r"([A-Z]?[a-z]+|[A-Z]+)[0-9]{0,4}")
 # A key of another host, which has a prefix of its own.
-OTHER_KEY = re.compile(r"([a-z]_[0-9A-Za-z]{12}_)([0-9A-Za-z]{16,})")
-# The secret of a key has 49 characters with its checksum; this much of it is told from a
-# name, while a digest or a UUID has letters of one case only.
+OTHER_KEY = re.compile(r"([a-z]_([0-9A-Za-z]{12})_)([0-9A-Za-z]{16,})")
+# A key without its prefix, which the checksum tells from anything else.
+WHOLE = re.compile(r"([0-9A-Za-z]{12}_[0-9A-Za-z]{43})([0-9A-Za-z]{6})")
+FRONT = re.compile(r"[a-z]+(_[a-z]+)*_$")
+LONGEST_FRONT = 33
+# A secret alone, with its checksum or without, in one piece or in several.
+SECRET = re.compile(
+    r"(?<![0-9A-Za-z])(?:[0-9A-Za-z]\n?){42}[0-9A-Za-z](?:(?:\n?[0-9A-Za-z]){6})?"
+    r"(?![0-9A-Za-z])"
+)
+# This much of a secret is told from a name, while a digest or a UUID has letters of one
+# case only.
 RUN = re.compile(r"[0-9A-Za-z]{32,}")
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
-SHORTEST_WORDS = 3  # letters on average; what is random changes its kind after two
+HEX = re.compile(r"(0x)?[0-9a-fA-F]+")
+KINDS = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
+# Letters on average. What is random changes its kind after two; one in a thousand
+# secrets has longer words, and so have identifiers in camel case, nearly all.
+SHORTEST_WORDS = 3
+# Of what is not as long as a secret, which is more often a name than a part of one.
+SHORTEST_WORDS_ELSE = 2.3
 LONGEST_ACRONYM = 15
+SECRET_LENGTHS = {43, 49}
 PATH = re.compile(r"(https?://[^\s/?#]*)/[^\s?#]*")
 
 
 def redact(text: str) -> str:
-    """Return the text with every key in it, whole or cut short, ended at its public id."""
+    """Return the text with every key in it, whole or cut short, ended at its public id.
+
+    A log does without a word after the id too.
+    """
     prefix = settings.API_KEY_PREFIX
-    if f"{prefix}_" not in text:
+    if f"{prefix}_" not in text.lower():
         return text
-    return re.sub(rf"({prefix}_[0-9A-Za-z]{{12}}_)[0-9A-Za-z]+", r"\1…", text)
+    return re.sub(KEY.format(prefix=prefix), r"\1…", text)
 
 
 def holds_a_key(text: str) -> bool:
-    """Whether there is a key in the text, whole or without its end.
+    """Whether there is a key in the text for certain, whole or without its end.
 
-    It may be of another host, or have invisible or full-width characters in it. What a
-    key shows of itself, `key_<id>` and `epk_live_<id>_…`, is none.
+    It may be in another case, in several lines, or have invisible or full-width
+    characters in it; of another host, its checksum must fit. What a key shows of
+    itself, `key_<id>` and `epk_live_<id>_…`, is none, whatever word follows.
     """
-    text = as_seen(text)
-    others = OTHER_KEY.finditer(text)
-    return redact(text) != text or any(is_random(match[2]) for match in others)
+    shown = as_seen(text)
+    forms = re.finditer(KEY.format(prefix=settings.API_KEY_PREFIX), shown)
+    if any(is_part(form[2]) for form in forms):
+        return True
+    unbroken = in_pieces(text).replace("\n", "")
+    return holds_a_whole_key(shown) or holds_a_whole_key(unbroken)
+
+
+def is_part(end: str) -> bool:
+    """Whether what follows the public form of a key can be a part of its secret."""
+    is_word = ONE_WORD.fullmatch(end) and len(end) <= LONGEST_WORD
+    return len(end) >= SHORTEST_PART and not is_word
+
+
+def holds_a_whole_key(text: str) -> bool:
+    """Whether there are an id and a secret whose checksum fits, of whatever host."""
+    for match in WHOLE.finditer(text):
+        start = match.start()
+        front = FRONT.search(text[max(0, start - LONGEST_FRONT) : start])
+        fronts = {f"{settings.API_KEY_PREFIX}_", front[0] if front else ""}
+        if match[2] in {checksum(front + match[1]) for front in fronts}:
+            return True
+    return False
+
+
+def keys_in(value: object) -> Iterator[str]:
+    """Yield the path of each text in a JSON value that holds a key.
+
+    A name that holds one is no part of a path: that of its object is told, and what is
+    under the name is not looked at.
+    """
+    stack = [("", value)]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, str):
+            if holds_a_key(value):
+                yield path
+        elif isinstance(value, dict):
+            named = {
+                name: inner for name, inner in value.items() if not holds_a_key(name)
+            }
+            if len(named) < len(value):
+                yield path
+            stack += reversed(
+                [(at(path, name), inner) for name, inner in named.items()]
+            )
+        elif isinstance(value, list):
+            stack += reversed([(at(path, n), inner) for n, inner in enumerate(value)])
 
 
 def holds_a_secret(text: str) -> bool:
-    """Whether there is a key in the text, or what could be the end of one.
+    """Whether there is a key in the text, or what is likely to be a part of one.
 
-    That is 32 characters and more of base62 in a row, unless they read like words or
-    stand in the path of a URL, where documents have their ids. Most secrets of others
-    are noticed by it too.
+    That is what looks thrown together: after an id, or as long as a secret, or 32
+    characters and more, unless they stand in the path of a URL, where documents have
+    their ids. Most secrets of others are noticed by it too.
     """
     if holds_a_key(text):
         return True
-    runs = RUN.findall(PATH.sub(r"\1 ", as_seen(text)))
-    return any(map(is_random, runs))
+    shown = as_seen(text)
+    secrets = (found.replace("\n", "") for found in SECRET.findall(in_pieces(text)))
+    runs = RUN.findall(PATH.sub(r"\1 ", shown))
+    return any(map(is_random, chain(secrets, runs))) or any(
+        are_id_and_secret(match[2], match[3]) for match in OTHER_KEY.finditer(shown)
+    )
 
 
 def is_random(run: str) -> bool:
     """Whether letters and digits look thrown together: no name, and no digest either."""
-    if run.upper() == run or run.lower() == run or re.fullmatch("[0-9a-fA-F]+", run):
+    if HEX.fullmatch(run) or not all(kind.search(run) for kind in KINDS):
         return False
     words = WORD.findall(run)
+    if len(run) not in SECRET_LENGTHS:
+        return len(run) < SHORTEST_WORDS_ELSE * len(words)
     acronym = max((len(word) for word in words if word.isupper()), default=0)
     return len(run) < SHORTEST_WORDS * len(words) or acronym > LONGEST_ACRONYM
+
+
+def are_id_and_secret(public_id: str, run: str) -> bool:
+    """Whether these are of a key of another host, and not two words of a name."""
+    changes = len(WORD.findall(public_id))
+    return len(public_id) < SHORTEST_WORDS * changes and is_random(run)
 
 
 def cleaned(value):
@@ -81,9 +170,15 @@ def cleaned_name(name):
 
 def without_secrets(text: str) -> str:
     """Return the text as people see it, a key ended at its id and the rest taken out."""
-    shown = OTHER_KEY.sub(r"\1…", redact(as_seen(text)))
+    shown = OTHER_KEY.sub(ended_at_its_id, redact(as_seen(text)))
     shown = RUN.sub(lambda run: "…" if is_random(run[0]) else run[0], shown)
-    return shown[: len(text)]
+    # Of one that is in several pieces, nothing is kept.
+    return "…" if holds_a_secret(shown) else shown[: len(text)]
+
+
+def ended_at_its_id(match: re.Match) -> str:
+    is_key = are_id_and_secret(match[2], match[3])
+    return f"{match[1]}…" if is_key else match[0]
 
 
 class SecretsRedacted(logging.Filter):

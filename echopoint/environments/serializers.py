@@ -17,7 +17,7 @@ from echopoint.environments.names import (
     {"type": "string", "maxLength": MAX_NAME_LENGTH, "pattern": f"^{NAME_PATTERN}$"}
 )
 class EnvironmentName(Label):
-    """The name of an environment, exactly as it is: case counts."""
+    """The name of an environment: it is found by it exactly, and no two differ in case alone."""
 
     def to_internal_value(self, data):
         name = super().to_internal_value(data)

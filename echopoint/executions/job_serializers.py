@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.api.fields import Choice, Integer, Label, Object, Uuid
+from echopoint.api.fields import Choice, Integer, MachineName, Object, Uuid
 from echopoint.executions.models.job import Holder
 from echopoint.executions.serializers import (
     EphemeralCompletionRequestSerializer,
@@ -26,7 +26,7 @@ class HolderSerializer(serializers.Serializer):
         "boot_id": "0b7d3c52-9f1e-4a86-b2c4-6d5e8f901a23",
     }
 
-    runner_id = Label(max_length=255)
+    runner_id = MachineName(max_length=255)
     boot_id = Uuid()
 
     def validate(self, values):
@@ -67,7 +67,7 @@ class RunnerJobHeartbeatRequestSerializer(RunnerJobNextRequestSerializer):
         "job_ids": ["8f2e7d1c-5b6a-4c3d-9e0f-1a2b3c4d5e6f"]
     }
 
-    runner_version = Label(required=False, allow_blank=True, max_length=64)
+    runner_version = MachineName(required=False, allow_blank=True, max_length=64)
     job_ids = serializers.ListField(child=Uuid(), max_length=100)
 
     def validate_job_ids(self, ids):
@@ -146,7 +146,7 @@ class RunnerJobCompletionRequestSerializer(
 
     example = HolderSerializer.example | EphemeralCompletionRequestSerializer.example
 
-    runner_version = Label(required=False, allow_blank=True, max_length=64)
+    runner_version = MachineName(required=False, allow_blank=True, max_length=64)
     # An end is not refused for events that were lost on the way: the result says it all.
     last_event_sequence = Integer(
         required=False, allow_null=True, min_value=0, max_value=INT64

@@ -3,8 +3,9 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.api.fields import Choice, Integer, Note, Object, Text, TextOrNull
-from echopoint.core.names import LOOKS_LIKE_A_KEY
+from echopoint.api.fields import Choice, Integer, MachineNote, Object, Text, TextOrNull
+from echopoint.core.characters import undisguised
+from echopoint.core.names import LOOKS_LIKE_A_KEY, refuse_key
 from echopoint.core.redaction import holds_a_key
 from echopoint.executions.completion import MAX_AMOUNT
 from echopoint.executions.exceptions import InvalidLaunch
@@ -32,9 +33,19 @@ class RunnerType(Choice):
         return super().to_internal_value(data)
 
 
-def short(**options):
+def refuse_disguised(text):
+    """Raise for a text that holds a key once it is decoded and in one piece."""
+    refuse_key(undisguised(text))
+
+
+def short():
     """Return the field of one entry of trigger metadata."""
-    return Note(required=False, allow_blank=True, max_length=MAX_METADATA, **options)
+    return MachineNote(
+        required=False,
+        allow_blank=True,
+        max_length=MAX_METADATA,
+        validators=[refuse_disguised],
+    )
 
 
 class GitTriggerMetadataSerializer(serializers.Serializer):

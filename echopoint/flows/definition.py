@@ -13,8 +13,9 @@ from operator import or_
 from re import _parser as regex_parser
 from typing import NamedTuple
 
+from echopoint.core.json_paths import at, quote
 from echopoint.flows.definition_names import (
-    edge_name_problems,
+    key_problems,
     name_problems,
     node_name_problems,
 )
@@ -25,7 +26,7 @@ from echopoint.flows.definition_schemas import (
     MAX_NODES,
     NODE_SCHEMAS,
 )
-from echopoint.flows.definition_shapes import Problem, at, quote, shape_problems
+from echopoint.flows.definition_shapes import Problem, shape_problems
 
 NUMERAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
@@ -52,6 +53,12 @@ def _problems(definition) -> Iterator[Problem]:
     # Nothing more is read before the size is known to be bearable.
     if oversize := list(_size_problems(scopes)):
         yield from oversize
+        return
+    # Nor of a definition with a key in it, which a message could repeat.
+    keys = key_problems(definition)
+    if problem := next(keys, None):
+        yield problem
+        yield from keys
         return
     shape = shape_problems("FlowDefinition", definition, "")
     if problem := next(shape, None):
@@ -153,7 +160,6 @@ def _repeated_id_problems(scope: Scope) -> Iterator[Problem]:
 
 def _edge_problems(scope: Scope, ids: Collection[str]) -> Iterator[Problem]:
     for path, edge in _each(scope.edges, at(scope.path, "edges")):
-        yield from edge_name_problems(edge, path)
         source, target = _ends(edge)
         yield from _id_problems(source, ids, path, "source")
         yield from _id_problems(target, ids, path, "target")

@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 
+from echopoint.core.json_paths import at, quote
 from echopoint.flows.definition_schemas import (
     FOREIGN_FIELD,
     NAMED_OUTPUTS,
     OWN_OUTPUTS,
 )
-from echopoint.flows.definition_shapes import Problem, at, quote
+from echopoint.flows.definition_shapes import Problem
 
 TEMPLATE = re.compile(r"\{\{([^{}]+)\}\}")
 

@@ -8,10 +8,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from echopoint.core.json_paths import at, quote
 from echopoint.flows.definition_schemas import NODE_SCHEMAS, SCHEMAS
-
-MAX_QUOTE = 60
-MAX_PATH = 500
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -51,27 +49,6 @@ def shape_problems(name: str, value: object, path: str) -> Iterator[Problem]:
     """
     for keys, message in CHECKS[name](value):
         yield Problem(at(path, *keys), message)
-
-
-def at(path: str, *keys: str | int) -> str:
-    """Return the path of what these keys lead to, from what is at `path`."""
-    for key in keys:
-        if len(path) > MAX_PATH:
-            break
-        if isinstance(key, int):
-            path += f"[{key}]"
-        else:
-            path += f".{quote(key)}" if path else quote(key)
-    return path
-
-
-def quote(text: str) -> str:
-    """Return the text as a message may hold it: short, and sure to be encodable."""
-    if len(text) > MAX_QUOTE:
-        text = text[: MAX_QUOTE - 1] + "…"
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def compiled(schema: dict) -> Check:

@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.api.fields import Boolean, Choice, Label, Name, Note, Object
+from echopoint.api.fields import Boolean, Choice, Label, Name, Note, Object, refuse_keys
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
 from echopoint.core.names import LOOKS_LIKE_A_KEY, complaint
 from echopoint.core.redaction import holds_a_secret
@@ -37,6 +37,7 @@ class Metadata(Object):
 
     def to_internal_value(self, data):
         data = super().to_internal_value(data)
+        refuse_keys(data)
         positions = data.get("node_positions", {})
         if not isinstance(positions, dict):
             raise serializers.ValidationError(

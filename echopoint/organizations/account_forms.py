@@ -1,11 +1,13 @@
 """allauth's forms in our words, without placeholders that repeat the labels."""
 
 from allauth.account import forms as account
+from allauth.account.adapter import get_adapter
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
 
 from echopoint.core.names import validate_name
+from echopoint.organizations.models import User
 
 LABELS = {
     "login": "E-mail",
@@ -42,6 +44,10 @@ class InOurWords:
 class SignInForm(InOurWords, account.LoginForm):
     """E-mail and password."""
 
+    def clean_login(self):
+        # Attempts are counted by it, and an address that is not verified gets a mail.
+        return get_adapter().clean_email(super().clean_login())
+
 
 class SignUpForm(InOurWords, account.SignupForm):
     """E-mail and a new password."""
@@ -65,7 +71,13 @@ class SetPasswordForm(InOurWords, account.SetPasswordForm):
 
 
 class ResetPasswordForm(InOurWords, account.ResetPasswordForm):
-    """Where to send the link."""
+    """Whose password to reset; the link goes to the address of the account."""
+
+    def clean_email(self):
+        email = get_adapter().clean_email(self.cleaned_data["email"])
+        # Not by the addresses that an account had before, as allauth would.
+        self.users = list(User.objects.filter(email=email, is_active=True))
+        return email
 
 
 class NewPasswordForm(InOurWords, account.ResetPasswordKeyForm):

@@ -48,7 +48,20 @@ class AccountAdapter(DefaultAccountAdapter):
         return settings.OPEN_SIGN_UP
 
     def clean_email(self, email):
-        return User.objects.normalize_email(email)
+        email = User.objects.normalize_email(email)
+        # Again: plain forms of letters can make several addresses of one, or a longer.
+        User._meta.get_field("email").run_validators(email)
+        return email
+
+    # Mail about an account goes to its own address, whatever led to the account: what
+    # was typed may look like it, and be the mailbox of another person.
+
+    def send_password_reset_mail(self, user, email, context):
+        super().send_password_reset_mail(user, user.email, context)
+
+    def send_notification_mail(self, template_prefix, user, context=None, email=None):
+        email = email or user.email
+        super().send_notification_mail(template_prefix, user, context, email)
 
     def get_login_stages(self):
         stages = super().get_login_stages()

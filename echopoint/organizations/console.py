@@ -1,5 +1,7 @@
 """What the pages of the admin console share."""
 
+import re
+from datetime import UTC
 from functools import wraps
 
 from django import forms
@@ -7,6 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.dateparse import parse_datetime
 
 from echopoint.core.addresses import address_of, holds_one, public, shown
 from echopoint.core.names import refuse_secret, validate_name
@@ -22,6 +25,12 @@ NOT_SEARCHED = (
     "That looks like the secret of an API key, or a part of it. Secrets are stored"
     " nowhere, so it was not searched for. Search for the id of the key instead."
 )
+NO_TIME = (
+    "There was a time in the address of the page that no other can be compared with, so"
+    " it was left out."
+)
+# The date of a filter; Django works out the day, month or year that follows.
+DATE_PART = re.compile("__(year|month|day)(__|$)")
 
 
 class Console(admin.AdminSite):
@@ -59,10 +68,41 @@ def elsewhere(request):
     """Return the way to the address that a request should have had, or None."""
     if request.method == "POST" and SEARCHED in request.POST:
         return to_results(request)
+    if odd := [name for name in request.GET if has_odd_time(name, request.GET)]:
+        return without(odd, request)
     if not holds_one(request):
         return None
     messages.warning(request, KEY_IN_ADDRESS)
     return HttpResponseRedirect(address_of(request))
+
+
+def has_odd_time(name, query):
+    """Whether a filter is for a time that databases or Django cannot compare."""
+    values = query.getlist(name)
+    if DATE_PART.search(name):
+        return not all(re.fullmatch("[0-9]{1,4}", v) and v != "9999" for v in values)
+    return any(map(is_odd, values))
+
+
+def is_odd(text):
+    """Whether the text is a time that is in no year in UTC, or has an offset of its own."""
+    try:
+        time = parse_datetime(text)
+        offset = time and time.utcoffset()
+        return bool(offset and (offset.microseconds or not time.astimezone(UTC)))
+    except ValueError:
+        return False  # no time; Django says so where it asks for one
+    except OverflowError:
+        return True
+
+
+def without(names, request):
+    """Return the way to the page without these filters, which says so."""
+    query = shown(request.GET)
+    for name in names:
+        query.pop(name, None)
+    messages.warning(request, NO_TIME)
+    return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
 
 
 def to_results(request):

@@ -1,9 +1,9 @@
 """Random text for public ids and secrets, in base62."""
 
 import secrets
-import string
 
-BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+from echopoint.core.base62 import BASE62
+
 ID_LENGTH = 16  # 95 bits
 
 

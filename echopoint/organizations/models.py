@@ -41,10 +41,13 @@ class UserManager(BaseUserManager):
     @classmethod
     def normalize_email(cls, email):
         """Return the one spelling of an address: lower case, each letter in plain form."""
-        return unicodedata.normalize("NFKC", email or "").lower()
+        plain = unicodedata.normalize("NFKC", email or "")
+        # Again, as some letters have a plain form in lower case only.
+        return unicodedata.normalize("NFKC", plain.lower())
 
     def get_by_natural_key(self, email):
-        return self.get(email__iexact=self.normalize_email(email))
+        # Databases ignore case each in its own way, and find several by one address.
+        return self.get(email=self.normalize_email(email))
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -75,6 +78,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self):
         return self.email
+
+    @classmethod
+    def normalize_username(cls, username):
+        # Before it is looked for among the others, so that a form says that it is taken.
+        return cls.objects.normalize_email(username)
 
     def save(self, **options):
         # One spelling, so that whoever looks a person up finds them.

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, connections
 
 from tests.fresh import fresh_database  # noqa: F401
+from tests.migrating import migrate  # noqa: F401
 from tests.races import committing, guarded_again  # noqa: F401
 
 append_only = import_module("apikeys.migrations.0002_audit_append_only")

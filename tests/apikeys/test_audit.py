@@ -76,7 +76,8 @@ def test_the_hash_can_be_computed_by_anyone_from_the_row(record, acme):
     event = AuditEvent.objects.get(pk=record(reason="é").pk)
 
     row = AuditEvent.objects.filter(pk=event.pk).values().get()
-    del row["id"], row["hash"]
+    for name in AuditEvent.NOT_HASHED:
+        del row[name]
     row["at"] = "2026-06-01T12:00:00.000Z"
     text = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert event.hash == hashlib.sha256(text.encode()).hexdigest()

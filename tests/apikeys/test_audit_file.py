@@ -110,7 +110,15 @@ def without(*names):
         (changed(sequence=2.0), '"sequence" that is not a positive number'),
         (changed(sequence=True), '"sequence" that is not a positive number'),
         (changed(sequence=0), '"sequence" that is not a positive number'),
-        (changed(organization_id=7), '"organization_id" that is not an id'),
+        (changed(organization_id=7), "that is not an organization's id"),
+        (changed(organization_id="org_"), "that is not an organization's id"),
+        (changed(organization_id="org_x\n"), "that is not an organization's id"),
+        (changed(organization_id="org_\x1b[2J: intact"), "not an organization's id"),
+        (changed(sequence=2**63), '"sequence" that is not a positive number'),
+        (changed(action=["x"]), '"action" that is not text'),
+        (changed(target_id=5), '"target_id" that is not text'),
+        (changed(ip=None), '"ip" that is not text'),
+        (changed(details=[]), '"details" that is not an object'),
         (changed(at="yesterday"), '"at" that is not a time with a zone'),
         (changed(at="2026-06-01T12:00:00"), '"at" that is not a time with a zone'),
         (changed(at="0001-01-01T00:00:00+14:00"), '"at" that is not a time'),
@@ -139,12 +147,28 @@ def test_a_value_that_its_version_cannot_hold_was_changed(value):
 
 
 def test_details_that_are_deeper_than_any_are_no_failure_of_the_program():
-    deep = b"[" * 900 + b"]" * 900
+    deep = b'{"a": ' + b"[" * 900 + b"]" * 900 + b"}"
     line = changed(details="deep").replace(b'"deep"', deep)
 
     walk = check([*as_lines(chain(2)), line])["org_x"]
 
     assert walk.broken == (2, "was changed")
+
+
+@pytest.mark.parametrize("name", [*chain(2)[0]])
+def test_a_value_of_any_other_kind_is_no_failure_of_the_program(name):
+    for value in (None, True, 7, -1, 0.5, "", "x", [], ["x"], {}, {"x": 1}, "\ud800"):
+        is_as_it_was = value == chain(2, 2)[1][name]
+        assert is_as_it_was or is_refused(changed(**{name: value}))
+
+
+def is_refused(line):
+    """Whether the second line of a file is malformed, or breaks a chain."""
+    try:
+        walks = check([*as_lines(chain(2)), line])
+    except Malformed as error:
+        return str(error).startswith("Line 2 ")
+    return any(walk.broken for walk in walks.values())
 
 
 def test_an_event_of_an_unknown_version_is_not_called_malformed():

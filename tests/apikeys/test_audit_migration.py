@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connections, transaction
 
 from apikeys.models import AuditEvent
+from echopoint.core.characters import fold
 from echopoint.management.other_database import ALIAS, connected
 from echopoint.organizations.models import Organization
 from tests.apikeys.test_chain_versions import ROWS, STORED
@@ -28,8 +29,10 @@ REPLACED = {
 }
 
 
-def migrate(target):
-    call_command("migrate", "apikeys", target, database=ALIAS, verbosity=0)
+def migrate(*target):
+    """Bring the database to this migration, or to the last."""
+    of = ("apikeys", *target) if target else ()
+    call_command("migrate", *of, database=ALIAS, verbosity=0)
 
 
 def insert(table, values):
@@ -80,11 +83,12 @@ def test_existing_events_become_version_1_and_stay_intact(filled):
 
     assert set(events().values_list("version", flat=True)) == {1}
     assert events().count() == 22
+    migrate()
     assert verify() is None
 
 
 def test_after_all_migrations_events_cannot_be_changed(filled):
-    call_command("migrate", database=ALIAS, verbosity=0)
+    migrate()
 
     for sql in [*REFUSED, REPLACED[filled.vendor]]:
         assert is_refused(filled, sql), sql
@@ -92,7 +96,7 @@ def test_after_all_migrations_events_cannot_be_changed(filled):
 
 
 def test_all_triggers_are_there_after_all_migrations(filled):
-    call_command("migrate", database=ALIAS, verbosity=0)
+    migrate()
 
     undo = {
         "sqlite": append_only.SQLITE_UNDO,
@@ -111,7 +115,7 @@ def test_the_migration_goes_back_while_all_events_are_of_version_1(filled):
 
     assert is_refused(filled, REFUSED[0])
     assert is_refused(filled, REPLACED[filled.vendor])
-    migrate("0011")
+    migrate()
     assert verify() is None
 
 
@@ -125,3 +129,27 @@ def test_the_migration_does_not_go_back_over_events_of_version_2(filled):
 
     assert events().filter(version=2).count() == 1
     assert is_refused(filled, REFUSED[0])
+
+
+def test_labels_of_before_are_folded_whatever_the_size_of_a_batch(filled, monkeypatch):
+    folding = import_module("apikeys.migrations.0016_audit_folded_labels")
+    monkeypatch.setattr(folding, "BATCH", 5)
+
+    migrate()
+
+    for event in events():
+        assert event.actor_key == fold(event.actor_label) != ""
+        assert event.target_key == fold(event.target_label) != ""
+    assert verify() is None
+
+
+def test_folded_labels_go_back_and_the_triggers_stay(filled):
+    migrate()
+
+    migrate("0015")
+
+    assert events().count() == 22
+    for sql in [*REFUSED, REPLACED[filled.vendor]]:
+        assert is_refused(filled, sql), sql
+    migrate()
+    assert verify() is None

@@ -30,7 +30,7 @@ FILTERS = {
 FILL = """
     INSERT INTO apikeys_auditevent (organization_id, version, sequence, at, action,
         actor_type, actor_id, actor_label, target_type, target_id, target_label,
-        details, ip, user_agent, request_id, prev_hash, hash)
+        actor_key, target_key, details, ip, user_agent, request_id, prev_hash, hash)
     SELECT %(org)s, 2, n, timestamptz '2026-01-01' + n * interval '20 seconds',
         CASE WHEN rare THEN 'api_key.suspended'
             WHEN n <= 900 AND %(every)s > 1 THEN 'api_key.resumed'
@@ -39,6 +39,8 @@ FILL = """
         CASE WHEN n %% 2000 = 0 THEN 'zebra' ELSE 'alice' END || '@acme.example',
         'api_key',
         CASE WHEN rare THEN 'key_rarerarerare' ELSE 'key_' || n %% 900 END,
+        CASE WHEN n %% 2000 = 0 THEN 'zebra' ELSE 'service ' || n %% 900 END,
+        CASE WHEN n %% 2000 = 0 THEN 'zebra' ELSE 'alice' END || '@acme.example',
         CASE WHEN n %% 2000 = 0 THEN 'zebra' ELSE 'service ' || n %% 900 END,
         '{}', '', '', '', '', ''
     FROM (SELECT n, n %% %(every)s = 0 AS rare FROM generate_series(1, %(count)s) n) s

@@ -8,7 +8,6 @@ from apikeys.checks import (
     check_pepper_secrets,
     check_peppers,
     check_peppers_in_use,
-    check_prefix,
 )
 from apikeys.models import ApiKey
 
@@ -24,7 +23,6 @@ def test_the_checks_are_registered():
 
     assert {
         check_peppers,
-        check_prefix,
         check_peppers_in_use,
         check_pepper_secrets,
     } <= set(registered)
@@ -70,23 +68,6 @@ def test_a_pepper_must_not_be_a_secret_key_that_still_counts(settings):
     settings.SECRET_KEY_FALLBACKS = [ONE]
 
     assert ids(check_peppers(None)) == ["apikeys.E004"]
-
-
-@pytest.mark.parametrize("prefix", ["epk_live", "epk", "a", "a_b_c", "x" * 32])
-def test_words_joined_by_underscores_are_a_prefix(settings, prefix):
-    settings.API_KEY_PREFIX = prefix
-
-    assert check_prefix(None) == []
-
-
-@pytest.mark.parametrize(
-    "prefix",
-    ["", "_", "epk_", "_epk", "epk__live", "EPK", "epk-live", "epk1", "epk.", "x" * 33],
-)
-def test_anything_else_is_no_prefix(settings, prefix):
-    settings.API_KEY_PREFIX = prefix
-
-    assert ids(check_prefix(None)) == ["apikeys.E005"]
 
 
 def in_use(databases=("default",)):

@@ -4,7 +4,6 @@ from importlib import import_module
 
 import pytest
 from django.db import connection, transaction
-from django.db.migrations.executor import MigrationExecutor
 from django.db.models import F
 from django.urls import reverse
 
@@ -28,21 +27,6 @@ SAME = [
     ("heart ❤", "heart ❤\ufe0f"),
 ]
 BY = Actor.command("test")
-
-
-@pytest.fixture
-def migrate(committing):
-    """Return a function that brings the schema to the past, or to now; it returns the
-    models of then. When the test ends it is as it is now."""
-
-    def migrate(targets=None):
-        executor = MigrationExecutor(connection)
-        targets = targets or executor.loader.graph.leaf_nodes()
-        executor.migrate(targets)
-        return executor.loader.project_state(targets).apps
-
-    yield migrate
-    migrate()
 
 
 @pytest.mark.parametrize(("held", "asked"), SAME)

@@ -10,6 +10,7 @@ from apikeys.actors import Actor
 from apikeys.audit_export import as_ndjson
 from apikeys.clients import Client
 from apikeys.models import ApiKey, AuditEvent
+from tests.apikeys.test_chain_versions import CHAINS
 
 SYSTEM = Actor.command("test")
 BACKUP = datetime(2026, 6, 1, 12, 0, 0, 123456, UTC)
@@ -225,8 +226,68 @@ def test_an_export_names_the_keys_that_a_restore_revived(run, restored):
     assert live() == {"used", "untouched"}
 
 
-def test_an_export_of_another_organization_revokes_nothing_here(run, restored, globex):
-    assert run("--from-export", str(restored), "--organization", globex.pk) == set()
+def of_export(file, *more):
+    return [SINCE, BACKUP.isoformat(), *REASON, "--from-export", str(file), *more]
+
+
+def test_an_export_of_another_organization_is_refused(restored, globex):
+    said = failure(*of_export(restored, "--organization", globex.pk))
+
+    assert "The export is of another organization" in said
+    assert "revoked" in live()
+
+
+def test_an_export_of_another_installation_is_refused(restored):
+    file = CHAINS / "version_2.ndjson"
+
+    assert "of another installation" in failure(
+        SINCE, "2020-01-01", *REASON, "--from-export", str(file)
+    )
+    assert "revoked" in live()
+
+
+def test_organizations_that_an_export_does_not_have_are_counted(run, restored, globex):
+    run("--from-export", str(restored))
+
+    assert run.answer["organizations_without_export"] == 1
+
+
+def test_how_far_an_export_reaches_is_said(restored, acme, capsys):
+    *_, last = map(json.loads, restored.read_text().splitlines())
+
+    call_command("revoke_api_key", *of_export(restored))
+
+    assert (
+        f"The export of {acme.pk} ends with event {last['sequence']}, at {last['at']}."
+        " Changes after that are in it no more"
+    ) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lacking", [-1, -2, -3])
+def test_an_export_that_lacks_events_of_that_time_is_refused(restored, lacking):
+    lines = restored.read_text().splitlines(keepends=True)
+    gone = json.loads(lines.pop(lacking - 1))["sequence"]
+    restored.write_text("".join(lines))
+
+    said = failure(*of_export(restored))
+
+    assert f"The file lacks events {gone} to {gone} of " in said
+    assert "may be as late as that time" in said
+    assert "revoked" in live()
+
+
+def test_an_export_may_lack_events_from_before_that_time(run, restored):
+    lines = restored.read_text().splitlines(keepends=True)
+    restored.write_text("".join(lines[1:]))
+
+    assert run("--from-export", str(restored)) == {"revoked", "rotated"}
+
+
+def test_an_export_that_ends_before_that_time_is_refused(restored):
+    lines = restored.read_text().splitlines(keepends=True)
+    restored.write_text("".join(lines[:2]))
+
+    assert "no event at or after that TIME" in failure(*of_export(restored))
 
 
 def test_without_an_export_an_early_time_revokes_all(run, restored):
@@ -236,7 +297,7 @@ def test_without_an_export_an_early_time_revokes_all(run, restored):
 
 def test_an_export_that_is_not_as_written_is_refused(restored):
     text = restored.read_text()
-    arguments = [SINCE, BACKUP.isoformat(), *REASON, "--from-export", str(restored)]
+    arguments = of_export(restored)
 
     restored.write_text(text.replace("leaked", "not leaked"))
     assert "The file is broken: event" in failure(*arguments)

@@ -8,7 +8,7 @@ import pytest
 
 from apikeys import tokens
 from apikeys.exceptions import MalformedKey
-from echopoint.organizations.ids import BASE62
+from echopoint.core.base62 import BASE62
 
 BODY = "epk_live_AbCdEfGhIjKl_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
 KEY = BODY + "00LuKs"

@@ -19,7 +19,7 @@ from tests.apikeys.test_audit_chain import chain, record
 from tests.apikeys.test_chain_versions import CHAINS
 
 ROOT = Path(__file__).parents[2]
-ENDS = "A file alone cannot show whether newer events are missing."
+ENDS = "A file alone cannot show whether newer events are missing, or whether somebody"
 
 
 @pytest.fixture
@@ -140,9 +140,11 @@ def test_a_file_with_gaps_is_never_called_intact(run, answer, file):
     code, out = run(path)
 
     assert code == 1
-    assert "5 events are as written" in out
+    assert "5 events agree with their own hash" in out
+    assert "as written" not in out
     assert "Not in the file: 1 to 2, 5 to 6, 8, 10 to 11." in out
     assert "cannot show whether a filter left these out or somebody removed" in out
+    assert "and whether somebody wrote the events after them anew" in out
     assert "intact" not in out
     code, told = answer(path)
     assert (code, told["intact"]) == (1, None)
@@ -224,18 +226,56 @@ def test_a_kept_head_is_found_in_a_file(run, answer, file):
 
     code, told = answer(path, "--expect-head", records[1]["hash"])
     assert told["organizations"][0]["expected_head"] == (
-        {"hash": records[1]["hash"], "sequence": 2, "events_after": 1}
+        {
+            "hash": records[1]["hash"],
+            "sequence": 2,
+            "events_after": 1,
+            "protects_from": 1,
+        }
     )
 
 
-def test_a_later_file_follows_a_kept_head(run, file):
+def test_an_event_that_only_says_it_follows_a_kept_head_proves_nothing(
+    run, answer, file
+):
+    """Who knows the head can write such an event, with a hash that agrees."""
     records = chain(2, 2, 2, 2)
+    path, head = file(records[2:]), records[1]["hash"]
 
-    head = records[1]["hash"]
-    code, out = run(file(records[2:]), "--expect-head", head, "--filtered")
+    code, out = run(path, "--expect-head", head, "--filtered")
+
+    assert code == 1
+    assert "Event 3 says that it follows the expected head, but anyone can" in out
+    assert "came after" not in out
+    code, told = answer(path, "--expect-head", head, "--filtered")
+    assert (code, told["intact"]) == (1, None)
+    assert told["organizations"][0]["expected_head"]["sequence"] is None
+
+
+def test_a_kept_head_protects_no_event_before_a_gap(run, answer, file):
+    records = chain(2, 2, 2, 2, 2)
+    path = file([records[0], *records[2:]])
+
+    code, out = run(path, "--expect-head", records[3]["hash"], "--filtered")
 
     assert code == 0
-    assert "The expected head is that of event 2; 2 events came after." in out
+    assert (
+        "that of event 4; 1 event came after. It protects events 3 to 4 alone." in out
+    )
+    _, told = answer(path, "--expect-head", records[3]["hash"])
+    assert told["organizations"][0]["expected_head"]["protects_from"] == 3
+
+
+def test_events_in_another_order_are_not_called_missing(run, answer, file):
+    records = chain(2, 2, 2, 2)
+    path = file([records[0], records[3], records[1], records[2]])
+
+    code, out = run(path, "--filtered")
+
+    assert code == 1
+    assert "BROKEN: event 2 comes twice, or after a later one. 2 events came" in out
+    assert "Not in the file" not in out
+    assert answer(path)[1]["organizations"][0]["missing"] is None
 
 
 def test_a_head_that_is_not_in_a_file_is_a_failure(run, answer, file):

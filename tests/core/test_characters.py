@@ -8,6 +8,8 @@ import pytest
 
 from echopoint.core.characters import as_seen, fold, has_shape, unseen
 
+ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+WALES = "🏴\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f"
 INVISIBLE = {
     "tab": "\t",
     "end of line": "\n",
@@ -57,6 +59,14 @@ def test_what_cannot_be_seen_is_found(characters):
         "👩\u200d❤\ufe0f\u200d👩 🏃🏽\u200d♀\ufe0f 🏳\ufe0f\u200d🌈 1\ufe0f\u20e3 ☎\ufe0e",
         "می\u200cخواهم",
         "ශ්\u200dරී क्\u200cष",
+        f"{ENGLAND} and {WALES}",
+        "র\u200d্যাব",
+        "ৰ\u200d্য ರ\u200d್ಕ",
+        "کتابِ\u200cما هَ\u200cا",
+        "دا\u200cها داً\u200cها",
+        "ܒ\u200cܒ ߊߒ\u200cߊ",
+        "ភាសា\u200bខ្មែរ",
+        "ภาษา\u200bไทย ພາສາ\u200bລາວ မြန်မာ\u200bဘာသာ",
         "\U0001faea",
         "…  ½ ﬁ ①",
     ],
@@ -67,7 +77,44 @@ def test_what_people_type_is_seen(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "\u3000", "\u0301", "\ufe0f", "\u200d\u2800"]
+    ("text", "character"),
+    [
+        (ENGLAND[:-1], "\U000e0067"),
+        (ENGLAND[1:], "\U000e0067"),
+        (f"🏳{ENGLAND[1:]}", "\U000e0067"),
+        (f"🏴{ENGLAND[1:3]}{ENGLAND[-1]}", "\U000e0067"),
+        (f"🏴{ENGLAND[1:6] * 2}{ENGLAND[-1]}", "\U000e0067"),
+        (f"🏴{ENGLAND[-1]}", "\U000e007f"),
+        (f"{ENGLAND}{ENGLAND[-1]}", "\U000e007f"),
+        ("ক\u200d্য", "\u200d"),
+        ("র\u200dয", "\u200d"),
+        ("র\u200d্", "\u200d"),
+        ("کِ\u200c", "\u200c"),
+        ("کِ\u200ca", "\u200c"),
+        ("a\u064e\u200cb", "\u200c"),
+        ("ខ\u200b", "\u200b"),
+        ("ខ\u200b\u200bខ", "\u200b"),
+        ("ខ\u200ba", "\u200b"),
+        ("\u200bខ", "\u200b"),
+        ("日\u200b本", "\u200b"),
+    ],
+)
+def test_what_is_typed_is_found_where_nobody_types_it(text, character):
+    assert unseen(text) == character
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  ",
+        "\u3000",
+        "\u0301",
+        "\ufe0f",
+        "\u200d\u2800",
+        ENGLAND[1:],
+        "\u200b\u200c",
+    ],
 )
 def test_a_text_without_a_shape_is_noticed(text):
     assert not has_shape(text)
@@ -88,6 +135,11 @@ def test_a_text_without_a_shape_is_noticed(text):
         ("a\u00a0b", "A  b"),
         ("☎\ufe0f", "☎"),
         ("가", "\u1100\u1161"),
+        (ENGLAND, "🏴"),
+        (ENGLAND, WALES),
+        ("র\u200d্যাব", "র্যাব"),
+        ("کتابِ\u200cما", "کتابِما"),
+        ("ភាសា\u200bខ្មែរ", "ភាសាខ្មែរ"),
     ],
 )
 def test_texts_that_are_taken_for_one_fold_alike(one, other):

@@ -209,6 +209,76 @@ def test_a_mistyped_database_is_refused(url):
     assert "DATABASE_URL" in refusal(environment.database, url)
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (POSTGRES.replace("hunter", "hunter#"), "%23"),
+        (POSTGRES.replace("hunter", "1#hunter"), "%23"),
+        (POSTGRES.replace("hunter", "1/hunter"), "%2F"),
+        (POSTGRES.replace("hunter", "1?hunter"), "%3F"),
+        (f"{POSTGRES}#{PASSWORD}", "%23"),
+        (f"sqlite:///db.sqlite3#{PASSWORD}", "path of a SQLite file"),
+        (POSTGRES.removesuffix("/echopoint"), "names no database"),
+        (POSTGRES.removesuffix("echopoint"), "names no database"),
+        (f"{POSTGRES.removesuffix('echopoint')}?sslmode=require", "names no database"),
+        (f"{POSTGRES}?Pool=treu", "in lower case"),
+        (f"{POSTGRES}?SSLMODE=require", "in lower case"),
+        (f"{POSTGRES}?sslmod=require", "neither Django nor PostgreSQL"),
+        (f"{POSTGRES}?{PASSWORD}=1", "neither Django nor PostgreSQL"),
+        (f"{POSTGRES}?pool=treu", "pool in DATABASE_URL is 'treu'. Set it to true"),
+        (f"{POSTGRES}?pool=", "pool in DATABASE_URL is ''"),
+        (f"{POSTGRES}?sslmode=requier", "one of: disable, allow, prefer, require"),
+        (f"{POSTGRES}?sslmode=", "sslmode in DATABASE_URL is ''"),
+        (f"{POSTGRES}?target_session_attrs=readwrite", "one of: any, read-write"),
+        (f"{POSTGRES}?isolation_level=serialisable", "one of: 1, 2, 3, 4"),
+        (f"{POSTGRES}?keepalives=yes", "one of: 0, 1"),
+        (f"{POSTGRES}?connect_timeout=5s", "Set it to a whole number"),
+        (f"{POSTGRES}?conn_max_age=5s", "Set it to a whole number"),
+    ],
+)
+def test_a_mistyped_database_is_refused_with_what_to_do(url, said):
+    refused = refusal(environment.database, url)
+
+    assert "DATABASE_URL" in refused
+    assert said in refused
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        POSTGRES.replace("hunter", "hunter%23%2F%3F%40"),
+        "postgres:///echopoint?host=/run/postgresql",
+        "postgres://?service=echopoint",
+        f"{POSTGRES}?sslmode=verify-full&sslrootcert=/etc/ca.pem&connect_timeout=5",
+        f"{POSTGRES}?isolation_level=4&target_session_attrs=primary&keepalives=1",
+        f"{POSTGRES}?pool=true&options=-c%20search_path%3Da&application_name=e@x",
+        "postgres://u:p@one.example:1,two.example:2/echopoint",
+    ],
+)
+def test_a_database_that_postgresql_can_open_is_taken(url):
+    assert environment.database(url)["ENGINE"] == "django.db.backends.postgresql"
+
+
+@pytest.mark.parametrize("text", ["epk_live", "epk", "a", "a_b_c", "x" * 32])
+def test_words_joined_by_underscores_are_a_prefix(monkeypatch, text):
+    monkeypatch.setenv("PREFIX", text)
+
+    assert environment.prefix("PREFIX", "epk_live") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("EPK LIVE", "epk live", " epk", "epk\n", "_", "epk_", "_epk", "epk__live"),
+        *("EPK", "epk-live", "epk1", "epk.", "x" * 33, PASSWORD),
+    ],
+)
+def test_anything_else_is_no_prefix(monkeypatch, text):
+    monkeypatch.setenv("PREFIX", text)
+
+    assert "API_KEY_PREFIX is nothing" in refusal(environment.prefix, "PREFIX", "")
+
+
 @pytest.mark.parametrize("text", ["False", "false", "no", "0"])
 def test_an_option_of_the_database_that_says_false_is_false(text):
     config = environment.database(

@@ -8,7 +8,14 @@ from tests.core.keys import KEY, SHOWN
 
 
 @pytest.mark.parametrize(
-    "name", ["GitHub Actions, web", "é 鍵 👩\u200d❤\ufe0f\u200d👩", "", SHOWN]
+    "name",
+    [
+        "GitHub Actions, web",
+        "é 鍵 👩\u200d❤\ufe0f\u200d👩",
+        "",
+        SHOWN,
+        f"{SHOWN[:-1]}old",
+    ],
 )
 def test_a_name_that_people_can_read_is_one(name):
     assert complaint(name) == ""

@@ -9,8 +9,15 @@ import pytest
 from django.conf import settings as project
 
 from apikeys import tokens
-from echopoint.core.redaction import SecretsRedacted, cleaned, holds_a_secret, redact
-from tests.core.keys import KEY, SHOWN
+from echopoint.core.redaction import (
+    SecretsRedacted,
+    cleaned,
+    holds_a_key,
+    holds_a_secret,
+    keys_in,
+    redact,
+)
+from tests.core.keys import KEY, RANDOM, SHOWN
 
 
 @pytest.fixture
@@ -36,6 +43,7 @@ def log():
         (KEY[:-30], SHOWN),
         (KEY[:23], SHOWN),
         (KEY + "tail", SHOWN),
+        (KEY.upper(), f"{KEY[:22].upper()}…"),
         (SHOWN, SHOWN),
         ("epk_live_", "epk_live_"),
         ("key_AbCdEfGhIjKl", "key_AbCdEfGhIjKl"),
@@ -121,7 +129,8 @@ def test_every_handler_of_the_project_has_the_filter():
 
 
 ID, SECRET = KEY[9:21], KEY[22:]
-RANDOM = "4fGh1kLmN0pQ7rStUv2wXyZa8BcD3eFg5HiJ6kLm9NoPq"
+WORDS = ("old", "new2", "backup2026", "Production", "DEPRECATED", "decommissioned")
+RANDOM_43 = RANDOM[:43]
 WIDE = str.maketrans({chr(n): chr(n + 0xFEE0) for n in range(0x21, 0x7F)})
 
 
@@ -130,16 +139,20 @@ WIDE = str.maketrans({chr(n): chr(n + 0xFEE0) for n in range(0x21, 0x7F)})
     [
         KEY,
         f"the key is {KEY}, for CI",
-        KEY[:23],
+        KEY[:30],
         KEY[:-20],
+        f"epk_live_{ID}_{RANDOM[:8]}",
+        f"epk_live_{ID}_{'abcdefgh' * 2}",
+        f"{SHOWN[:-1]}old and {KEY}",
         SECRET,
         SECRET[:43],
-        SECRET[-34:],
+        RANDOM[-34:],
         f"{ID}_{SECRET}",
         f"live_{ID}_{RANDOM[:18]}",
         KEY.replace("live", "test"),
         f"acme_{ID}_{RANDOM}",
         f"acme_{ID}_{RANDOM[:20]}",
+        f"acme_{RANDOM[-12:]}_{RANDOM[:43]}",
         f"https://echopoint.example/flows?key={SECRET}",
         f"https://echopoint.example/{KEY}",
         f"https://{SECRET}@echopoint.example/",
@@ -150,6 +163,27 @@ WIDE = str.maketrans({chr(n): chr(n + 0xFEE0) for n in range(0x21, 0x7F)})
         f"{KEY[:30]}\u00ad{KEY[30:]}",
         "\u2060".join(SECRET),
         f"Aa1_{KEY}_x",
+        KEY.upper(),
+        KEY.lower(),
+        KEY.upper()[:40],
+        f"see {KEY.title()}",
+        f"https://echopoint.example/{SECRET}",
+        f"https://echopoint.example/a/{SECRET}/b?c=d",
+        f"https://echopoint.example/a/{RANDOM_43}#b",
+        f"https://echopoint.example/a/{ID}_{SECRET}",
+        f"{SECRET[:20]}\n{SECRET[20:]}",
+        f"the secret is\r\n  {SECRET[:20]}\r\n  {SECRET[20:]}\r\nfor CI",
+        f"{SECRET[:20]}\u2028{SECRET[20:]}",
+        f"{SECRET[:20]}\u200b{SECRET[20:]}",
+        f"CI\u200b{SECRET[:20]}\u200b{SECRET[20:]}\u200bCI",
+        f"{SECRET[:20]}\x07{SECRET[20:]}",
+        f"https://echopoint.example/{SECRET[:20]}\u200b{SECRET[20:]}",
+        "\n".join(SECRET),
+        "\n".join(KEY),
+        f"{KEY[:15]}\n{KEY[15:]}\nsee above",
+        f"epk_live_\n{ID}_{SECRET}",
+        f"key:\n{ID}_\n{SECRET}",
+        f"{RANDOM_43[:9]}\n{RANDOM_43[9:]}",
     ],
 )
 def test_a_key_is_noticed_whole_or_in_part_however_it_is_disguised(text):
@@ -166,7 +200,16 @@ def test_a_key_is_noticed_whole_or_in_part_however_it_is_disguised(text):
         f"key_{ID}",
         f"replaces {SHOWN}, see key_{ID}",
         f"{SHOWN} (production)",
+        f"epk_live_{ID}_...",
+        f"epk_live_{ID}-old",
+        *(f"epk_live_{ID}_{word}" for word in WORDS),
+        f"replaces epk_live_{ID}_old\nCheckout2 in staging",
+        f"EPK_LIVE_{ID}_OLD",
+        KEY[:29],
         "GitHub Actions, web",
+        "Checkout\nPayments2\nOrders\nInvoices\nStock\nCustomers",
+        f"{ID}\n{ID}\n{ID}\n{ID}",
+        f"epk_live_{ID}\nReplacement\nfor\nanother\nkey",
         "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12",
         "2FD4E1C67A2D28FCED849EE1BB76E7391B93EB12",
         "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -179,6 +222,13 @@ def test_a_key_is_noticed_whole_or_in_part_however_it_is_disguised(text):
         "TestOAuth2AuthorizationCodeFlowEndToEnd",
         "GetUserByIdV2Returns404IfNotFoundOrGone",
         "TestInternationalizationOfTheCheckout2",
+        "GetX509CertOrCSRByIdV2IfUserOfAPIV4IsAdmin",
+        "theHTTPSAPIV2OfACMEAndIBMOrABBV3IsUpOnAWS2",
+        "THISISACONSTANTOfTheCheckout2ForAll",
+        "0xA9FB57DBA1EEA9BC3E660A909D838D718C397AA3B561A6F7901E0E82974856A7",
+        "0xa9fb57dba1eea9bc3e660a909d838d718c397aa3b561a6f7901e0e82974856A7",
+        "feature_checkoutPage_GetUrlByIdV2OrV3",
+        "xy-edge__checkoutPage1success-paymentNode2input",
         "thisisaverylongnamewithoutanyspacesinitatallbutitisone",
         "THIS_IS_A_CONSTANT_ABCDEFGHIJ12_ABCDEFGHIJ1234567890",
         "deploy_ProductionV2_CheckoutServiceCanary2",
@@ -193,6 +243,44 @@ def test_what_people_name_things_with_is_no_secret(text):
     assert not holds_a_secret(text)
 
 
+# What programs make up, some of it of random parts.
+RANDOM_EDGE = f"xy-edge__{RANDOM[:21]}{RANDOM[21:35]}-{RANDOM[5:40]}"
+MADE_UP = [
+    RANDOM,
+    RANDOM_43,
+    RANDOM_EDGE,
+    f"refs/heads/bot/{RANDOM}",
+    f"acme_{ID}_{RANDOM}",
+    f"runner_{ID}_{RANDOM[:32]}",
+    f"live_{ID}_{SECRET[:-1]}x",
+    SHOWN,
+]
+
+
+@pytest.mark.parametrize("text", MADE_UP)
+def test_what_only_may_be_a_secret_is_no_key_for_certain(text):
+    assert not holds_a_key(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEY,
+        KEY[:30],
+        KEY.upper(),
+        f"refs/heads/{KEY}",
+        f"xy-edge__{KEY}-a",
+        f"{ID}_{SECRET}",
+        f"live_{ID}_{SECRET}",
+        f"refs/heads/{ID}_{SECRET}-fix",
+        "\u200b".join(f"{ID}_{SECRET}"),
+        f"acme_test_{ID}_{SECRET[:43]}{tokens.checksum(f'acme_test_{ID}_{SECRET[:43]}')}",
+    ],
+)
+def test_a_key_is_noticed_for_certain_by_its_form_or_checksum(text):
+    assert holds_a_key(text)
+
+
 def test_hardly_a_secret_goes_unnoticed_even_without_its_prefix():
     secrets = [tokens.generate().text.rpartition("_")[2] for _ in range(2000)]
 
@@ -202,7 +290,19 @@ def test_hardly_a_secret_goes_unnoticed_even_without_its_prefix():
 
 
 def test_a_long_text_is_searched_in_no_time():
-    for part in ("a", "a_", "https://", f"a_{ID}_", "Aa1", "é", "_____"):
+    for part in (
+        "a",
+        "a_",
+        "a\n",
+        "a \n",
+        "Aa1\u200b",
+        " ",
+        "https://",
+        f"a_{ID}_",
+        "Aa1",
+        "é",
+        "_____",
+    ):
         began = time.perf_counter()
 
         holds_a_secret(part * (1_000_000 // len(part)))
@@ -229,7 +329,23 @@ def test_secrets_are_taken_out_of_a_json_value_wherever_they_are():
     }
 
 
+def test_nothing_is_kept_of_a_secret_in_pieces():
+    assert cleaned(f"a {SECRET[:20]}\n{SECRET[20:]} b") == "…"
+
+
 def test_a_cleaned_text_is_no_longer_than_it_was():
     text = "\ufdfa" + KEY[:23]
 
     assert len(cleaned(text)) <= len(text)
+
+
+def test_keys_are_found_in_a_json_value_by_their_paths():
+    value = {
+        "a": [{"b": f"Bearer {KEY}"}, "Bearer {{login.token}}", {KEY: KEY}, 1, None],
+        "c": KEY,
+        "d": {"id": f"key_{ID}", "shown": SHOWN},
+    }
+
+    assert [*keys_in(value)] == ["a[0].b", "a[2]", "c"]
+    assert [*keys_in(KEY)] == [""]
+    assert [*keys_in({"a": ["{{api_key}}"], "b": SHOWN})] == []

@@ -61,13 +61,35 @@ def test_a_name_that_is_taken_is_a_conflict(key):
     assert Environment.objects.count() == 1
 
 
-def test_names_that_differ_in_case_are_two(key):
-    answers = [key.post(PATH, {"name": n}) for n in ("staging", "Staging")]
+@pytest.mark.parametrize("name", ["Staging", "STAGING", "sTaging"])
+def test_a_name_that_differs_in_case_alone_is_a_conflict(key, name):
+    key.post(PATH, {"name": "staging"})
 
-    assert [answer.status_code for answer in answers] == [201, 201]
-    key.put(f"{PATH}/Staging/variables/k", {"value": "v"})
+    answer = key.post(PATH, {"name": name})
+
+    error = answer.json()["errors"][0]
+    assert (answer.status_code, error["code"]) == (409, "CONFLICT")
+    assert 'an environment "staging"' in error["message"]
+    assert Environment.objects.get().name == "staging"
+
+
+def test_names_of_before_that_differ_in_case_go_on_side_by_side(key, acme):
+    key.post(PATH, {"name": "staging"})
+    at = acme.created_at
+    acme.environment_set.create(name="Staging", created_at=at, updated_at=at)
+
+    for name in ("staging", "Staging"):
+        answer = key.put(f"{PATH}/{name}/variables/k", {"value": name})
+        assert answer.status_code == 200
+
     shown = key.get("/organization/variables").json()["environments"]
-    assert (shown["staging"], list(shown["Staging"])) == ({}, ["k"])
+    assert {name: layer["k"]["value"] for name, layer in shown.items()} == {
+        "staging": "staging",
+        "Staging": "Staging",
+    }
+    assert key.post(PATH, {"name": "STAGING"}).status_code == 409
+    assert key.delete(f"{PATH}/Staging").status_code == 204
+    assert [item["name"] for item in key.get(PATH).json()["items"]] == ["staging"]
 
 
 def test_two_organizations_can_use_one_name(key, api, globex):

@@ -7,6 +7,7 @@ import pytest
 from apikeys.scopes import SCOPES
 from echopoint.executions.models import Execution, RunnerJob
 from echopoint.flows.models import Flow
+from tests.core.keys import KEY
 from tests.executions.conftest import node
 
 
@@ -113,6 +114,30 @@ def test_git_metadata_is_kept(launch, flow):
 
     assert execution["trigger_metadata"] == told
     assert execution["trigger_type"] == "git"
+
+
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        "\x85".join((KEY[:12], KEY[12:46], KEY[46:])),
+        "\n".join((KEY[:12], KEY[12:46], KEY[46:])),
+        "".join(f"%{ord(c):02x}" for c in KEY),
+    ],
+)
+def test_a_disguised_key_in_the_metadata_is_refused(ci, flow, disguised):
+    bodies = {
+        "ref": {"trigger_type": "git", "trigger_metadata": {"ref": disguised}},
+        "actor_id": {
+            "trigger_metadata": {"actor_type": "user", "actor_id": f"x {disguised}"}
+        },
+    }
+
+    for name, body in bodies.items():
+        response = ci.post(f"/flows/{flow.pk}/launch", body)
+
+        assert error_of(response, 400)["field"] == f"trigger_metadata.{name}"
+        assert KEY[46:] not in response.text
+    assert not Execution.objects.exists()
 
 
 def test_the_snapshot_does_not_change_with_the_flow(launch, flow, api):

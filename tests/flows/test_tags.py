@@ -9,7 +9,7 @@ from django.db import connection
 
 from echopoint.core.names import LOOKS_LIKE_A_KEY
 from echopoint.flows.models import Flow, FlowTag, as_tag
-from tests.core.keys import KEY
+from tests.core.keys import RANDOM
 
 DEFINITION = {"name": "f", "version": "1.0", "nodes": [], "edges": []}
 
@@ -49,7 +49,7 @@ def test_a_tag_can_be_seen(people, tag):
 
 
 def test_a_part_of_a_secret_is_noticed_before_it_is_put_in_lower_case(people):
-    response = tagged(people, KEY[-48:])
+    response = tagged(people, RANDOM)
 
     assert response.status_code == 400
     assert response.json()["errors"][0]["message"] == LOOKS_LIKE_A_KEY

@@ -15,8 +15,15 @@ from django.urls import get_resolver
 from django.utils.module_loading import import_string
 from rest_framework import serializers
 
+from echopoint.api.fields import refuse_keys
 from echopoint.api.operations import operations
-from echopoint.core.names import LOOKS_LIKE_A_KEY, refuse_secret, validate_name
+from echopoint.core.names import (
+    LOOKS_LIKE_A_KEY,
+    refuse_key,
+    refuse_secret,
+    validate_machine_name,
+    validate_name,
+)
 from echopoint.flows.serializers import Definition
 from echopoint.organizations.account_forms import EditPasskeyForm, InOurWords
 from echopoint.organizations.models import User
@@ -68,6 +75,8 @@ ANYTHING = {
     "apikeys.KeyUsage.scope": FIXED,
     "apikeys.ApiKey.public_id": MADE,
     "apikeys.ApiKey.name_key": "what the name folds to",
+    "apikeys.AuditEvent.actor_key": "what the label folds to",
+    "apikeys.AuditEvent.target_key": "what the label folds to",
     "apikeys.ApiKey.namesake": MADE,
     "apikeys.ApiKey.scopes": FIXED,
     "apikeys.ApiKey.digest": MADE,
@@ -86,10 +95,6 @@ ANYTHING = {
         )
     },
     "collections.SavedRequest.method": FIXED,
-    **{
-        f"collections.SavedRequest.{name}": PAYLOAD
-        for name in ("url", "headers", "auth", "body", "response_spec")
-    },
     "environments.Variable.value": "secrets belong there, encrypted",
     "executions.RunnerJob.runner_id": "that of the runner",
     "executions.JobEvent.type": FIXED,
@@ -127,22 +132,9 @@ FREE_IN_BODIES = {
     "tags[] of a search": NOT_STORED,
     "permissions[]": "names of scopes; others are refused",
     "environment_key": "the name of an environment; others are refused",
-    "url": PAYLOAD,
-    "headers{}": PAYLOAD,
-    "body{}": PAYLOAD,
-    "auth.source_option_id": PAYLOAD,
-    "auth.source_option_label": PAYLOAD,
-    "auth.token": PAYLOAD,
-    "auth.key": PAYLOAD,
-    "auth.value": PAYLOAD,
-    "auth.username": PAYLOAD,
-    "auth.password": PAYLOAD,
-    "response_spec.primary_content_type": PAYLOAD,
-    "response_spec.content_types[]": PAYLOAD,
-    "response_spec.schema{}": PAYLOAD,
     "value": "the value of a variable",
-    "flow_definition": "its names are guarded by definition_names",
-    "metadata{}": "what editors keep; the environment's key in it is guarded",
+    "flow_definition": "guarded as it is read: keys and names, by definition_names",
+    "metadata{}": "guarded as it is read, by refuse_keys",
     "trigger_metadata{}": "guarded by the serializer of its kind",
     "result{}": RUN,
     "error_message": RUN,
@@ -185,9 +177,15 @@ COMMANDS = {
 }
 
 
+GUARDS = (
+    *(validate_name, refuse_secret),
+    *(validate_machine_name, refuse_key, refuse_keys),
+)
+
+
 def is_guarded(field):
     """Whether a field of a form, of a serializer or of a model refuses secrets."""
-    return validate_name in field.validators or refuse_secret in field.validators
+    return any(guard in field.validators for guard in GUARDS)
 
 
 def test_every_stored_text_is_in_a_table():
@@ -204,12 +202,16 @@ def test_every_stored_text_is_in_a_table():
 
 
 def texts_of(field, path=""):
-    """Yield (path, field) for each field in a serializer that takes any text."""
+    """Yield (path, field) for each field in a serializer that takes any text.
+
+    What guards an object guards the texts in it.
+    """
     if isinstance(field, serializers.ListSerializer | serializers.ListField):
         yield from texts_of(field.child, f"{path}[]")
     elif isinstance(field, serializers.BaseSerializer):
         for name, inner in field.fields.items():
-            yield from texts_of(inner, f"{path}.{name}".lstrip("."))
+            for below, text in texts_of(inner, f"{path}.{name}".lstrip(".")):
+                yield below, field if is_guarded(field) else text
     elif isinstance(field, serializers.DictField):
         yield f"{path}{{}}", field
     elif isinstance(field, serializers.CharField | Definition):

@@ -1,13 +1,16 @@
 """A key that was pasted for a name is refused, whatever the name and whatever the way in."""
 
+import json
+
 import pytest
 
 from echopoint.core.names import LOOKS_LIKE_A_KEY
-from tests.core.keys import KEY, SHOWN
+from tests.core.keys import KEY, RANDOM, SHOWN
 from tests.names.ways import EDGE, WAYS
 from tests.sinks import tables
 
 SECRET = KEY[22:]
+METADATA = WAYS["executions.Execution.trigger_metadata"]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,65 @@ def test_the_public_form_of_a_key_is_not_refused(world, field, way):
 
     assert LOOKS_LIKE_A_KEY not in answer
     assert SHOWN[:21] in tables()
+
+
+@pytest.mark.parametrize(
+    ("way", "values", "place"),
+    [
+        ("define_data", {"headers": {"X-Key": KEY}}, "nodes[0].data.headers.X-Key"),
+        ("define_data", {"body": [{KEY: 1}]}, "nodes[0].data.body[0]"),
+        ("define_edge", {"target_handle": KEY}, "edges[0].target_handle"),
+        ("save", {"auth": {"type": "bearer", "token": KEY}}, "auth.token"),
+        ("save", {"response_spec": {"schema": {"a": [KEY]}}}, "response_spec.schema.a"),
+        ("save", {"url": KEY}, "url"),
+    ],
+)
+def test_a_key_in_json_is_refused_by_its_path(world, way, values, place):
+    answer = json.loads(getattr(world, way)(**values))
+
+    [error] = answer["errors"]
+    assert error["field"].removeprefix("flow_definition.").startswith(place)
+    assert error["message"] == LOOKS_LIKE_A_KEY
+
+
+@pytest.mark.parametrize("field", ["title", "item_var", "index_var"])
+def test_what_data_calls_things_is_no_part_of_a_secret(world, field):
+    answer = world.define_data(**{field: SECRET})
+
+    assert LOOKS_LIKE_A_KEY in answer
+    assert SECRET[:20] not in answer
+    assert f"data.{field}" in answer
+    assert "errors" not in world.define_data(title={"any": 1})
+
+
+def test_a_template_stands_for_a_key_in_json(world):
+    template = "Bearer {{api_key}}"
+
+    told = [
+        world.define_data(headers={"Authorization": template}, body={"a": template}),
+        world.save(auth={"type": "bearer", "token": template}, headers={"a": template}),
+    ]
+
+    assert [text for text in told if "errors" in text] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "way"),
+    [
+        ("flows.Flow.flow_definition", "edge"),
+        ("flows.Flow.flow_definition", "source handle"),
+        ("flows.Flow.flow_definition", "body"),
+        ("flows.Flow.metadata", "position"),
+        ("collections.SavedRequest.auth", "token"),
+        ("executions.Runner.runner_id", "next"),
+        ("executions.Runner.version", "heartbeat"),
+        *(("executions.Execution.trigger_metadata", name) for name in METADATA),
+    ],
+)
+def test_what_programs_make_up_may_be_as_random_as_a_secret(world, field, way):
+    for text in (RANDOM, f"xy-edge__{RANDOM}", f"bot_AbCdEfGhIjKl_{RANDOM[:30]}"):
+        assert LOOKS_LIKE_A_KEY not in WAYS[field][way](world, text)
+        assert text[:40] in tables()
 
 
 def test_an_idempotency_key_may_be_as_random_as_a_key(world):

@@ -1,9 +1,11 @@
 """All ways to write what is stored of names, as tests try them."""
 
+import json
 import uuid
 from io import StringIO
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
@@ -19,6 +21,13 @@ FLOW = {"name": "f", "flow_definition": definition(node("pay"))}
 NEW_KEY = {"scopes": ["flows:read"], "expires_in_days": "90"}
 MEMBERS = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
 EDGE = {"source": "a", "target": "b", "type": "success"}
+REQUEST = {"method": "GET", "url": "https://shop.example"}
+ASSERTION = {
+    "extractor_type": "body",
+    "extractor_data": {},
+    "operator_type": "equals",
+    "operator_data": {"value": "ok"},
+}
 ENDED = {"status": "completed", "duration_ms": 1} | {
     f"{name}_at": "2026-01-05T10:00:00Z" for name in ("started", "completed")
 }
@@ -64,12 +73,14 @@ WAYS = {
             "create_organization", name=text, owner="new@acme.example"
         ),
         "console": lambda w, text: w.console(
-            f"organizations/organization/{w.acme.pk}/change/", name=text, **MEMBERS
+            f"organizations/organization/{quote(w.acme.pk)}/change/",
+            name=text,
+            **MEMBERS,
         ),
     },
     "organizations.Organization.description": {
         "console": lambda w, text: w.console(
-            f"organizations/organization/{w.acme.pk}/change/",
+            f"organizations/organization/{quote(w.acme.pk)}/change/",
             name="Acme",
             description=f"two\nlines, {text}",
             **MEMBERS,
@@ -77,7 +88,7 @@ WAYS = {
     },
     "organizations.User.name": {
         "console": lambda w, text: w.console(
-            f"organizations/user/{w.alice.pk}/change/",
+            f"organizations/user/{quote(w.alice.pk)}/change/",
             email="a@acme.example",
             name=text,
         )
@@ -136,14 +147,52 @@ WAYS = {
             type="loop",
             data={"items": [], "body": {"nodes": [node("in", display_name=text)]}},
         ),
-        "edge": lambda w, text: w.define(
-            nodes=[node("a"), node("b")], edges=[EDGE | {"id": text}]
+        "edge": lambda w, text: w.define_edge(id=text),
+        "source handle": lambda w, text: w.define_edge(source_handle=text),
+        "target handle": lambda w, text: w.define_edge(target_handle=text),
+        "unknown field": lambda w, text: w.define(notes=[{"of": text}]),
+        "unknown name": lambda w, text: w.define(notes={text: 1}),
+        "unknown field of a node": lambda w, text: w.define_node(notes=text),
+        "unknown field of an edge": lambda w, text: w.define_edge(notes=text),
+        "unknown field of an output": lambda w, text: w.define_node(
+            outputs=[{"name": "o", "extractor": {"type": "body", "notes": text}}]
+        ),
+        "assertion": lambda w, text: w.define_node(
+            assertions=[ASSERTION | {"a": text}]
+        ),
+        "expected": lambda w, text: w.define_node(
+            assertions=[ASSERTION | {"operator_data": {"value": text}}]
+        ),
+        "title": lambda w, text: w.define_data(title=text),
+        "url": lambda w, text: w.define_data(url=f"https://shop.example/{text}"),
+        "header": lambda w, text: w.define_data(headers={"X-Api-Key": text}),
+        "header's name": lambda w, text: w.define_data(headers={text: "x"}),
+        "body": lambda w, text: w.define_data(body={"a": [{"b": text}]}),
+        "inner body": lambda w, text: w.define_node(
+            type="loop",
+            data={
+                "items": [],
+                "body": {"nodes": [node("in", data=REQUEST | {"body": text})]},
+            },
         ),
     },
     "flows.Flow.metadata": {
         "environment": lambda w, text: w.rest(
             "POST", "/flows", FLOW | {"metadata": {"target_environment_key": text}}
-        )
+        ),
+        "position": lambda w, text: w.rest(
+            "POST", "/flows", FLOW | {"metadata": {"node_positions": {text: {"x": 1}}}}
+        ),
+        "unknown of a position": lambda w, text: w.rest(
+            *("PUT", f"/flows/{w.flow.pk}"),
+            {"metadata": {"node_positions": {"pay": {"label": text}}}},
+        ),
+        "unknown field": lambda w, text: w.rest(
+            "POST", "/flows", FLOW | {"metadata": {"notes": [{"of": text}]}}
+        ),
+        "unknown name": lambda w, text: w.rest(
+            "POST", "/flows", FLOW | {"metadata": {text: 1}}
+        ),
     },
     "flows.FlowTag.name": {
         "create": lambda w, text: w.rest(
@@ -185,6 +234,34 @@ WAYS = {
             f"{w.collection}/requests",
             {"name": "r", "method": "GET", "url": "https://x", "description": text},
         )
+    },
+    "collections.SavedRequest.url": {
+        "create": lambda w, text: w.save(url=f"https://shop.example/?key={text}"),
+        "update": lambda w, text: w.change(url=f"https://shop.example/{text}"),
+    },
+    "collections.SavedRequest.headers": {
+        "create": lambda w, text: w.save(headers={"X-Api-Key": text}),
+        "update": lambda w, text: w.change(headers={"X-Api-Key": text}),
+        "name": lambda w, text: w.save(headers={text: "x"}),
+    },
+    "collections.SavedRequest.auth": {
+        name: lambda w, text, name=name: w.save(auth={"type": "bearer", name: text})
+        for name in (
+            *("source_option_id", "source_option_label"),
+            *("token", "key", "value", "username", "password"),
+        )
+    }
+    | {"update": lambda w, text: w.change(auth={"type": "bearer", "token": text})},
+    "collections.SavedRequest.body": {
+        "create": lambda w, text: w.save(body={"a": [{"b": text}]}),
+        "update": lambda w, text: w.change(body={text: 1}),
+    },
+    "collections.SavedRequest.response_spec": {
+        "schema": lambda w, text: w.save(
+            response_spec={"schema": {"description": text}}
+        ),
+        "type": lambda w, text: w.save(response_spec={"primary_content_type": text}),
+        "types": lambda w, text: w.change(response_spec={"content_types": [text]}),
     },
     "environments.Environment.name": {
         "create": lambda w, text: w.rest(
@@ -284,3 +361,18 @@ class World:
 
     def define_node(self, **changes):
         return self.define(nodes=[node("pay") | changes])
+
+    def define_data(self, **changes):
+        return self.define_node(data=REQUEST | changes)
+
+    def define_edge(self, **changes):
+        edge = EDGE | {"id": "e"} | changes
+        return self.define(nodes=[node("a"), node("b")], edges=[edge])
+
+    def save(self, **changes):
+        body = REQUEST | {"name": "r"} | changes
+        return self.rest("POST", f"{self.collection}/requests", body)
+
+    def change(self, **changes):
+        saved = json.loads(self.save())
+        return self.rest("PUT", f"{self.collection}/requests/{saved['id']}", changes)

@@ -130,6 +130,41 @@ def test_a_key_is_found_by_part_of_the_name_that_it_had(shown, issue):
     assert targets("acme") == set()
 
 
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("\u00e9t\u00e9", "e\u0301te\u0301"),
+        ("e\u0301te\u0301", "\u00c9T\u00c9"),
+        ("Straße", "strasse"),
+        ("STRASSE", "straße"),
+        ("ﬁle", "FILE"),
+        ("Ｐrod", "prod"),
+        ("prod", "ＰＲＯＤ"),
+        ("two words", "two  words"),
+        ("ΟΔΟΣ", "οδος"),
+        ("Istanbul", "ISTANBUL"),
+        ("100%_a", "100%_A"),
+    ],
+)
+def test_the_audit_finds_a_name_as_the_list_does(
+    shown, signed_in, acme, issue, name, typed
+):
+    issue(name=f"the {name} key")
+    issue(name="another 100", by=Actor.command(f"the {name}"))
+
+    listed = signed_in.get(reverse("apikeys:list", args=[acme.pk]), {"q": typed})
+
+    assert [key.name for key in listed.context["listed"]] == [f"the {name} key"]
+    assert {target for _, target in shown(key=typed)} == {f"the {name} key"}
+    assert {target for _, target in shown(actor=typed)} == {"another 100"}
+
+
+def test_what_nobody_sees_is_found_nowhere(shown, issue):
+    issue(name="first")
+
+    assert shown(key="\u200b") == shown(actor="\u200b") == []
+
+
 def test_a_key_that_acts_is_found_by_its_id_in_any_spelling(shown, issue):
     key, _ = issue(name="acts")
     key.record_use(Client("192.0.2.1", "curl", "", "GET /flows"))
@@ -303,7 +338,7 @@ def test_a_file_has_every_field_of_every_event_in_order(export, issue, acme):
     assert lines[1]["prev_hash"] == lines[0]["hash"]
     assert lines[0]["target_id"] == key.rest_id
     columns = {field.attname for field in AuditEvent._meta.concrete_fields}
-    assert set(lines[0]) == columns - {"id"}
+    assert set(lines[0]) == columns - {"id", "actor_key", "target_key"}
     assert "attachment" in response["Content-Disposition"]
     assert "no-store" in response["Cache-Control"]
 
@@ -639,6 +674,55 @@ def test_a_zone_that_is_none_is_said_and_never_a_silent_other(
     assert "Time zone" in page.context["notices"][0]
     assert "Atlantis" not in page.text
     assert export("csv", "?" + urlencode(query)).status_code == 400
+
+
+BEYOND = [
+    ("since", "0001-01-01T00:00", "Asia/Tokyo"),
+    ("since", "0001-01-01T00:00+00:01", ""),
+    ("until", "9999-12-31T23:59", "America/New_York"),
+    ("until", "9999-12-31T23:59-23:59", "Asia/Tokyo"),
+    ("since", "9999-12-31T23:59:59", "Etc/GMT+12"),
+    ("until", "0001-01-01", "Pacific/Apia"),
+]
+
+
+@pytest.mark.parametrize(("name", "typed", "tz"), BEYOND)
+def test_a_time_beyond_all_years_is_said_and_the_other_filters_stay(
+    signed_in, url, export, dated, name, typed, tz
+):
+    query = {name: typed, "tz": tz, "action": "api_key.created", "actor": "test"}
+
+    page = signed_in.get(url, query)
+
+    (notice,) = page.context["notices"]
+    assert notice.startswith(TIMES[name])
+    assert notice.endswith("In UTC, that is in no year from 1 to 9999.")
+    assert page.context["filters"].chosen == {
+        "action": "api_key.created",
+        "actor": "test",
+    }
+    assert export("csv", "?" + urlencode(query)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "tz"),
+    [
+        ("0001-01-01T00:00", "9999-12-31T23:59", "UTC"),
+        ("0001-01-01T00:00", "9999-12-31T23:59", ""),
+        ("0001-01-01T00:00", "9999-12-31T08:00", "America/New_York"),
+        ("0001-01-02T00:00", "9999-12-31T23:59", "Asia/Tokyo"),
+    ],
+)
+def test_the_first_and_the_last_time_there_is_can_be_asked_for(
+    signed_in, url, export, dated, since, until, tz
+):
+    query = {"since": since, "until": until, "tz": tz}
+
+    page = signed_in.get(url, query)
+
+    assert page.context["filters"].left_out == []
+    assert len(page.context["listed"]) == 2
+    assert export("csv", "?" + urlencode(query)).status_code == 200
 
 
 def test_a_time_that_does_not_exist_in_the_zone_is_said(signed_in, url, dated):

@@ -14,6 +14,7 @@ from apikeys.exceptions import Refused
 from apikeys.models import ApiKey, PepperFingerprint
 from apikeys.wire import describe, stamp
 from echopoint.organizations.commands import AnsweringCommand, organization_named
+from echopoint.organizations.models import Organization
 
 NO_SUCH_KEY = (
     "There is no key with this id. The API Keys page shows the ids of all keys."
@@ -24,6 +25,14 @@ ONE_OR_MANY = (
 FOR_MANY = "That option goes with --issued-or-changed-since TIME: {}."
 NO_TIME = (
     "Give the TIME as 2026-11-25T17:00Z or with another offset; without one, in UTC."
+)
+NOTHING_SINCE = (
+    "The export has no event at or after that TIME, so it says nothing of what was changed"
+    " since. Take a newer one."
+)
+FOREIGN = (
+    "The export is of another organization, or of another installation: it has no event"
+    " of an organization whose keys are looked at here."
 )
 IN_FUTURE = "That TIME is in the future: no key was issued or changed since."
 AFTER_A_RESTORE = (
@@ -70,10 +79,7 @@ class Command(AnsweringCommand):
         if sum(choice is not None for choice in chosen_by) != 1:
             raise CommandError(ONE_OR_MANY)
         if issued_or_changed_since is not None:
-            since = moment_of(issued_or_changed_since)
-            keys = changed_since(since, options["from_export"], live(options))
-            what = f"issued or changed since {date_format(since, 'j F Y, H:i')} UTC"
-            return self.revoke_many(keys, what, reason, options, since=stamp(since))
+            return self.revoke_changed(issued_or_changed_since, reason, options)
         refuse_options(["from_export"], options)
         if pepper_version is not None:
             require_lost(pepper_version)
@@ -83,6 +89,28 @@ class Command(AnsweringCommand):
             return self.revoke_many(keys, what, reason, options, **version)
         refuse_options(["organization", "dry_run"], options)
         return self.revoke_one(key_id, reason, options)
+
+    def revoke_changed(self, since, reason, options):
+        """Revoke what was issued or changed since; say how far an export reaches."""
+        since, keys = moment_of(since), live(options)
+        changed = keys.issued_or_changed_since(since).values("pk")
+        condition, facts, said = Q(pk__in=changed), {}, []
+        if file := options["from_export"]:
+            export = Export.read(file, since)
+            others = export.others(options["organization"])
+            condition |= export.changed()
+            facts = {"export": export.ends(), "organizations_without_export": others}
+            said = [*export.in_words(), *without_export(others)]
+        what = f"issued or changed since {in_words(since)}"
+        self.revoke_many(
+            keys.filter(condition),
+            what,
+            reason,
+            options,
+            said,
+            since=stamp(since),
+            **facts,
+        )
 
     def revoke_one(self, key_id, reason, options):
         try:
@@ -94,7 +122,7 @@ class Command(AnsweringCommand):
         done = "is revoked" if changed else "was revoked before; nothing changed"
         self.answer(options, fields(key), f"{key.rest_id} ({key.name}) {done}.")
 
-    def revoke_many(self, keys, what, reason, options, **chosen_by):
+    def revoke_many(self, keys, what, reason, options, said=(), **chosen_by):
         if options["dry_run"]:
             revoked = list(keys.order_by("pk"))
         else:
@@ -103,7 +131,8 @@ class Command(AnsweringCommand):
             "dry_run": options["dry_run"],
             "keys": [fields(key) for key in revoked],
         }
-        self.answer(options, answer, *lines(revoked, what, options["dry_run"]))
+        told = lines(revoked, what, options["dry_run"])
+        self.answer(options, answer, *told, *said)
 
 
 def refuse_options(names, options):
@@ -140,30 +169,83 @@ def revoke(keys, reason):
         raise CommandError(refusal.message) from None
 
 
-def changed_since(since, file, live):
-    """Return those of the live keys that were issued or changed since."""
-    ids = live.issued_or_changed_since(since).values("pk")
-    named = changed_in(file, since) if file else {}
-    condition = Q(pk__in=ids)
-    for organization_id, public_ids in named.items():
-        condition |= Q(organization=organization_id, public_id__in=public_ids)
-    return live.filter(condition)
+class Export:
+    """What an exported audit says of keys since a time."""
+
+    def __init__(self):
+        self.keys = {}  # public ids by organization id
+        self.last = {}  # event by organization id
+
+    @classmethod
+    def read(cls, file, since):
+        """Return what the file says; raise `CommandError` where it does not say all."""
+        export = cls()
+        try:
+            with open(file, "rb") as lines:
+                for event in audit_file.since(lines, since):
+                    export.add(event)
+        except audit_file.Malformed as error:
+            raise CommandError(str(error)) from None
+        except OSError as error:
+            raise CommandError(f"The file cannot be read: {error.strerror}.") from None
+        if not export.last:
+            raise CommandError(NOTHING_SINCE)
+        return export
+
+    def add(self, event):
+        id = event["organization_id"]
+        self.last[id] = event
+        if is_change(event):
+            key = event["target_id"].removeprefix("key_")
+            self.keys.setdefault(id, set()).add(key)
+
+    def others(self, only=None):
+        """Return how many organizations whose keys are looked at the file does not have.
+
+        Raise `CommandError` if it has none of them.
+        """
+        wanted = Organization.objects.filter(**{"pk": only} if only else {})
+        others = wanted.exclude(pk__in=[*self.last]).count()
+        if others == wanted.count():
+            raise CommandError(FOREIGN)
+        return others
+
+    def changed(self):
+        """Return the condition on keys."""
+        condition = Q(pk__in=[])
+        for id, public_ids in self.keys.items():
+            condition |= Q(organization=id, public_id__in=public_ids)
+        return condition
+
+    def ends(self):
+        """Return {organization id: the last event's sequence and time}."""
+        return {
+            id: {"last_event": event["sequence"], "at": event["at"]}
+            for id, event in self.last.items()
+        }
+
+    def in_words(self):
+        """Return how far the file reaches."""
+        return [
+            f"The export of {id} ends with event {event['sequence']}, at {event['at']}."
+            " Changes after that are in it no more: revoke such keys by their ids."
+            for id, event in self.last.items()
+        ]
 
 
-def changed_in(file, since):
-    """Return the public ids of keys that a file says were changed, by organization id."""
-    changed = {}
-    try:
-        with open(file, "rb") as lines:
-            for event in audit_file.verified(lines):
-                if is_change(event) and datetime.fromisoformat(event["at"]) >= since:
-                    ids = changed.setdefault(event["organization_id"], set())
-                    ids.add(event["target_id"].removeprefix("key_"))
-    except audit_file.Malformed as error:
-        raise CommandError(str(error)) from None
-    except OSError as error:
-        raise CommandError(f"The file cannot be read: {error.strerror}.") from None
-    return changed
+def without_export(count):
+    """Return what is not known of the organizations that are not in the export."""
+    if not count:
+        return []
+    one = count == 1
+    return [
+        f"{count} other organization{' has' if one else 's have'} no event in it: give"
+        f" the export{'' if one else 's'} of {'that' if one else 'those'} too."
+    ]
+
+
+def in_words(at):
+    return f"{date_format(at, 'j F Y, H:i')} UTC"
 
 
 def is_change(event):

@@ -49,7 +49,8 @@ class Command(AnsweringCommand):
         if file and any(map(audit_report.may_end_early, walks.values())):
             lines.append(audit_report.FILE_ENDS)
         self.answer(options, self.fields(walks, found, file), *lines)
-        if False in found or (None in found and not filtered):
+        is_lost = any(map(audit_report.is_lost, walks.values()))
+        if False in found or is_lost or (None in found and not filtered):
             raise SystemExit(1)
 
     def walk_database(self, file, organization, head):

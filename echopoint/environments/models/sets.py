@@ -8,6 +8,7 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from echopoint.core.characters import fold
 from echopoint.core.locks import for_change
 from echopoint.core.names import LOOKS_LIKE_A_KEY
 from echopoint.core.redaction import holds_a_secret
@@ -197,16 +198,18 @@ class EnvironmentQuerySet(OrgOwnedQuerySet):
     def add(self, organization, name: str, *, at=None):
         """Return a new environment; needs a transaction.
 
-        Raise `EnvironmentConflict` when the name is taken, or the limit is reached.
+        Raise `EnvironmentConflict` when people would take the name for one that there
+        is, or the limit is reached.
         """
         at = at or timezone.now()
         variable_set = VariableSet.objects.lock(organization)
-        existing = self.for_org(organization)
-        if existing.named(name):
+        names = list(self.for_org(organization).values_list("name", flat=True))
+        if taken := [other for other in names if fold(other) == fold(name)]:
             raise EnvironmentConflict(
-                "The organization has an environment of this name. Choose another."
+                f'The organization has an environment "{taken[0]}". Choose a name that'
+                " differs in more than case."
             )
-        if existing.count() >= MAX_ENVIRONMENTS:
+        if len(names) >= MAX_ENVIRONMENTS:
             raise EnvironmentConflict(
                 f"There are {MAX_ENVIRONMENTS} environments, and no more can be."
                 " Delete one that is no longer needed.",
