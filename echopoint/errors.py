@@ -1,11 +1,19 @@
 """The answers to what no view answers: a page for people, the envelope for programs."""
 
+import sys
 from http import HTTPStatus
 
 from django.core.exceptions import RequestDataTooBig
 from django.shortcuts import render
 
-from echopoint.api.exceptions import NOT_FOUND, UNEXPECTED, PayloadTooLarge, plain
+from echopoint.api.exceptions import (
+    NOT_FOUND,
+    UNAVAILABLE,
+    UNEXPECTED,
+    PayloadTooLarge,
+    plain,
+)
+from echopoint.core.availability import RETRY_AFTER, is_unavailable
 from echopoint.organizations.views import RoleRefused
 
 PAGES = ("/orgs/", "/accounts/", "/admin/", "/docs/", "/static/")
@@ -51,7 +59,14 @@ def not_found(request, exception):
 
 
 def unexpected(request):
-    """Return 500, without a word of what went wrong inside."""
+    """Return 500, without a word of what went wrong inside; 503 without a database."""
+    exception = sys.exc_info()[1]
+    if exception and is_unavailable(exception):
+        response = answer(
+            request, HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", UNAVAILABLE
+        )
+        response["Retry-After"] = str(RETRY_AFTER)
+        return response
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     return answer(request, status, "UNEXPECTED_ERROR", UNEXPECTED)
 

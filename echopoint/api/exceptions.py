@@ -11,6 +11,7 @@ from rest_framework.views import set_rollback
 
 from apikeys.authentication import RefusedRequest, challenge
 from apikeys.exceptions import Refused
+from echopoint.core.availability import RETRY_AFTER, is_unavailable
 from echopoint.core.redaction import cleaned
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,10 @@ NOT_FOUND = "There is nothing here. Check the path and the ids in it."
 UNEXPECTED = (
     "Something went wrong on our side. Try again; if it stays so, tell us the"
     " X-Request-Id of this answer."
+)
+UNAVAILABLE = (
+    "The database does not answer now, or takes no changes. Try again in a few seconds."
+    " Before you repeat a change, look whether it was made."
 )
 # What a model calls by our name for it is called by the wire's name in an answer.
 WIRE_NAMES = {"scopes": "permissions"}
@@ -45,6 +50,17 @@ class PayloadTooLarge(exceptions.APIException):
     def __init__(self, limit=None):
         limit = limit or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         super().__init__(f"The body is larger than {limit} bytes. Send less.")
+
+
+class Unavailable(exceptions.APIException):
+    """The database is away, full, busy or read-only."""
+
+    status_code = 503
+    default_code = "UNAVAILABLE"
+    wait = RETRY_AFTER
+
+    def __init__(self):
+        super().__init__(UNAVAILABLE)
 
 
 def error(code, message, field=None, metadata=None):
@@ -84,7 +100,15 @@ def as_api_exception(exc):
         return exceptions.PermissionDenied()
     if isinstance(exc, RequestDataTooBig):
         return PayloadTooLarge(getattr(exc, "limit", None))
+    if is_unavailable(exc):
+        log_unavailable(exc)
+        return Unavailable()
     return None
+
+
+def log_unavailable(exc):
+    """Log in one line why a request was not served: there may be thousands of them."""
+    logger.error("The database is unavailable: %s", str(exc).partition("\n")[0])
 
 
 def errors_of(exc):

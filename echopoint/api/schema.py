@@ -13,6 +13,7 @@ from echopoint.api.exceptions import (
     NOT_FOUND,
     UNEXPECTED,
     PayloadTooLarge,
+    Unavailable,
     error,
     errors_of,
 )
@@ -40,6 +41,7 @@ ERRORS = {
     413: "The body is too large.",
     415: "The body is not JSON.",
     500: "A fault on our side.",
+    503: "The database is away, busy, full or read-only. Try again after Retry-After.",
 }
 EXAMPLES = {  # a 409 has as many reasons as there are conflicts
     400: errors_of(exceptions.ValidationError({"name": ["This field is required."]})),
@@ -59,6 +61,7 @@ EXAMPLES = {  # a 409 has as many reasons as there are conflicts
     413: errors_of(PayloadTooLarge(1_048_576)),
     415: errors_of(exceptions.UnsupportedMediaType("text/plain")),
     500: [error("UNEXPECTED_ERROR", UNEXPECTED)],
+    503: errors_of(Unavailable()),
 }
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -139,7 +142,7 @@ class ScopedSchema(AutoSchema):
 
     def error_statuses(self):
         """Return the statuses an operation may refuse with, from what it takes."""
-        statuses = {400, 401, 403, 500}
+        statuses = {400, 401, 403, 500, 503}
         if "{" in self.path:
             statuses.add(404)
         if self.view.action in self.view.conflicts:

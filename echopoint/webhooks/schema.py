@@ -7,6 +7,7 @@ ERRORS = {
     "404": "There is no webhook at this address.",
     "413": "The body is too large.",
     "500": "A fault on our side.",
+    "503": "The database is away, busy, full or read-only. Try again after Retry-After.",
 }
 
 

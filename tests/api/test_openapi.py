@@ -6,6 +6,7 @@ import uuid
 import jsonschema
 import pytest
 from django.core.management import call_command
+from django.db import OperationalError
 from django.test import Client
 from openapi_spec_validator import validate
 
@@ -186,6 +187,13 @@ def test_a_body_that_is_shown_would_be_taken(document, operation, rf):
     conforms(document, name, shown)
 
 
+def without_database(request):
+    try:
+        raise OperationalError("the server closed the connection")
+    except OperationalError:
+        return errors.unexpected(request)
+
+
 def test_a_refusal_that_is_shown_is_one_that_comes(document, api, alice, rf):
     people = api(user=alice)
     refusals = {
@@ -196,6 +204,7 @@ def test_a_refusal_that_is_shown_is_one_that_comes(document, api, alice, rf):
         "413": people.post("/flows", {"name": "x" * 1_100_000}),
         "415": people("POST", "/flows", b"x", Content_Type="text/plain"),
         "500": errors.unexpected(rf.get("/flows")),
+        "503": without_database(rf.get("/flows")),
     }
 
     shown = {
