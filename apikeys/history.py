@@ -15,6 +15,7 @@ REASONS = {
     "API_KEY_REVOKED": "The key was revoked.",
     "API_KEY_RETIRED": "The key was retired; its successor takes its place.",
     "API_KEY_EXPIRED": "The key was expired.",
+    "API_KEY_BLOCKED": "The operator had blocked the key.",
     "API_KEY_SUSPENDED": "The key was suspended.",
     "ORGANIZATION_REQUIRED": "No organization was named, or more than one.",
     "ORGANIZATION_MISMATCH": "The request named another organization, not the key's own.",

@@ -56,6 +56,8 @@ ENCRYPTION_KEYS = required(
     "ENCRYPTION_KEYS",
     f"Set it to one key or several, comma-separated; the first encrypts. Make one with: {MAKE_KEY}",
 )
+# Ids of keys that are refused without a word to the database.
+API_KEYS_BLOCKED = environment.key_ids("API_KEYS_BLOCKED")
 API_KEY_PREFIX = environment.prefix("API_KEY_PREFIX", "epk_live")
 
 DEBUG = flag("DEBUG", False)

@@ -21,7 +21,7 @@ from apikeys.filters import STATUSES, USABLE
 from apikeys.history import REASONS
 from apikeys.list_views import ATTENTION
 from apikeys.models import ApiKey
-from apikeys.models.api_key import STOPPED
+from apikeys.models.api_key import BLOCKED, STOPPED
 from apikeys.models.lists import has_status
 from apikeys.narrowing import ALONG
 from apikeys.policy import LIMITS
@@ -196,7 +196,7 @@ def test_the_server_keeps_what_the_command_line_tells_of_a_ci_job():
 def test_each_reason_for_which_a_key_is_refused_has_words():
     refusals = (OrganizationRequired, OrganizationMismatch, ScopeDenied, Refused)
     codes = {f"API_KEY_{status.upper()}" for status in STOPPED}
-    codes |= {refusal.code for refusal in refusals}
+    codes |= {refusal.code for refusal in refusals} | {BLOCKED}
 
     assert set(REASONS) == codes, "Say it in REASONS of apikeys/history.py."
 

@@ -5,6 +5,7 @@ import uuid
 from datetime import timedelta
 from functools import partial
 
+from django.conf import settings
 from django.db import Error, models, transaction
 from django.db.models import Exists, F, Q
 from django.urls import reverse
@@ -256,8 +257,18 @@ class ApiKey(Rotation, models.Model):
         """Whether requests with the key are let in now, the same for one page."""
         return self.state not in STOPPED
 
+    @property
+    def is_blocked(self):
+        """Whether the operator has blocked the key in API_KEYS_BLOCKED."""
+        return self.rest_id in settings.API_KEYS_BLOCKED
+
     def require_usable(self, at=None):
         """Raise `KeyRejected` unless the key opens the API at this moment."""
+        if self.is_blocked:
+            raise KeyRejected(
+                BLOCKED,
+                "This API key is blocked by the operator of this Echopoint. Ask them.",
+            )
         status = self.status(at)
         if status in STOPPED:
             since, advice = STOPPED[status]
@@ -517,6 +528,7 @@ class ApiKey(Rotation, models.Model):
     delete.alters_data = True
 
 
+BLOCKED = "API_KEY_BLOCKED"
 STOPPED = {
     ApiKey.Status.REVOKED: (
         "revoked_at",

@@ -20,6 +20,7 @@ ON, OFF = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 ENV_LINE = re.compile(r"(export )?[A-Za-z_0-9]+=.*|\s*(#.*)?")
 NUMBER = re.compile(r"-?[0-9]{1,9}")
 # What Django accepts in the Host header, a wildcard, or a domain with its subdomains.
+KEY_ID = re.compile("key_[0-9A-Za-z]{1,40}")
 HOST = re.compile(r"\*|\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\]")
 # What `holds_a_key` looks for before an id.
 PREFIX = re.compile(r"[a-z]+(_[a-z]+)*")
@@ -168,6 +169,17 @@ def hosts(name):
                 " comma-separated."
             )
     return found
+
+
+def key_ids(name):
+    """Return the ids of API keys in a comma-separated list, or stop the start."""
+    found = {id.strip() for id in text(name).split(",") if id.strip()}
+    if not all(KEY_ID.fullmatch(id) for id in found):
+        # Not repeated: somebody may have put a whole key there.
+        raise ImproperlyConfigured(
+            f"{name} has what is no id of a key. Set it to ids, key_…, comma-separated."
+        )
+    return frozenset(found)
 
 
 def options(url):

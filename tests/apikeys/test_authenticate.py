@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection
+from django.urls import reverse
 from django.utils import timezone
 
 from apikeys import tokens
@@ -12,6 +13,7 @@ from apikeys.actors import Actor
 from apikeys.clients import Client
 from apikeys.exceptions import KeyRejected, OrganizationMismatch, OrganizationRequired
 from apikeys.models import ApiKey, AuditEvent, Refusal
+from tests.signing_in import sign_in
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
@@ -66,6 +68,38 @@ def authenticate(secret, organization, at=NOW):
     return ApiKey.objects.authenticate(
         secret, organization_id=organization and organization.pk, ip=None, at=at
     )
+
+
+def test_a_key_that_the_operator_has_blocked_is_refused_whatever_its_state(
+    issue, acme, settings, api
+):
+    key, secret = issue("flows:read")
+    settings.API_KEYS_BLOCKED = frozenset({key.rest_id})
+
+    with pytest.raises(KeyRejected) as refusal:
+        authenticate(secret, acme)
+
+    assert refusal.value.code == "API_KEY_BLOCKED"
+    assert_refused(
+        api(secret=secret, organization=acme).get("/flows"), 401, "API_KEY_BLOCKED"
+    )
+    settings.API_KEYS_BLOCKED = frozenset({"key_other"})
+    assert authenticate(secret, acme) == key
+
+
+@pytest.mark.parametrize("page", ["list", "detail"])
+def test_the_pages_say_that_a_key_is_blocked(
+    issue, acme, alice, client, settings, page
+):
+    key, _ = issue("flows:read")
+    sign_in(client, alice)
+    args = [acme.pk] if page == "list" else [acme.pk, key.public_id]
+    url = reverse(f"apikeys:{page}", args=args)
+    assert "locked by the operator" not in client.get(url).text
+
+    settings.API_KEYS_BLOCKED = frozenset({key.rest_id})
+
+    assert "locked by the operator" in client.get(url).text
 
 
 def assert_refused(response, status, code):

@@ -112,6 +112,16 @@ def test_a_number_within_its_limits_is_taken(monkeypatch):
     assert "1 to 39" in refusal(environment.number, "NUMBER", 1, least=1, most=39)
 
 
+def test_ids_of_keys_are_read_and_nothing_else_is_repeated(monkeypatch):
+    monkeypatch.setenv("BLOCKED", " key_AbCdEfGhIjKl, key_0,")
+    assert environment.key_ids("BLOCKED") == {"key_AbCdEfGhIjKl", "key_0"}
+
+    monkeypatch.setenv("BLOCKED", "epk_live_AbCdEfGhIjKl_0123456789")
+    said = refusal(environment.key_ids, "BLOCKED")
+    assert said.startswith("BLOCKED has what is no id of a key")
+    assert "0123456789" not in said
+
+
 def test_hosts_are_names_without_the_spaces_around(monkeypatch):
     monkeypatch.setenv("HOSTS", "keys.example, .keys.example,127.0.0.1,[::1],*,")
 
