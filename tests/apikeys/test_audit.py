@@ -393,7 +393,7 @@ def test_the_command_names_the_broken_link_and_ends_in_1(chain, tamper, acme, gl
                 "head": chain[1].hash,
                 "intact": False,
                 "broken": {"sequence": 3, "reason": "was deleted"},
-                "missing": [],
+                "missing": None,
             }
         ],
     }
