@@ -139,6 +139,7 @@ INSTALLED_APPS = [
     "echopoint.executions",
 ]
 MIDDLEWARE = [
+    "echopoint.health.HealthMiddleware",
     "echopoint.api.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
