@@ -141,6 +141,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "echopoint.health.HealthMiddleware",
     "echopoint.api.middleware.RequestIdMiddleware",
+    "echopoint.core.headers.BrowserHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

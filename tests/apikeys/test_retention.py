@@ -1,8 +1,10 @@
 """Counts and spent forms are kept for a while, the audit for good."""
 
+import json
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
@@ -105,14 +107,26 @@ def test_the_command_deletes_all_that_is_over_and_no_audit(key, capsys, monkeypa
 
     assert capsys.readouterr().out.split() == (
         ["{", '"spent_forms":', "5,", '"refusals":', "5,", '"key_usage":', "5,"]
-        + ['"key_places":', "5", "}"]
+        + ['"key_places":', "5,", '"sessions":', "0", "}"]
     )
     assert AuditEvent.objects.count() == events
     call_command("prune")
     assert capsys.readouterr().out == (
         "Deleted 0 forms that were sent, 0 counts of refused requests, 0 counts of use,"
-        " 0 places of use.\n"
+        " 0 places of use, 0 sessions.\n"
     )
+
+
+@pytest.mark.django_db
+def test_pruning_deletes_sessions_that_have_ended_and_no_others(capsys):
+    for key, ends in (("ended", -HOUR), ("open", HOUR)):
+        at = timezone.now() + ends
+        Session.objects.create(session_key=key, session_data="x", expire_date=at)
+
+    call_command("prune", "--json")
+
+    assert json.loads(capsys.readouterr().out)["sessions"] == 1
+    assert Session.objects.get().session_key == "open"
 
 
 @pytest.mark.postgresql

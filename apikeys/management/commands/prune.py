@@ -1,3 +1,6 @@
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
 from apikeys.models import KeyPlace, KeyUsage, Refusal, SpentNonce
 from echopoint.organizations.commands import AnsweringCommand
 
@@ -11,9 +14,21 @@ KINDS = {
 
 
 class Command(AnsweringCommand):
-    help = "Delete counts and spent forms that are older than what any page shows."
+    help = (
+        "Delete counts and spent forms that are older than what any page shows, and"
+        " sessions that have ended."
+    )
 
     def handle(self, **options):
         pruned = {name: model.objects.prune_all() for name, (model, _) in KINDS.items()}
-        told = (f"{count} {KINDS[name][1]}" for name, count in pruned.items())
+        told = [f"{count} {KINDS[name][1]}" for name, count in pruned.items()]
+        pruned["sessions"] = prune_sessions()
+        told.append(f"{pruned['sessions']} sessions")
         self.answer(options, pruned, f"Deleted {', '.join(told)}.")
+
+
+def prune_sessions():
+    """Delete the sessions that have ended; return how many."""
+    ended = Session.objects.filter(expire_date__lt=timezone.now())
+    count, _ = ended.delete()
+    return count
