@@ -4,6 +4,24 @@ import signal
 
 
 def post_worker_init(worker):
+    """Finish what needs the site's code, which is loaded by now."""
+    redact(worker.log)
+    end_waiting_on_stop(worker)
+
+
+def redact(log):
+    """Let no key into gunicorn's own logs: they repeat what clients send.
+
+    Of a request that is malformed, the line; in an access log, the address, the page it
+    came from and the name of the client.
+    """
+    from echopoint.core.redaction import SecretsRedacted
+
+    for logger in (log.error_log, log.access_log):
+        logger.addFilter(SecretsRedacted())
+
+
+def end_waiting_on_stop(worker):
     """Let requests that wait for a job end when the process is asked to stop."""
     stop = signal.getsignal(signal.SIGTERM)
 
