@@ -8,6 +8,7 @@ from allauth.mfa.webauthn import forms as webauthn
 
 from echopoint.core.names import validate_name
 from echopoint.organizations.models import User
+from echopoint.organizations.second_factor import OnceMixin
 
 LABELS = {
     "login": "E-mail",
@@ -84,11 +85,11 @@ class NewPasswordForm(InOurWords, account.ResetPasswordKeyForm):
     """A new password, after the link."""
 
 
-class CodeForm(InOurWords, mfa.AuthenticateForm):
+class CodeForm(InOurWords, OnceMixin, mfa.AuthenticateForm):
     """A code of the second factor."""
 
 
-class CodeAgainForm(InOurWords, mfa.ReauthenticateForm):
+class CodeAgainForm(InOurWords, OnceMixin, mfa.ReauthenticateForm):
     """A code, once more."""
 
 

@@ -1,6 +1,7 @@
 """Accounts: who may sign in, with what, how often, and how lately."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -10,7 +11,8 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from allauth.mfa.totp.internal.auth import yield_hotp_counters_from_time as counters
 from django.contrib.auth import authenticate
 from django.core import mail
-from django.db import connection
+from django.core.cache import cache
+from django.db import connection, connections
 from django.test import Client
 from django.urls import reverse
 
@@ -203,6 +205,73 @@ def test_the_code_of_the_app_is_the_second_step(client, alice, app, right):
     client.post(reverse("mfa_authenticate"), {"code": code})
 
     assert is_signed_in(client) == right
+
+
+def sign_in_with(code):
+    """Return whether the password and the code sign alice in, in a new browser."""
+    client = Client()
+    try_to_sign_in(client)
+    client.post(reverse("mfa_authenticate"), {"code": code})
+    return is_signed_in(client)
+
+
+def test_a_code_of_the_app_works_once_whatever_the_cache_knows(alice, app):
+    code = app()
+
+    assert sign_in_with(code)
+    cache.clear()
+
+    assert not sign_in_with(code)
+
+
+def test_after_a_code_no_earlier_one_works(alice, app, settings):
+    settings.MFA_TOTP_TOLERANCE = 1
+    earlier, _, later = [hotp_value("JBSWY3DPEHPK3PXP", c) for c in counters()]
+
+    assert sign_in_with(format_hotp_value(later))
+    assert not sign_in_with(format_hotp_value(earlier))
+
+
+def test_a_code_that_signed_in_does_not_confirm_it_too(client, alice, app):
+    code = app()
+    assert sign_in_with(code)
+    sign_in(client, alice, ago=60 * MINUTE)
+
+    client.post("/accounts/2fa/reauthenticate/", {"code": code})
+
+    answer = client.get("/accounts/2fa/totp/deactivate/")
+    assert answer.status_code == 302
+    assert "reauthenticate" in answer["Location"]
+
+
+@pytest.mark.usefixtures("committing")
+def test_the_code_that_added_an_app_does_not_sign_in(client, alice):
+    sign_in(client, alice)
+    page = reverse("mfa_activate_totp")
+    client.post(client.get(page)["Location"], {"password": PASSWORD})
+    secret = client.get(page).context["form"].secret
+    code = format_hotp_value(hotp_value(secret, next(counters())))
+    client.post(page, {"code": code})
+    assert Authenticator.objects.filter(user=alice, type="totp").exists()
+
+    assert not sign_in_with(code)
+
+
+@pytest.mark.postgresql
+@pytest.mark.usefixtures("committing")
+def test_of_many_who_send_one_code_at_once_one_gets_in(alice, app, monkeypatch):
+    # Each process has a cache of its own.
+    monkeypatch.setattr(TOTP, "_mark_code_used", lambda self, code: True)
+    code = app()
+
+    def attempt(n):
+        try:
+            return sign_in_with(code)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(attempt, range(4))) == 1
 
 
 def test_a_recovery_code_works_once(client, alice, app):
