@@ -151,6 +151,7 @@ class Walk:
         self.kept_at = 0 if expected_head == GENESIS else None
         self.kept_from: int | None = None
         self.claimed_at: int | None = None
+        self.events_after = 0  # the one with the expected head
         self.row_from = 1  # the first event after the last gap
 
     def add(self, record: Record) -> None:
@@ -192,7 +193,9 @@ class Walk:
         self.since = min(self.since or at, at)
         self.until = max(self.until or at, at)
         self.events += 1
+        self.events_after += 1
         self.sequence, self.version = record["sequence"], record["version"]
         self.head = record["hash"]
         if self.expected_head == self.head:
             self.kept_at, self.kept_from = self.sequence, self.row_from
+            self.events_after = 0

@@ -22,9 +22,10 @@ FILE_ENDS = (
 
 def intact(walk):
     """Return whether the chain is as it was written; None when the file has gaps."""
-    if walk.broken or (is_lost(walk) and walk.claimed_at is None):
+    if walk.broken or (is_lost(walk) and walk.whole):
         return False
-    return None if walk.gaps else True
+    # The event with a head that is not in a file may be older, missing or newer.
+    return None if walk.gaps or is_lost(walk) else True
 
 
 def is_lost(walk):
@@ -54,7 +55,7 @@ def as_json(walk):
         fields["expected_head"] = {
             "hash": walk.expected_head,
             "sequence": walk.kept_at,
-            "events_after": walk.sequence - walk.kept_at if is_found else None,
+            "events_after": walk.events_after if is_found else None,
             "protects_from": walk.kept_from,
         }
     return fields
@@ -95,10 +96,8 @@ def broken(walk):
     if not walk.events:
         return said
     before, when = counted(walk.events, "event"), span(walk.since, walk.until)
-    if walk.gaps:
-        return f"{said} {before} came before it in the file, {when}."
-    are = "is" if walk.events == 1 else "are"
-    return f"{said} {before} before it {are} as written, {when}."
+    agree = "agrees with its" if walk.events == 1 else "agree with their"
+    return f"{said} {before} before it {agree} own hash, {when}."
 
 
 def advice(link):
@@ -116,7 +115,7 @@ def missing(walk):
     return (
         f"Not in the file: {', '.join(listed)}. The file alone cannot show whether a"
         " filter left these out or somebody removed them, and whether somebody wrote the"
-        " events after them anew. Export the audit without filters to check it."
+        " events beside them anew. Export the audit without filters to check it."
     )
 
 
@@ -133,7 +132,7 @@ def kept(walk):
         )
     if walk.broken:
         return "The expected head does not come before that."
-    or_lacking = ", or its event is not in the file" if walk.gaps else ""
+    or_lacking = "" if walk.whole else ", or its event is not in the file"
     return (
         "The expected head is not there: it belongs to another chain, or this one was"
         f" cut back or rewritten{or_lacking}."
@@ -142,7 +141,7 @@ def kept(walk):
 
 def found_at(walk):
     """Return which event has the head, and how many came after."""
-    if after := walk.sequence - walk.kept_at:
+    if after := walk.events_after:
         came = counted(after, "event")
         return f"The expected head is that of event {walk.kept_at}; {came} came after."
     return "It is the expected head."

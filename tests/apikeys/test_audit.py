@@ -412,7 +412,7 @@ def test_the_command_says_so_in_words_too(chain, record, tamper, acme):
         f" 12:07 UTC. Head: {last.hash}.\n"
     )
     assert broken == (
-        f"{acme.pk}: BROKEN: event 3 was deleted. 2 events before it are as written, on"
+        f"{acme.pk}: BROKEN: event 3 was deleted. 2 events before it agree with their own hash, on"
         " 1 June 2026, 12:00 UTC.\n"
     )
 

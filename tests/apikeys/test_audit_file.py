@@ -118,6 +118,8 @@ def without(*names):
         (changed(action=["x"]), '"action" that is not text'),
         (changed(target_id=5), '"target_id" that is not text'),
         (changed(ip=None), '"ip" that is not text'),
+        (changed(target_id="key_\ud800"), '"target_id" that is not text'),
+        (changed(target_id="key_\0"), '"target_id" that is not text'),
         (changed(details=[]), '"details" that is not an object'),
         (changed(at="yesterday"), '"at" that is not a time with a zone'),
         (changed(at="2026-06-01T12:00:00"), '"at" that is not a time with a zone'),

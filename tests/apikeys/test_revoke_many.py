@@ -7,9 +7,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apikeys.actors import Actor
+from apikeys.audit_chain import fingerprint
 from apikeys.audit_export import as_ndjson
 from apikeys.clients import Client
 from apikeys.models import ApiKey, AuditEvent
+from apikeys.wire import stamp
+from tests.apikeys.test_audit_chain import chain
 from tests.apikeys.test_chain_versions import CHAINS
 
 SYSTEM = Actor.command("test")
@@ -254,11 +257,12 @@ def test_organizations_that_an_export_does_not_have_are_counted(run, restored, g
 
 def test_how_far_an_export_reaches_is_said(restored, acme, capsys):
     *_, last = map(json.loads, restored.read_text().splitlines())
+    at = datetime.fromisoformat(last["at"])
 
     call_command("revoke_api_key", *of_export(restored))
 
     assert (
-        f"The export of {acme.pk} ends with event {last['sequence']}, at {last['at']}."
+        f"The export of {acme.pk} ends with event {last['sequence']}, at {stamp(at)}."
         " Changes after that are in it no more"
     ) in capsys.readouterr().out
 
@@ -281,6 +285,36 @@ def test_an_export_may_lack_events_from_before_that_time(run, restored):
     restored.write_text("".join(lines[1:]))
 
     assert run("--from-export", str(restored)) == {"revoked", "rotated"}
+
+
+def test_a_gap_just_before_that_time_is_refused_too(restored, tmp_path):
+    """An event is dated before one that it follows where it was written late."""
+    made = chain(2, 2, 2)
+    file = tmp_path / "gap.ndjson"
+    file.write_text("".join(json.dumps(one) + "\n" for one in (made[0], made[2])))
+    after = datetime.fromisoformat(made[2]["at"]) + timedelta(seconds=1)
+
+    arguments = [*REASON, "--from-export", str(file)]
+
+    assert "lacks events 2 to 2" in failure(SINCE, after.isoformat(), *arguments)
+    late = after + timedelta(hours=2)
+    assert "no event at or after" in failure(SINCE, late.isoformat(), *arguments)
+
+
+def test_what_a_file_says_of_its_time_is_not_printed_as_it_stands(
+    restored, acme, capsys
+):
+    *lines, last = restored.read_text().splitlines()
+    event = json.loads(last)
+    event["at"] = event["at"].replace("T", "\x1b")
+    event["hash"] = fingerprint(event)
+    restored.write_text("\n".join([*lines, json.dumps(event)]))
+
+    call_command("revoke_api_key", *of_export(restored))
+
+    out = capsys.readouterr().out
+    assert f"The export of {acme.pk} ends with event {event['sequence']}" in out
+    assert "\x1b" not in out
 
 
 def test_an_export_that_ends_before_that_time_is_refused(restored):

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apikeys.actors import Actor
-from apikeys.audit_chain import GENESIS
+from apikeys.audit_chain import GENESIS, fingerprint
 from apikeys.audit_export import as_ndjson
 from apikeys.models import AuditEvent
 from tests.apikeys.test_audit_chain import chain, record
@@ -123,7 +123,9 @@ def test_a_changed_event_of_a_file_is_named(run, answer, file):
     code, out = run(path)
 
     assert code == 1
-    assert "BROKEN: event 2 was changed. 1 event before it is as written" in out
+    assert (
+        "BROKEN: event 2 was changed. 1 event before it agrees with its own hash" in out
+    )
     assert "intact" not in out
     assert ENDS not in out
     code, told = answer(path)
@@ -144,7 +146,7 @@ def test_a_file_with_gaps_is_never_called_intact(run, answer, file):
     assert "as written" not in out
     assert "Not in the file: 1 to 2, 5 to 6, 8, 10 to 11." in out
     assert "cannot show whether a filter left these out or somebody removed" in out
-    assert "and whether somebody wrote the events after them anew" in out
+    assert "and whether somebody wrote the events beside them anew" in out
     assert "intact" not in out
     code, told = answer(path)
     assert (code, told["intact"]) == (1, None)
@@ -273,7 +275,9 @@ def test_events_in_another_order_are_not_called_missing(run, answer, file):
     code, out = run(path, "--filtered")
 
     assert code == 1
-    assert "BROKEN: event 2 comes twice, or after a later one. 2 events came" in out
+    assert (
+        "BROKEN: event 2 comes twice, or after a later one. 2 events before it" in out
+    )
     assert "Not in the file" not in out
     assert answer(path)[1]["organizations"][0]["missing"] is None
 
@@ -286,8 +290,29 @@ def test_a_head_that_is_not_in_a_file_is_a_failure(run, answer, file):
     assert code == 1
     assert "The expected head is not there" in out
     code, told = answer(path, "--expect-head", "f" * 64, "--filtered")
-    assert (code, told["intact"]) == (1, False)
+    # The file may end before the event that has it.
+    assert (code, told["intact"]) == (1, None)
     assert told["organizations"][0]["expected_head"]["sequence"] is None
+
+
+def test_an_event_before_a_break_is_not_called_as_written(run, file):
+    records = chain(2, 2, 2)
+    records[1]["actor_label"] = "mallory"
+    records[1]["hash"] = fingerprint(records[1])
+
+    out = run(file(records))[1]
+
+    assert "BROKEN: event 3 does not follow the event before it. 2 events" in out
+    assert "as written" not in out
+
+
+def test_only_events_that_are_there_came_after_a_head(run, answer, file):
+    records = chain(*[2] * 9)
+    arguments = [file([records[0], records[8]]), "--expect-head", records[0]["hash"]]
+
+    assert "that of event 1; 1 event came after." in run(*arguments, "--filtered")[1]
+    told = answer(*arguments)[1]["organizations"][0]
+    assert told["expected_head"]["events_after"] == 1
 
 
 @pytest.mark.parametrize(

@@ -220,17 +220,22 @@ class Export:
     def ends(self):
         """Return {organization id: the last event's sequence and time}."""
         return {
-            id: {"last_event": event["sequence"], "at": event["at"]}
+            id: {"last_event": event["sequence"], "at": time_of(event)}
             for id, event in self.last.items()
         }
 
     def in_words(self):
         """Return how far the file reaches."""
         return [
-            f"The export of {id} ends with event {event['sequence']}, at {event['at']}."
+            f"The export of {id} ends with event {event['sequence']}, at {time_of(event)}."
             " Changes after that are in it no more: revoke such keys by their ids."
             for id, event in self.last.items()
         ]
+
+
+def time_of(event):
+    """Return the event's time in one spelling: the file's may have any character in it."""
+    return stamp(datetime.fromisoformat(event["at"]).astimezone(UTC))
 
 
 def without_export(count):
