@@ -2,6 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from tests.browser.gallery import Gallery
 from tests.browser.states import Walk, signed_out_states
@@ -85,7 +86,7 @@ def test_the_documents_of_the_api_have_no_violation(open_page):
     page.locator("table.responses-table").nth(1).wait_for()
     page.locator("pre.example").nth(1).wait_for()
     # Some examples are made up at random, so whether one scrolls is chance.
-    assert page.locator("pre.microlight:not([tabindex='0'])").count() == 0
+    expect(page.locator("pre.microlight:not([tabindex='0'])")).to_have_count(0)
     found += seen(page, "opened")
     page.get_by_role("button", name="Authorize").first.click()
     page.get_by_role("button", name="Close").first.wait_for()

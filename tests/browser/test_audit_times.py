@@ -1,6 +1,7 @@
 """Times that are typed are the reader's own; without JavaScript they are UTC."""
 
 import pytest
+from playwright.sync_api import expect
 
 ZONE = "America/New_York"
 
@@ -22,5 +23,6 @@ def test_a_time_is_typed_in_the_zone_that_the_label_names(
     page.wait_for_url("**/audit/?**")
 
     assert kept in f"{page.url}&"
-    assert page.get_by_label(label).input_value() == "2020-01-01T09:00"
-    assert page.get_by_text("In UTC: from 1 January 2020, 14:00.").count() == javascript
+    expect(page.get_by_label(label)).to_have_value("2020-01-01T09:00")
+    in_utc = page.get_by_text("In UTC: from 1 January 2020, 14:00.")
+    expect(in_utc).to_have_count(int(javascript))

@@ -1,9 +1,10 @@
 """What hands do: keys alone, twice, back, two tabs, no script; and nothing is lost."""
 
+import re
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Error
+from playwright.sync_api import Error, expect
 
 from tests.browser.gallery import Gallery, press
 
@@ -65,12 +66,13 @@ def test_a_key_is_created_and_rotated_with_the_keyboard_alone(page):
     page.keyboard.press("Space")
     tab_to(page, "scope-flows-read")
     page.keyboard.press("Space")
-    assert "2 scopes" in page.locator("[data-scope-summary]").inner_text()
+    expect(page.locator("[data-scope-summary]")).to_contain_text("2 scopes")
     tab_to(page, "Create key")
     page.keyboard.press("Enter")
     page.locator("#secret").wait_for()
     tab_to(page, "Copy")
     page.keyboard.press("Enter")
+    page.get_by_role("button", name="Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()").startswith("epk_live_")
     tab_to(page, "I have stored it")
     page.keyboard.press("Enter")
@@ -82,9 +84,8 @@ def test_a_key_is_created_and_rotated_with_the_keyboard_alone(page):
     page.keyboard.press("Enter")
     page.locator("#secret").wait_for()
 
-    assert page.get_by_role(
-        "heading", name="New key created for Typed pipeline"
-    ).is_visible()
+    heading = page.get_by_role("heading", name="New key created for Typed pipeline")
+    expect(heading).to_be_visible()
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -110,8 +111,9 @@ def test_a_reload_shows_no_secret_and_makes_no_second_key(page):
 
     page.reload()
 
-    assert page.get_by_role("heading", name="This form was submitted before").count()
-    assert page.locator("#secret").count() == 0
+    heading = page.get_by_role("heading", name="This form was submitted before")
+    expect(heading).to_be_visible()
+    expect(page.locator("#secret")).to_have_count(0)
     assert keys_named(page, "Reloaded") == 1
 
 
@@ -120,7 +122,7 @@ def test_back_and_forth_again_shows_no_secret(page):
     press(page, "Create key")
     secret = page.locator("#secret")
     page.get_by_role("button", name="Show").click()
-    assert len(secret.input_value()) == 71
+    expect(secret).to_have_value(re.compile(r"^.{71}$"))
     shown = secret.input_value()
     press(page, "I have stored it", "link")
 
@@ -144,9 +146,9 @@ def test_of_two_tabs_with_one_name_the_second_is_told_and_loses_nothing(page):
     press(second, "Create key")
 
     summary = second.get_by_role("alert")
-    assert "Name: The key epk_live_" in summary.inner_text()
-    assert second.get_by_label("Name").input_value() == "Two tabs"
-    assert second.locator("input[name=scopes]:checked").count() == 3
+    expect(summary).to_contain_text("Name: The key epk_live_")
+    expect(second.get_by_label("Name")).to_have_value("Two tabs")
+    expect(second.locator("input[name=scopes]:checked")).to_have_count(3)
     summary.get_by_role("link").click()
     assert second.evaluate("document.activeElement.id") == "id_name"
 
@@ -164,15 +166,15 @@ def test_a_page_from_before_a_change_says_what_changed(page):
 
     press(stale, "Create the new key")
 
-    assert stale.get_by_role("heading", name="Nothing was changed").is_visible()
-    assert "revoked by demo@echopoint.example" in stale.locator("main").inner_text()
+    expect(stale.get_by_role("heading", name="Nothing was changed")).to_be_visible()
+    expect(stale.locator("main")).to_contain_text("revoked by demo@echopoint.example")
 
 
 def test_everything_works_without_javascript(site, open_page, sign_in):
     page = open_page(java_script_enabled=False)
     sign_in(page)
     fill(page, "No script")
-    assert page.get_by_label("Name").input_value() == "No script"
+    expect(page.get_by_label("Name")).to_have_value("No script")
     page.get_by_label("Name").press("Enter")
     old = page.locator("#secret").input_value()
     assert site.get("/flows", old)[0] == 200
@@ -189,7 +191,7 @@ def test_everything_works_without_javascript(site, open_page, sign_in):
         if page.locator(".verdict-safe").count():
             break
         page.wait_for_timeout(1000)
-    assert page.locator(".verdict-safe").is_visible()
+    expect(page.locator(".verdict-safe")).to_be_visible()
     press(page, "Retire now", "link")
     press(page, "Retire the old key")
 
@@ -203,14 +205,14 @@ def test_what_is_selected_is_counted_and_asked_about(open_page, site):
     page.goto(gallery.path("many", "?sort=name"))
 
     page.get_by_label("Select Pipeline 001").check()
-    assert page.get_by_text("1 selected.").is_visible()
+    expect(page.get_by_text("1 selected.")).to_be_visible()
     page.get_by_label("Select all keys on this page").check()
-    assert page.get_by_text("50 selected.").is_visible()
+    expect(page.get_by_text("50 selected.")).to_be_visible()
     page.get_by_label("Select Pipeline 002").uncheck()
-    assert page.get_by_text("49 selected.").is_visible()
+    expect(page.get_by_text("49 selected.")).to_be_visible()
     press(page, "Revoke selected")
 
-    assert page.get_by_role("heading", name="Revoke 49 keys?").is_visible()
+    expect(page.get_by_role("heading", name="Revoke 49 keys?")).to_be_visible()
 
 
 def test_what_is_touched_is_large_enough(open_page, site):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 
 def create(page, name):
@@ -20,6 +21,7 @@ def create(page, name):
 
 def copied(page):
     page.get_by_role("button", name="Copy").first.click()
+    page.get_by_role("button", name="Copied").first.wait_for()
     return page.evaluate("navigator.clipboard.readText()")
 
 
@@ -62,10 +64,12 @@ def test_a_key_is_created_used_rotated_and_retired(site, open_page, sign_in):
     page.get_by_role("link", name="I have stored it").click()
 
     assert new != old
-    assert page.get_by_text("Not used yet.").is_visible()
-    assert page.get_by_text("no request with the new key has been allowed").is_visible()
+    expect(page.get_by_text("Not used yet.")).to_be_visible()
+    expect(
+        page.get_by_text("no request with the new key has been allowed")
+    ).to_be_visible()
     updating = page.locator("[aria-current=step]")
-    assert updating.inner_text().startswith("Update where the key is used")
+    expect(updating).to_contain_text("Update where the key is used")
     assert [site.get("/flows", secret)[0] for secret in (old, new)] == [200, 200]
     assert site.echopoint(new, "flows", "run", "--tag", "smoke")[0] == 0
 
@@ -73,11 +77,11 @@ def test_a_key_is_created_used_rotated_and_retired(site, open_page, sign_in):
     page.get_by_text("Execution completed").wait_for(timeout=30_000)
     moved = re.compile("4 of 5 places moved")
     page.locator("[data-progress-shown]", has_text=moved).wait_for()
-    assert not page.locator(".verdict-safe").count()
+    expect(page.locator(".verdict-safe")).to_have_count(0)
     run(commands, new)
     page.locator(".verdict-safe").wait_for(timeout=30_000)
-    assert page.locator(".arrival-used").first.is_visible()
-    assert updating.inner_text().startswith("Retire the old key")
+    expect(page.locator(".arrival-used").first).to_be_visible()
+    expect(updating).to_contain_text("Retire the old key")
     page.get_by_role("link", name="Retire now").click()
     page.get_by_role("button", name="Retire the old key").click()
     page.get_by_text("The old key is retired.").wait_for()
@@ -109,7 +113,7 @@ def test_a_key_is_revoked_from_the_list_and_refused(site, open_page, sign_in):
     page.get_by_label("Reason").fill("The test is over")
     page.get_by_role("button", name="Revoke this key").click()
 
-    assert page.get_by_text("Stopped pipeline is revoked").is_visible()
+    expect(page.get_by_text("Stopped pipeline is revoked")).to_be_visible()
     status, body = site.get("/flows", secret)
     assert (status, body["errors"][0]["code"]) == (401, "API_KEY_REVOKED")
 
@@ -133,6 +137,6 @@ def test_times_are_the_readers_own_with_utc_at_hand(open_page, sign_in):
 
     created = page.locator('time[data-local="exact"]').first
 
-    assert "GMT+5:30" in created.inner_text()
+    expect(created).to_contain_text("GMT+5:30")
     assert created.get_attribute("title").endswith("UTC")
-    assert "Asia/" in page.locator("[data-zone]").inner_text()
+    expect(page.locator("[data-zone]")).to_contain_text("Asia/")

@@ -3,6 +3,8 @@
 import urllib.error
 import urllib.request
 
+from playwright.sync_api import expect
+
 from tests.browser.test_main_job import copied, create
 
 AT_MOST = 30_000  # milliseconds; counts are written, and the page asks, every 5 seconds
@@ -43,16 +45,18 @@ def test_two_consumers_move_one_by_one_and_retiring_is_undone(site, open_page, s
     use(site, new, "billing/1.1")
     page.get_by_text("1 of 2 places moved.").first.wait_for(timeout=AT_MOST)
     verdict = page.locator(".verdict")
-    assert "Not seen with the new key: reports from 127.0.0.1." in verdict.inner_text()
-    assert not page.get_by_text("Safe to retire").count()
-    assert page.locator(".step-done").count() == 1
+    expect(verdict).to_contain_text(
+        "Not seen with the new key: reports from 127.0.0.1."
+    )
+    expect(page.get_by_text("Safe to retire")).to_have_count(0)
+    expect(page.locator(".step-done")).to_have_count(1)
 
     use(site, new, "reports/2.0")
     page.locator(".verdict-safe", has_text="2 places have moved").wait_for(
         timeout=AT_MOST
     )
-    assert progress.inner_text() == "2 of 2 places moved."
-    assert page.locator(".step-done").count() == 3
+    expect(progress).to_have_text("2 of 2 places moved.")
+    expect(page.locator(".step-done")).to_have_count(3)
 
     page.get_by_role("link", name="Retire now").click()
     page.get_by_role("button", name="Retire the old key").click()

@@ -3,6 +3,9 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
+
+from tests.browser.gallery import press
 
 # At any moment at least one of them has another day than UTC.
 ZONES = ["Pacific/Kiritimati", "Pacific/Pago_Pago"]
@@ -22,13 +25,13 @@ def make(sign_in):
 
     def make(page, name):
         sign_in(page)
-        page.get_by_role("link", name="Create API key").click()
+        press(page, "Create API key", "link")
         page.get_by_label("Name").fill(name)
         page.get_by_label("flows:read").check()
         option = page.locator("[name=expires_in_days] option:checked").inner_text()
-        page.get_by_role("button", name="Create key").last.click()
+        press(page, "Create key")
         facts = page.locator("dl.facts").inner_text()
-        page.get_by_role("link", name="I have stored it").click()
+        press(page, "I have stored it", "link")
         return option, facts
 
     return make
@@ -40,7 +43,7 @@ def test_form_page_and_key_name_the_same_day(open_page, make, zone):
 
     option, facts = make(page, f"In {zone}")
     row = page.get_by_role("row").filter(has_text=f"In {zone}").inner_text()
-    page.get_by_role("link", name=f"In {zone}", exact=True).click()
+    press(page, f"In {zone}", "link")
     key = page.locator("dl.facts div").filter(has_text="Expires").inner_text()
     timeline = page.locator(".timeline").inner_text()
 
@@ -50,7 +53,7 @@ def test_form_page_and_key_name_the_same_day(open_page, make, zone):
     assert days == named(timeline.split("Expires on")[1])
     day, month, year = days[0].split()
     assert f"{day} {month[:3]} {year}" in row.replace("Sept", "Sep")
-    page.get_by_role("link", name="Rotate").click()
+    press(page, "Rotate", "link")
     overlap = page.get_by_label("Both keys work for")
     assert named(overlap.locator("option:checked").inner_text())
 
@@ -64,10 +67,10 @@ def test_a_phone_shows_all_of_what_is_chosen(open_page, sign_in):
     expiry.select_option("30")
 
     shown = page.locator(".chosen-time")
-    assert shown.is_visible()
-    assert shown.inner_text() == expiry.locator("option:checked").inner_text()
+    expect(shown).to_be_visible()
+    expect(shown).to_have_text(expiry.locator("option:checked").inner_text())
     page.set_viewport_size({"width": 1280, "height": 800})
-    assert not shown.is_visible()
+    expect(shown).not_to_be_visible()
 
 
 def test_without_scripts_all_times_are_utc_and_say_so(open_page, make):
@@ -78,4 +81,4 @@ def test_without_scripts_all_times_are_utc_and_say_so(open_page, make):
     (in_option,) = re.findall(rf"{DAY}, \d\d:\d\d UTC", option)
     assert in_option.split(",")[0] in facts.split("Expires")[1]
     assert "GMT" not in facts
-    assert "All times are UTC." in page.locator("footer").inner_text()
+    expect(page.locator("footer")).to_contain_text("All times are UTC.")
