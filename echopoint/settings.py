@@ -20,7 +20,7 @@ MAKE_KEY = "python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.ura
 # How long a connection may take, and be silent, in seconds; what DATABASE_URL has of them
 # wins.
 CONNECTION_LIMITS = {
-    "connect_timeout": 4,
+    "connect_timeout": 3,
     "keepalives_idle": 30,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -33,6 +33,7 @@ def database(url):
     config = environment.database(url)
     config = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True} | config
     if config["ENGINE"] == "django.db.backends.postgresql":
+        config["ENGINE"] = "echopoint.core.postgresql"
         config["OPTIONS"] = CONNECTION_LIMITS | config.get("OPTIONS", {})
     if config["ENGINE"] == "django.db.backends.sqlite3":
         if config["NAME"] != ":memory:":
@@ -82,8 +83,8 @@ DATABASES = {
     )
 }
 # Limits of the site's requests; commands have none.
-DATABASE_STATEMENT_SECONDS = number("DATABASE_STATEMENT_SECONDS", 15, least=1)
-DATABASE_LOCK_SECONDS = number("DATABASE_LOCK_SECONDS", 4, least=1)
+DATABASE_STATEMENT_SECONDS = number("DATABASE_STATEMENT_SECONDS", 4, least=1)
+DATABASE_LOCK_SECONDS = number("DATABASE_LOCK_SECONDS", 3, least=1)
 DATABASE_IDLE_SECONDS = 60  # with an open transaction
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = text("REDIS_URL")

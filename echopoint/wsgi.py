@@ -8,10 +8,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "echopoint.settings")
 
 application = get_wsgi_application()
 
-from django.db.backends.signals import connection_created  # noqa: E402
-
 from echopoint.api.chunks import Dechunked  # noqa: E402, needs Django to be set up
-from echopoint.core.availability import limit_waiting  # noqa: E402
+from echopoint.core.availability import bound_waiting  # noqa: E402
 
-connection_created.connect(limit_waiting)
+bound_waiting()
 application = Dechunked(application)

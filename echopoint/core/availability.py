@@ -4,7 +4,12 @@ import sqlite3
 
 from django.conf import settings
 from django.db import InterfaceError, InternalError, OperationalError
+from django.db.backends.signals import connection_created
 
+from echopoint.core.postgresql.base import AnsweringConnection
+
+# Seconds that a statement that PostgreSQL ends has to say so.
+MARGIN = 0.5
 READ_ONLY = "25006"  # PostgreSQL, appendix A
 RETRY_AFTER = 5  # seconds
 
@@ -20,12 +25,17 @@ def is_unavailable(error):
     return isinstance(error, OperationalError | InterfaceError)
 
 
-def limit_waiting(sender, connection, **kwargs):
-    """Bound how long a request's statement runs, waits for a lock, or keeps one.
+def bound_waiting():
+    """Bound how long this process waits for the database.
 
-    A receiver of `connection_created`, for processes that serve; commands take their
-    time.
+    For processes that serve; commands take their time.
     """
+    AnsweringConnection.answer_seconds = settings.DATABASE_STATEMENT_SECONDS + MARGIN
+    connection_created.connect(limit_waiting)
+
+
+def limit_waiting(sender, connection, **kwargs):
+    """Bound how long a request's statement runs, waits for a lock, or keeps one."""
     if connection.vendor != "postgresql":
         return
     limits = {
