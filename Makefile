@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help env setup run test test-browser screenshots lint bench bench-list lock
+.PHONY: help env setup run test test-browser faults screenshots lint bench bench-list lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -48,10 +48,13 @@ run: setup env ## Serve a demo organization on 127.0.0.1:$PORT (default 8000)
 	@DEMO=true $(BIN)/gunicorn echopoint.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 --log-level warning
 
 test: setup ## Run the tests, on SQLite unless DATABASE_URL names another database
-	$(BIN)/python -m pytest --ignore tests/browser
+	$(BIN)/python -m pytest --ignore tests/browser --ignore tests/faults
 
 test-browser: setup ## Run the browser tests in Debian's Chromium
 	$(BIN)/python -m pytest tests/browser
+
+faults: setup ## Kill, hang, fill and restart real processes; needs root, nginx, Redis, PostgreSQL
+	$(BIN)/python -m pytest --quiet tests/faults
 
 screenshots: setup ## Write pictures of every page and state to screenshots/
 	$(BIN)/python -m pytest --quiet tests/browser/screenshots.py

@@ -1,12 +1,45 @@
 """How gunicorn serves the site; it reads this file in the folder it is started in."""
 
+import ipaddress
+import os
 import signal
+
+from gunicorn import util
+
+# Only the process's environment is read: .env is read anew by each worker.
+bind = os.environ.get("BIND", "127.0.0.1:8000")
+
+EXPOSED = (
+    "Listening on %s, which other machines may reach: slow clients can hold all threads."
+    " Listen on 127.0.0.1 or a unix socket, behind a proxy that buffers requests"
+    " (echopoint/nginx.conf)."
+)
+
+
+def when_ready(server):
+    """Warn of addresses that are not this machine's own."""
+    for listener in server.LISTENERS:
+        address = listener.getsockname()
+        if isinstance(address, tuple) and not is_own(address[0]):
+            server.log.warning(EXPOSED, listener)
+
+
+def is_own(host):
+    return ipaddress.ip_address(host).is_loopback
 
 
 def post_worker_init(worker):
     """Finish what needs the site's code, which is loaded by now."""
     redact(worker.log)
+    answer_in_the_envelope()
     end_waiting_on_stop(worker)
+
+
+def answer_in_the_envelope():
+    """Let what gunicorn itself refuses be answered as the API answers."""
+    from echopoint.core.malformed import write_refusal
+
+    util.write_error = write_refusal
 
 
 def redact(log):

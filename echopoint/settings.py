@@ -10,6 +10,8 @@ from echopoint.core.environment import flag, number, required, text
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+# Where gunicorn listens; gunicorn.conf.py reads it, before there is a file.
+BIND = text("BIND", "127.0.0.1:8000")
 # The process's own environment wins over the file.
 environment.read_file(BASE_DIR / ".env")
 

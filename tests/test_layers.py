@@ -48,7 +48,17 @@ LAYERS = {
     "echopoint.cli": set(),
 }
 # The composition root puts all of it together.
-ROOT_MODULES = {"settings", "urls", "wsgi", "errors", "health", "demo", "management"}
+ROOT_MODULES = {
+    "apps",
+    "checks",
+    "settings",
+    "urls",
+    "wsgi",
+    "errors",
+    "health",
+    "demo",
+    "management",
+}
 
 
 def layer_of(module):

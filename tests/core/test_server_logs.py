@@ -1,5 +1,6 @@
 """The server's own logs, which repeat what clients send."""
 
+import json
 import socket
 import time
 
@@ -43,12 +44,17 @@ def site(folder):
         yield site
 
 
-def send(site, request):
-    """Send the bytes; return the first line of the answer, if there is one."""
+def exchange(site, request):
+    """Send the bytes; return the whole answer."""
     host, port = site.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(request.encode())
-        return connection.makefile("rb").readline().decode()
+        return connection.makefile("rb").read().decode()
+
+
+def send(site, request):
+    """Send the bytes; return the first line of the answer, if there is one."""
+    return exchange(site, request).partition("\r\n")[0]
 
 
 def wait_for(file, text):
@@ -70,3 +76,27 @@ def test_no_log_repeats_a_key(site, folder):
     assert len(refused) >= len(MALFORMED) - 1, answers
     assert errors.count("Invalid request from ip=") >= len(MALFORMED) // 2
     assert PRIVATE not in errors + access
+
+
+REFUSED = {
+    "a method": (400, "BAD_REQUEST"),
+    "a header without a colon": (400, "BAD_REQUEST"),
+    "an expectation": (417, "EXPECTATION_FAILED"),
+    "a coding": (501, "NOT_IMPLEMENTED"),
+    "a long line": (414, "URI_TOO_LONG"),
+    "headers": (431, "HEADERS_TOO_LARGE"),
+}
+LARGE = f"GET / HTTP/1.1\r\nHost: localhost\r\nX: {'x' * 10_000}\r\n\r\n"
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_the_server_refuses_itself_has_the_envelope(site, name):
+    head, _, body = exchange(site, (MALFORMED | {"headers": LARGE})[name]).partition(
+        "\r\n\r\n"
+    )
+
+    (error,) = json.loads(body)["errors"]
+    assert (int(head.split()[1]), error["code"]) == REFUSED[name]
+    assert "Content-Type: application/json" in head
+    assert "Connection: close" in head
+    assert PRIVATE not in head + body
