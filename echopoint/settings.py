@@ -266,6 +266,11 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+# For how many days rows are kept; 0 means for good. Pages show thirty days of counts.
+KEEP_REFUSALS_DAYS = number("KEEP_REFUSALS_DAYS", 35, least=31, most=36_500)
+KEEP_USAGE_DAYS = number("KEEP_USAGE_DAYS", 100, least=31, most=36_500)
+KEEP_CAPTURED_REQUESTS_DAYS = number("KEEP_CAPTURED_REQUESTS_DAYS", 0, most=36_500)
+KEEP_EXECUTIONS_DAYS = number("KEEP_EXECUTIONS_DAYS", 0, most=36_500)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # What a runner publishes holds the answers of the services that it tested.
 API_RESULT_MAX_SIZE = 8 * 1024 * 1024

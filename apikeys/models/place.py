@@ -118,9 +118,8 @@ class KeyPlaceManager(BufferedManager):
 
     def prune(self, *, count=None, at=None):
         """Delete places that were not seen for `kept_for`; return how many rows."""
-        end = (at or timezone.now()) - self.kept_for
-        past = self.filter(last_seen_at__lt=end).values("pk")[: count or BATCH]
-        gone, _ = self.filter(pk__in=list(past.values_list("pk", flat=True))).delete()
+        past = self.past(at).values_list("pk", flat=True)[: count or BATCH]
+        gone, _ = self.filter(pk__in=list(past)).delete()
         return gone
 
     def prune_alongside(self):

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -11,12 +12,14 @@ from apikeys.models.counts import CountingManager
 class RefusalManager(CountingManager):
     """Counts refusals: one row for each key, reason and minute."""
 
-    # The page of a key shows those of thirty days.
-    kept_for = timedelta(days=35)
     dated = "minute"
 
     def __init__(self):
         super().__init__(("key", "reason", "minute"), ("count",), ("last_ip",))
+
+    @property
+    def kept_for(self):
+        return timedelta(days=settings.KEEP_REFUSALS_DAYS)
 
     def record(self, key, reason, *, ip=None, at=None):
         """Count a refused request of a key whose possession was proven."""

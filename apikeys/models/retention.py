@@ -14,12 +14,18 @@ ALONGSIDE = 20  # rows, where something else is written: more than come by one w
 class FadingManager(models.Manager):
     """Knows for how long its rows are kept.
 
-    kept_for   how long, a timedelta
+    kept_for   how long, a timedelta, or a property that returns one
     dated      the name of the column with the date or time of a row
     """
 
     kept_for = None
     dated = ""
+
+    def past(self, at=None):
+        """Return the rows that are out of date."""
+        end = (at or timezone.now()) - self.kept_for
+        end = self.model._meta.get_field(self.dated).to_python(end)
+        return self.filter(**{f"{self.dated}__lt": end})
 
     def prune(self, *, count=None, at=None):
         """Delete what is out of date among the `count` oldest rows; return how many.

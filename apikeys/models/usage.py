@@ -4,6 +4,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Sum
 from django.utils import timezone
@@ -24,12 +25,14 @@ class Day(NamedTuple):
 class KeyUsageManager(CountingManager):
     """Counts requests: one row for each key, day (UTC) and scope."""
 
-    # The page of a key draws thirty days; a quarter answers most questions after.
-    kept_for = timedelta(days=100)
     dated = "day"
 
     def __init__(self):
         super().__init__(("key", "day", "scope"), ("allowed", "refused"))
+
+    @property
+    def kept_for(self):
+        return timedelta(days=settings.KEEP_USAGE_DAYS)
 
     def allow(self, key, scopes, at=None):
         """Count a request that was let in, once for each scope that it needed."""

@@ -1,22 +1,20 @@
-"""Counts and spent forms are kept for a while, the audit for good."""
+"""Counts and spent forms are kept for a while."""
 
-import json
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
-from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from apikeys.history import REFUSALS_SHOWN_FOR
-from apikeys.models import AuditEvent, KeyPlace, KeyUsage, Refusal, SpentNonce
+from apikeys.models import KeyPlace, KeyUsage, Refusal, SpentNonce
 from apikeys.models.counts import flusher
 from apikeys.models.nonce import MAX_AGE
 from apikeys.templatetags.apikeys_usage import DAYS
 
 NOW = timezone.now()
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LEAST_DAYS = 31  # that the settings accept
 PERISHABLE = [KeyPlace, KeyUsage, Refusal, SpentNonce]
 
 
@@ -50,9 +48,22 @@ def test_a_row_is_deleted_when_its_time_is_over_and_not_before(model, key):
     assert over != kept
 
 
-def test_what_is_shown_is_kept():
+def test_what_is_shown_is_kept(settings):
+    settings.KEEP_REFUSALS_DAYS = settings.KEEP_USAGE_DAYS = LEAST_DAYS
+
     assert Refusal.objects.kept_for > REFUSALS_SHOWN_FOR
     assert KeyUsage.objects.kept_for > timedelta(days=DAYS)
+
+
+def test_settings_say_how_long_counts_are_kept(key, settings):
+    make(Refusal, key, 40 * DAY)
+    make(KeyUsage, key, 110 * DAY)
+    settings.KEEP_REFUSALS_DAYS, settings.KEEP_USAGE_DAYS = 50, 120
+
+    assert Refusal.objects.prune(at=NOW) == KeyUsage.objects.prune(at=NOW) == 0
+
+    settings.KEEP_REFUSALS_DAYS, settings.KEEP_USAGE_DAYS = 39, 109
+    assert Refusal.objects.prune(at=NOW) == KeyUsage.objects.prune(at=NOW) == 1
 
 
 def test_a_spent_form_is_kept_as_long_as_it_could_be_sent():
@@ -94,39 +105,6 @@ def test_a_count_is_kept_when_the_old_ones_cannot_be_deleted(key, caplog):
 
     assert "Could not prune Refusal" in caplog.text
     assert Refusal.objects.filter(reason="API_KEY_EXPIRED").exists()
-
-
-def test_the_command_deletes_all_that_is_over_and_no_audit(key, capsys, monkeypatch):
-    monkeypatch.setattr("apikeys.models.retention.BATCH", 2)
-    for n in range(5):
-        for model in PERISHABLE:
-            make(model, key, model.objects.kept_for + DAY, n)
-    events = AuditEvent.objects.count()
-
-    call_command("prune", "--json")
-
-    assert capsys.readouterr().out.split() == (
-        ["{", '"spent_forms":', "5,", '"refusals":', "5,", '"key_usage":', "5,"]
-        + ['"key_places":', "5,", '"sessions":', "0", "}"]
-    )
-    assert AuditEvent.objects.count() == events
-    call_command("prune")
-    assert capsys.readouterr().out == (
-        "Deleted 0 forms that were sent, 0 counts of refused requests, 0 counts of use,"
-        " 0 places of use, 0 sessions.\n"
-    )
-
-
-@pytest.mark.django_db
-def test_pruning_deletes_sessions_that_have_ended_and_no_others(capsys):
-    for key, ends in (("ended", -HOUR), ("open", HOUR)):
-        at = timezone.now() + ends
-        Session.objects.create(session_key=key, session_data="x", expire_date=at)
-
-    call_command("prune", "--json")
-
-    assert json.loads(capsys.readouterr().out)["sessions"] == 1
-    assert Session.objects.get().session_key == "open"
 
 
 @pytest.mark.postgresql

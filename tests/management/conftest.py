@@ -3,4 +3,4 @@ from tests.fresh import (  # noqa: F401
     migrated_database,
     migrated_template,
 )
-from tests.races import committing, guarded_again  # noqa: F401
+from tests.races import committing, guarded_again, meanwhile  # noqa: F401

@@ -1,0 +1,27 @@
+from django.utils import timezone
+
+from echopoint.management.retention import KINDS
+from echopoint.organizations.commands import AnsweringCommand
+
+
+class Command(AnsweringCommand):
+    help = (
+        "Delete counts and spent forms that are older than what any page shows, sessions"
+        " that have ended, and what is older than the KEEP_… settings allow. It works in"
+        " small transactions, beside the site."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "--dry-run", action="store_true", help="count the rows, and delete none"
+        )
+
+    def handle(self, *, dry_run, **options):
+        at = timezone.now()
+        counts = {
+            name: kind.count(at) if dry_run else kind.delete(at)
+            for name, kind in KINDS.items()
+        }
+        listed = ", ".join(f"{n} {KINDS[name].noun}" for name, n in counts.items())
+        done = "Would delete" if dry_run else "Deleted"
+        self.answer(options, {"dry_run": dry_run} | counts, f"{done} {listed}.")

@@ -1,0 +1,75 @@
+"""What is deleted for its age: counts, spent forms, sessions, and what settings bound."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+
+from apikeys.models import KeyPlace, KeyUsage, Refusal, SpentNonce
+from echopoint.core.batches import delete_in_batches
+from echopoint.executions.models import Execution
+from echopoint.organizations.models import Organization
+from echopoint.webhooks.models import CapturedRequest, Webhook
+
+
+class Fading:
+    """Rows that know themselves how long they are kept."""
+
+    def __init__(self, noun, model):
+        self.noun, self.manager = noun, model.objects
+
+    def count(self, at):
+        return self.manager.past(at).count()
+
+    def delete(self, at):
+        return self.manager.prune_all(at=at)
+
+
+class Aged:
+    """Rows that `past(at)` yields, as querysets that an index orders by age."""
+
+    def __init__(self, noun, past):
+        self.noun, self.past = noun, past
+
+    def count(self, at):
+        return sum(rows.count() for rows in self.past(at))
+
+    def delete(self, at):
+        return sum(delete_in_batches(rows) for rows in self.past(at))
+
+
+def ended_sessions(at):
+    yield Session.objects.filter(expire_date__lt=at).order_by("expire_date")
+
+
+def old_captured_requests(at):
+    """Yield those of each webhook that were received too long ago."""
+    if end := end_of("KEEP_CAPTURED_REQUESTS_DAYS", at):
+        for webhook in Webhook.objects.order_by("pk").values_list("pk", flat=True):
+            rows = CapturedRequest.objects.filter(webhook=webhook, received_at__lt=end)
+            yield rows.order_by("received_at", "pk")
+
+
+def old_executions(at):
+    """Yield those of each organization that started too long ago, and have ended."""
+    if end := end_of("KEEP_EXECUTIONS_DAYS", at):
+        for organization in Organization.objects.order_by("pk"):
+            rows = Execution.objects.for_org(organization).filter(started_at__lt=end)
+            yield rows.exclude(completed_at=None).order_by("started_at", "pk")
+
+
+def end_of(setting, at):
+    """Return before when rows are too old, or None where they are kept for good."""
+    days = getattr(settings, setting)
+    return at - timedelta(days=days) if days else None
+
+
+KINDS = {
+    "spent_forms": Fading("forms that were sent", SpentNonce),
+    "refusals": Fading("counts of refused requests", Refusal),
+    "key_usage": Fading("counts of use", KeyUsage),
+    "key_places": Fading("places of use", KeyPlace),
+    "sessions": Aged("sessions", ended_sessions),
+    "captured_requests": Aged("captured requests", old_captured_requests),
+    "executions": Aged("executions", old_executions),
+}

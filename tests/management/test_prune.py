@@ -1,0 +1,176 @@
+"""`prune` deletes what is over, a little at a time, and says what it did."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.management import call_command
+from django.utils import timezone
+
+from apikeys.models import AuditEvent, Refusal
+from echopoint.executions.models import Execution, NodeResult, RunnerJob
+from echopoint.flows.models import Flow
+from echopoint.webhooks.models import CapturedRequest, Webhook
+
+DAY = timedelta(days=1)
+NOTHING = {
+    "dry_run": False,
+    "spent_forms": 0,
+    "refusals": 0,
+    "key_usage": 0,
+    "key_places": 0,
+    "sessions": 0,
+    "captured_requests": 0,
+    "executions": 0,
+}
+
+
+@pytest.fixture
+def prune(capsys):
+    """Return a caller of the command: what it printed as JSON."""
+
+    def prune(*arguments):
+        call_command("prune", "--json", *arguments)
+        return json.loads(capsys.readouterr().out)
+
+    return prune
+
+
+def ago(days):
+    return timezone.now() - days * DAY
+
+
+@pytest.fixture
+def webhook(acme):
+    return Webhook.objects.create(organization=acme, name="Orders")
+
+
+@pytest.fixture
+def flow(acme):
+    definition = {"name": "f", "version": "1.0", "nodes": [], "edges": []}
+    return Flow.objects.create(
+        organization=acme, name="Checkout", flow_definition=definition
+    )
+
+
+def captured(webhook, days):
+    return CapturedRequest.objects.create(
+        webhook=webhook, method="POST", received_at=ago(days)
+    )
+
+
+def execution(flow, days, *, ended=True):
+    """Return an execution with a result and a job."""
+    status = Execution.Status.COMPLETED if ended else Execution.Status.RUNNING
+    made = Execution.objects.create(
+        organization=flow.organization,
+        flow=flow,
+        flow_snapshot=flow.flow_definition,
+        trigger_metadata={},
+        status=status,
+        started_at=ago(days),
+        completed_at=ago(days) if ended else None,
+    )
+    NodeResult.objects.create(execution=made, position=0, node_id="pay", result={})
+    RunnerJob.objects.create(organization=flow.organization, execution=made)
+    return made
+
+
+@pytest.mark.django_db
+def test_nothing_is_deleted_where_nothing_is_over(prune, webhook, flow):
+    captured(webhook, 5000)
+    execution(flow, 5000)
+
+    assert prune() == NOTHING
+    assert CapturedRequest.objects.count() == Execution.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_it_says_what_it_deleted(issue, capsys):
+    key, _ = issue()
+    for n in range(5):
+        Refusal.objects.create(key=key, reason=str(n), minute=ago(40))
+    events = AuditEvent.objects.count()
+
+    call_command("prune")
+
+    assert capsys.readouterr().out == (
+        "Deleted 0 forms that were sent, 5 counts of refused requests, 0 counts of use,"
+        " 0 places of use, 0 sessions, 0 captured requests, 0 executions.\n"
+    )
+    assert not Refusal.objects.exists()
+    assert AuditEvent.objects.count() == events
+
+
+@pytest.mark.django_db
+def test_sessions_that_have_ended_are_deleted_and_no_others(prune):
+    for key, days in (("ended", 1), ("open", -1)):
+        Session.objects.create(session_key=key, session_data="x", expire_date=ago(days))
+
+    assert prune() == NOTHING | {"sessions": 1}
+    assert Session.objects.get().session_key == "open"
+
+
+@pytest.mark.django_db
+def test_captured_requests_older_than_the_setting_are_deleted(
+    prune, webhook, settings, globex, monkeypatch
+):
+    monkeypatch.setattr("echopoint.core.batches.BATCH", 2)
+    settings.KEEP_CAPTURED_REQUESTS_DAYS = 30
+    theirs = Webhook.objects.create(organization=globex, name="Theirs")
+    for one in (webhook, theirs):
+        for days in (31, 32, 33, 40, 50, 29):
+            captured(one, days)
+
+    assert prune() == NOTHING | {"captured_requests": 10}
+    assert CapturedRequest.objects.filter(received_at__gt=ago(30)).count() == 2
+    assert CapturedRequest.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_ended_executions_older_than_the_setting_go_with_all_that_is_theirs(
+    prune, flow, settings
+):
+    settings.KEEP_EXECUTIONS_DAYS = 30
+    execution(flow, 31)
+    kept = {execution(flow, 29).pk, execution(flow, 400, ended=False).pk}
+
+    assert prune() == NOTHING | {"executions": 1}
+    assert set(Execution.objects.values_list("pk", flat=True)) == kept
+    assert set(NodeResult.objects.values_list("execution", flat=True)) == kept
+    assert set(RunnerJob.objects.values_list("execution", flat=True)) == kept
+
+
+@pytest.mark.django_db
+def test_a_dry_run_counts_and_deletes_nothing(prune, webhook, flow, settings, issue):
+    settings.KEEP_CAPTURED_REQUESTS_DAYS = settings.KEEP_EXECUTIONS_DAYS = 30
+    Refusal.objects.create(key=issue()[0], reason="x", minute=ago(40))
+    captured(webhook, 31)
+    execution(flow, 31)
+    expected = {"refusals": 1, "captured_requests": 1, "executions": 1}
+
+    assert prune("--dry-run") == NOTHING | expected | {"dry_run": True}
+    assert CapturedRequest.objects.count() == Execution.objects.count() == 1
+    assert prune() == NOTHING | expected
+
+
+@pytest.mark.django_db
+def test_a_dry_run_says_so(capsys):
+    call_command("prune", "--dry-run")
+
+    assert capsys.readouterr().out.startswith("Would delete 0 forms")
+
+
+@pytest.mark.postgresql
+def test_a_row_that_another_transaction_holds_stays_and_the_others_go(
+    committing, meanwhile, prune, webhook, settings
+):
+    settings.KEEP_CAPTURED_REQUESTS_DAYS = 30
+    rows = [captured(webhook, 31) for _ in range(3)]
+    held = CapturedRequest.objects.select_for_update().filter(pk=rows[0].pk)
+
+    pruned = meanwhile(lambda: list(held), prune)
+
+    assert pruned["captured_requests"] == 2
+    assert CapturedRequest.objects.get() == rows[0]
