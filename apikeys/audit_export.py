@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from apikeys.audit_chain import RECORD
+from apikeys.models.audit import AuditEvent
 
 # OWASP, "CSV Injection": what makes a spreadsheet take a cell for a formula, also after
 # spaces that some strip, and in the full width that some narrow.
@@ -61,6 +62,19 @@ def as_ndjson(events):
     """Yield a JSON object for each event, one a line."""
     for event in events.iterator(chunk_size=CHUNK):
         yield json.dumps(event.as_record(), sort_keys=True) + "\n"
+
+
+def record_export(events, organization, *, by, format, filters=None):
+    """Record that these events were taken as a file."""
+    AuditEvent.objects.record(
+        AuditEvent.Action.AUDIT_EXPORTED,
+        organization=organization,
+        actor=by,
+        target=("organization", organization.pk, organization.name),
+        format=format,
+        filters=filters or {},
+        **events.extent(),
+    )
 
 
 FORMATS = {

@@ -10,7 +10,7 @@ from django.views.generic import TemplateView, View
 
 from apikeys import audit_report
 from apikeys.audit_events import choices
-from apikeys.audit_export import FORMATS
+from apikeys.audit_export import FORMATS, record_export
 from apikeys.audit_filters import AuditFilterForm
 from apikeys.history import Entry, in_words
 from apikeys.models import AuditChain, AuditEvent
@@ -74,14 +74,12 @@ class AuditExportView(PostOnly, AuditPage, View):
         # The file ends where it was taken, however long it takes to read.
         rows = self.get_rows(filters).filter(sequence__lte=self.chain.length)
         events = rows.order_by("sequence")
-        AuditEvent.objects.record(
-            AuditEvent.Action.AUDIT_EXPORTED,
-            organization=self.organization,
-            actor=self.actor,
-            target=("organization", self.organization.pk, self.organization.name),
+        record_export(
+            events,
+            self.organization,
+            by=self.actor,
             format=format,
             filters=filters.chosen,
-            **events.extent(),
         )
         return self.file(format, events)
 

@@ -38,6 +38,10 @@ class Aged:
         return sum(delete_in_batches(rows) for rows in self.past(at))
 
 
+def open_and_ended_sessions(at):
+    yield Session.objects.order_by("expire_date")
+
+
 def ended_sessions(at):
     yield Session.objects.filter(expire_date__lt=at).order_by("expire_date")
 
@@ -73,3 +77,9 @@ KINDS = {
     "captured_requests": Aged("captured requests", old_captured_requests),
     "executions": Aged("executions", old_executions),
 }
+
+
+def kinds(*, all_sessions=False):
+    """Return what is pruned, by name; with `all_sessions` also those that have not ended."""
+    everyone = {"sessions": Aged("sessions", open_and_ended_sessions)}
+    return KINDS | (everyone if all_sessions else {})

@@ -113,6 +113,14 @@ def test_sessions_that_have_ended_are_deleted_and_no_others(prune):
 
 
 @pytest.mark.django_db
+def test_after_a_restore_everybody_is_signed_out(prune, client, alice):
+    client.force_login(alice)
+
+    assert prune("--all-sessions") == NOTHING | {"sessions": 1}
+    assert not Session.objects.exists()
+
+
+@pytest.mark.django_db
 def test_captured_requests_older_than_the_setting_are_deleted(
     prune, webhook, settings, globex, monkeypatch
 ):

@@ -1,6 +1,6 @@
 from django.utils import timezone
 
-from echopoint.management.retention import KINDS
+from echopoint.management.retention import KINDS, kinds
 from echopoint.organizations.commands import AnsweringCommand
 
 
@@ -16,11 +16,17 @@ class Command(AnsweringCommand):
             "--dry-run", action="store_true", help="count the rows, and delete none"
         )
 
-    def handle(self, *, dry_run, **options):
+        parser.add_argument(
+            "--all-sessions",
+            action="store_true",
+            help="sign everybody out, as after a restore",
+        )
+
+    def handle(self, *, dry_run, all_sessions, **options):
         at = timezone.now()
         counts = {
             name: kind.count(at) if dry_run else kind.delete(at)
-            for name, kind in KINDS.items()
+            for name, kind in kinds(all_sessions=all_sessions).items()
         }
         listed = ", ".join(f"{n} {KINDS[name].noun}" for name, n in counts.items())
         done = "Would delete" if dry_run else "Deleted"

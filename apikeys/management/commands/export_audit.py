@@ -1,0 +1,50 @@
+import os
+
+from django.core.management.base import CommandError
+
+from apikeys.actors import Actor
+from apikeys.audit_export import as_ndjson, record_export
+from apikeys.models import AuditChain, AuditEvent
+from echopoint.organizations.commands import AnsweringCommand, organization_named
+
+
+class Command(AnsweringCommand):
+    help = (
+        "Write an organization's whole audit to a new file, as NDJSON, which verify_audit"
+        " and revoke_api_key --from-export read. The audit records that it was exported."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("file", metavar="FILE", help="it must not exist yet")
+        parser.add_argument("--organization", required=True, metavar="ID")
+
+    def handle(self, *, file, organization, **options):
+        organization = organization_named(organization)
+        with created(file) as lines:
+            events = all_events(organization)
+            record_export(
+                events, organization, by=Actor.command("export_audit"), format="ndjson"
+            )
+            lines.writelines(as_ndjson(events))
+        extent = events.extent()
+        self.answer(
+            options,
+            {"organization_id": organization.pk} | extent,
+            f"Wrote {extent['events']} events. Head: {extent['head'] or 'none'}.",
+        )
+
+
+def all_events(organization):
+    """Return the events up to now; those that come later are not in the file."""
+    chain = AuditChain.objects.of(organization)
+    events = AuditEvent.objects.for_org(organization)
+    return events.filter(sequence__lte=chain.length).order_by("sequence")
+
+
+def created(file):
+    """Return a new file that its owner alone can read; raise `CommandError`."""
+    try:
+        number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise CommandError(f"The file cannot be made: {error.strerror}.") from None
+    return open(number, "w", encoding="utf-8")
