@@ -1,7 +1,6 @@
 """System checks of a deployment: what `check --deploy` can know of how it is served."""
 
 import ipaddress
-import os
 import re
 
 from django.conf import settings
@@ -16,7 +15,7 @@ def check_bind(app_configs, **kwargs):
 
     A --bind on the command line is not known here; gunicorn.conf.py warns of it.
     """
-    given = GIVEN.findall(os.environ.get("GUNICORN_CMD_ARGS", ""))
+    given = GIVEN.findall(settings.GUNICORN_CMD_ARGS)
     places = given or settings.BIND.split(",")
     return [exposed(place) for place in map(str.strip, places) if is_exposed(place)]
 

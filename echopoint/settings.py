@@ -5,13 +5,14 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from echopoint.core import environment
+from echopoint.core import environment, steady_cache
 from echopoint.core.environment import flag, number, required, text
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Where gunicorn listens; gunicorn.conf.py reads it, before there is a file.
 BIND = text("BIND", "127.0.0.1:8000")
+GUNICORN_CMD_ARGS = text("GUNICORN_CMD_ARGS")
 # The process's own environment wins over the file.
 environment.read_file(BASE_DIR / ".env")
 
@@ -90,12 +91,14 @@ DATABASE_LOCK_SECONDS = number("DATABASE_LOCK_SECONDS", 3, least=1)
 DATABASE_IDLE_SECONDS = 60  # with an open transaction
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = text("REDIS_URL")
+REDIS_TIMEOUT_SECONDS = number("REDIS_TIMEOUT_SECONDS", 1, least=1)
 if REDIS_URL:
     environment.require_redis(REDIS_URL)
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "echopoint.core.steady_cache.SteadyRedisCache",
             "LOCATION": REDIS_URL,
+            "OPTIONS": steady_cache.options(REDIS_URL, REDIS_TIMEOUT_SECONDS),
         }
     }
 

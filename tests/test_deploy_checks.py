@@ -45,9 +45,9 @@ def test_an_address_of_this_machine_is_not(settings, place):
 @pytest.mark.parametrize(
     "option", ["-b 0.0.0.0:80", "--bind=0.0.0.0:80", "-b0.0.0.0:80"]
 )
-def test_the_options_of_gunicorn_win(settings, monkeypatch, option):
+def test_the_options_of_gunicorn_win(settings, option):
     settings.BIND = "127.0.0.1:8000"
-    monkeypatch.setenv("GUNICORN_CMD_ARGS", f"--workers 2 {option}")
+    settings.GUNICORN_CMD_ARGS = f"--workers 2 {option}"
 
     assert [warning.id for warning in check_bind(None)] == ["echopoint.W001"]
 
