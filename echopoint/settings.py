@@ -209,6 +209,14 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (
     "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105, a class
 )
+ACCOUNT_RATE_LIMITS = {
+    # The key is an address (of IPv6, its network) and an account.
+    "login_failed": "10/m/ip,5/5m/key",
+    "second_factor": "10/m/ip,5/5m/key",
+    "second_factor_anywhere": "60/h/key",
+}
+# Forms that must not tell who has an account answer after this time, or later.
+ACCOUNT_ANSWER_SECONDS = 1
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_FORMS = {

@@ -24,6 +24,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"]["BACKEND"] = (  # noqa: F405
     "django.contrib.staticfiles.storage.StaticFilesStorage"
 )
+# Only the tests of this wait for it.
+ACCOUNT_ANSWER_SECONDS = 0
 # Counts are written when a test says so.
 API_KEY_COUNT_SECONDS = None
 # Static files are found in the tree, without collecting them first.

@@ -58,6 +58,12 @@ class SignUpForm(InOurWords, account.SignupForm):
         self.fields["password1"].label = "Password"
         self.fields["password2"].label = "Password, again"
 
+    def try_save(self, request):
+        if self.account_already_exists:
+            # A password costs most of the time that a new account takes.
+            User().set_password(self.cleaned_data["password1"])
+        return super().try_save(request)
+
 
 class PasswordAgainForm(InOurWords, account.ReauthenticateForm):
     """The password, once more."""

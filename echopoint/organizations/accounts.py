@@ -4,6 +4,7 @@ import base64
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.stages import EmailVerificationStage
+from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -43,6 +44,11 @@ class AccountAdapter(DefaultAccountAdapter):
         # The limits on attempts count by this text. allauth's own function raises for
         # a request without a trustworthy address, and nobody could sign in.
         return address(request) or "unknown"
+
+    def _get_login_attempts_cache_key(self, request, **credentials):
+        # By account alone, a stranger's wrong passwords would keep its owner out.
+        key = super()._get_login_attempts_cache_key(request, **credentials)
+        return f"{get_ip(request)}:{key}"
 
     def is_open_for_signup(self, request):
         return settings.OPEN_SIGN_UP

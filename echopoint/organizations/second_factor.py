@@ -4,7 +4,10 @@ The step of the last one that was taken is kept with the authenticator: a cache 
 and need not be shared by all processes.
 """
 
+from allauth.account.adapter import get_adapter as get_account_adapter
+from allauth.core import context, ratelimit
 from allauth.core.internal.cryptokit import compare_user_code
+from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added
@@ -23,17 +26,40 @@ LAST_STEP = "last_step"
 
 
 class OnceMixin:
-    """A form whose code is of an authenticator, or one of the recovery codes."""
+    """A form whose code is of an authenticator, or one of the recovery codes.
+
+    allauth counts wrong codes by account alone: whoever has the password could keep its
+    owner from the second step. Here they count by address and account, and by account
+    only far above that, as a code has a million spellings and a stranger many addresses.
+    """
 
     def clean_code(self):
-        with transaction.atomic():
-            # Of two requests with one code the second waits here.
-            own = Authenticator.objects.filter(user=self.user).order_by("pk")
-            list(for_change(own))
-            code = super().clean_code()
-            if not take(self.authenticator, code):
-                raise get_adapter().validation_error("incorrect_code")
+        by_address = f"{get_ip(context.request)}:{self.user.pk}"
+        keys = {"second_factor": by_address, "second_factor_anywhere": self.user.pk}
+        for action, key in keys.items():
+            if not ratelimit.consume(context.request, action=action, key=key):
+                raise get_account_adapter().validation_error("too_many_login_attempts")
+        code = self.cleaned_data["code"]
+        kinds = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
+        own = Authenticator.objects.filter(user=self.user, type__in=kinds)
+        self.authenticator = taken(own, code)
+        if not self.authenticator:
+            if main := own.order_by("-type").first():  # the app, if there is one
+                self._emit_authentication_failed(main)
+            raise get_adapter().validation_error("incorrect_code")
+        for action, key in keys.items():
+            ratelimit.clear(context.request, action=action, key=key)
         return code
+
+
+@transaction.atomic
+def taken(authenticators, code):
+    """Return the authenticator that the code is of, which takes it once; else None."""
+    # Of two requests with one code the second waits here.
+    for authenticator in list(for_change(authenticators.order_by("pk"))):
+        if authenticator.wrap().validate_code(code) and take(authenticator, code):
+            return authenticator
+    return None
 
 
 def take(authenticator, code):

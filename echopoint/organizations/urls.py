@@ -8,10 +8,12 @@ from echopoint.organizations.views import (
     OrganizationListView,
     PasswordResetView,
     SignInView,
+    SignUpView,
 )
 
 accounts = [
     path("login/", SignInView.as_view(), name="account_login"),
+    path("signup/", SignUpView.as_view(), name="account_signup"),
     # An e-mail address is changed by an operator.
     path("email/", RedirectView.as_view(pattern_name="mfa_index")),
     path("password/reset/", PasswordResetView.as_view(), name="account_reset_password"),

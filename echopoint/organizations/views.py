@@ -1,5 +1,7 @@
 """Pages that belong to an organization, and the way to them."""
 
+import time
+
 from allauth.account import views as account
 from django.conf import settings
 from django.contrib import messages
@@ -92,8 +94,26 @@ class SignInView(account.LoginView):
         return super().get_context_data(open_sign_up=settings.OPEN_SIGN_UP, **kwargs)
 
 
+class InOneTime:
+    """A form whose answer takes one time, whether or not there is such an account.
+
+    Work that is done for one of them only would tell which it is.
+    """
+
+    def post(self, request, *args, **kwargs):
+        until = time.monotonic() + settings.ACCOUNT_ANSWER_SECONDS
+        response = super().post(request, *args, **kwargs)
+        time.sleep(max(0, until - time.monotonic()))
+        return response
+
+
 @method_decorator(login_not_required, name="dispatch")
-class PasswordResetView(account.PasswordResetView):
+class SignUpView(InOneTime, account.SignupView):
+    """Make an account, or mail the owner of the one that has this address."""
+
+
+@method_decorator(login_not_required, name="dispatch")
+class PasswordResetView(InOneTime, account.PasswordResetView):
     """Send a link that sets a new password, if there is a server that sends mail."""
 
     def dispatch(self, request, *args, **kwargs):

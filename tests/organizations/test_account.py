@@ -1,6 +1,7 @@
 """Accounts: who may sign in, with what, how often, and how lately."""
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,6 +11,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from allauth.mfa.totp.internal.auth import yield_hotp_counters_from_time as counters
 from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail
 from django.core.cache import cache
 from django.db import connection, connections
@@ -72,6 +74,49 @@ def test_signing_up_does_not_tell_who_has_an_account(client, alice, settings):
     assert User.objects.filter(email=alice.email).count() == 1
 
 
+@pytest.fixture
+def hashes(monkeypatch):
+    """Return the list of the passwords that are hashed, which take nearly all the time."""
+    made = []
+    encode = MD5PasswordHasher.encode
+
+    def noted(self, password, salt):
+        made.append(password)
+        return encode(self, password, salt)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", noted)
+    return made
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("page", [LOGIN, "/accounts/signup/"])
+def test_as_many_passwords_are_hashed_with_an_account_as_without(
+    client, alice, settings, hashes, page, is_known
+):
+    settings.OPEN_SIGN_UP = True
+    email = alice.email if is_known else "nobody@acme.example"
+    form = SIGN_UP | {"email": email, "login": email, "password": "wrong"}
+    hashes.clear()
+
+    client.post(page, form)
+
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("page", [RESET, "/accounts/signup/"])
+def test_what_could_tell_who_has_an_account_is_answered_in_one_time(
+    client, alice, settings, page, is_known
+):
+    settings.OPEN_SIGN_UP, settings.ACCOUNT_ANSWER_SECONDS = True, 1
+    email = alice.email if is_known else "nobody@acme.example"
+    begun = time.monotonic()
+
+    assert client.post(page, SIGN_UP | {"email": email}).status_code == 302
+
+    assert time.monotonic() - begun >= 1
+
+
 # Signing in
 
 
@@ -91,6 +136,37 @@ def test_attempts_at_a_password_are_limited(client, alice):
 
     assert "Too many attempts" in refused.content.decode()
     assert not is_signed_in(client)
+
+
+STRANGERS = [f"203.0.113.{n}" for n in range(1, 40)]
+
+
+def test_wrong_passwords_of_strangers_keep_nobody_out(client, alice):
+    for address in STRANGERS:
+        for _ in range(6):
+            try_to_sign_in(Client(REMOTE_ADDR=address), "wrong")
+
+    try_to_sign_in(client)
+
+    assert is_signed_in(client)
+
+
+def test_one_address_tries_few_accounts(client, alice):
+    for n in range(10):
+        try_to_sign_in(client, "wrong", f"someone{n}@acme.example")
+
+    refused = try_to_sign_in(client)
+
+    assert "Too many attempts" in refused.content.decode()
+
+
+def test_addresses_of_one_network_count_as_one(alice):
+    for n in range(5):
+        try_to_sign_in(Client(REMOTE_ADDR=f"2001:db8::{n}"), "wrong")
+
+    refused = try_to_sign_in(Client(REMOTE_ADDR="2001:db8::ff"))
+
+    assert "Too many attempts" in refused.content.decode()
 
 
 def test_a_few_wrong_passwords_lock_nobody_out(client, alice):
@@ -213,6 +289,32 @@ def sign_in_with(code):
     try_to_sign_in(client)
     client.post(reverse("mfa_authenticate"), {"code": code})
     return is_signed_in(client)
+
+
+def with_wrong_codes(address, number):
+    """Give the password, and wrong codes."""
+    stranger = Client(REMOTE_ADDR=address)
+    try_to_sign_in(stranger)
+    for _ in range(number):
+        answer = stranger.post(reverse("mfa_authenticate"), {"code": "x"})
+    return answer.content.decode()
+
+
+def test_wrong_codes_of_a_stranger_with_the_password_do_not_keep_its_owner_out(
+    alice, app
+):
+    assert "not right" in with_wrong_codes(STRANGERS[0], 5)
+    assert "Too many attempts" in with_wrong_codes(STRANGERS[0], 1)
+
+    assert sign_in_with(app())
+
+
+def test_codes_are_not_guessed_from_any_number_of_addresses(alice, app):
+    for address in STRANGERS[:12]:
+        assert "not right" in with_wrong_codes(address, 5)
+
+    assert "Too many attempts" in with_wrong_codes(STRANGERS[12], 1)
+    assert not sign_in_with(app())
 
 
 def test_a_code_of_the_app_works_once_whatever_the_cache_knows(alice, app):
