@@ -33,6 +33,14 @@ def post_worker_init(worker):
     redact(worker.log)
     answer_in_the_envelope()
     end_waiting_on_stop(worker)
+    send_mail()
+
+
+def send_mail():
+    """Send what waits since before this process."""
+    from echopoint.mail.sender import sender
+
+    sender.wake()
 
 
 def answer_in_the_envelope():

@@ -104,9 +104,13 @@ if REDIS_URL:
 
 # Mail: without a server to send it, passwords are reset by an operator.
 EMAIL_URL = text("EMAIL_URL")
-globals().update(environment.mail(EMAIL_URL or "dummymail://"))
-EMAIL_TIMEOUT = 10
+mail_server = environment.mail(EMAIL_URL or "dummymail://")
+globals().update(mail_server)
+EMAIL_TIMEOUT = number("EMAIL_TIMEOUT_SECONDS", 10, least=1)
+# Mail is queued in the database; what sends it from there is the transport.
+MAIL_TRANSPORT = mail_server["EMAIL_BACKEND"]
 if EMAIL_URL:
+    EMAIL_BACKEND = "echopoint.mail.backend.QueuedBackend"
     DEFAULT_FROM_EMAIL = required(
         "EMAIL_FROM", "It is the sender of our mail, as EMAIL_URL is set."
     )
@@ -143,6 +147,7 @@ INSTALLED_APPS = [
     "echopoint.collections",
     "echopoint.environments",
     "echopoint.executions",
+    "echopoint.mail",
 ]
 MIDDLEWARE = [
     "echopoint.health.HealthMiddleware",
@@ -280,6 +285,7 @@ CONTENT_SECURITY_POLICY = {
 # For how many days rows are kept; 0 means for good. Pages show thirty days of counts.
 KEEP_REFUSALS_DAYS = number("KEEP_REFUSALS_DAYS", 35, least=31, most=36_500)
 KEEP_USAGE_DAYS = number("KEEP_USAGE_DAYS", 100, least=31, most=36_500)
+KEEP_MAIL_DAYS = number("KEEP_MAIL_DAYS", 30, least=1, most=36_500)
 KEEP_CAPTURED_REQUESTS_DAYS = number("KEEP_CAPTURED_REQUESTS_DAYS", 0, most=36_500)
 KEEP_EXECUTIONS_DAYS = number("KEEP_EXECUTIONS_DAYS", 0, most=36_500)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from django.db import connection, connections, transaction
@@ -62,3 +63,27 @@ def meanwhile(committing):
             return answer.result(10)
 
     return meanwhile
+
+
+@pytest.fixture
+def at_once():
+    """Return a function that calls `act(n)` from `count` threads at the same moment.
+
+    It returns what came of each: the result, or the exception.
+    """
+
+    def at_once(count, act):
+        barrier = Barrier(count)
+
+        def run(n):
+            try:
+                barrier.wait()
+                return act(n)
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(count) as pool:
+            futures = [pool.submit(run, n) for n in range(count)]
+        return [future.exception() or future.result() for future in futures]
+
+    return at_once

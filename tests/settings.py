@@ -26,7 +26,8 @@ STORAGES["staticfiles"]["BACKEND"] = (  # noqa: F405
 )
 # Only the tests of this wait for it.
 ACCOUNT_ANSWER_SECONDS = 0
-# Counts are written when a test says so.
+# Counts are written, and mail is sent, when a test says so.
+MAIL_LOOK_SECONDS = None
 API_KEY_COUNT_SECONDS = None
 # Static files are found in the tree, without collecting them first.
 WHITENOISE_AUTOREFRESH = True

@@ -44,6 +44,11 @@ LAYERS = {
         "echopoint.flows",
         "echopoint.environments",
     },
+    "echopoint.mail": {
+        "echopoint.core",
+        "echopoint.organizations",
+        "echopoint.environments",
+    },
     # The command talks to the API over HTTP, and is installed without the site.
     "echopoint.cli": set(),
 }

@@ -8,6 +8,7 @@ from django.contrib.sessions.models import Session
 from apikeys.models import KeyPlace, KeyUsage, Refusal, SpentNonce
 from echopoint.core.batches import delete_in_batches
 from echopoint.executions.models import Execution
+from echopoint.mail.models import MailMessage
 from echopoint.organizations.models import Organization
 from echopoint.webhooks.models import CapturedRequest, Webhook
 
@@ -62,6 +63,10 @@ def old_executions(at):
             yield rows.exclude(completed_at=None).order_by("started_at", "pk")
 
 
+def ended_mail(at):
+    yield MailMessage.objects.ended(end_of("KEEP_MAIL_DAYS", at))
+
+
 def end_of(setting, at):
     """Return before when rows are too old, or None where they are kept for good."""
     days = getattr(settings, setting)
@@ -76,6 +81,7 @@ KINDS = {
     "sessions": Aged("sessions", ended_sessions),
     "captured_requests": Aged("captured requests", old_captured_requests),
     "executions": Aged("executions", old_executions),
+    "mail": Aged("messages by mail", ended_mail),
 }
 
 

@@ -242,6 +242,7 @@ class Mail(socketserver.ThreadingTCPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Letter)
         self.letters, self.hangs = [], threading.Event()
+        self.refused = set()  # addresses
         self.url = f"smtp://127.0.0.1:{self.server_address[1]}"
 
     def start(self):
@@ -260,9 +261,15 @@ class Letter(socketserver.StreamRequestHandler):
             if command == b"DATA":
                 self.say("354 go on")
                 self.server.letters.append(self.letter())
+            if command == b"RCPT" and self.is_refused(line):
+                self.say("550 no such mailbox")
+                continue
             self.say("221 bye" if command == b"QUIT" else "250 ok")
             if command == b"QUIT":
                 return
+
+    def is_refused(self, line):
+        return any(address in line.decode() for address in self.server.refused)
 
     def letter(self):
         lines = iter(self.rfile.readline, b".\r\n")

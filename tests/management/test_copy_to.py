@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.core.mail import EmailMessage
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, connections, models
 
 from apikeys.models import ApiKey, AuditChain, AuditEvent
+from echopoint.mail.models import MailMessage
 from echopoint.management import copying
 from echopoint.management.other_database import ALIAS, connected
 from echopoint.organizations.models import Organization
@@ -85,6 +87,7 @@ def filled(tmp_path, version_1):  # noqa: F811
     out = io.StringIO()
     call_command("demo", "--json", remember=tmp_path / "demo.json", stdout=out)
     answer = json.loads(out.getvalue())
+    MailMessage.objects.put(EmailMessage("Hello", "text", to=["é@acme.example"]))
     for model in apps.get_models(include_auto_created=True):
         if not model._base_manager.exists():
             make(model)

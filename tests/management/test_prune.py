@@ -23,6 +23,7 @@ NOTHING = {
     "sessions": 0,
     "captured_requests": 0,
     "executions": 0,
+    "mail": 0,
 }
 
 
@@ -97,7 +98,8 @@ def test_it_says_what_it_deleted(issue, capsys):
 
     assert capsys.readouterr().out == (
         "Deleted 0 forms that were sent, 5 counts of refused requests, 0 counts of use,"
-        " 0 places of use, 0 sessions, 0 captured requests, 0 executions.\n"
+        " 0 places of use, 0 sessions, 0 captured requests, 0 executions,"
+        " 0 messages by mail.\n"
     )
     assert not Refusal.objects.exists()
     assert AuditEvent.objects.count() == events

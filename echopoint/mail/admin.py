@@ -1,0 +1,33 @@
+from django.contrib import admin, messages
+from django.utils import timezone
+
+from echopoint.mail.models import MailMessage
+from echopoint.mail.sender import sender
+from echopoint.organizations.console import ReadOnlyAdmin
+
+
+@admin.register(MailMessage)
+class MailMessageAdmin(ReadOnlyAdmin):
+    """What became of mail; the text of a message is for its reader alone."""
+
+    list_display = [
+        "subject",
+        "recipients",
+        "state",
+        "attempts",
+        "last_error",
+        "next_attempt_at",
+        "created_at",
+        "ended_at",
+    ]
+    list_filter = ["state", "created_at"]
+    ordering = ["-id"]
+    exclude = ["sealed"]
+    actions = ["try_now"]
+
+    @admin.action(description="Try to send now")
+    def try_now(self, request, queryset):
+        waiting = queryset.filter(state=MailMessage.State.QUEUED)
+        count = waiting.update(next_attempt_at=timezone.now())
+        sender.wake()
+        messages.info(request, f"{count} of the chosen wait, and are tried now.")
