@@ -4,13 +4,15 @@ from dataclasses import dataclass, field
 
 from apikeys.clients import Client
 from apikeys.exceptions import FreshSignInRequired
-from echopoint.organizations import fresh
+from echopoint.organizations import doing, fresh
 from echopoint.organizations.models import Membership
+
+NOT_SIGNED_IN = "someone not signed in"
 
 
 @dataclass(frozen=True)
 class Actor:
-    """A person, a key or a command; `via` is the way it came: page, api, admin, command."""
+    """A person, a visitor, a key or a command; `via` is the way it came: page, api, admin, command."""
 
     type: str
     id: str
@@ -47,6 +49,25 @@ class Actor:
     def command(cls, name):
         """Return the actor for a management command, which may do anything."""
         return cls("system", name, f"command {name}", "command")
+
+    @classmethod
+    def present(cls):
+        """Return who sent the request that is served now, or the command that runs."""
+        request = doing.request()
+        if request is None:
+            name = doing.command()
+            known = cls("system", "command line", "the command line", "command")
+            return cls.command(name) if name else known
+        via = "admin" if doing.is_in_console(request) else "page"
+        client = Client.of(request)
+        if request.user.is_authenticated:
+            return cls.person(request.user, via=via, client=client)
+        return cls.visitor(client)
+
+    @classmethod
+    def visitor(cls, client):
+        """Return the actor for a request of a page by someone who is not signed in."""
+        return cls("visitor", "", NOT_SIGNED_IN, "page", client=client)
 
     @classmethod
     def key(cls, key, client):

@@ -7,10 +7,13 @@ from apikeys.actors import Actor
 from apikeys.exceptions import Refused
 from apikeys.filters import public_id_in
 from apikeys.forms import RevokeApiKeyForm
+from apikeys.history import in_words
 from apikeys.models import (
     ApiKey,
     AuditChain,
     AuditEvent,
+    InstallationChain,
+    InstallationEvent,
     KeyPlace,
     KeyUsage,
     Refusal,
@@ -97,7 +100,7 @@ class ActionFilter(admin.SimpleListFilter):
     title = parameter_name = "action"
 
     def lookups(self, request, model_admin):
-        return AuditEvent.objects.actions()
+        return model_admin.model.objects.actions()
 
     def queryset(self, request, queryset):
         return queryset.filter(action=self.value()) if self.value() else queryset
@@ -129,6 +132,27 @@ class AuditChainAdmin(ReadOnlyAdmin):
 
     list_display = ["organization", "length", "head"]
     list_select_related = ["organization"]
+
+
+@admin.register(InstallationEvent)
+class InstallationEventAdmin(ReadOnlyAdmin):
+    """What happened where there is no organization, as it was written."""
+
+    list_display = ["sequence", "at", "action", "actor_label", "target_label", "text"]
+    list_filter = [ActionFilter]
+    search_fields = ["=target_id", "=actor_id", "actor_key", "target_key"]
+    date_hierarchy = "at"
+
+    @admin.display(description="details")
+    def text(self, event):
+        return in_words(event)
+
+
+@admin.register(InstallationChain)
+class InstallationChainAdmin(ReadOnlyAdmin):
+    """The end of the installation's chain."""
+
+    list_display = ["__str__", "length", "head"]
 
 
 @admin.register(Refusal)

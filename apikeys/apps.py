@@ -1,13 +1,17 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from echopoint.core.trail import trail
+
 
 class ApiKeysConfig(AppConfig):
     name = "apikeys"
     verbose_name = "API keys"
 
     def ready(self):
-        from apikeys import checks  # noqa: F401, registers the system checks
+        from apikeys import checks, sign_ins  # noqa: F401, they register themselves
         from apikeys.models.pepper import record_configured_peppers
+        from apikeys.people import People
 
+        trail.register(People())
         post_migrate.connect(record_configured_peppers, sender=self)

@@ -14,6 +14,7 @@ import rfc8785
 Record = dict[str, Any]
 
 GENESIS = "0" * 64
+INSTALLATION = "installation"  # stands for an organization's id where there is none
 LATEST = 2
 # What each version hashes. These lists never change, or chains that exist would not
 # verify any more: to hash another field, add a version.

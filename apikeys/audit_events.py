@@ -1,22 +1,21 @@
 """What the audit records: each action, the details it takes, and how they read.
 
-A new action is a member of `Action`, and a function in `WORDS`. The keywords of the
-function are the details that the action takes; it returns what people read beside its name.
+A new action is a member of `Action`, in a group of `GROUPS`, and a function in `WORDS`.
+The keywords of the function are the details that the action takes; it returns what people
+read beside its name.
 """
 
 import inspect
 from datetime import datetime
 
 from django.db.models import TextChoices
-from django.utils.formats import date_format
 
-from apikeys import moments
+from apikeys import people_words
 from apikeys.audit_chain import whole_milliseconds
 from apikeys.scopes import PRESETS
+from apikeys.wording import counted, moment, short, span
 
 UNREADABLE = "The details of this event cannot be read."
-SHORT_HASH = 12  # characters
-FORMAT = "j F Y, H:i"
 
 
 class Action(TextChoices):
@@ -34,17 +33,62 @@ class Action(TextChoices):
     RENAMED = "api_key.renamed", "Renamed"
     POLICY_UPDATED = "policy.updated", "Policy updated"
     AUDIT_EXPORTED = "audit.exported", "Audit exported"
+    ORGANIZATION_CREATED = "organization.created", "Organization created"
+    ORGANIZATION_CHANGED = "organization.changed", "Organization changed"
+    MEMBER_ADDED = "membership.added", "Member added"
+    MEMBER_REMOVED = "membership.removed", "Member removed"
+    ROLE_CHANGED = "membership.role_changed", "Role changed"
+    SIGNED_IN = "person.signed_in", "Signed in"
+    SIGN_IN_FAILED = "person.sign_in_failed", "Sign-in failed"
+    PASSWORD_CHANGED = "person.password_changed", "Password changed"
+    PASSWORD_RESET = "person.password_reset", "Password reset"
+    SECOND_FACTOR_ADDED = "person.second_factor_added", "Second factor added"
+    SECOND_FACTOR_REMOVED = "person.second_factor_removed", "Second factor removed"
+    RECOVERY_CODES_MADE = "person.recovery_codes_made", "Recovery codes generated"
+    VARIABLE_WRITTEN = "variable.written", "Variable written"
+    VARIABLE_DELETED = "variable.deleted", "Variable deleted"
+    VARIABLES_CLEARED = "variable.all_deleted", "All variables deleted"
+    ENVIRONMENT_CREATED = "environment.created", "Environment created"
+    ENVIRONMENT_DELETED = "environment.deleted", "Environment deleted"
+    CONSOLE_ADDED = "console.added", "Added in the console"
+    CONSOLE_CHANGED = "console.changed", "Changed in the console"
+    CONSOLE_DELETED = "console.deleted", "Deleted in the console"
 
 
 # Events about a key that change nothing of it.
 NO_CHANGES = {Action.SECRET_DISPLAYED, Action.FIRST_USED, Action.RETIRED_USED}
 # No verb records these. Filters leave them out, but events that exist stay readable.
-UNUSED = {Action.RENAMED}
+UNUSED = {
+    Action.RENAMED,
+    Action.VARIABLE_WRITTEN,
+    Action.VARIABLE_DELETED,
+    Action.VARIABLES_CLEARED,
+    Action.ENVIRONMENT_CREATED,
+    Action.ENVIRONMENT_DELETED,
+}
+# By what an action begins with.
+GROUPS = {
+    "API keys": ("api_key",),
+    "Organization": ("organization", "policy", "audit"),
+    "Members": ("membership",),
+    "Sign-ins and accounts": ("person",),
+    "Variables": ("variable", "environment"),
+    "Admin console": ("console",),
+}
 
 
 def choices(occurred=()):
     """Return the choices of actions that can occur, and of others that did."""
     return [(a.value, a.label) for a in Action if a not in UNUSED - set(occurred)]
+
+
+def grouped(choices):
+    """Return the choices under the names of their groups."""
+    groups = {
+        name: [choice for choice in choices if choice[0].split(".")[0] in begins]
+        for name, begins in GROUPS.items()
+    }
+    return [(name, members) for name, members in groups.items() if members]
 
 
 def nothing(at):
@@ -137,6 +181,26 @@ WORDS = {
     Action.RENAMED: renamed,
     Action.POLICY_UPDATED: policy_updated,
     Action.AUDIT_EXPORTED: audit_exported,
+    Action.ORGANIZATION_CREATED: nothing,
+    Action.ORGANIZATION_CHANGED: people_words.organization_changed,
+    Action.MEMBER_ADDED: people_words.member_added,
+    Action.MEMBER_REMOVED: people_words.member_removed,
+    Action.ROLE_CHANGED: people_words.role_changed,
+    Action.SIGNED_IN: people_words.signed_in,
+    Action.SIGN_IN_FAILED: people_words.sign_in_failed,
+    Action.PASSWORD_CHANGED: nothing,
+    Action.PASSWORD_RESET: nothing,
+    Action.SECOND_FACTOR_ADDED: people_words.second_factor,
+    Action.SECOND_FACTOR_REMOVED: people_words.second_factor,
+    Action.RECOVERY_CODES_MADE: nothing,
+    Action.VARIABLE_WRITTEN: people_words.variable_written,
+    Action.VARIABLE_DELETED: people_words.variable_deleted,
+    Action.VARIABLES_CLEARED: people_words.variables_cleared,
+    Action.ENVIRONMENT_CREATED: nothing,
+    Action.ENVIRONMENT_DELETED: people_words.environment_deleted,
+    Action.CONSOLE_ADDED: people_words.console_added,
+    Action.CONSOLE_CHANGED: people_words.console_changed,
+    Action.CONSOLE_DELETED: people_words.console_deleted,
 }
 DETAILS = {
     action: frozenset(inspect.getfullargspec(words).kwonlyargs)
@@ -162,24 +226,3 @@ def scopes_in_words(scopes, preset):
     """Return "CI pipeline: flows:execute, flows:read."."""
     label = PRESETS[preset].label if preset in PRESETS else "Scopes"
     return f"{label}: {', '.join(scopes)}."
-
-
-def moment(text):
-    """Return "21 February 2027, 14:02 UTC"."""
-    return moments.in_words(datetime.fromisoformat(text))
-
-
-def span(since, until):
-    """Return "from 3 March 2026, 10:02 to 25 November 2026, 17:00 UTC"."""
-    first, last = date_format(since, FORMAT), date_format(until, FORMAT)
-    return f"on {first} UTC" if first == last else f"from {first} to {last} UTC"
-
-
-def counted(number, noun):
-    """Return "1 event" or "1,200 events"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def short(hash):
-    """Return the start of a hash, enough to compare two by eye."""
-    return f"{hash[:SHORT_HASH]}…"

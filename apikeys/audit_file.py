@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from apikeys.audit_chain import FIELDS, Record, Walk
+from apikeys.audit_chain import FIELDS, INSTALLATION, Record, Walk
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 ORDER_HOLDS_WITHIN = timedelta(hours=1)
@@ -130,7 +130,9 @@ def is_hash(value: Any) -> bool:
 
 
 def is_organization_id(value: Any) -> bool:
-    """Whether it is an id, which is printed as it stands."""
+    """Whether it is an id, which is printed as it stands, or names the installation."""
+    if value == INSTALLATION:
+        return True
     return isinstance(value, str) and bool(re.fullmatch("org_[0-9A-Za-z]{1,60}", value))
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from apikeys import keyset
-from apikeys.audit_events import counted
+from apikeys.audit_events import grouped
 from apikeys.filters import (
     KEY_IN_ADDRESS,
     Choice,
@@ -17,6 +17,7 @@ from apikeys.filters import (
     public_id_in,
 )
 from apikeys.models.audit import EXACT_ID
+from apikeys.wording import counted
 from echopoint.core.redaction import holds_a_secret
 
 COUNTED = 1000  # no further, so that it costs the same for any number
@@ -73,7 +74,9 @@ class AuditFilterForm(FilterForm):
     """The filters of the audit, newest first."""
 
     key = forms.CharField(
-        label="Key: part of its name, or its id", required=False, max_length=255
+        label="Key or person: part of a name or e-mail, or an id",
+        required=False,
+        max_length=255,
     )
     action = Choice()
     actor = forms.CharField(
@@ -96,7 +99,7 @@ class AuditFilterForm(FilterForm):
 
     def __init__(self, data, *, actions):
         super().__init__(data)
-        self.fields["action"].choices = [("", "Any"), *actions]
+        self.fields["action"].choices = [("", "Any"), *grouped(actions)]
         try:
             self.zone = zone_named(self.data.get("tz") or UTC)
         except ValueError:
@@ -196,7 +199,7 @@ class AuditFilterForm(FilterForm):
 
 # Each filter with its query.
 NARROWED = {
-    "key": lambda events, text: events.about_key(text),
+    "key": lambda events, text: events.about(text),
     "action": lambda events, action: events.filter(action=action),
     "actor": lambda events, text: events.by_actor(text),
     "since": lambda events, at: events.filter(at__gte=at),

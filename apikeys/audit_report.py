@@ -1,8 +1,8 @@
 """What a check of the audit found, in words and as JSON; no more than what was checked."""
 
 from apikeys.audit_chain import UNKNOWN_VERSION
-from apikeys.audit_events import counted, short, span
 from apikeys.wire import stamp
+from apikeys.wording import counted, short, span
 
 SHOWN_GAPS = 5
 MODIFIED = (

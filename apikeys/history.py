@@ -24,11 +24,26 @@ REASONS = {
 }
 
 
+TARGETS = {
+    "api_key": "key",
+    "organization": "organization",
+    "user": "person",
+    "variable": "variable",
+    "variable_set": "variables",
+    "environment": "environment",
+}
+
+
 class Entry(NamedTuple):
     """An event with what it says beside its name."""
 
     event: AuditEvent
     text: str
+
+    @property
+    def target(self):
+        """Return what kind of thing the event concerns."""
+        return TARGETS.get(self.event.target_type, self.event.target_type)
 
 
 def timeline(key):

@@ -11,12 +11,31 @@ WAITING = """SELECT count(*) FROM pg_locks
              WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"""
 
 
+dropped = []  # SQLite has no switch: the statements that make its triggers again
+
+
 def triggers(verb):
-    """Turn the triggers of the audit table on or off; SQLite's are for rows alone."""
-    if connection.vendor != "postgresql":
-        return
+    """Turn the triggers of the audit's tables on or off."""
     with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE apikeys_auditevent {verb} TRIGGER USER")
+        if connection.vendor == "sqlite":
+            return (drop if verb == "DISABLE" else make_again)(cursor)
+        for table in ("apikeys_auditevent", "apikeys_installationevent"):
+            cursor.execute(f"ALTER TABLE {table} {verb} TRIGGER USER")
+
+
+def drop(cursor):
+    cursor.execute(
+        "SELECT name, sql FROM sqlite_master"
+        " WHERE type = 'trigger' AND tbl_name LIKE 'apikeys_%'"
+    )
+    for name, sql in cursor.fetchall():
+        dropped.append(sql)
+        cursor.execute(f"DROP TRIGGER {name}")
+
+
+def make_again(cursor):
+    while dropped:
+        cursor.execute(dropped.pop())
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from apikeys.actors import Actor
 from apikeys.clients import Client as CallerClient
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, InstallationEvent
 from apikeys.models.counts import flusher
 from echopoint.api.operations import operations
 from echopoint.collections.models import Collection, Folder, SavedRequest
@@ -47,7 +47,9 @@ class World:
     def __init__(self, owner, browser):
         self.organization = Organization.objects.create(name="Acme")
         self.organization.memberships.create(user=owner, role=Membership.Role.OWNER)
-        self.browser = browser
+        self.owner, self.browser = owner, browser
+        self.other = User.objects.create_user(f"{uuid4().hex}@acme.example")
+        self.organization.memberships.create(user=self.other)
         self.person = Api(self.organization)
         self.person.client = browser
         self.key, _ = self.issue("key")
@@ -235,6 +237,19 @@ def use(key):
     ApiKey.objects.get(pk=key.pk).record_use(caller, timezone.now())
 
 
+def set_password(user):
+    user = User.objects.get(pk=user.pk)
+    user.set_password("a new one of many words")
+    user.save()
+
+
+def give_role(world):
+    membership = world.other.memberships.get()
+    roles = [Membership.Role.ADMIN, Membership.Role.MEMBER]
+    membership.role = roles[membership.role == roles[0]]
+    membership.put()
+
+
 def prune():
     for manager in flusher.managers:
         manager.prune_alongside()
@@ -246,6 +261,11 @@ TRACES = {
     "a request with a key": lambda w: w.program.get("/flows"),
     "a flush": lambda w: flusher.flush(),
     "a prune": lambda w: prune(),
+    "a sign-in": lambda w: InstallationEvent.of_people.signed_in(
+        w.owner, Actor.visitor(CallerClient("192.0.2.7")), ["password"]
+    ),
+    "a new password": lambda w: set_password(w.other),
+    "a new role": lambda w: give_role(w),
     "a captured request": lambda w: Client().post(
         f"/webhook/{w.webhook.pk}", "{}", content_type="application/json"
     ),

@@ -5,6 +5,10 @@ A transaction locks from left to right, and rows of one table by their primary k
     organization → webhook, flow, collection → API key → runner → job → execution
     → variable set → captured request → audit chain
 
+Of audit chains, those of organizations come by their ids. The chains that get an event of
+a person are locked before the person's row, and the installation's before anything else:
+nobody who holds another lock waits for it.
+
 Every insert of a row takes a share lock on the rows that it refers to (PostgreSQL checks
 foreign keys at the commit), so a plain FOR UPDATE would stop all of them.
 """

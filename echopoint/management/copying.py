@@ -8,8 +8,9 @@ from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from apikeys.audit_chain import INSTALLATION
 from apikeys.audit_report import as_json
-from apikeys.models import AuditEvent
+from apikeys.models import AuditEvent, InstallationEvent
 from echopoint.core.redaction import redact
 from echopoint.management.other_database import first_line
 from echopoint.organizations.models import Organization
@@ -197,20 +198,25 @@ def require_counts(models, target):
 
 def walk_chains(target, broken_chains):
     """Return the state of each audit chain on the other side, as JSON values."""
-    chains = []
-    for organization in Organization.objects.using(target).order_by("pk"):
-        walk = AuditEvent.objects.db_manager(target).walk(organization)
-        if walk.broken and not (broken_chains and is_broken_here(organization, walk)):
+    chains, here = [], walked(SOURCE) if broken_chains else {}
+    for id, walk in walked(target).items():
+        # What is broken here at the same event for the same reason may be copied.
+        if walk.broken and not (id in here and here[id].broken == walk.broken):
             raise CannotCopy(
-                f"The audit chain of {organization.pk} is broken: event"
+                f"The audit chain of {id} is broken: event"
                 f" {walk.broken.sequence} {walk.broken.reason}. If verify_audit says"
                 " the same here, --broken-chains copies it as it is."
             )
-        chains.append({"organization_id": organization.pk, **as_json(walk)})
+        chains.append({"organization_id": id, **as_json(walk)})
     return chains
 
 
-def is_broken_here(organization, walk):
-    """Whether the source's chain is broken at the same event for the same reason."""
-    here = Organization.objects.using(SOURCE).get(pk=organization.pk)
-    return AuditEvent.objects.db_manager(SOURCE).verify(here) == walk.broken
+def walked(alias):
+    """Return the `Walk` of each chain in a database, by the id of its organization."""
+    walk = AuditEvent.objects.db_manager(alias).walk
+    organizations = Organization.objects.using(alias).order_by("pk")
+    walks = {organization.pk: walk(organization) for organization in organizations}
+    installation = InstallationEvent.objects.db_manager(alias)
+    if installation.is_begun():
+        walks[INSTALLATION] = installation.walk()
+    return walks

@@ -90,6 +90,10 @@ class ResetPasswordForm(InOurWords, account.ResetPasswordForm):
 class NewPasswordForm(InOurWords, account.ResetPasswordKeyForm):
     """A new password, after the link."""
 
+    def save(self):
+        self.user.resets_password = True
+        super().save()
+
 
 class CodeForm(InOurWords, OnceMixin, mfa.AuthenticateForm):
     """A code of the second factor."""

@@ -10,8 +10,10 @@ from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.core.exceptions import ValidationError
 
 from echopoint.core.client import address
+from echopoint.core.trail import trail
 from echopoint.organizations.models import User
 
 ITS_STAGE = "allauth.account.stages.EmailVerificationStage"
@@ -68,6 +70,19 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_notification_mail(self, template_prefix, user, context=None, email=None):
         email = email or user.email
         super().send_notification_mail(template_prefix, user, context, email)
+
+    def pre_authenticate(self, request, **credentials):
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            email = User.objects.normalize_email(credentials.get("email"))
+            user = User.objects.filter(email=email).first()
+            trail.audit.sign_in_failed(user, "too_many_attempts")
+            raise
+
+    def respond_user_inactive(self, request, user):
+        trail.audit.sign_in_failed(user, "switched_off")
+        return super().respond_user_inactive(request, user)
 
     def get_login_stages(self):
         stages = super().get_login_stages()

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
 from echopoint.core.redaction import cleaned
+from echopoint.organizations import doing
 from echopoint.organizations.models import Organization
 
 
@@ -30,6 +31,10 @@ class AnsweringCommand(BaseCommand):
         complain = parser.error
         parser.error = lambda message: complain(cleaned(message))
         return parser
+
+    def execute(self, *args, **options):
+        with doing.as_command(type(self).__module__.rpartition(".")[2]):
+            return super().execute(*args, **options)
 
     def answer(self, options, fields, *lines):
         """Write the answer to standard output, and nothing else goes there."""

@@ -13,7 +13,9 @@ from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from echopoint.core.locks import for_change, for_delete
 from echopoint.core.names import refuse_secret, validate_name
+from echopoint.core.trail import trail
 from echopoint.organizations import ids, roles
 
 MAX_LIFETIME_DAYS = 3650
@@ -63,6 +65,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = UserManager()
+    # Whether a link that was mailed sets the password; for the audit.
+    resets_password = False
+    drops_password = False
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -84,10 +89,24 @@ class User(AbstractBaseUser, PermissionsMixin):
         # Before it is looked for among the others, so that a form says that it is taken.
         return cls.objects.normalize_email(username)
 
+    @transaction.atomic
     def save(self, **options):
         # One spelling, so that whoever looks a person up finds them.
         self.email = type(self).objects.normalize_email(self.email)
+        # A password that is only hashed anew is not among these: Django forgets it first.
+        has_new_password = self._password is not None or self.drops_password
+        is_change = has_new_password and not self._state.adding
+        if is_change:
+            # Before the row, as in the console.
+            trail.audit.lock_chains_of(self)
         super().save(**options)
+        self.drops_password = False
+        if is_change:
+            trail.audit.password_changed(self, is_reset=self.resets_password)
+
+    def set_unusable_password(self):
+        self.drops_password = True
+        super().set_unusable_password()
 
 
 class OrganizationManager(models.Manager):
@@ -99,7 +118,9 @@ class OrganizationManager(models.Manager):
         organization = self.model(name=name)
         organization.full_clean()
         organization.save()
-        organization.memberships.create(user=owner, role=Membership.Role.OWNER)
+        trail.audit.organization_created(organization)
+        role = Membership.Role.OWNER
+        Membership(organization=organization, user=owner, role=role).put()
         return organization
 
 
@@ -198,6 +219,40 @@ class Membership(models.Model):
 
     def __str__(self):
         return f"{self.user} in {self.organization} ({self.role})"
+
+    @transaction.atomic
+    def put(self):
+        """Save the membership, and record what that changes."""
+        before = for_change(Membership.objects.filter(pk=self.pk)).first()
+        self.save()
+        if before is None:
+            trail.audit.member_added(self)
+        elif before.place != self.place:
+            # The chains of two organizations are locked by their ids.
+            reports = [
+                (before.organization_id, 0, trail.audit.member_removed, before),
+                (self.organization_id, 1, trail.audit.member_added, self),
+            ]
+            for _, _, report, membership in sorted(reports, key=lambda r: r[:2]):
+                report(membership)
+        elif before.role != self.role:
+            trail.audit.role_changed(self, before=before.role)
+
+    put.alters_data = True
+
+    @transaction.atomic
+    def end(self):
+        """Delete the membership, and record that; one that is gone already is left."""
+        row = for_delete(Membership.objects.filter(pk=self.pk)).first()
+        if row:
+            trail.audit.member_removed(row)
+            row.delete()
+
+    end.alters_data = True
+
+    @property
+    def place(self):
+        return self.organization_id, self.user_id
 
     @property
     def permissions(self):

@@ -10,6 +10,7 @@ from allauth.mfa.webauthn import forms as webauthn
 from django.core.exceptions import ValidationError
 from django.db import DataError, Error, transaction
 
+from echopoint.core.trail import trail
 from echopoint.organizations.account_forms import InOurWords
 
 logger = logging.getLogger(__name__)
@@ -34,22 +35,34 @@ def refusing(clean):
     return cleaned
 
 
-class LoginPasskeyForm(webauthn.LoginWebAuthnForm):
+class Recorded:
+    """A form that lets people in: a passkey that it refuses is recorded."""
+
+    @refusing
+    def read_credential(self):
+        return super().clean_credential()
+
+    def clean_credential(self):
+        try:
+            return self.read_credential()
+        except ValidationError as error:
+            is_wrong = error.code == "incorrect_code"
+            reason = "wrong_passkey" if is_wrong else "too_many_attempts"
+            # Whose passkey it claims to be proves nothing: without a user, it is nobody's.
+            trail.audit.sign_in_failed(self.user, reason)
+            raise
+
+
+class LoginPasskeyForm(Recorded, webauthn.LoginWebAuthnForm):
     """A passkey instead of e-mail and password."""
 
-    clean_credential = refusing(webauthn.LoginWebAuthnForm.clean_credential)
 
-
-class SecondFactorPasskeyForm(webauthn.AuthenticateWebAuthnForm):
+class SecondFactorPasskeyForm(Recorded, webauthn.AuthenticateWebAuthnForm):
     """A passkey after the password."""
 
-    clean_credential = refusing(webauthn.AuthenticateWebAuthnForm.clean_credential)
 
-
-class PasskeyAgainForm(webauthn.ReauthenticateWebAuthnForm):
+class PasskeyAgainForm(Recorded, webauthn.ReauthenticateWebAuthnForm):
     """A passkey, once more."""
-
-    clean_credential = refusing(webauthn.ReauthenticateWebAuthnForm.clean_credential)
 
 
 class AddPasskeyForm(InOurWords, webauthn.AddWebAuthnForm):

@@ -17,10 +17,12 @@ from allauth.mfa.totp.internal.auth import (
     yield_hotp_counters_from_time,
 )
 from allauth.mfa.utils import decrypt
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.dispatch import receiver
 
 from echopoint.core.locks import for_change
+from echopoint.core.trail import trail
 
 LAST_STEP = "last_step"
 
@@ -34,6 +36,15 @@ class OnceMixin:
     """
 
     def clean_code(self):
+        try:
+            return self.take_code()
+        except ValidationError as error:
+            is_wrong = error.code == "incorrect_code"
+            reason = "wrong_code" if is_wrong else "too_many_attempts"
+            trail.audit.sign_in_failed(self.user, reason)
+            raise
+
+    def take_code(self):
         by_address = f"{get_ip(context.request)}:{self.user.pk}"
         keys = {"second_factor": by_address, "second_factor_anywhere": self.user.pk}
         for action, key in keys.items():

@@ -1,15 +1,37 @@
 """The way in: accounts, and the organizations of a person."""
 
+from functools import wraps
+
 from allauth.account.views import password_reset_from_key
+from allauth.mfa.recovery_codes.views import generate_recovery_codes
+from django.db import transaction
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from echopoint.core.trail import trail
 from echopoint.organizations.views import (
     OrganizationListView,
     PasswordResetView,
     SignInView,
     SignUpView,
 )
+
+
+def chains_first(view):
+    """Lock the chains of the person's organizations before the view locks the person.
+
+    Whoever issues a key holds a chain when the database looks whether the person is there.
+    """
+
+    @wraps(view)
+    def locking(request, *args, **kwargs):
+        with transaction.atomic():
+            if request.method == "POST":
+                trail.audit.lock_chains_of(request.user)
+            return view(request, *args, **kwargs)
+
+    return locking
+
 
 accounts = [
     path("login/", SignInView.as_view(), name="account_login"),
@@ -22,6 +44,11 @@ accounts = [
         r"^password/reset/key/(?P<uidb36>\w+)-(?P<key>.+)/$",
         password_reset_from_key,
         name="account_reset_password_from_key",
+    ),
+    path(
+        "2fa/recovery-codes/generate/",
+        chains_first(generate_recovery_codes),
+        name="mfa_generate_recovery_codes",
     ),
     path("", include("allauth.urls")),
 ]

@@ -12,6 +12,8 @@ from apikeys.audit_events import (
     UNUSED,
     WORDS,
     Action,
+    choices,
+    grouped,
     in_words,
     nothing,
 )
@@ -37,10 +39,24 @@ SAMPLES = {
     "until": (LATER, LATEST),
     "head": ("a" * 64, "b" * 64),
     "filters": ({"key": "a"}, {"key": "b"}),
+    "methods": (["password"], ["password", "totp"]),
+    "is_last": (False, True),
+    "kind": ("totp", "webauthn"),
+    "role": ("admin", "member"),
+    "flow": ("Checkout", "Refund"),
+    "environment": ("staging", "production"),
+    "secret": (False, True),
+    "count": (2, 3),
+    "model": ("webhook", "collection"),
+    "fields": (["name"], ["e-mail"]),
 }
+# Details that are never together: where a variable is.
+APART = {"environment": {"flow"}}
 BEFORE_AND_AFTER = {
     Action.RENAMED: ("a", "b"),
     Action.POLICY_UPDATED: ({"max_overlap_days": 7}, {"max_overlap_days": 14}),
+    Action.ROLE_CHANGED: ("admin", "member"),
+    Action.ORGANIZATION_CHANGED: ("a", "b"),
 }
 
 
@@ -76,7 +92,9 @@ def test_every_detail_of_an_action_is_in_its_words(action):
 
     assert said != UNREADABLE
     for name, pair in values.items():
-        other = in_words(action, AT, usual | {name: pair[1]})
+        beside = {n: v for n, v in usual.items() if n not in APART.get(name, ())}
+        said = in_words(action, AT, beside)
+        other = in_words(action, AT, beside | {name: pair[1]})
         assert other not in (said, UNREADABLE), (
             f"{WORDS[action].__name__}() in apikeys/audit_events.py does not show"
             f" {name}: a detail that is recorded must be read by someone."
@@ -87,6 +105,14 @@ def test_only_an_action_without_details_may_say_nothing():
     silent = {action for action, words in WORDS.items() if words is nothing}
 
     assert silent == {action for action in Action if not DETAILS[action]}
+
+
+def test_every_action_is_in_one_group():
+    groups = [value for _, members in grouped(choices(UNUSED)) for value, _ in members]
+
+    assert sorted(groups) == sorted(Action.values), (
+        "Name what the new action begins with in GROUPS, in apikeys/audit_events.py."
+    )
 
 
 @pytest.mark.parametrize("action", Action)
@@ -145,6 +171,16 @@ def test_every_action_is_recorded_by_something_or_is_not_offered():
         ),
         (Action.RENAMED, {"before": "a", "after": "b"}, "From “a” to “b”."),
         (
+            Action.SIGNED_IN,
+            {"methods": ["password", "totp"]},
+            "With a password and a code of an authenticator app.",
+        ),
+        (
+            Action.ROLE_CHANGED,
+            {"before": "member", "after": "admin"},
+            "From member to admin.",
+        ),
+        (
             Action.AUDIT_EXPORTED,
             {"format": "csv", "filters": {"action": "x"}},
             "As CSV, action: x.",
@@ -182,6 +218,9 @@ def test_an_event_reads_as_a_sentence(action, details, said):
         (Action.POLICY_UPDATED, {"after": "x"}),
         (Action.AUDIT_EXPORTED, {"format": 7}),
         (Action.REVOKED, ["a list"]),
+        (Action.SIGNED_IN, {"methods": 7}),
+        (Action.CONSOLE_DELETED, {"count": "x"}),
+        (Action.CONSOLE_CHANGED, {"fields": [7]}),
         (Action.REVOKED, None),
     ],
 )

@@ -182,6 +182,7 @@ def test_every_record_has_the_same_address(client, sent_by, alice, acme, issue, 
     assert CapturedRequest.objects.get().ip_address == "2001:db8::1"
     events = AuditEvent.objects.exclude(actor_type="system")
     assert set(events.values_list("action", "ip")) == {
+        ("person.signed_in", "2001:db8::1"),
         ("api_key.suspended", "2001:db8::1"),
         ("api_key.revoked", "2001:db8::1"),
         ("api_key.first_used", "2001:db8::1"),

@@ -215,7 +215,9 @@ def messages_of(page):
 
 
 def offered(page):
-    return [label for _, label in page.context["filters"].fields["action"].choices]
+    """Return the labels of the actions that can be chosen, of all groups."""
+    _, *groups = page.context["filters"].fields["action"].choices
+    return [label for _, members in groups for _, label in members]
 
 
 def test_only_actions_that_can_occur_are_offered(signed_in, url, issue):

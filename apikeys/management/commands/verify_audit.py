@@ -4,7 +4,8 @@ from contextlib import nullcontext
 from django.core.management.base import CommandError
 
 from apikeys import audit_file, audit_report
-from apikeys.models import AuditEvent
+from apikeys.audit_chain import INSTALLATION
+from apikeys.models import AuditEvent, InstallationEvent
 from echopoint.organizations.commands import AnsweringCommand, organization_named
 from echopoint.organizations.models import Organization
 
@@ -15,8 +16,9 @@ NO_EVENTS = "There is no event in the file, so nothing was checked."
 
 class Command(AnsweringCommand):
     help = (
-        "Check every organization's audit chain, or an exported file without reading a"
-        " database. Say what was checked, and name the first broken link."
+        "Check every audit chain, each organization's and the installation's, or an"
+        " exported file without reading a database. Say what was checked, and name the"
+        " first broken link."
     )
 
     def add_arguments(self, parser):
@@ -26,7 +28,9 @@ class Command(AnsweringCommand):
             metavar="FILE",
             help="an audit that was exported as NDJSON; - reads standard input",
         )
-        parser.add_argument("--organization", metavar="ID", help="only this one")
+        parser.add_argument(
+            "--organization", metavar="ID", help="only this one, or installation"
+        )
         parser.add_argument(
             "--expect-head",
             metavar="HASH",
@@ -54,13 +58,20 @@ class Command(AnsweringCommand):
             raise SystemExit(1)
 
     def walk_database(self, file, organization, head):
-        if organization:
-            chosen = [organization_named(organization)]
+        if organization == INSTALLATION:
+            chosen, installation = [], True
+        elif organization:
+            chosen, installation = [organization_named(organization)], False
         else:
             chosen = list(Organization.objects.order_by("pk"))
-        require_one(chosen, head)
+            installation = InstallationEvent.objects.is_begun()
+        require_one([*chosen, *[INSTALLATION] * installation], head)
         walk = AuditEvent.objects.walk
-        return {one.pk: walk(one, expected_head=head) for one in chosen}
+        walks = {one.pk: walk(one, expected_head=head) for one in chosen}
+        if installation:
+            found = InstallationEvent.objects.walk(expected_head=head)
+            walks[INSTALLATION] = found
+        return walks
 
     def walk_file(self, file, organization, head):
         try:
@@ -93,6 +104,8 @@ class Command(AnsweringCommand):
 
 def recorded(organization_id):
     """Return how many events the database holds, broken or not."""
+    if organization_id == INSTALLATION:
+        return InstallationEvent.objects.count()
     return AuditEvent.objects.filter(organization=organization_id).count()
 
 
