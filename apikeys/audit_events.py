@@ -58,14 +58,7 @@ class Action(TextChoices):
 # Events about a key that change nothing of it.
 NO_CHANGES = {Action.SECRET_DISPLAYED, Action.FIRST_USED, Action.RETIRED_USED}
 # No verb records these. Filters leave them out, but events that exist stay readable.
-UNUSED = {
-    Action.RENAMED,
-    Action.VARIABLE_WRITTEN,
-    Action.VARIABLE_DELETED,
-    Action.VARIABLES_CLEARED,
-    Action.ENVIRONMENT_CREATED,
-    Action.ENVIRONMENT_DELETED,
-}
+UNUSED = {Action.RENAMED}
 # By what an action begins with.
 GROUPS = {
     "API keys": ("api_key",),

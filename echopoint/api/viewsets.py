@@ -9,7 +9,9 @@ from rest_framework.exceptions import ParseError
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from apikeys.actors import Actor
 from apikeys.authentication import KEY_HEADER
+from apikeys.clients import Client
 from apikeys.models import ApiKey
 from echopoint.api.pagination import page_envelope
 from echopoint.api.search import ordered, page_of
@@ -75,6 +77,13 @@ class ApiViewSet(GenericViewSet):
     def organization(self):
         """Return the caller's organization; every query begins with it."""
         return self.request.auth.organization
+
+    @property
+    def actor(self):
+        """Return the caller, for the audit."""
+        if isinstance(self.request.auth, ApiKey):
+            return Actor.key(self.request.auth, Client.of(self.request))
+        return Actor.from_request(self.request, via="api")
 
     def get_serializer_class(self):
         return self.answers.get(self.action, self.serializer_class)

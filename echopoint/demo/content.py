@@ -5,6 +5,7 @@ import secrets
 
 from django.db import transaction
 
+from apikeys.actors import Actor
 from echopoint.collections.models import Collection
 from echopoint.demo.flows import demo_flows
 from echopoint.environments.models import VariableSet
@@ -39,12 +40,13 @@ def fill(organization):
 
 def set_variables(organization, base_url):
     """Let the flows find the echo service, and have a secret to send to it."""
+    actor = Actor.command("demo")
     with transaction.atomic():
         variables = VariableSet.objects.lock(organization)
-        variables.put("base_url", base_url)
+        variables.put("base_url", base_url, by=actor)
         if not variables.variables.filter(key="PAYMENT_KEY").exists():
             secret = f"demo-payment-{secrets.token_urlsafe(12)}"
-            variables.put("PAYMENT_KEY", secret, secret=True)
+            variables.put("PAYMENT_KEY", secret, secret=True, by=actor)
 
 
 def captured(event):

@@ -71,7 +71,7 @@ class Whole:
 
     @transaction.atomic
     def destroy(self, request, **path):
-        self.variable_set().clear()
+        self.variable_set().clear(by=self.actor)
         return Response(status=204)
 
 
@@ -85,13 +85,13 @@ class Single:
     def update(self, request, key, **path):
         """Set the variable, and return the set. A secret stays one until it is deleted."""
         variable_set, environment = self.variable_set(), self.environment()
-        variable_set.put(key, environment=environment, **self.body())
+        variable_set.put(key, environment=environment, by=self.actor, **self.body())
         return self.show(variable_set)
 
     @transaction.atomic
     def destroy(self, request, key, **path):
         variable_set, environment = self.variable_set(), self.environment()
-        if not variable_set.remove(key, environment=environment):
+        if not variable_set.remove(key, environment=environment, by=self.actor):
             raise Http404
         return Response(status=204)
 
@@ -180,11 +180,13 @@ class EnvironmentViewSet(OrgScopedViewSet):
     @transaction.atomic
     def create(self, request):
         name = self.body()["name"]
-        return self.show(Environment.objects.add(self.organization, name), 201)
+        added = Environment.objects.add(self.organization, name, by=self.actor)
+        return self.show(added, 201)
 
     @transaction.atomic
     def destroy(self, request, environment):
         """Delete the environment with its variables."""
-        if not Environment.objects.discard(self.organization, environment):
+        environments = Environment.objects
+        if not environments.discard(self.organization, environment, by=self.actor):
             raise Http404
         return Response(status=204)

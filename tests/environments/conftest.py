@@ -2,10 +2,12 @@ import pytest
 from cryptography.fernet import Fernet
 from django.db import transaction
 
+from apikeys.actors import Actor
 from echopoint.environments.models import Environment, VariableSet
 from echopoint.flows.models import Flow
 from tests.races import committing, guarded_again, meanwhile  # noqa: F401
 
+SYSTEM = Actor.command("test")
 DEFINITION = {"name": "f", "version": "1.0", "nodes": [], "edges": []}
 
 
@@ -30,7 +32,7 @@ def put(acme):
     @transaction.atomic
     def put(key, value, *, flow=None, organization=acme, **options):
         variable_set = VariableSet.objects.lock(organization, flow)
-        return variable_set.put(key, value, **options)
+        return variable_set.put(key, value, by=SYSTEM, **options)
 
     return put
 
@@ -41,7 +43,7 @@ def environment(acme):
 
     @transaction.atomic
     def environment(name="staging", organization=acme):
-        return Environment.objects.add(organization, name)
+        return Environment.objects.add(organization, name, by=SYSTEM)
 
     return environment
 

@@ -4,6 +4,7 @@ import pytest
 
 from echopoint.environments.models import Environment, Variable, VariableSet
 from echopoint.flows.models import Flow
+from tests.environments.conftest import SYSTEM
 
 pytestmark = pytest.mark.postgresql
 
@@ -74,7 +75,7 @@ def test_a_variable_of_an_environment_that_is_just_deleted_is_not_found(
     environment("staging")
 
     answer = meanwhile(
-        lambda: Environment.objects.discard(acme, "staging"),
+        lambda: Environment.objects.discard(acme, "staging", by=SYSTEM),
         lambda: key.put(f"{ENVIRONMENT}/variables/k", {"value": "v"}),
     )
 
@@ -135,7 +136,7 @@ def test_of_two_deletes_at_once_the_second_finds_nothing(meanwhile, key, put, ac
     put("k", "v")
 
     answer = meanwhile(
-        lambda: VariableSet.objects.lock(acme).remove("k"),
+        lambda: VariableSet.objects.lock(acme).remove("k", by=SYSTEM),
         lambda: key.delete("/organization/variables/k"),
     )
 

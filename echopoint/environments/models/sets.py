@@ -8,6 +8,8 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from apikeys.audit_events import Action
+from apikeys.models import AuditEvent
 from echopoint.core.characters import fold
 from echopoint.core.locks import for_change
 from echopoint.core.names import LOOKS_LIKE_A_KEY
@@ -100,6 +102,10 @@ class VariableSet(OrgOwned):
     def owner_type(self):
         return "flow" if self.flow_id else "organization"
 
+    @property
+    def owner_label(self):
+        return (self.flow or self.organization).name
+
     @cached_property
     def layers(self):
         """Return the `Layers`; an environment without a variable has an empty one."""
@@ -115,8 +121,10 @@ class VariableSet(OrgOwned):
                 layers.environments[name][variable.key] = variable
         return layers
 
-    def put(self, key: str, value: str, *, secret=False, environment=None, at=None):
+    def put(self, key: str, value: str, *, by, secret=False, environment=None, at=None):
         """Set a variable, in the base layer or over it; the set must be locked.
+
+        Its event has the name, never the value.
 
         Raise `InvalidVariable` for what cannot be set, and `EnvironmentConflict` when
         the set is full.
@@ -136,6 +144,7 @@ class VariableSet(OrgOwned):
         variable.updated_at = at
         variable.save()
         self.touch(at, environment)
+        self.record(Action.VARIABLE_WRITTEN, variable, by, secret=secret)
         return variable
 
     put.alters_data = True
@@ -157,24 +166,53 @@ class VariableSet(OrgOwned):
                 metadata={"maxLength": MAX_TOTAL_LENGTH},
             )
 
-    def remove(self, key: str, *, environment=None, at=None) -> bool:
+    def remove(self, key: str, *, by, environment=None, at=None) -> bool:
         """Delete a variable, and return whether there was one; the set must be locked."""
-        gone, _ = self.variables.filter(environment=environment, key=key).delete()
-        if gone:
-            self.touch(at or timezone.now(), environment)
-        return bool(gone)
+        variable = self.variables.filter(environment=environment, key=key).first()
+        if variable is None:
+            return False
+        self.touch(at or timezone.now(), environment)
+        self.record(Action.VARIABLE_DELETED, variable, by)
+        variable.delete()
+        return True
 
     remove.alters_data = True
 
-    def clear(self, *, at=None):
+    def record(self, action, variable, by, **details):
+        """Record what was done to a variable: its name and where it is, never its value."""
+        if variable.environment:
+            details["environment"] = variable.environment.name
+        if self.flow:
+            details["flow"] = self.flow.name
+        AuditEvent.objects.record(
+            action,
+            organization=self.organization,
+            actor=by,
+            target=("variable", str(variable.pk), variable.key),
+            **details,
+        )
+
+    record.alters_data = True
+
+    def clear(self, *, by, at=None):
         """Delete every variable, those of environments too; the set must be locked.
 
         The environments themselves stay.
         """
         overlaid = Environment.objects.filter(variables__variable_set=self).distinct()
         environments = list(overlaid)
-        if self.variables.all().delete()[0]:
-            self.touch(at or timezone.now(), *environments)
+        count, _ = self.variables.all().delete()
+        if not count:
+            return
+        self.touch(at or timezone.now(), *environments)
+        AuditEvent.objects.record(
+            Action.VARIABLES_CLEARED,
+            organization=self.organization,
+            actor=by,
+            target=("variable_set", str(self.pk), self.owner_label),
+            count=count,
+            **({"flow": self.flow.name} if self.flow else {}),
+        )
 
     clear.alters_data = True
 
@@ -195,7 +233,7 @@ class EnvironmentQuerySet(OrgOwnedQuerySet):
         """Return the environment with exactly this name, or None."""
         return self.filter(name=name).first() if is_name(name) else None
 
-    def add(self, organization, name: str, *, at=None):
+    def add(self, organization, name: str, *, by, at=None):
         """Return a new environment; needs a transaction.
 
         Raise `EnvironmentConflict` when people would take the name for one that there
@@ -216,19 +254,23 @@ class EnvironmentQuerySet(OrgOwnedQuerySet):
                 metadata={"maxItems": MAX_ENVIRONMENTS},
             )
         variable_set.touch(at)
-        return self.create(
+        environment = self.create(
             organization=organization, name=name, created_at=at, updated_at=at
         )
+        environment.record(Action.ENVIRONMENT_CREATED, by)
+        return environment
 
-    def discard(self, organization, name: str, *, at=None) -> bool:
+    def discard(self, organization, name: str, *, by, at=None) -> bool:
         """Delete an environment with its variables, and return whether there was one.
 
         Needs a transaction.
         """
         variable_set = VariableSet.objects.lock(organization)
         if environment := self.for_org(organization).named(name):
-            environment.delete()
+            count = environment.variables.count()
             variable_set.touch(at or timezone.now())
+            environment.record(Action.ENVIRONMENT_DELETED, by, count=count)
+            environment.delete()
         return bool(environment)
 
 
@@ -251,3 +293,15 @@ class Environment(OrgOwned):
 
     def __str__(self):
         return self.name
+
+    def record(self, action, by, **details):
+        """Record what was done to the environment."""
+        AuditEvent.objects.record(
+            action,
+            organization=self.organization,
+            actor=by,
+            target=("environment", str(self.pk), self.name),
+            **details,
+        )
+
+    record.alters_data = True
