@@ -8,6 +8,7 @@ from echopoint.organizations.console import DeletableAdmin
 class CollectionAdmin(DeletableAdmin):
     """Collections of all organizations."""
 
+    owner = "organization_id"
     list_display = ["name", "organization", "source", "updated_at"]
     list_filter = ["organization"]
     search_fields = ["name", "=id"]
@@ -17,6 +18,7 @@ class CollectionAdmin(DeletableAdmin):
 class FolderAdmin(DeletableAdmin):
     """Folders of collections."""
 
+    owner = "collection.organization_id"
     list_display = ["name", "collection", "parent", "updated_at"]
     list_select_related = ["collection", "parent"]
     search_fields = ["name", "=id", "=collection__id"]
@@ -26,6 +28,7 @@ class FolderAdmin(DeletableAdmin):
 class SavedRequestAdmin(DeletableAdmin):
     """Saved requests, without what may hold a customer's credentials."""
 
+    owner = "collection.organization_id"
     list_display = ["name", "collection", "method", "updated_at"]
     list_select_related = ["collection"]
     search_fields = ["name", "=id", "=collection__id"]

@@ -6,9 +6,12 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
+from django.db import transaction
 
+from echopoint.core.trail import trail
 from echopoint.organizations.console import NamesChecked, ReadOnlyAdmin
 from echopoint.organizations.models import Membership, Organization, User
+from echopoint.organizations.recorded import Recorded
 
 
 class EmailUserCreationForm(AdminUserCreationForm):
@@ -30,7 +33,7 @@ class EmailUserChangeForm(UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(NamesChecked, DjangoUserAdmin):
+class UserAdmin(Recorded, NamesChecked, DjangoUserAdmin):
     """People, who sign in by e-mail."""
 
     add_form = EmailUserCreationForm
@@ -50,6 +53,18 @@ class UserAdmin(NamesChecked, DjangoUserAdmin):
         (None, {"fields": ["email", "usable_password", "password1", "password2"]})
     ]
 
+    def user_change_password(self, request, id, form_url=""):
+        with transaction.atomic():
+            if request.method == "POST":
+                trail.audit.lock_installation()
+            return super().user_change_password(request, id, form_url)
+
+    def record_deletion(self, rows):
+        memberships = Membership.objects.filter(user__in=rows)
+        for membership in memberships.order_by("organization_id", "pk"):
+            membership.end()
+        super().record_deletion(rows)
+
 
 class MembershipInline(admin.TabularInline):
     """The members of an organization."""
@@ -60,7 +75,7 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(NamesChecked):
+class OrganizationAdmin(Recorded, NamesChecked):
     """Organizations; their keys keep them from being deleted."""
 
     list_display = ["name", "id", "created_at"]
@@ -78,9 +93,35 @@ class OrganizationAdmin(NamesChecked):
     def has_delete_permission(self, request, obj=None):
         return False
 
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        if not change:
+            trail.audit.organization_created(obj)
+        elif form.changed_data:
+            fields, before = form.changed_data, form.initial["name"]
+            trail.audit.organization_changed(obj, fields=fields, before=before)
+
+    def save_formset(self, request, form, formset, change):
+        put_each(formset)
+
+    def record_addition(self, row):
+        """Leave it to `save_model`, which comes before the members are added."""
+
+    def record_change(self, row, fields):
+        """Leave it to `save_model`."""
+
+
+def put_each(formset):
+    """Save the memberships of a form, and record what that changes."""
+    memberships = formset.save(commit=False)
+    for membership in formset.deleted_objects:
+        membership.end()
+    for membership in memberships:
+        membership.put()
+
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin):
+class MembershipAdmin(Recorded, admin.ModelAdmin):
     """Who belongs where."""
 
     list_display = ["user", "organization", "role"]
@@ -88,6 +129,23 @@ class MembershipAdmin(admin.ModelAdmin):
     search_fields = ["user__email", "organization__name"]
     autocomplete_fields = ["user", "organization"]
     list_select_related = ["user", "organization"]
+
+    def save_model(self, request, obj, form, change):
+        obj.put()
+
+    def delete_model(self, request, obj):
+        obj.end()
+
+    def delete_queryset(self, request, queryset):
+        with transaction.atomic():
+            for membership in queryset.order_by("organization_id", "pk"):
+                membership.end()
+
+    def record_addition(self, row):
+        """Leave it to the membership."""
+
+    def record_change(self, row, fields):
+        """Leave it to the membership."""
 
 
 admin.site.unregister(Group)
@@ -102,8 +160,17 @@ admin.site.unregister(EmailAddress)
 
 
 @admin.register(EmailAddress)
-class EmailAddressAdmin(NamesChecked, AllauthEmailAddressAdmin):
+class EmailAddressAdmin(Recorded, NamesChecked, AllauthEmailAddressAdmin):
     """The addresses that people verified."""
+
+    @admin.action(description="Mark selected e-mail addresses as verified")
+    @transaction.atomic
+    def make_verified(self, request, queryset):
+        trail.audit.lock_installation()
+        before = list(queryset.filter(verified=False).values_list("pk", flat=True))
+        super().make_verified(request, queryset)
+        for row in self.model.objects.filter(pk__in=before, verified=True):
+            self.record_change(row, ["verified"])
 
 
 admin.site.unregister(Authenticator)
@@ -121,3 +188,6 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    def record_deletion(self, rows):
+        """Leave it to the row's own signal, which knows whose chains it is for."""

@@ -14,6 +14,7 @@ from django.utils.dateparse import parse_datetime
 from echopoint.core.addresses import address_of, holds_one, public, shown
 from echopoint.core.names import refuse_secret, validate_name
 from echopoint.organizations import fresh
+from echopoint.organizations.recorded import Recorded
 
 SEARCHED = "_search"  # what a posted search is told from other forms by
 KEY_IN_ADDRESS = (
@@ -39,6 +40,14 @@ class Console(admin.AdminSite):
     Searches are posted, as someone may paste a key, and only the public part of what was
     typed gets into the address.
     """
+
+    def register(self, models, admin_class=None, **options):
+        # Also of libraries: no page of the console makes a change without its event.
+        pages = admin_class or admin.ModelAdmin
+        if not issubclass(pages, Recorded):
+            own = {"__doc__": pages.__doc__, "owner": getattr(pages, "owner", "")}
+            pages = type(pages.__name__, (Recorded, pages), own)
+        super().register(models, pages, **options)
 
     def admin_view(self, view, cacheable=False):
         inner = super().admin_view(view, cacheable)
@@ -131,7 +140,7 @@ class NamesChecked(admin.ModelAdmin):
         return field
 
 
-class DeletableAdmin(admin.ModelAdmin):
+class DeletableAdmin(Recorded, admin.ModelAdmin):
     """Rows to be looked at or deleted; they are written through the API alone."""
 
     def has_add_permission(self, request, obj=None):

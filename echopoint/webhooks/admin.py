@@ -8,6 +8,7 @@ from echopoint.webhooks.models import CapturedRequest, Webhook
 class WebhookAdmin(DeletableAdmin):
     """Webhooks of all organizations."""
 
+    owner = "organization_id"
     list_display = ["name", "id", "organization", "created_at"]
     list_filter = ["organization"]
     search_fields = ["name", "=id"]
@@ -17,6 +18,7 @@ class WebhookAdmin(DeletableAdmin):
 class CapturedRequestAdmin(DeletableAdmin):
     """What was sent to webhooks."""
 
+    owner = "webhook.organization_id"
     list_display = ["id", "webhook", "method", "content_type", "received_at"]
     list_filter = ["method", "received_at"]
     list_select_related = ["webhook"]

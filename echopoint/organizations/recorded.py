@@ -1,0 +1,71 @@
+"""Changes in the admin console, as the audit records them."""
+
+from collections import defaultdict
+from operator import attrgetter
+
+from django.db import transaction
+
+from echopoint.core.trail import trail
+
+
+class Recorded:
+    """A model's pages in the console: each change records its event, or is not made.
+
+    `owner` is the path to the id of the organization whose chain gets the event; without
+    one it is the installation's. The installation's chain is locked before any row, as
+    other changes lock rows first and none of them waits for that chain.
+    """
+
+    owner = ""
+
+    def organization_id_of(self, row):
+        return attrgetter(self.owner)(row) if self.owner else None
+
+    def save_model(self, request, obj, form, change):
+        trail.audit.lock_installation()
+        super().save_model(request, obj, form, change)
+
+    def log_addition(self, request, obj, message):
+        self.record_addition(obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request, obj, message):
+        # The changes of related rows have a name; those rows have pages of their own.
+        changes = [part["changed"] for part in message if "changed" in part]
+        own = [change for change in changes if "name" not in change]
+        fields = [field for change in own for field in change["fields"]]
+        if fields:
+            self.record_change(obj, fields)
+        return super().log_change(request, obj, message)
+
+    def delete_model(self, request, obj):
+        with transaction.atomic():
+            trail.audit.lock_installation()
+            self.record_deletion([obj])
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request, queryset):
+        with transaction.atomic():
+            trail.audit.lock_installation()
+            self.record_deletion(list(queryset))
+            super().delete_queryset(request, queryset)
+
+    def record_addition(self, row):
+        organization_id = self.organization_id_of(row)
+        trail.audit.added_in_console(row, organization_id=organization_id)
+
+    def record_change(self, row, fields):
+        organization_id = self.organization_id_of(row)
+        trail.audit.changed_in_console(
+            row, organization_id=organization_id, fields=fields
+        )
+
+    def record_deletion(self, rows):
+        """Record rows that are about to be deleted, chain by chain."""
+        owned = defaultdict(list)
+        for row in rows:
+            owned[self.organization_id_of(row) or ""].append(row)
+        for organization_id in sorted(owned):
+            trail.audit.deleted_in_console(
+                owned[organization_id], organization_id=organization_id
+            )
