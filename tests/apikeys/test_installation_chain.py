@@ -13,7 +13,7 @@ from apikeys.audit_chain import FIELDS, LATEST
 from apikeys.models import AuditEvent, InstallationChain, InstallationEvent
 from apikeys.models.chain import Immutable
 
-people_audit = import_module("apikeys.migrations.0020_people_audit")
+people_audit = import_module("apikeys.migrations.0017_people_audit")
 UNDO = {
     "postgresql": ["SET CONSTRAINTS ALL IMMEDIATE", *people_audit.POSTGRESQL_UNDO],
     "sqlite": people_audit.SQLITE_UNDO,
