@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help env setup run test test-browser faults screenshots lint bench bench-list lock
+.PHONY: help env setup run test test-browser faults screenshots lint bench bench-list bench-memory lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -69,6 +69,9 @@ bench: setup ## Measure the key path
 
 bench-list: setup ## Measure the list of a million keys; takes ten minutes
 	$(BIN)/python -m tests.bench_list
+
+bench-memory: setup ## Measure the memory that searches of a gigabyte take
+	$(BIN)/python -m tests.bench_memory
 
 lock: setup ## Lock the dependencies anew
 	$(LOCK) --extra server -o requirements.lock

@@ -6,6 +6,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.response import Response
 
+from echopoint.api.budget import page
+
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 MAX_OFFSET = 2**31 - 1
@@ -23,6 +25,13 @@ class EnvelopePagination(LimitOffsetPagination):
     max_limit = MAX_LIMIT
     limit_query_description = "How many items to answer with."
     offset_query_description = "How many matching items to pass over."
+
+    def paginate_queryset(self, queryset, request, view=None):
+        self.limit, self.offset = self.get_limit(request), self.get_offset(request)
+        self.count = self.get_count(queryset)
+        if self.offset >= self.count:
+            return []
+        return page(queryset, self.offset, self.limit, getattr(view, "heavy", ()))
 
     def get_limit(self, request):
         return self.number(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)

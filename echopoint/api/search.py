@@ -3,6 +3,7 @@
 from django.db.models import F, Q
 from rest_framework import serializers
 
+from echopoint.api.budget import page
 from echopoint.api.fields import Choice, Integer, Text
 from echopoint.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
 
@@ -64,8 +65,13 @@ def always_set(model):
     return {field.name for field in model._meta.concrete_fields if not field.null}
 
 
-def page_of(queryset, search):
-    """Return (rows of the page, number of all rows) for a validated search."""
-    page = search.get("pagination") or {}
-    limit, offset = page.get("limit", DEFAULT_LIMIT), page.get("offset", 0)
-    return list(queryset[offset : offset + limit]), queryset.count()
+def page_of(queryset, search, heavy=(), total=None):
+    """Return (rows of the page, number of all rows) for a validated search.
+
+    `heavy` are the columns that can be large, see `budget`; `total` is the number of all
+    rows where it is known.
+    """
+    asked = search.get("pagination") or {}
+    limit, offset = asked.get("limit", DEFAULT_LIMIT), asked.get("offset", 0)
+    rows = page(queryset, offset, limit, heavy)
+    return rows, queryset.count() if total is None else total

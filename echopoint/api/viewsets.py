@@ -37,6 +37,7 @@ class ApiViewSet(GenericViewSet):
     whole            whether the list comes without limit and offset
     accepts          the kinds of `request.auth` that may call
     bare             the actions that answer with a list that is in no envelope
+    heavy            the columns of a list that can be large
     list_name        the name of a list's schema, where it is not that of its items
     tag              the section of the document
     """
@@ -56,6 +57,7 @@ class ApiViewSet(GenericViewSet):
     recordings = ()
     session_scopes = {}
     header_fields = {}
+    heavy = ()
     whole = False
     bare = ()
     list_name = ""
@@ -155,7 +157,7 @@ class OrgScopedViewSet(ApiViewSet):
     def search(self, request):
         search = self.body()
         rows = self.searched(self.get_queryset(), search)
-        page, total = page_of(rows, search)
+        page, total = page_of(rows, search, self.heavy)
         items = self.get_serializer(page, many=True).data
         return Response(page_envelope(items, total))
 

@@ -134,6 +134,7 @@ class SavedRequestViewSet(ContentViewSet):
     """The saved requests of a collection."""
 
     serializer_class = CollectionRequestSerializer
+    heavy = ("headers", "auth", "body", "response_spec", "description")
     row_name = "requestId"
     operation_ids = {
         "list": "listCollectionRequests",

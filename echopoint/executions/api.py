@@ -26,11 +26,30 @@ from echopoint.executions.serializers import (
 from echopoint.flows.models import Flow
 
 NEWEST_FIRST = ("-started_at", "-pk")
+# The columns of an execution that can be large, and are answered with.
+HEAVY = (
+    "flow_snapshot",
+    "referenced_flows",
+    "runner_inputs",
+    "trigger_metadata",
+    "error_message",
+)
+# Of the execution of a node result only its flow is answered with.
+ITS_EXECUTION = [
+    f"execution__{field.name}"
+    for field in Execution._meta.concrete_fields
+    if field.name not in {"id", "flow"}
+]
 
 
 def by_keys(queryset):
     """Return the executions with the keys whose ids their answers name."""
     return queryset.select_related("launched_by_key", "completed_by_key")
+
+
+def with_flow(results):
+    """Return node results with the flow that their answers name, and no more of it."""
+    return results.select_related("execution").defer(*ITS_EXECUTION)
 
 
 def name_place(use, execution):
@@ -128,6 +147,7 @@ class ExecutionViewSet(OrgScopedViewSet):
     serializer_class = FlowExecutionActivitySerializer
     required_scopes = {"list": ["flows:read"]}
     operation_ids = {"list": "listExecutions"}
+    heavy = ("error_message",)
 
     @extend_schema(parameters=[ExecutionQuerySerializer])
     def list(self, request):
@@ -152,7 +172,8 @@ class FlowExecutionViewSet(OrgScopedViewSet):
     """The executions of a flow, which is in the path and must be the organization's."""
 
     tag = "Executions"
-    queryset = by_keys(Execution.objects.order_by(*NEWEST_FIRST))
+    queryset = by_keys(Execution.objects.order_by(*NEWEST_FIRST)).defer("result")
+    heavy = HEAVY
     serializer_class = FlowExecutionSerializer
     required_scopes = {"list": ["flows:read"], "retrieve": ["flows:read"]}
     operation_ids = {"list": "listFlowExecutions", "retrieve": "getExecution"}
@@ -191,11 +212,11 @@ class NodeResultViewSet(FlowExecutionViewSet):
 
     def list(self, request, flowId, executionId):
         """Return the results of all nodes, in the order they came in; no pages."""
-        rows = self.get_object().node_results.select_related("execution")
+        rows = with_flow(self.get_object().node_results)
         return Response(self.get_serializer(rows, many=True).data)
 
     def retrieve(self, request, flowId, executionId, nodeId):
-        rows = self.get_object().node_results.select_related("execution")
+        rows = with_flow(self.get_object().node_results)
         return self.show(get_object_or_404(rows, node_id=nodeId))
 
 
@@ -205,18 +226,16 @@ class NodeHistoryViewSet(FlowExecutionViewSet):
     serializer_class = NodeExecutionResultSerializer
     required_scopes = {"list": ["flows:read"]}
     operation_ids = {"list": "getNodeExecutionHistory"}
+    heavy = ("result", "error_message", "skip_reason", "display_name")
     list_name = "NodeExecutionHistoryResponse"
 
     def list(self, request, flowId, nodeId):
         """Return the results of the node, those of the newest execution first."""
-        rows = (
-            NodeResult.objects.filter(
-                execution__organization=self.organization,
-                execution__flow=self.flow,
-                node_id=nodeId,
-            )
-            .select_related("execution")
-            .order_by("-execution__started_at", "-execution_id")
-        )
+        rows = NodeResult.objects.filter(
+            execution__organization=self.organization,
+            execution__flow=self.flow,
+            node_id=nodeId,
+        ).order_by("-execution__started_at", "-execution_id")
+        rows = with_flow(rows)
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

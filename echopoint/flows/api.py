@@ -25,6 +25,7 @@ class FlowViewSet(OrgScopedViewSet):
     tag = "Flows"
     queryset = Flow.objects.prefetch_related("tag_rows").order_by("-created_at", "-pk")
     serializer_class = FlowSerializer
+    heavy = ("flow_definition", "metadata", "description")
     required_scopes = {
         "list": ["flows:read"],
         "create": ["flows:create"],
@@ -63,7 +64,8 @@ class FlowViewSet(OrgScopedViewSet):
 
     def search(self, request):
         search = self.body()
-        rows, total = page_of(self.searched(self.get_queryset(), search), search)
+        found = self.searched(self.get_queryset(), search)
+        rows, total = page_of(found, search, self.heavy)
         serializer = FlowSearchItemSerializer(
             rows,
             many=True,

@@ -7,6 +7,7 @@ from functools import wraps
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
+from django.db.models import JSONField, TextField
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.dateparse import parse_datetime
@@ -142,6 +143,15 @@ class NamesChecked(admin.ModelAdmin):
 
 class DeletableAdmin(Recorded, admin.ModelAdmin):
     """Rows to be looked at or deleted; they are written through the API alone."""
+
+    def get_queryset(self, request):
+        # Lists show a hundred rows, of which each can hold megabytes.
+        large = (TextField, JSONField)
+        columns = self.model._meta.concrete_fields
+        unseen = [f.name for f in columns if isinstance(f, large)]
+        return (
+            super().get_queryset(request).defer(*set(unseen) - set(self.list_display))
+        )
 
     def has_add_permission(self, request, obj=None):
         return False

@@ -205,12 +205,14 @@ def test_listing_twenty_flows_costs_what_three_cost(key, django_assert_num_queri
     for n in range(3):
         create(key, tags=[f"t{n}"])
     key.get("/flows")
-    with django_assert_num_queries(4):  # the key, the count, the flows, their tags
+    with django_assert_num_queries(
+        5
+    ):  # the key, the count, sizes, the flows, their tags
         key.get("/flows")
     for n in range(17):
         create(key, tags=[f"t{n}", "x"])
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         response = key.get("/flows")
 
     assert response.json()["count"] == 20
