@@ -31,6 +31,7 @@ def is_own(host):
 def post_worker_init(worker):
     """Finish what needs the site's code, which is loaded by now."""
     redact(worker.log)
+    write_as_the_site_does(worker.log)
     answer_in_the_envelope()
     end_waiting_on_stop(worker)
     send_mail()
@@ -60,6 +61,19 @@ def redact(log):
 
     for logger in (log.error_log, log.access_log):
         logger.addFilter(SecretsRedacted())
+
+
+def write_as_the_site_does(log):
+    """Write JSON where the site does; a line of the access log is its message."""
+    from django.conf import settings
+
+    if settings.LOG_FORMAT != "json":
+        return
+    from echopoint.core.logs import FactsFormatter
+
+    for logger in (log.error_log, log.access_log):
+        for handler in logger.handlers:
+            handler.setFormatter(FactsFormatter())
 
 
 def end_waiting_on_stop(worker):

@@ -152,6 +152,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "echopoint.health.HealthMiddleware",
     "echopoint.api.middleware.RequestIdMiddleware",
+    "echopoint.api.observing.ObservingMiddleware",
     "echopoint.core.headers.BrowserHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -268,6 +269,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 X_FRAME_OPTIONS = "DENY"
 FORM_RENDERER = "echopoint.core.forms.Renderer"
 DEFAULT_EXCEPTION_REPORTER = "echopoint.core.redaction.RedactedReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "echopoint.core.redaction.NoValues"
 CSRF_FAILURE_VIEW = "echopoint.errors.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -365,24 +367,31 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+LOG_FORMAT = environment.choice("LOG_FORMAT", "line", "json")
+LOG_LEVEL = environment.choice("LOG_LEVEL", "info", "debug", "warning", "error")
+# A record of each request; programs that read logs want them, people rarely.
+LOG_REQUESTS = flag("LOG_REQUESTS", LOG_FORMAT == "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"no_secrets": {"()": "echopoint.core.redaction.SecretsRedacted"}},
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}
+        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
+        "json": {"()": "echopoint.core.logs.FactsFormatter"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "filters": ["no_secrets"],
-            "formatter": "line",
+            "formatter": LOG_FORMAT,
         }
     },
-    "root": {"handlers": ["console"], "level": "INFO"},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL.upper()},
     # Django's own handlers mail and colour; everything goes through the filter above.
     "loggers": {
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django": {"handlers": [], "propagate": True},
+        # Its debug records hold statements with their values.
+        "django.db": {"level": "INFO"},
         # A refused request is the client's news, not the operator's.
         "django.request": {"level": "ERROR"},
     },

@@ -157,4 +157,5 @@ def plain(status, code, message):
     """Return the envelope as an answer of Django's own, outside of DRF."""
     response = JsonResponse({"errors": [error(code, message)]}, status=status)
     response["Cache-Control"] = "no-store"
+    response.outcome = code
     return response

@@ -136,6 +136,16 @@ def switch(name, value):
     raise ImproperlyConfigured(f"{name} is {value!r}. Set it to true or false.")
 
 
+def choice(name, default, *others):
+    """Return one of the words, in any case, or stop the start."""
+    value = text(name, default).lower()
+    if value not in (default, *others):
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}. Set it to one of: {', '.join((default, *others))}."
+        )
+    return value
+
+
 def number(name, default, *, least=0, most=None):
     """Return a whole number, or stop the start."""
     return whole(name, text(name, str(default)), least, most)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from django.conf import settings
-from django.views.debug import ExceptionReporter
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from echopoint.core.base62 import checksum
 from echopoint.core.characters import as_seen, in_pieces
@@ -45,14 +45,17 @@ SHORTEST_WORDS = 3
 SHORTEST_WORDS_ELSE = 2.3
 LONGEST_ACRONYM = 15
 SECRET_LENGTHS = {43, 49}
+MAILED = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/)[^/\s?\"']+")
 PATH = re.compile(r"(https?://[^\s/?#]*)/[^\s?#]*")
 
 
 def redact(text: str) -> str:
     """Return the text with every key in it, whole or cut short, ended at its public id.
 
-    A log does without a word after the id too.
+    A log does without a word after the id too, and without the links that are mailed,
+    which open an account.
     """
+    text = MAILED.sub(r"\1…", text)
     prefix = settings.API_KEY_PREFIX
     if f"{prefix}_" not in text.lower():
         return text
@@ -190,17 +193,78 @@ class SecretsRedacted(logging.Filter):
         except (TypeError, ValueError, KeyError):
             # A mistake in a call to the log must not become one of the request.
             message = f"{record.msg} {record.args}"
-        record.msg, record.args = redact(message), ()
+        record.msg, record.args = redact(without_path(record, message)), ()
         if record.exc_info:
-            record.exc_text = redact(FORMATTER.formatException(record.exc_info))
+            text = FORMATTER.formatException(record.exc_info)
+            record.exc_text = redact(without_rows(text))
         return True
+
+
+def route_of(request) -> str:
+    """Return the pattern that the path matched: ids and what was typed are in the path."""
+    match = getattr(request, "resolver_match", None)
+    return f"/{match.route}" if match else NO_ROUTE
+
+
+NO_ROUTE = "no route"
+
+
+def without_path(record: logging.LogRecord, message: str) -> str:
+    """Return the message with the route for the path of the request that it is about."""
+    path = getattr(getattr(record, "request", None), "path", "")
+    return message.replace(path, route_of(record.request)) if len(path) > 1 else message
+
+
+# PostgreSQL adds the values of a row that it refuses.
+DETAIL = re.compile(r"^(DETAIL|CONTEXT):.*?(?=^$|\Z)", re.S | re.M)
+
+
+def without_rows(text: str) -> str:
+    """Return an account of a failure without the values of rows in it."""
+    return DETAIL.sub(r"\1: left out, as it holds values.\n", text)
+
+
+class NoValues(SafeExceptionReporterFilter):
+    """Shows no value on the debug page or in an account: locals, fields, settings, cookies.
+
+    Any of them may be a secret, a result or what a client sent; the lines of the code,
+    their numbers and the exception are what finds a mistake.
+    """
+
+    def is_active(self, request):
+        return True
+
+    def get_safe_settings(self):
+        return {}
+
+    def get_safe_request_meta(self, request):
+        shown = ("REQUEST_METHOD", "CONTENT_TYPE", "CONTENT_LENGTH", "SERVER_PROTOCOL")
+        meta = getattr(request, "META", {})
+        return {name: meta[name] for name in shown if name in meta}
+
+    def get_safe_cookies(self, request):
+        return dict.fromkeys(getattr(request, "COOKIES", ()), self.cleansed_substitute)
+
+    def get_post_parameters(self, request):
+        return dict.fromkeys(getattr(request, "POST", ()), self.cleansed_substitute)
+
+    def get_traceback_frame_variables(self, request, tb_frame):
+        return []
 
 
 class RedactedReporter(ExceptionReporter):
     """Django's account of a failure, on the debug page too, without the keys in it."""
 
+    def get_traceback_data(self):
+        data = super().get_traceback_data()
+        if "exception_value" in data:
+            data["exception_value"] = without_rows(data["exception_value"])
+        # The query of the address, once more in parts.
+        hidden = dict.fromkeys(dict(data.get("request_GET_items", ())), "…")
+        return data | {"request_GET_items": hidden.items(), "request_insecure_uri": ""}
+
     def get_traceback_html(self):
         return redact(super().get_traceback_html())
 
     def get_traceback_text(self):
-        return redact(super().get_traceback_text())
+        return redact(without_rows(super().get_traceback_text()))

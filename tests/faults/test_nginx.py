@@ -146,8 +146,12 @@ def test_the_access_log_has_no_key(nginx, through_nginx, site):
 
     assert through_nginx.send(f"/flows?key={site.secret}", **pasted)[0] in {200, 400}
 
+    through_nginx.send("/accounts/password/reset/key/abc-t0k3n/")
+
     logged = (nginx.folder / "access.log").read_text()
     assert " GET /flows " in logged
+    assert "/accounts/password/reset/key/..." in logged
+    assert "t0k3n" not in logged
     assert site.secret not in logged
 
 

@@ -1,0 +1,45 @@
+"""How a record of the log is written: a line for people, or JSON for programs."""
+
+from pythonjsonlogger.json import JsonFormatter
+
+from echopoint.core.redaction import redact, without_rows
+
+# The facts of a request that a record may have. Other things that libraries attach to
+# records, such as the request itself, hold what clients sent.
+FACTS = (
+    "request_id",
+    "organization",
+    "key",
+    "method",
+    "route",
+    "status",
+    "outcome",
+    "duration_ms",
+)
+
+
+class FactsFormatter(JsonFormatter):
+    """One JSON object a line: time, level, logger, message, and the facts of a request."""
+
+    def __init__(self):
+        super().__init__(
+            ["levelname", "name", "message"],
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp=True,
+        )
+
+    def add_fields(self, log_data, record, message_dict):
+        known = {name: getattr(record, name, None) for name in FACTS}
+        super().add_fields(log_data, record, message_dict)
+        for name in set(log_data) - SHAPE:
+            del log_data[name]
+        log_data |= {name: value for name, value in known.items() if value is not None}
+
+    def formatException(self, ei):
+        return without_rows(super().formatException(ei))
+
+    def format(self, record):
+        return redact(super().format(record))
+
+
+SHAPE = {"timestamp", "level", "logger", "message", "exc_info", "stack_info"}
