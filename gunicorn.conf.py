@@ -1,8 +1,11 @@
 """How gunicorn serves the site; it reads this file in the folder it is started in."""
 
+import glob
 import ipaddress
 import os
+import shutil
 import signal
+import tempfile
 
 from gunicorn import util
 
@@ -14,6 +17,24 @@ EXPOSED = (
     " Listen on 127.0.0.1 or a unix socket, behind a proxy that buffers requests"
     " (echopoint/nginx.conf)."
 )
+
+
+def on_starting(server):
+    """Make the folder in which workers add up their metrics, where these are wanted."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        server.metrics = tempfile.mkdtemp(prefix="echopoint-metrics-")
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.metrics
+
+
+def child_exit(server, worker):
+    """Take what a worker that has ended had waiting out of the metrics."""
+    folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    for file in glob.glob(f"{folder}/gauge_live*_{worker.pid}.db"):
+        os.remove(file)
+
+
+def on_exit(server):
+    shutil.rmtree(getattr(server, "metrics", ""), ignore_errors=True)
 
 
 def when_ready(server):

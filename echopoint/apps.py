@@ -1,4 +1,7 @@
 from django.apps import AppConfig
+from django.conf import settings
+
+from echopoint.core.metrics import metrics
 
 
 class EchopointConfig(AppConfig):
@@ -6,3 +9,6 @@ class EchopointConfig(AppConfig):
 
     def ready(self):
         from echopoint import checks  # noqa: F401, registers the system checks
+
+        if settings.METRICS_TOKEN:
+            metrics.start()

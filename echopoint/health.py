@@ -1,4 +1,4 @@
-"""`/health` and `/ready`, for what starts, stops and routes to processes.
+"""`/health`, `/ready` and `/metrics`, for what starts, stops and routes to processes.
 
 They are answered before anything else: probes come without TLS, by address, and while
 the database is away.
@@ -6,12 +6,14 @@ the database is away.
 
 import time
 
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error
 from django.http import JsonResponse
 
 from apikeys.checks import check_pepper_secrets, check_peppers_in_use
+from echopoint import metrics
 from echopoint.environments.checks import check_encryption_keys_in_use
 
 OK = "ok"
@@ -22,15 +24,18 @@ KEPT_FOR = 10  # seconds, as anyone may ask
 
 
 class HealthMiddleware:
-    """Answers the two addresses."""
+    """Answers the addresses."""
 
     def __init__(self, get_response):
         self.get_response = get_response
         self.answers = {"/health": health, "/ready": ready}
 
     def __call__(self, request):
-        answer = self.answers.get(request.path_info)
-        return answer() if answer else self.get_response(request)
+        if answer := self.answers.get(request.path_info):
+            return answer()
+        if request.path_info == "/metrics" and settings.METRICS_TOKEN:
+            return metrics.answer(request)
+        return self.get_response(request)
 
 
 def health():

@@ -367,6 +367,8 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+# Opens /metrics, which is not there without it.
+METRICS_TOKEN = environment.token("METRICS_TOKEN")
 LOG_FORMAT = environment.choice("LOG_FORMAT", "line", "json")
 LOG_LEVEL = environment.choice("LOG_LEVEL", "info", "debug", "warning", "error")
 # A record of each request; programs that read logs want them, people rarely.

@@ -63,6 +63,7 @@ ROOT_MODULES = {
     "health",
     "demo",
     "management",
+    "metrics",
 }
 
 

@@ -17,6 +17,7 @@ from django.db import Error, InterfaceError, OperationalError, connections
 
 from apikeys.models.retention import FadingManager
 from apikeys.models.traces import is_lock_timeout, without_waiting
+from echopoint.core.metrics import metrics
 
 logger = logging.getLogger(__name__)
 LOST = "Lost %s unwritten facts of %s."
@@ -175,6 +176,7 @@ class BufferedManager(FadingManager):
         """Drop what still waits, and say so in the log."""
         if lost := self.waiting.take():
             logger.error(LOST, len(lost), self.model.__name__)
+            metrics.count_lost(len(lost))
 
     def _postpone(self, waiting, error):
         if lost := self.waiting.put_back(waiting):
@@ -185,6 +187,7 @@ class BufferedManager(FadingManager):
 
     def _log_loss(self, count):
         logger.exception(LOST, count, self.model.__name__)
+        metrics.count_lost(count)
 
 
 class CountingManager(BufferedManager):

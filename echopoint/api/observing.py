@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from apikeys.authentication import KEY_HEADER
 from apikeys.models import ApiKey
+from apikeys.models.counts import flusher
+from echopoint.core.metrics import metrics
 from echopoint.core.redaction import route_of
 
 logger = logging.getLogger("echopoint.requests")
@@ -32,6 +35,16 @@ class Observed(NamedTuple):
     key: str | None
 
 
+KEY_REFUSALS = {
+    "INVALID_API_KEY",
+    "API_KEY_REVOKED",
+    "API_KEY_RETIRED",
+    "API_KEY_EXPIRED",
+    "API_KEY_SUSPENDED",
+    "ORGANIZATION_REQUIRED",
+    "ORGANIZATION_MISMATCH",
+    "MISSING_REQUIRED_SCOPES",
+}
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -76,9 +89,23 @@ class ObservingMiddleware:
     def __call__(self, request):
         begun = time.perf_counter()
         response = self.get_response(request)
-        if settings.LOG_REQUESTS:
-            log(request, observed(request, response, time.perf_counter() - begun))
+        if settings.LOG_REQUESTS or metrics.is_on:
+            seen = observed(request, response, time.perf_counter() - begun)
+            tell(request, seen)
         return response
+
+
+def tell(request, seen):
+    if settings.LOG_REQUESTS:
+        log(request, seen)
+    if metrics.is_on:
+        metrics.requests.labels(seen.method, seen.route, seen.outcome).inc()
+        metrics.seconds.labels(seen.route).observe(seen.seconds)
+        metrics.waiting.set(sum(len(m.waiting) for m in flusher.managers))
+        if KEY_HEADER in request.headers:
+            is_refused = seen.outcome in KEY_REFUSALS
+            outcome = seen.outcome if is_refused else OK
+            metrics.authentications.labels(outcome).inc()
 
 
 def log(request, seen):

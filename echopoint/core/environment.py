@@ -146,6 +146,17 @@ def choice(name, default, *others):
     return value
 
 
+def token(name):
+    """Return a secret of at least 32 characters, or nothing, or stop the start."""
+    value = text(name)
+    if value and not re.fullmatch(r"[!-~]{32,}", value):
+        raise ImproperlyConfigured(
+            f"{name} is too short, or has spaces. Set it to 32 characters or more, or leave"
+            " it out."
+        )
+    return value
+
+
 def number(name, default, *, least=0, most=None):
     """Return a whole number, or stop the start."""
     return whole(name, text(name, str(default)), least, most)
