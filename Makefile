@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help env setup run test test-browser faults screenshots lint bench bench-list bench-memory lock
+.PHONY: help env setup run test test-browser fuzz faults screenshots lint bench bench-list bench-memory lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -53,6 +53,9 @@ test: setup ## Run the tests, on SQLite unless DATABASE_URL names another databa
 test-browser: setup ## Run the browser tests in Debian's Chromium
 	$(BIN)/python -m pytest tests/browser
 
+fuzz: setup ## Fuzz the API for FUZZ_MINUTES (5), and each form with FUZZ_EXAMPLES (40)
+	$(BIN)/python -m tests.fuzz.run
+
 faults: setup ## Kill, hang, fill and restart real processes; needs root, nginx, Redis, PostgreSQL
 	$(BIN)/python -m pytest --quiet tests/faults
 
@@ -76,4 +79,4 @@ bench-memory: setup ## Measure the memory that searches of a gigabyte take
 lock: setup ## Lock the dependencies anew
 	$(LOCK) --extra server -o requirements.lock
 	$(LOCK) --extra server --extra dev -o requirements-dev.lock
-	$(LOCK) -o .github/actions/run-flows/requirements.lock
+	$(LOCK) --extra build -o .github/actions/run-flows/requirements.lock

@@ -12,7 +12,7 @@ project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 extras = project["optional-dependencies"]
 client = project["dependencies"]
 wanted = {
-    ".github/actions/run-flows/requirements.lock": client,
+    ".github/actions/run-flows/requirements.lock": client + extras["build"],
     "requirements.lock": client + extras["server"],
     "requirements-dev.lock": client + extras["server"] + extras["dev"],
 }

@@ -147,7 +147,8 @@ SCHEMAS: dict[str, dict] = {
     "RequestNodeData": _object(
         {
             "method": _ref("HttpMethod"),
-            "url": {"type": "string", "format": "uri"},
+            # A URL once the {{variables}} in it have values.
+            "url": {"type": "string"},
             "headers": _TEXT_BY_NAME,
             "query_params": _ANYTHING_BY_NAME,
             "queryParams": _ANYTHING_BY_NAME,

@@ -1,0 +1,63 @@
+"""Every page that there is, found by walking the URLconf, with paths that can be opened."""
+
+from typing import NamedTuple
+
+from django.contrib import admin
+from django.urls import NoReverseMatch, URLResolver, get_resolver, reverse
+
+PAGES = ("/orgs/", "/accounts/", "/admin/", "/docs/")
+
+
+class Page(NamedTuple):
+    """A named view, and the names of what its path has in it."""
+
+    name: str
+    parts: tuple
+
+    def path(self, known, odd):
+        """Return the path, with rows that exist, or with an odd text for one part."""
+        chosen = {part: known.get(part, "1") for part in self.parts}
+        for part in set(odd) & set(self.parts):
+            chosen[part] = odd[part]
+        try:
+            return reverse(self.name, kwargs=chosen)
+        except NoReverseMatch:  # no path has such a part
+            return reverse(self.name, kwargs=chosen | samples(self.parts, known))
+
+
+def samples(parts, known):
+    return {part: known.get(part, "1") for part in parts}
+
+
+def pages():
+    """Return every view of a page, by its name."""
+    found = {}
+    for name, parts in named(get_resolver(), ""):
+        page = Page(name, parts)
+        if page.path({"app_label": "auth"}, {}).startswith(PAGES) or name == "home":
+            found[name] = page
+    return found
+
+
+def named(resolver, namespace, outer=()):
+    for pattern in resolver.url_patterns:
+        parts = (*outer, *names_in(pattern.pattern))
+        if isinstance(pattern, URLResolver):
+            own = f"{pattern.namespace}:" if pattern.namespace else ""
+            yield from named(pattern, namespace + own, parts)
+        elif pattern.name:
+            yield f"{namespace}{pattern.name}", parts
+
+
+def names_in(pattern):
+    """Return the names of the parts, of either kind of pattern."""
+    return dict.fromkeys([*pattern.converters, *pattern.regex.groupindex])
+
+
+def rows_of(name):
+    """Return the model that a page of the console is about, or None."""
+    for model in admin.site._registry:
+        label = f"admin:{model._meta.app_label}_{model._meta.model_name}_"
+        if name.startswith(label):
+            return model
+    return None

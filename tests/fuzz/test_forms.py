@@ -1,0 +1,139 @@
+"""Every form of every page, our own and those of libraries: no input ends in a 500.
+
+In the suite the inputs are the same each time. FUZZ_EXAMPLES=500 tries that many for each
+page, others each time; FUZZ_SEED repeats a run.
+"""
+
+import os
+import re
+from contextlib import contextmanager
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from echopoint.environments.models import VariableSet
+from echopoint.flows.models import Flow
+from echopoint.organizations.models import Membership, User
+from echopoint.webhooks.models import Webhook
+from tests.fuzz.pages import pages, rows_of
+from tests.fuzz.texts import encoded, fields, texts, tried
+from tests.signing_in import sign_in
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+SEED = os.environ.get("FUZZ_SEED")
+FIELD = re.compile(r'name="([^"]+)"')
+FORM = "application/x-www-form-urlencoded"
+KINDS = [FORM, FORM, FORM, "application/json", "multipart/form-data; boundary=x", "x"]
+MIA, PASSWORD = "mia@acme.example", "a passphrase of ours"
+
+fuzzed = settings(
+    max_examples=EXAMPLES or 6,
+    derandomize=not EXAMPLES,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture
+def world(acme, issue):
+    """Return what paths name: an organization, a key, and rows of the console."""
+    key, _ = issue()
+    definition = {"name": "f", "version": "1.0", "nodes": [], "edges": []}
+    Flow.objects.create(organization=acme, name="F", flow_definition=definition)
+    Webhook.objects.create(organization=acme, name="W").capture(method="GET")
+    with transaction.atomic():
+        VariableSet.objects.lock(acme)
+    TOTP.activate(User.objects.create_user(MIA, PASSWORD), "JBSWY3DPEHPK3PXP")
+    return {"organization": acme.pk, "public_id": key.public_id, "app_label": "auth"}
+
+
+@pytest.fixture
+def person(acme, settings):
+    """Return someone for whom all pages are open."""
+    settings.OPEN_SIGN_UP = True
+    root = User.objects.create_superuser("root@acme.example", PASSWORD)
+    acme.memberships.create(user=root, role=Membership.Role.OWNER)
+    return root
+
+
+@contextmanager
+def undone():
+    """Undo what the block changed."""
+    cache.clear()
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("name", sorted(pages()))
+def test_no_input_ends_in_a_500(name, world, person):
+    page = pages()[name]
+    if model := rows_of(name):
+        row = model._base_manager.first()
+        world["object_id"] = str(row.pk) if row else "1"
+    client = Client(raise_request_exception=False)
+    sign_in(client, person)
+    # What a page needs that nobody is signed in for.
+    stranger = Client(raise_request_exception=False)
+    # Between the password and the second factor.
+    halfway = Client(raise_request_exception=False)
+    halfway.post(reverse("account_login"), {"login": MIA, "password": PASSWORD})
+    everyone = [client, stranger, halfway]
+    with undone():
+        opened = [one.get(page.path(world, {})) for one in everyone]
+    names = {n for answer in opened for n in FIELD.findall(text_of(answer))}
+
+    @fuzzed
+    @given(
+        who=st.sampled_from([client, client, *everyone]),
+        method=st.sampled_from(["GET", "POST", "POST", "POST"]),
+        odd=st.dictionaries(st.sampled_from(sorted(page.parts) or ["x"]), odd_part),
+        pairs=fields(names - {"csrfmiddlewaretoken"}),
+        kind=st.sampled_from(KINDS),
+        is_query=st.booleans(),
+    )
+    def no_500(who, method, odd, pairs, kind, is_query):
+        tried["cases"] += 1
+        query = encoded(pairs) if is_query or method == "GET" else ""
+        body = encoded(pairs) if method == "POST" else ""
+        with undone():
+            answer = who.generic(
+                method, page.path(world, odd), body, kind, QUERY_STRING=query
+            )
+        assert answer.status_code < 500, (method, answer.request["PATH_INFO"], pairs)
+
+    if SEED:
+        no_500 = seed(int(SEED))(no_500)
+    no_500()
+
+
+# In most paths the rows are those that exist, so that forms are reached.
+odd_part = texts.map(lambda value: value.decode(errors="replace").strip("/") or "x")
+
+
+def text_of(answer):
+    is_text = answer.get("Content-Type", "").startswith("text/")
+    return answer.content.decode() if is_text and not answer.streaming else ""
+
+
+def test_there_are_pages_of_each_kind():
+    kinds = {name.split(":")[0] for name in pages()}
+
+    assert {"apikeys", "admin", "account_login", "mfa_index", "home"} <= kinds
+    assert len(pages()) > 100
+
+
+def test_fields_are_found(client, person, acme):
+    sign_in(client, person)
+
+    page = client.get(reverse("apikeys:policy", args=[acme.pk])).content.decode()
+
+    assert "max_lifetime_days" in FIELD.findall(page)
