@@ -39,6 +39,7 @@ def server(settings):
     settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
     settings.EMAIL_TIMEOUT = 1
     yield server
+    server.hangs.clear()  # so that no thread stays behind
     server.shutdown()
     server.server_close()
 
