@@ -57,6 +57,7 @@ def main():
     from apikeys import tokens
     from apikeys.actors import Actor
     from apikeys.models import ApiKey
+    from echopoint.core.base62 import checksum
     from echopoint.organizations.models import Organization, User
 
     owner = User.objects.create_user("bench@example.com")
@@ -68,6 +69,9 @@ def main():
         by=Actor.command("bench"),
     )
     unknown = tokens.generate().text
+    # The right id, and a secret that is not its own.
+    body = f"{secret[: -len(unknown.split('_')[3])]}{unknown.split('_')[3][:-6]}"
+    wrong = body + checksum(body)
 
     def authenticate(text):
         return ApiKey.objects.authenticate(
@@ -90,6 +94,7 @@ def main():
     measure("lookup, the ORM's get()", orm)
     measure("authenticate, valid", lambda: authenticate(secret))
     measure("authenticate, unknown id", refused(lambda: authenticate(unknown)))
+    measure("authenticate, wrong secret", refused(lambda: authenticate(wrong)))
     measure("authenticate, bad checksum", refused(lambda: authenticate(secret[:-1])))
     measure("GET /api-keys/self", lambda: client.get("/api-keys/self", headers=headers))
     measure("GET /flows", lambda: client.get("/flows", headers=headers))

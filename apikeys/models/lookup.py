@@ -1,6 +1,7 @@
 """The one query of the hot path, built once and run many times."""
 
 import threading
+from typing import NamedTuple
 
 from django.db import connections
 from django.db.models.query import get_related_populators
@@ -23,16 +24,21 @@ class CompiledLookup:
 
     def __call__(self, value):
         """Return the row whose field has this value, or None; one query."""
+        found = self.find(value)
+        return found and found.built()
+
+    def find(self, value):
+        """Return the row as the database gave it, a `Found`, or None; one query."""
         alias = self.queryset.db
         connection = connections[alias]
-        compiler, sql = getattr(self._compiled, alias, (None, ""))
+        compiler, sql, places = getattr(self._compiled, alias, (None, "", {}))
         if compiler is None or compiler.connection is not connection:
-            compiler, sql = self._compile(alias)
-            setattr(self._compiled, alias, (compiler, sql))
+            compiler, sql, places = self._compile(alias)
+            setattr(self._compiled, alias, (compiler, sql, places))
         with connection.cursor() as cursor:
             cursor.execute(sql, (value,))
             row = cursor.fetchone()
-        return row and self._build(alias, compiler, row)
+        return row and Found(self.model, alias, compiler, row, places)
 
     def _compile(self, alias):
         query = self.queryset.filter(**{self.field: "?"}).query
@@ -40,14 +46,33 @@ class CompiledLookup:
         sql, params = compiler.as_sql()
         if params != ("?",):
             raise RuntimeError("The lookup must have its value as its only parameter.")
-        return compiler, sql
+        own = enumerate(column.target for column, *_ in compiler.select)
+        places = {c.attname: n for n, c in own if c.model is self.model}
+        return compiler, sql, places
 
-    def _build(self, alias, compiler, row):
-        (row,) = compiler.results_iter(results=[[row]])
-        info = compiler.klass_info
+
+class Found(NamedTuple):
+    """A row of which no instance is made yet, as that takes longer than all else."""
+
+    model: type
+    alias: str
+    compiler: object
+    row: tuple
+    places: dict
+
+    def raw(self, name):
+        """Return a column as the database has it."""
+        return self.row[self.places[name]]
+
+    def built(self):
+        """Return the instance."""
+        (row,) = self.compiler.results_iter(results=[[self.row]])
+        info = self.compiler.klass_info
         first, last = info["select_fields"][0], info["select_fields"][-1] + 1
-        names = [column.target.attname for column, *_ in compiler.select[first:last]]
-        instance = self.model.from_db(alias, names, row[first:last])
-        for populator in get_related_populators(info, compiler.select, alias):
+        columns = self.compiler.select[first:last]
+        names = [column.target.attname for column, *_ in columns]
+        instance = self.model.from_db(self.alias, names, row[first:last])
+        populators = get_related_populators(info, self.compiler.select, self.alias)
+        for populator in populators:
             populator.populate(row, instance)
         return instance

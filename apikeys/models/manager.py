@@ -218,10 +218,13 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             raise KeyRejected(
                 "INVALID_API_KEY", f"This API key is not valid. {error}"
             ) from None
-        key = self.by_public_id(token.public_id)
-        # Unknown id and wrong secret do the same work and get the same answer.
-        if not tokens.matches(token, key and key.digest, key and key.pepper_version):
+        found = self.by_public_id.find(token.public_id)
+        # Unknown id and wrong secret do the same work and get the same answer: nothing is
+        # made of a row whose secret is another.
+        stored = found and (found.raw("digest"), found.raw("pepper_version"))
+        if not tokens.matches(token, *(stored or (None, None))):
             raise KeyRejected("INVALID_API_KEY", INVALID)
+        key = found.built()
         try:
             key.require_usable(at)
             key.require_organization(organization_id)
