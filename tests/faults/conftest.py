@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.faults.load import Load
-from tests.faults.services import Mail, Nginx, PostgreSQL, Redis, until
+from tests.faults.services import Mail, Nginx, PostgreSQL, Redis, open_folder, until
 from tests.faults.site import Site
 
 told = []  # what each fault did, for the end of the run
@@ -18,19 +18,12 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
-    server = PostgreSQL(open_to_all(tmp_path_factory.mktemp("postgresql")))
-    server.start()
-    yield server
-    server.stop("immediate")
-
-
-def open_to_all(folder):
-    """Let the server's own user reach the folder."""
-    for one in (folder, *folder.parents):
-        if one.stat().st_mode & 0o005 != 0o005:
-            one.chmod(one.stat().st_mode | 0o055)
-    return folder
+def postgresql():
+    with open_folder() as folder:
+        server = PostgreSQL(folder)
+        server.start()
+        yield server
+        server.stop("immediate")
 
 
 @pytest.fixture(scope="session")

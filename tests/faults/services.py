@@ -7,6 +7,7 @@ import signal
 import socket
 import socketserver
 import subprocess
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
@@ -40,6 +41,14 @@ def answers(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@contextmanager
+def open_folder():
+    """Yield a folder that the server's own user reaches; pytest's are closed to others."""
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 class PostgreSQL:
     """A server with a data directory in a folder."""
 
@@ -67,7 +76,6 @@ class PostgreSQL:
             [self.bin / program, "--pgdata", self.data, *arguments],
             check=True,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.STDOUT,
             cwd="/",
             **as_server(),
         )
