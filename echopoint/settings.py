@@ -92,6 +92,12 @@ DATABASE_IDLE_SECONDS = 60  # with an open transaction
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = text("REDIS_URL")
 REDIS_TIMEOUT_SECONDS = number("REDIS_TIMEOUT_SECONDS", 1, least=1)
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": steady_cache.IN_PROCESS,
+    }
+}
 if REDIS_URL:
     environment.require_redis(REDIS_URL)
     CACHES = {
@@ -167,6 +173,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "echopoint.organizations.fresh.FreshSignInMiddleware",
+    "echopoint.organizations.known_browser.KnownBrowserMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "echopoint.urls"
@@ -216,10 +223,21 @@ ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (
     "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105, a class
 )
 ACCOUNT_RATE_LIMITS = {
-    # The key is an address (of IPv6, its network) and an account.
-    "login_failed": "10/m/ip,5/5m/key",
-    "second_factor": "10/m/ip,5/5m/key",
-    "second_factor_anywhere": "60/h/key",
+    # What each counts, and who gets in all the same: echopoint/organizations/attempts.py.
+    "sign_in_by_address": "60/m/ip",  # right ones too: a password takes a second of a core
+    "sign_in_in_known_browser": "30/m/key",
+    "password_by_address": "10/m/ip,100/h/ip",
+    "password_by_address_and_account": "5/5m/key",
+    "password_by_account": "300/h/key,1000/d/key",
+    "password_in_known_browser": "5/5m/key,30/h/key",
+    "code_by_address": "10/m/ip,100/h/ip",
+    "code_by_address_and_account": "5/5m/key",
+    "code_by_account": "60/h/key",
+    "code_in_known_browser": "5/5m/key,30/h/key",
+    "change_password": "5/m/user,30/h/user",
+    # allauth's, by address or account alone. Signatures of passkeys cannot be guessed.
+    "login": None,
+    "login_failed": None,
 }
 # Forms that must not tell who has an account answer after this time, or later.
 ACCOUNT_ANSWER_SECONDS = 1

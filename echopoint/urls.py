@@ -30,4 +30,5 @@ if settings.DEMO:
 handler400 = "echopoint.errors.bad_request"
 handler403 = "echopoint.errors.forbidden"
 handler404 = "echopoint.errors.not_found"
+handler429 = "echopoint.organizations.attempts.too_many_requests"
 handler500 = "echopoint.errors.unexpected"

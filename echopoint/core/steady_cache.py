@@ -11,6 +11,8 @@ from django.core.cache.backends.redis import RedisCache
 logger = logging.getLogger(__name__)
 
 REST = 10  # seconds until Redis is asked again
+# Django's default of 300 lets a stranger push out the counts of attempts by making others.
+IN_PROCESS = {"MAX_ENTRIES": 50_000}
 AWAY = (
     "Redis does not answer (%s). Until it does, each process counts attempts to sign in by"
     " itself, so that the limits are as many times higher as there are processes."
@@ -78,9 +80,7 @@ class SteadyRedisCache(RedisCache):
 
     def __init__(self, server, params):
         super().__init__(server, params)
-        self.spare = LocMemCache(
-            "steady", {k: params[k] for k in params if k != "OPTIONS"}
-        )
+        self.spare = LocMemCache("steady", params | {"OPTIONS": IN_PROCESS})
 
     add = steady("add")
     get = steady("get")

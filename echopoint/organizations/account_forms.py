@@ -2,6 +2,7 @@
 
 from allauth.account import forms as account
 from allauth.account.adapter import get_adapter
+from allauth.core import context
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
@@ -82,6 +83,7 @@ class ResetPasswordForm(InOurWords, account.ResetPasswordForm):
 
     def clean_email(self):
         email = get_adapter().clean_email(self.cleaned_data["email"])
+        context.request.limited_key = email  # requests are limited by it, too
         # Not by the addresses that an account had before, as allauth would.
         self.users = list(User.objects.filter(email=email, is_active=True))
         return email

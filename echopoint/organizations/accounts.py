@@ -1,19 +1,20 @@
 """How people sign in: what we decide about django-allauth."""
 
 import base64
+from functools import partial
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.stages import EmailVerificationStage
-from allauth.core.internal.ratelimit import get_ip
+from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.core.exceptions import ValidationError
 
 from echopoint.core.client import address
 from echopoint.core.trail import trail
+from echopoint.organizations import attempts
 from echopoint.organizations.models import User
 
 ITS_STAGE = "allauth.account.stages.EmailVerificationStage"
@@ -38,8 +39,6 @@ class AccountAdapter(DefaultAccountAdapter):
         "email_password_mismatch": "That e-mail and password do not match. Passwords"
         " are case-sensitive; e-mail addresses are not.",
         "incorrect_password": "That is not your password.",
-        "too_many_login_attempts": "Too many attempts failed. Wait five minutes, then"
-        " try again.",
     }
 
     def get_client_ip(self, request):
@@ -47,10 +46,15 @@ class AccountAdapter(DefaultAccountAdapter):
         # a request without a trustworthy address, and nobody could sign in.
         return address(request) or "unknown"
 
-    def _get_login_attempts_cache_key(self, request, **credentials):
-        # By account alone, a stranger's wrong passwords would keep its owner out.
-        key = super()._get_login_attempts_cache_key(request, **credentials)
-        return f"{get_ip(request)}:{key}"
+    def authenticate(self, request, **credentials):
+        email = credentials.get("email", "")
+        account = User.objects.filter(email=email).first() or User(email=email)
+        check = partial(super().authenticate, request, **credentials)
+        return attempts.at_password(request, account, check)
+
+    def reauthenticate(self, user, password):
+        # Not by the addresses that an account had before, as allauth would.
+        return self.authenticate(context.request, email=user.email, password=password)
 
     def is_open_for_signup(self, request):
         return settings.OPEN_SIGN_UP
@@ -70,15 +74,6 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_notification_mail(self, template_prefix, user, context=None, email=None):
         email = email or user.email
         super().send_notification_mail(template_prefix, user, context, email)
-
-    def pre_authenticate(self, request, **credentials):
-        try:
-            super().pre_authenticate(request, **credentials)
-        except ValidationError:
-            email = User.objects.normalize_email(credentials.get("email"))
-            user = User.objects.filter(email=email).first()
-            trail.audit.sign_in_failed(user, "too_many_attempts")
-            raise
 
     def respond_user_inactive(self, request, user):
         trail.audit.sign_in_failed(user, "switched_off")

@@ -4,10 +4,8 @@ The step of the last one that was taken is kept with the authenticator: a cache 
 and need not be shared by all processes.
 """
 
-from allauth.account.adapter import get_adapter as get_account_adapter
-from allauth.core import context, ratelimit
+from allauth.core import context
 from allauth.core.internal.cryptokit import compare_user_code
-from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added
@@ -23,6 +21,7 @@ from django.dispatch import receiver
 
 from echopoint.core.locks import for_change
 from echopoint.core.trail import trail
+from echopoint.organizations import attempts
 
 LAST_STEP = "last_step"
 
@@ -31,25 +30,24 @@ class OnceMixin:
     """A form whose code is of an authenticator, or one of the recovery codes.
 
     allauth counts wrong codes by account alone: whoever has the password could keep its
-    owner from the second step. Here they count by address and account, and by account
-    only far above that, as a code has a million spellings and a stranger many addresses.
+    owner from the second step.
     """
 
     def clean_code(self):
+        with attempts.recorded(self.user):
+            near, anywhere = attempts.near_and_anywhere(
+                "code", context.request, self.user
+            )
+            counted = attempts.count(context.request, near | anywhere)
         try:
-            return self.take_code()
-        except ValidationError as error:
-            is_wrong = error.code == "incorrect_code"
-            reason = "wrong_code" if is_wrong else "too_many_attempts"
-            trail.audit.sign_in_failed(self.user, reason)
+            code = self.take_code()
+        except ValidationError:
+            trail.audit.sign_in_failed(self.user, "wrong_code")
             raise
+        attempts.take_back(counted)
+        return code
 
     def take_code(self):
-        by_address = f"{get_ip(context.request)}:{self.user.pk}"
-        keys = {"second_factor": by_address, "second_factor_anywhere": self.user.pk}
-        for action, key in keys.items():
-            if not ratelimit.consume(context.request, action=action, key=key):
-                raise get_account_adapter().validation_error("too_many_login_attempts")
         code = self.cleaned_data["code"]
         kinds = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
         own = Authenticator.objects.filter(user=self.user, type__in=kinds)
@@ -58,8 +56,6 @@ class OnceMixin:
             if main := own.order_by("-type").first():  # the app, if there is one
                 self._emit_authentication_failed(main)
             raise get_adapter().validation_error("incorrect_code")
-        for action, key in keys.items():
-            ratelimit.clear(context.request, action=action, key=key)
         return code
 
 
