@@ -239,7 +239,7 @@ ACCOUNT_RATE_LIMITS = {
     "login": None,
     "login_failed": None,
 }
-# Forms that must not tell who has an account answer after this time, or later.
+# Forms that must not tell who has an account answer after this time, or a multiple of it.
 ACCOUNT_ANSWER_SECONDS = 1
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 ACCOUNT_SESSION_REMEMBER = True

@@ -1,11 +1,17 @@
 """allauth's forms in our words, without placeholders that repeat the labels."""
 
+import secrets
+
 from allauth.account import forms as account
 from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.email_verification import get_address_for_user
+from allauth.account.models import EmailAddress
+from allauth.account.utils import has_verified_email, setup_user_email
 from allauth.core import context
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
+from django.db import transaction
 
 from echopoint.core.names import validate_name
 from echopoint.organizations.models import User
@@ -61,9 +67,22 @@ class SignUpForm(InOurWords, account.SignupForm):
 
     def try_save(self, request):
         if self.account_already_exists:
-            # A password costs most of the time that a new account takes.
-            User().set_password(self.cleaned_data["password1"])
+            rehearse(request, self.cleaned_data["password1"])
         return super().try_save(request)
+
+
+def rehearse(request, password):
+    """Do the work of a new account, and undo it: less work would tell that there is one."""
+    person = User(email=f"{secrets.token_hex(16)}@example.com")
+    person.set_password(password)  # not in the transaction: it takes long
+    with transaction.atomic():
+        person.save()
+        setup_user_email(request, person, [EmailAddress(email=person.email)])
+        # What the request for a verified address looks up.
+        person.emailaddress_set.exists()
+        has_verified_email(person)
+        User.objects.get(pk=get_address_for_user(person).user_id)
+        transaction.set_rollback(True)
 
 
 class PasswordAgainForm(InOurWords, account.ReauthenticateForm):

@@ -288,7 +288,7 @@ def person(name, password, **fields):
 def rendered(template):
     request = RequestFactory().get("/")
     request.user = AnonymousUser()
-    return render_to_string(f"{template}.html", {}, request)
+    return render_to_string(f"{template}.html", {"wait": "5 minutes"}, request)
 
 
 def main(password):

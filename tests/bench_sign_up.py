@@ -1,0 +1,76 @@
+"""Compare the time of forms with an account and without: `python -m tests.bench_sign_up`.
+
+On the database that DATABASE_URL names, in a test database of its own. It prints medians in
+milliseconds, of the work alone; the site rounds the answers of sign-up and reset up to whole
+seconds. Numbers of a busy machine differ from run to run; compare the two of one line.
+"""
+
+import os
+import statistics
+import sys
+import time
+
+import django
+
+ROUNDS = 30
+PASSWORD = "a staple for the battery"
+
+
+def seconds(page, email):
+    """Return how long a form takes, sent by somebody new."""
+    from django.core.cache import cache
+    from django.test import Client
+
+    cache.clear()
+    form = {"email": email, "login": email, "password": "wrong"}
+    form |= {"password1": PASSWORD, "password2": PASSWORD}
+    start = time.perf_counter()
+    answer = Client().post(page, form)
+    taken = time.perf_counter() - start
+    assert answer.status_code in {200, 302}, answer.status_code
+    return taken
+
+
+def main():
+    from echopoint.organizations.models import User
+
+    known = User.objects.create_user("known@example.com", PASSWORD).email
+    sys.stdout.write(f"{'milliseconds':<28}{'known':>9}{'unknown':>9}\n")
+    for page in ("login/", "signup/", "password/reset/"):
+        times = {True: [], False: []}
+        seconds(f"/accounts/{page}", known)
+        for n in range(ROUNDS):
+            new = f"{page.replace('/', '-')}{n}@example.com"
+            # By turns, so that what else the machine does slows both.
+            for is_known in (True, False) if n % 2 else (False, True):
+                email = known if is_known else new
+                times[is_known].append(seconds(f"/accounts/{page}", email))
+        medians = [statistics.median(times[is_known]) * 1e3 for is_known in times]
+        sys.stdout.write(f"{page:<28}{medians[0]:>9.1f}{medians[1]:>9.1f}\n")
+
+
+if __name__ == "__main__":
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    django.setup()
+    from django.conf import settings
+    from django.test.utils import get_runner, override_settings
+
+    from apikeys.models.counts import flusher
+
+    as_served = {
+        "PASSWORD_HASHERS": ["django.contrib.auth.hashers.PBKDF2PasswordHasher"],
+        "EMAIL_URL": "dummymail://",
+        "OPEN_SIGN_UP": True,
+    }
+    runner = get_runner(settings)(interactive=False, verbosity=0)
+    runner.setup_test_environment()
+    database = runner.setup_databases()
+    try:
+        with override_settings(
+            **as_served, EMAIL_BACKEND="echopoint.mail.backend.QueuedBackend"
+        ):
+            main()
+        # What is counted still is not to look for its table when that is gone.
+        flusher.flush()
+    finally:
+        runner.teardown_databases(database)
