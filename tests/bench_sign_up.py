@@ -1,8 +1,9 @@
 """Compare the time of forms with an account and without: `python -m tests.bench_sign_up`.
 
-On the database that DATABASE_URL names, in a test database of its own. It prints medians in
-milliseconds, of the work alone; the site rounds the answers of sign-up and reset up to whole
-seconds. Numbers of a busy machine differ from run to run; compare the two of one line.
+On the database that DATABASE_URL names, in a test database of its own. It prints medians
+and the fastest in milliseconds, of the work alone; the site rounds the answers of sign-up
+and reset up to whole seconds. Medians of a busy machine differ by a tenth; the fastest are
+the ones to compare.
 """
 
 import os
@@ -45,8 +46,10 @@ def main():
             for is_known in (True, False) if n % 2 else (False, True):
                 email = known if is_known else new
                 times[is_known].append(seconds(f"/accounts/{page}", email))
-        medians = [statistics.median(times[is_known]) * 1e3 for is_known in times]
-        sys.stdout.write(f"{page:<28}{medians[0]:>9.1f}{medians[1]:>9.1f}\n")
+        for name, of in (("median", statistics.median), ("fastest", min)):
+            known_ms, unknown_ms = of(times[True]) * 1e3, of(times[False]) * 1e3
+            line = f"{page:<18}{name:<10}{known_ms:>9.1f}{unknown_ms:>9.1f}\n"
+            sys.stdout.write(line)
 
 
 if __name__ == "__main__":
