@@ -48,7 +48,8 @@ def answered(request):
         ) as answer:
             return answer.status, answer.headers, answer.read().decode()
     except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read().decode()
+        with error:
+            return error.code, error.headers, error.read().decode()
     except OSError:
         return NO_ANSWER, {}, ""
 

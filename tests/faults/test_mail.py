@@ -17,7 +17,8 @@ def signed_up(site, email):
         urllib.request.HTTPCookieProcessor(CookieJar())
     )
     begun = time.monotonic()
-    page = browser.open(f"{site.url}/accounts/signup/", timeout=60).read().decode()
+    with browser.open(f"{site.url}/accounts/signup/", timeout=60) as answer:
+        page = answer.read().decode()
     password = "a passphrase of four words"
     form = {
         "csrfmiddlewaretoken": re.search(r'middlewaretoken" value="([^"]+)"', page)[1],
@@ -26,8 +27,8 @@ def signed_up(site, email):
         "password2": password,
     }
     data = urllib.parse.urlencode(form).encode()
-    answer = browser.open(f"{site.url}/accounts/signup/", data, timeout=60)
-    assert "on its way" in answer.read().decode()
+    with browser.open(f"{site.url}/accounts/signup/", data, timeout=60) as answer:
+        assert "on its way" in answer.read().decode()
     return time.monotonic() - begun
 
 

@@ -18,7 +18,8 @@ def signed_in(site):
         urllib.request.HTTPCookieProcessor(CookieJar())
     )
     begun = time.monotonic()
-    page = browser.open(f"{site.url}/accounts/login/", timeout=60).read().decode()
+    with browser.open(f"{site.url}/accounts/login/", timeout=60) as answer:
+        page = answer.read().decode()
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)[1]
     form = {
         "csrfmiddlewaretoken": token,
@@ -26,8 +27,8 @@ def signed_in(site):
         "password": site.demo["password"],
     }
     data = urllib.parse.urlencode(form).encode()
-    answer = browser.open(f"{site.url}/accounts/login/", data, timeout=60)
-    assert "/accounts/login/" not in answer.url, answer.read().decode()
+    with browser.open(f"{site.url}/accounts/login/", data, timeout=60) as answer:
+        assert "/accounts/login/" not in answer.url, answer.read().decode()
     return time.monotonic() - begun
 
 
