@@ -20,7 +20,7 @@ EXPOSED = (
 
 
 def on_starting(server):
-    """Make the folder in which workers add up their metrics, where these are wanted."""
+    """Make the folder in which workers add up their metrics; it stays empty without."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         server.metrics = tempfile.mkdtemp(prefix="echopoint-metrics-")
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.metrics

@@ -11,7 +11,7 @@ PAGE_BYTES = 4 * 1024 * 1024
 
 
 class Octets(Func):
-    """The length of a text or of JSON in bytes; 0 for NULL."""
+    """The length of a text or of JSON in bytes."""
 
     function = "OCTET_LENGTH"
     output_field = IntegerField()

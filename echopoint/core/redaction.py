@@ -215,8 +215,9 @@ def without_path(record: logging.LogRecord, message: str) -> str:
     return message.replace(path, route_of(record.request)) if len(path) > 1 else message
 
 
-# PostgreSQL adds the values of a row that it refuses.
-DETAIL = re.compile(r"^(DETAIL|CONTEXT):.*?(?=^$|\Z)", re.S | re.M)
+# PostgreSQL adds the values of a row that it refuses, with their own empty lines.
+NEXT_PART = r"^(?:The above exception|During handling of|Traceback \(most)"
+DETAIL = re.compile(rf"^(DETAIL|CONTEXT):.*?(?={NEXT_PART}|\Z)", re.S | re.M)
 
 
 def without_rows(text: str) -> str:

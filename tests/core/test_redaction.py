@@ -16,6 +16,7 @@ from echopoint.core.redaction import (
     holds_a_secret,
     keys_in,
     redact,
+    without_rows,
 )
 from tests.core.keys import KEY, RANDOM, SHOWN
 
@@ -349,3 +350,20 @@ def test_keys_are_found_in_a_json_value_by_their_paths():
     assert [*keys_in(value)] == ["a[0].b", "a[2]", "c"]
     assert [*keys_in(KEY)] == [""]
     assert [*keys_in({"a": ["{{api_key}}"], "b": SHOWN})] == []
+
+
+def test_the_values_of_a_refused_row_are_left_out_whatever_lines_they_have():
+    text = (
+        "Traceback (most recent call last):\n  File x\nIntegrityError: no\n"
+        "DETAIL:  Failing row contains (1, first\n\nsecond\n).\n"
+        "\nThe above exception was the direct cause of the following exception:\n"
+        "IntegrityError: no\nDETAIL:  Failing row contains (third\n\nfourth).\n"
+    )
+
+    shown = without_rows(text)
+
+    assert not [
+        word for word in ("first", "second", "third", "fourth") if word in shown
+    ]
+    assert shown.count("IntegrityError: no") == 2
+    assert "The above exception was the direct cause" in shown
