@@ -28,6 +28,7 @@ class Action(TextChoices):
     SUSPENDED = "api_key.suspended", "Suspended"
     RESUMED = "api_key.resumed", "Resumed"
     REVOKED = "api_key.revoked", "Revoked"
+    LIMIT_CHANGED = "api_key.rate_limit_changed", "Rate limit changed"
     FIRST_USED = "api_key.first_used", "First used"
     RETIRED_USED = "api_key.retired_used", "Used after it retired"
     RENAMED = "api_key.renamed", "Renamed"
@@ -128,6 +129,11 @@ def for_a_reason(at, *, reason=""):
     return reason
 
 
+def limit_changed(at, *, before=None, after=None):
+    of_policy = "the organization's limit"
+    return f"From {before or of_policy} to {after or of_policy}, per minute."
+
+
 def used(at, *, route=""):
     return route
 
@@ -169,6 +175,7 @@ WORDS = {
     Action.SUSPENDED: for_a_reason,
     Action.RESUMED: for_a_reason,
     Action.REVOKED: for_a_reason,
+    Action.LIMIT_CHANGED: limit_changed,
     Action.FIRST_USED: used,
     Action.RETIRED_USED: used,
     Action.RENAMED: renamed,

@@ -21,6 +21,8 @@ class RefusedRequest(exceptions.APIException):
         super().__init__(refusal.message, refusal.code)
         self.status_code = refusal.status
         self.refusal = refusal
+        # Seconds, which DRF's exceptions have by this name too.
+        self.wait = getattr(refusal, "wait", None)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,9 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             key = ApiKey.objects.authenticate(
                 text, organization_id=organization_header(request), ip=client.ip
             )
+            # The answer tells it, also when it is a refusal.
+            request.rate_limit = key.count_request()
+            key.require_within(request.rate_limit, ip=client.ip)
         except Refused as refusal:
             raise RefusedRequest(refusal) from None
         return ApiKeyPrincipal(key, client), key

@@ -46,6 +46,20 @@ class OrganizationMismatch(Refused):
     code = "ORGANIZATION_MISMATCH"
 
 
+class TooManyRequests(Refused):
+    """A key that exceeds its `RateLimit`; `wait` is in seconds."""
+
+    code = "TOO_MANY_REQUESTS"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, rate):
+        super().__init__(
+            f"This API key may make {rate.quota} requests per minute. Try again in"
+            f" {rate.reset} s, or ask an admin of the organization for a higher limit."
+        )
+        self.wait = rate.reset
+
+
 class ScopeDenied(Refused):
     """The credential lacks scopes; `missing` lists them."""
 

@@ -20,6 +20,7 @@ REASONS = {
     "ORGANIZATION_REQUIRED": "No organization was named, or more than one.",
     "ORGANIZATION_MISMATCH": "The request named another organization, not the key's own.",
     "MISSING_REQUIRED_SCOPES": "The key lacks a scope that the request needs.",
+    "TOO_MANY_REQUESTS": "The key called more often than its limit allows.",
     "FORBIDDEN": "The request is not one that a key may make.",
 }
 

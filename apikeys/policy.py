@@ -1,7 +1,9 @@
-"""How long keys live and overlap: the organization's policy, applied in one place."""
+"""The organization's policy: how long keys live and overlap, how often they may call, and
+how long what they made is kept."""
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 
@@ -17,7 +19,25 @@ LIMITS = (
     "max_lifetime_days",
     "allow_non_expiring",
     "max_overlap_days",
+    "requests_per_minute",
+    "keep_captured_requests_days",
+    "keep_executions_days",
 )
+# The setting that bounds a limit, and what the site says of it; a setting of 0 bounds none.
+SITE_LIMITS = {
+    "requests_per_minute": (
+        "API_MAX_REQUESTS_PER_MINUTE",
+        "this site takes no more from one key",
+    ),
+    "keep_captured_requests_days": (
+        "KEEP_CAPTURED_REQUESTS_DAYS",
+        "this site keeps captured requests no longer",
+    ),
+    "keep_executions_days": (
+        "KEEP_EXECUTIONS_DAYS",
+        "this site keeps executions no longer",
+    ),
+}
 DEFAULT = object()  # no choice was made, which is not the same as None: no expiry
 
 
@@ -104,8 +124,20 @@ def change(organization, *, by, **limits):
     return True
 
 
+def beyond_site(organization):
+    """Return what is wrong with limits beyond those of the site, as {limit: message}."""
+    wrong = {}
+    for name, (setting, why) in SITE_LIMITS.items():
+        most, value = getattr(settings, setting), getattr(organization, name)
+        if most and value and value > most:
+            wrong[name] = f"Enter {most} or less: {why}."
+    return wrong
+
+
 def require_limits(organization):
     """Raise `InvalidKeyRequest` for limits that cannot be."""
+    for name, message in beyond_site(organization).items():
+        raise InvalidKeyRequest(name, message)
     try:
         organization.full_clean()
     except ValidationError as error:

@@ -76,6 +76,7 @@ class PolicyView(ApiKeyPage, FormView):
                 changes=form.changes(),
                 concerned=concerned[:SHOWN],
                 has_more=len(concerned) > SHOWN,
+                deletes=form.deletes(),
             ),
         )
 
@@ -85,6 +86,9 @@ class PolicyView(ApiKeyPage, FormView):
         except Refused as refusal:
             form.add_error(refusal.field, refusal.message)
             return self.form_invalid(form)
-        text = "The policy is changed. It applies to keys that are created or rotated from now on."
+        text = (
+            "The policy is changed. Lifetimes and the overlap apply to keys that are created"
+            " or rotated from now on."
+        )
         messages.success(self.request, text)
         return HttpResponseRedirect(self.get_success_url())

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django import forms
+from django.conf import settings
 from django.utils import timezone
 
 from apikeys import moments, policy
@@ -126,6 +127,26 @@ class RetireApiKeyForm(forms.Form):
     """Confirmation; `seen` is the verdict that the page was opened with."""
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=20)
+
+
+class LimitApiKeyForm(forms.Form):
+    """How often the key may call."""
+
+    requests_per_minute = forms.IntegerField(
+        label="Requests per minute",
+        required=False,
+        error_messages={"invalid": "Enter a whole number."},
+    )
+
+    def __init__(self, *args, key, **kwargs):
+        super().__init__(*args, **kwargs)
+        field, most = (
+            self.fields["requests_per_minute"],
+            settings.API_MAX_REQUESTS_PER_MINUTE,
+        )
+        field.initial = key.requests_per_minute
+        usual = key.organization.requests_per_minute or settings.API_REQUESTS_PER_MINUTE
+        field.help_text = f"1 to {most}. Empty: {usual}, like other keys."
 
 
 class SuspendApiKeyForm(RevokeApiKeyForm):

@@ -15,6 +15,7 @@ from apikeys.history import refused_attempts, timeline
 from apikeys.models import ApiKey, KeyPlace
 from apikeys.models.verdict import Kind, Verdict
 from apikeys.rotation_forms import (
+    LimitApiKeyForm,
     ResumeApiKeyForm,
     RetireApiKeyForm,
     RotateApiKeyForm,
@@ -24,6 +25,7 @@ from apikeys.rotation_forms import (
 from apikeys.runs import last_run
 from apikeys.secret_once import SecretOnceMixin
 from apikeys.views import ApiKeyPage
+from apikeys.wording import counted
 
 Status = ApiKey.Status
 NOT_SAFE_NOW = (
@@ -291,6 +293,26 @@ class ApiKeyCancelRotationView(RotationMixin, KeyVerbView):
     def act(self):
         self.key.cancel_rotation(by=self.actor)
         return "The rotation is cancelled. This key goes on; its successor is revoked."
+
+
+class ApiKeyLimitView(KeyVerbView):
+    """Change how often a key may call."""
+
+    permission = "api_key:create"
+    form_class = LimitApiKeyForm
+    template_name = "apikeys/limit.html"
+
+    def obstacle(self):
+        return "This key is revoked; that is final." if self.key.revoked_at else ""
+
+    def get_form_kwargs(self):
+        return super().get_form_kwargs() | {"key": self.key}
+
+    def act(self, requests_per_minute):
+        if not self.key.limit_requests(requests_per_minute, by=self.actor):
+            return "This is the key's limit already; nothing changed."
+        allowed = counted(self.key.requests_allowed, "request")
+        return f"The key may make {allowed} per minute from now on."
 
 
 class ApiKeySuspendView(KeyVerbView):

@@ -12,6 +12,7 @@ from apikeys.policy_views import PolicyView
 from apikeys.rotation_views import (
     ApiKeyCancelRotationView,
     ApiKeyDetailView,
+    ApiKeyLimitView,
     ApiKeyResumeView,
     ApiKeyRetireView,
     ApiKeyRotateView,
@@ -46,6 +47,7 @@ urlpatterns = [
         RotationStatusView.as_view(),
         name="rotation_status",
     ),
+    path("<str:public_id>/limit/", ApiKeyLimitView.as_view(), name="limit"),
     path("<str:public_id>/suspend/", ApiKeySuspendView.as_view(), name="suspend"),
     path("<str:public_id>/resume/", ApiKeyResumeView.as_view(), name="resume"),
 ]

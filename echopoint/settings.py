@@ -308,6 +308,32 @@ KEEP_USAGE_DAYS = number("KEEP_USAGE_DAYS", 100, least=31, most=36_500)
 KEEP_MAIL_DAYS = number("KEEP_MAIL_DAYS", 30, least=1, most=36_500)
 KEEP_CAPTURED_REQUESTS_DAYS = number("KEEP_CAPTURED_REQUESTS_DAYS", 0, most=36_500)
 KEEP_EXECUTIONS_DAYS = number("KEEP_EXECUTIONS_DAYS", 0, most=36_500)
+# Requests per minute: of a key, unless its organization or its own limit says otherwise,
+# and the most that these may say; to a webhook; to all webhooks of an organization; and
+# launches of an organization.
+API_REQUESTS_PER_MINUTE = number("API_REQUESTS_PER_MINUTE", 600, least=1)
+API_MAX_REQUESTS_PER_MINUTE = number("API_MAX_REQUESTS_PER_MINUTE", 6000, least=1)
+CAPTURES_PER_MINUTE = number("CAPTURES_PER_MINUTE", 600, least=1)
+CAPTURES_PER_MINUTE_AND_ORGANIZATION = number(
+    "CAPTURES_PER_MINUTE_AND_ORGANIZATION", 3000, least=1
+)
+LAUNCHES_PER_MINUTE = number("LAUNCHES_PER_MINUTE", 600, least=1)
+# What an organization may have at most; a megabyte is a million bytes.
+MAX_WEBHOOKS = number("MAX_WEBHOOKS", 1000, least=1)
+MAX_FLOWS = number("MAX_FLOWS", 10_000, least=1)
+MAX_COLLECTIONS = number("MAX_COLLECTIONS", 1000, least=1)
+MAX_STORED_MEGABYTES = number("MAX_STORED_MEGABYTES", 10_000, least=1)
+if API_REQUESTS_PER_MINUTE > API_MAX_REQUESTS_PER_MINUTE:
+    raise ImproperlyConfigured(
+        f"API_REQUESTS_PER_MINUTE is {API_REQUESTS_PER_MINUTE}. Set it to at most"
+        f" API_MAX_REQUESTS_PER_MINUTE, {API_MAX_REQUESTS_PER_MINUTE}."
+    )
+# Of the audit; 0 means for good. Limits on failed sign-ins look at the last hours of it.
+KEEP_AUDIT_DAYS = number("KEEP_AUDIT_DAYS", 0, most=36_500)
+if 0 < KEEP_AUDIT_DAYS < 90:
+    raise ImproperlyConfigured(
+        f"KEEP_AUDIT_DAYS is {KEEP_AUDIT_DAYS}. Set it to 0, for good, or to 90 or more."
+    )
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # What a runner publishes holds the answers of the services that it tested.
 API_RESULT_MAX_SIZE = 8 * 1024 * 1024

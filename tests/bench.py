@@ -51,6 +51,7 @@ def refused(call):
 
 
 def main():
+    from django.conf import settings
     from django.db import connection
     from django.test import Client
 
@@ -81,6 +82,8 @@ def main():
     def orm():
         ApiKey.objects.select_related("organization").get(public_id=key.public_id)
 
+    # What is measured is the count, not the refusal.
+    settings.API_REQUESTS_PER_MINUTE = settings.API_MAX_REQUESTS_PER_MINUTE = 10**9
     client = Client()
     headers = {"X-Api-Key": secret, "X-Organization-Id": organization.pk}
 

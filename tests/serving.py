@@ -19,6 +19,15 @@ import pytest
 from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).parent.parent
+# For tests that send as much as they can.
+UNLIMITED = dict.fromkeys(
+    (
+        *("API_REQUESTS_PER_MINUTE", "API_MAX_REQUESTS_PER_MINUTE"),
+        *("CAPTURES_PER_MINUTE", "CAPTURES_PER_MINUTE_AND_ORGANIZATION"),
+        *("LAUNCHES_PER_MINUTE", "MAX_WEBHOOKS", "MAX_FLOWS", "MAX_COLLECTIONS"),
+    ),
+    "100000000",
+)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ PAGES = {
     "apikeys:retire": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:unretire": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:cancel_rotation": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:limit": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:suspend": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:resume": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:find": {"GET": (302, 302), "POST": (302, 302)},

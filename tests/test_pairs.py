@@ -16,6 +16,7 @@ from apikeys.exceptions import (
     OrganizationRequired,
     Refused,
     ScopeDenied,
+    TooManyRequests,
 )
 from apikeys.filters import STATUSES, USABLE
 from apikeys.history import REASONS
@@ -195,6 +196,7 @@ def test_the_server_keeps_what_the_command_line_tells_of_a_ci_job():
 
 def test_each_reason_for_which_a_key_is_refused_has_words():
     refusals = (OrganizationRequired, OrganizationMismatch, ScopeDenied, Refused)
+    refusals += (TooManyRequests,)
     codes = {f"API_KEY_{status.upper()}" for status in STOPPED}
     codes |= {refusal.code for refusal in refusals} | {BLOCKED}
 

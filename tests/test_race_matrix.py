@@ -129,7 +129,7 @@ POLICY = {
     "default_lifetime_days": 30,
     "max_lifetime_days": 300,
     "max_overlap_days": 7,
-    "seen": "90 365 False 7",
+    "seen": "90 365 False 7 None None None",
     "confirm": "yes",
 }
 VALUE = {"value": "2", "secret": False}
@@ -164,6 +164,7 @@ PAGES = {
     "apikeys:retire": lambda w: w.page("retire", w.rotating, seen="not_yet"),
     "apikeys:unretire": lambda w: w.page("unretire", w.retired),
     "apikeys:cancel_rotation": lambda w: w.page("cancel_rotation", w.rotating),
+    "apikeys:limit": lambda w: w.page("limit", w.key, requests_per_minute=40),
     "apikeys:suspend": lambda w: w.page("suspend", w.key),
     "apikeys:resume": lambda w: w.page("resume", w.suspended),
     "apikeys:revoke_selected": lambda w: w.page(

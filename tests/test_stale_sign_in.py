@@ -84,6 +84,7 @@ VERBS = {
     "suspend": lambda key, by: key.suspend(by=by),
     "resume": lambda key, by: key.resume(by=by),
     "revoke": lambda key, by: key.revoke(by=by),
+    "limit_requests": lambda key, by: key.limit_requests(40, by=by),
     "revoke selected": lambda key, by: ApiKey.objects.all().revoke(by=by),
     "policy": lambda key, by: policy.change(
         key.organization, by=by, max_overlap_days=1

@@ -16,11 +16,13 @@ from apikeys import tokens
 from apikeys.actors import Actor
 from apikeys.clients import USER_AGENT_LENGTH, Client
 from apikeys.exceptions import (
+    InvalidKeyRequest,
     KeyConflict,
     KeyRejected,
     OrganizationMismatch,
     OrganizationRequired,
     ScopeDenied,
+    TooManyRequests,
 )
 from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.late_use import LateUseManager
@@ -32,7 +34,9 @@ from apikeys.models.rotation import Rotation
 from apikeys.models.traces import is_lock_timeout, without_waiting
 from apikeys.models.usage import KeyUsage
 from apikeys.scopes import PRESETS, canonical, missing
+from echopoint.core import rate_limits
 from echopoint.core.fields import FoldedField
+from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization
 
 NAME_KEY_LENGTH = 400  # a name has 100 characters, of which some fold to several
@@ -103,6 +107,8 @@ class ApiKey(Rotation, models.Model):
     )
     family_id = models.UUIDField(default=new_family, editable=False)
     retire_at = models.DateTimeField(null=True, blank=True)
+    # None: the organization's.
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
     # The end of the overlap that was chosen; `retire_at` is earlier after retire().
     overlap_ends_at = models.DateTimeField(null=True, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
@@ -138,6 +144,10 @@ class ApiKey(Rotation, models.Model):
                 condition=Q(overlap_ends_at=None)
                 | Q(retire_at__isnull=False, retire_at__lte=F("overlap_ends_at")),
                 name="api_key_retires_within_overlap",
+            ),
+            models.CheckConstraint(
+                condition=~Q(requests_per_minute=0),
+                name="api_key_requests_per_minute_not_zero",
             ),
             models.UniqueConstraint(
                 fields=["organization", "name_key", "namesake"],
@@ -289,6 +299,29 @@ class ApiKey(Rotation, models.Model):
                 "This API key does not belong to the organization that"
                 " X-Organization-Id names. Send the id of the key's own organization."
             )
+
+    @property
+    def requests_allowed(self):
+        """Return how many requests per minute the key may make: its own limit, or else
+        the organization's, or else the site's; never more than the site takes."""
+        limit = self.requests_per_minute or self.organization.requests_per_minute
+        return min(
+            limit or settings.API_REQUESTS_PER_MINUTE,
+            settings.API_MAX_REQUESTS_PER_MINUTE,
+        )
+
+    def count_request(self):
+        """Count a request of the key; return the `RateLimit` that it leaves."""
+        return rate_limits.hit("key", self.public_id, self.requests_allowed)
+
+    count_request.alters_data = True
+
+    def require_within(self, rate, *, ip=None):
+        """Raise `TooManyRequests` when the limit is exceeded, and count the refusal."""
+        if not rate.is_exceeded:
+            return
+        self.record_refusal(TooManyRequests.code, ip=ip)
+        raise TooManyRequests(rate)
 
     def require_scopes(self, *required):
         """Raise `ScopeDenied` unless the key holds all of these."""
@@ -498,6 +531,40 @@ class ApiKey(Rotation, models.Model):
         return False
 
     resume.alters_data = True
+
+    @transaction.atomic
+    def limit_requests(self, requests_per_minute, *, by, at=None):
+        """Set the key's own limit, or None for the organization's; return whether it was
+        another.
+
+        Raise `InvalidKeyRequest` for a limit that cannot be, and `KeyConflict` for a key
+        that is revoked.
+        """
+        by.require_fresh()
+        most = settings.API_MAX_REQUESTS_PER_MINUTE
+        if requests_per_minute is not None and not 1 <= requests_per_minute <= most:
+            raise InvalidKeyRequest(
+                "requests_per_minute",
+                f"Enter 1 to {most}, or nothing for the organization's limit.",
+                metadata={"minimum": 1, "maximum": most},
+            )
+        key = for_change(type(self).objects).get(pk=self.pk)
+        if key.revoked_at:
+            raise KeyConflict("CONFLICT", "This key is revoked; that is final.")
+        before, self.requests_per_minute = key.requests_per_minute, requests_per_minute
+        if before == requests_per_minute:
+            return False
+        self.save(update_fields=["requests_per_minute"])
+        self.record(
+            Action.LIMIT_CHANGED,
+            by,
+            at=at,
+            before=before,
+            after=requests_per_minute,
+        )
+        return True
+
+    limit_requests.alters_data = True
 
     def _change(self, condition, action, by, at, reason, **values):
         """Change the row if the condition still holds, and record that it was done."""

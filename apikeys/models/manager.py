@@ -119,6 +119,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         if rotated_from:
             key.family_id = rotated_from.family_id
             key.namesake = rotated_from.namesake
+            key.requests_per_minute = rotated_from.requests_per_minute
         try:
             with transaction.atomic():
                 key.save(force_insert=True)

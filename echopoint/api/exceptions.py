@@ -52,6 +52,21 @@ class PayloadTooLarge(exceptions.APIException):
         super().__init__(f"The body is larger than {limit} bytes. Send less.")
 
 
+class RateExceeded(exceptions.APIException):
+    """A `RateLimit` that is exceeded."""
+
+    status_code = 429
+    default_code = "TOO_MANY_REQUESTS"
+
+    def __init__(self, rate, message):
+        super().__init__(message)
+        self.rate, self.wait = rate, rate.reset
+
+    def fields(self):
+        """Return the response's fields that say when to try again."""
+        return self.rate.fields() | {"Retry-After": str(self.wait)}
+
+
 class Unavailable(exceptions.APIException):
     """The database is away, full, busy or read-only."""
 
@@ -85,6 +100,8 @@ def envelope(exc, context):
         headers["WWW-Authenticate"] = challenge(code)
     if getattr(exc, "wait", None):
         headers["Retry-After"] = str(int(exc.wait))
+    if isinstance(exc, RateExceeded):
+        headers |= exc.fields()
     return Response({"errors": errors_of(exc)}, exc.status_code, headers=headers)
 
 

@@ -53,6 +53,7 @@ class RotationVerdictSerializer(serializers.Serializer):
 class ApiKeyDetailSerializer(ApiKeySerializer):
     """A key by its id: also the rotation that it is in, or null."""
 
+    requests_per_minute = serializers.IntegerField(source="requests_allowed")
     rotation = serializers.SerializerMethodField()
 
     @extend_schema_field(RotationVerdictSerializer(allow_null=True))
@@ -158,12 +159,25 @@ class ApiKeySearchRequestSerializer(SearchRequestSerializer):
     sort_by = SortBy("id", "name", "created_at", "last_used_at", default="created_at")
 
 
+class RateLimitSerializer(serializers.Serializer):
+    """How often a key may call, and what is left of it now."""
+
+    requests_per_minute = serializers.IntegerField(source="quota")
+    remaining = serializers.IntegerField()
+    reset_seconds = serializers.IntegerField(source="reset")
+
+
 class ApiKeyIdentitySerializer(serializers.Serializer):
-    """What a key is told of itself."""
+    """A key as it sees itself."""
 
     api_key_id = serializers.CharField(source="rest_id")
     organization_id = serializers.CharField()
     permissions = serializers.ListField(child=serializers.CharField(), source="scopes")
+    rate_limit = serializers.SerializerMethodField()
+
+    @extend_schema_field(RateLimitSerializer)
+    def get_rate_limit(self, key):
+        return RateLimitSerializer(self.context["request"].rate_limit).data
 
 
 class PermissionQuerySerializer(serializers.Serializer):

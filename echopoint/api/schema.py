@@ -6,7 +6,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, serializers
 
-from apikeys.authentication import ORGANIZATION_HEADER
+from apikeys.authentication import ORGANIZATION_HEADER, RefusedRequest
+from apikeys.exceptions import TooManyRequests
 from apikeys.models import ApiKey
 from apikeys.permissions import NO_CREDENTIAL, required_scopes
 from echopoint.api.exceptions import (
@@ -17,6 +18,7 @@ from echopoint.api.exceptions import (
     error,
     errors_of,
 )
+from echopoint.core.rate_limits import RateLimit
 
 SECURITY_SCHEMES = {
     "ApiKey": {
@@ -40,6 +42,7 @@ ERRORS = {
     404: "Something named in the path is not there, or not in this organization.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    429: "Too many requests in this minute. Try again after Retry-After.",
     500: "A fault on our side.",
     503: "The database is away, busy, full or read-only. Try again after Retry-After.",
 }
@@ -60,6 +63,9 @@ EXAMPLES = {  # a 409 has as many reasons as there are conflicts
     404: errors_of(exceptions.NotFound(NOT_FOUND)),
     413: errors_of(PayloadTooLarge(1_048_576)),
     415: errors_of(exceptions.UnsupportedMediaType("text/plain")),
+    429: errors_of(
+        RefusedRequest(TooManyRequests(RateLimit("key", 600, 0, 17, is_exceeded=True)))
+    ),
     500: [error("UNEXPECTED_ERROR", UNEXPECTED)],
     503: errors_of(Unavailable()),
 }
@@ -147,6 +153,8 @@ class ScopedSchema(AutoSchema):
             statuses.add(404)
         if self.view.action in self.view.conflicts:
             statuses.add(409)
+        if ApiKey in self.view.accepts:
+            statuses.add(429)
         if self.view.action in self.view.bodies:
             statuses |= {413, 415}
         return sorted(statuses)

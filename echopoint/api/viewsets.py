@@ -14,6 +14,7 @@ from apikeys.authentication import KEY_HEADER
 from apikeys.clients import Client
 from apikeys.models import ApiKey
 from echopoint.api.pagination import page_envelope
+from echopoint.api.quotas import Sized, require_room_for_another
 from echopoint.api.search import ordered, page_of
 from echopoint.core.locks import for_change, for_delete
 from echopoint.organizations.models import Membership
@@ -29,7 +30,7 @@ class ApiViewSet(GenericViewSet):
     lists            the actions that answer with many rows
     statuses         {action: status of its success}, where it is not the usual one
     may_find_nothing the actions that answer 204 when there is nothing to show
-    conflicts        the actions that a row's state can refuse
+    conflicts        the actions that a row's state, or a quota, can refuse
     body_limits      {action: bytes}, where a body may be larger than elsewhere
     recordings       the actions whose body tells what a program saw
     session_scopes   {action: [scope, …]}, where people need others than keys do
@@ -111,6 +112,11 @@ class ApiViewSet(GenericViewSet):
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
         response["Vary"] = f"{KEY_HEADER}, Cookie"
+        if rate := getattr(request, "rate_limit", None):
+            for name, value in rate.fields().items():
+                # Beside that of another limit, if one is exceeded.
+                others = [response[name]] if response.has_header(name) else []
+                response[name] = ", ".join([value, *others])
         auth = getattr(request, "_auth", None)
         if isinstance(auth, ApiKey) and auth.ends_at:
             ends_at = auth.ends_at.astimezone(UTC)
@@ -121,10 +127,10 @@ class ApiViewSet(GenericViewSet):
 class OrgScopedViewSet(ApiViewSet):
     """Rows of the caller's organization, and of no other.
 
-    search_fields   the columns that `full_text_search` and `sort_by` look at
+    most   the setting with how many rows an organization may have
     """
 
-    search_fields = ()
+    most = ""
     sort_columns = {}
 
     def get_queryset(self):
@@ -166,8 +172,12 @@ class OrgScopedViewSet(ApiViewSet):
         column = self.sort_columns.get(search["sort_by"], search["sort_by"])
         return ordered(queryset, column, search["sort_direction"])
 
+    @transaction.atomic
     def create(self, request):
         row = self.queryset.model(organization=self.organization)
+        if self.most:
+            rows = self.queryset.model.objects
+            require_room_for_another(rows, self.organization, self.most)
         return self.show(self.save(row, self.body()), 201)
 
     @transaction.atomic
@@ -180,6 +190,8 @@ class OrgScopedViewSet(ApiViewSet):
         """Write the values into the row; fields that are absent keep theirs."""
         for name, value in values.items():
             setattr(row, name, value)
+        if isinstance(row, Sized):
+            row.require_room(self.organization.pk)
         row.save()
         return row
 

@@ -39,6 +39,8 @@ class CollectionViewSet(OrgScopedViewSet):
     tag = "Collections"
     queryset = Collection.objects.counted()
     serializer_class = CollectionSerializer
+    most = "MAX_COLLECTIONS"
+    conflicts = ("create",)
     required_scopes = SCOPES
     operation_ids = {
         "list": "listCollections",
@@ -136,6 +138,7 @@ class SavedRequestViewSet(ContentViewSet):
     serializer_class = CollectionRequestSerializer
     heavy = ("headers", "auth", "body", "response_spec", "description")
     row_name = "requestId"
+    conflicts = ("create", "update")
     operation_ids = {
         "list": "listCollectionRequests",
         "create": "addRequest",

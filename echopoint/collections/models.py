@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+from echopoint.api.quotas import Sized
 from echopoint.collections.tree import FolderTree
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
@@ -88,11 +89,14 @@ class Folder(Named):
     )
 
 
-class SavedRequest(Named):
+class SavedRequest(Sized, Named):
     """A request to send, in a folder of a collection or at its root.
 
     `auth` holds credentials of the customer, as given: it is for the API alone.
     """
+
+    measured = ("headers", "auth", "body", "response_spec", "description", "url")
+    organization_path = "collection__organization"
 
     collection = models.ForeignKey(
         Collection, on_delete=models.CASCADE, related_name="requests"

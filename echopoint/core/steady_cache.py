@@ -14,8 +14,9 @@ REST = 10  # seconds until Redis is asked again
 # Django's default of 300 lets a stranger push out the counts of attempts by making others.
 IN_PROCESS = {"MAX_ENTRIES": 50_000}
 AWAY = (
-    "Redis does not answer (%s). Until it does, each process counts attempts to sign in by"
-    " itself, so that the limits are as many times higher as there are processes."
+    "Redis does not answer (%s). Until it does, each process counts requests and attempts to"
+    " sign in by itself, so that the limits are as many times higher as there are"
+    " processes."
 )
 BACK = "Redis answers again. Limits are counted for all processes together."
 

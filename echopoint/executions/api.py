@@ -7,7 +7,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
 from apikeys.places import CI_FIELDS, pipeline, thing
+from echopoint.api.exceptions import RateExceeded
 from echopoint.api.viewsets import OrgScopedViewSet
+from echopoint.core import rate_limits
 from echopoint.executions.callers import Caller
 from echopoint.executions.completion import Completion
 from echopoint.executions.models import Execution, NodeResult
@@ -62,6 +64,18 @@ def name_place(use, execution):
         )
 
 
+def count(organization):
+    """Count a launch; raise `RateExceeded` for more than an organization may do."""
+    limit = settings.LAUNCHES_PER_MINUTE
+    rate = rate_limits.hit("launches", organization.pk, limit)
+    if rate.is_exceeded:
+        raise RateExceeded(
+            rate,
+            f"This organization may launch {limit} executions per minute. Try again in"
+            f" {rate.reset} s.",
+        )
+
+
 class LaunchViewSet(OrgScopedViewSet):
     """The launch of a flow."""
 
@@ -91,6 +105,7 @@ class LaunchViewSet(OrgScopedViewSet):
         runner. With an Idempotency-Key the launch can be sent again: it answers with the
         same execution, and says so in the header Idempotent-Replayed.
         """
+        count(self.organization)
         caller = Caller.of(request)
         execution, replayed = Execution.objects.launch(
             self.get_object(),

@@ -25,6 +25,8 @@ class FlowViewSet(OrgScopedViewSet):
     tag = "Flows"
     queryset = Flow.objects.prefetch_related("tag_rows").order_by("-created_at", "-pk")
     serializer_class = FlowSerializer
+    most = "MAX_FLOWS"
+    conflicts = ("create", "update")
     heavy = ("flow_definition", "metadata", "description")
     required_scopes = {
         "list": ["flows:read"],

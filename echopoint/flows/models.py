@@ -5,6 +5,7 @@ import uuid
 
 from django.db import models
 
+from echopoint.api.quotas import Sized
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
 
@@ -26,8 +27,10 @@ class FlowQuerySet(OrgOwnedQuerySet):
         return flows
 
 
-class Flow(OrgOwned):
+class Flow(Sized, OrgOwned):
     """A flow, with its definition as it was written."""
+
+    measured = ("flow_definition", "metadata", "description")
 
     class LastRunStatus(models.TextChoices):
         PASSED = "passed", "Passed"

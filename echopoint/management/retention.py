@@ -49,28 +49,32 @@ def ended_sessions(at):
 
 def old_captured_requests(at):
     """Yield those of each webhook that were received too long ago."""
-    if end := end_of("KEEP_CAPTURED_REQUESTS_DAYS", at):
-        for webhook in Webhook.objects.order_by("pk").values_list("pk", flat=True):
+    for organization, end in ends("keep_captured_requests_days", at):
+        webhooks = Webhook.objects.for_org(organization).order_by("pk")
+        for webhook in webhooks.values_list("pk", flat=True):
             rows = CapturedRequest.objects.filter(webhook=webhook, received_at__lt=end)
             yield rows.order_by("received_at", "pk")
 
 
 def old_executions(at):
     """Yield those of each organization that started too long ago, and have ended."""
-    if end := end_of("KEEP_EXECUTIONS_DAYS", at):
-        for organization in Organization.objects.order_by("pk"):
-            rows = Execution.objects.for_org(organization).filter(started_at__lt=end)
-            yield rows.exclude(completed_at=None).order_by("started_at", "pk")
+    for organization, end in ends("keep_executions_days", at):
+        rows = Execution.objects.for_org(organization).filter(started_at__lt=end)
+        yield rows.exclude(completed_at=None).order_by("started_at", "pk")
 
 
 def ended_mail(at):
-    yield MailMessage.objects.ended(end_of("KEEP_MAIL_DAYS", at))
+    yield MailMessage.objects.ended(at - timedelta(days=settings.KEEP_MAIL_DAYS))
 
 
-def end_of(setting, at):
-    """Return before when rows are too old, or None where they are kept for good."""
-    days = getattr(settings, setting)
-    return at - timedelta(days=days) if days else None
+def ends(name, at):
+    """Yield each organization that does not keep everything, with the time before which
+    rows are too old: by its policy or by the setting, whichever is later."""
+    of_site = getattr(settings, name.upper())
+    for organization in Organization.objects.order_by("pk").only("pk", name):
+        days = [n for n in (getattr(organization, name), of_site) if n]
+        if days:
+            yield organization, at - timedelta(days=min(days))
 
 
 KINDS = {

@@ -87,6 +87,9 @@ class OrganizationAdmin(Recorded, NamesChecked):
         "max_lifetime_days",
         "allow_non_expiring",
         "max_overlap_days",
+        "requests_per_minute",
+        "keep_captured_requests_days",
+        "keep_executions_days",
     ]
     inlines = [MembershipInline]
 

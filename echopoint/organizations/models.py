@@ -19,6 +19,7 @@ from echopoint.core.trail import trail
 from echopoint.organizations import ids, roles
 
 MAX_LIFETIME_DAYS = 3650
+MAX_KEPT_DAYS = 36_500
 
 
 class UserManager(BaseUserManager):
@@ -154,6 +155,24 @@ class Organization(models.Model):
         validators=[MaxValueValidator(MAX_LIFETIME_DAYS)],
         help_text="How long both keys of a rotation may work.",
     )
+    requests_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="The limit of each key that has none of its own.",
+    )
+    keep_captured_requests_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_KEPT_DAYS)],
+        help_text="How long captured requests are kept.",
+    )
+    keep_executions_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_KEPT_DAYS)],
+        help_text="How long ended executions are kept.",
+    )
 
     objects = OrganizationManager()
 
@@ -171,6 +190,12 @@ class Organization(models.Model):
                 condition=models.Q(max_lifetime_days__lte=MAX_LIFETIME_DAYS)
                 & models.Q(max_overlap_days__lte=MAX_LIFETIME_DAYS),
                 name="organization_limits_bounded",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(requests_per_minute=0)
+                & ~models.Q(keep_captured_requests_days=0)
+                & ~models.Q(keep_executions_days=0),
+                name="organization_limits_not_zero",
             ),
         ]
 

@@ -45,6 +45,8 @@ class WebhookViewSet(OrgScopedViewSet):
     queryset = Webhook.objects.counted().order_by("-created_at", "-pk")
     serializer_class = WebhookSerializer
     whole = True
+    most = "MAX_WEBHOOKS"
+    conflicts = ("create",)
     lists = ("list", "search", "search_requests")
     required_scopes = {
         "list": ["webhooks:read"],

@@ -11,7 +11,15 @@ from django.http import Http404, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import APIException, MethodNotAllowed, ParseError
 
-from echopoint.api.exceptions import CODES, NOT_FOUND, PayloadTooLarge, plain
+from echopoint.api.exceptions import (
+    CODES,
+    NOT_FOUND,
+    PayloadTooLarge,
+    RateExceeded,
+    plain,
+)
+from echopoint.api.quotas import LimitReached
+from echopoint.core import rate_limits
 from echopoint.core.client import address
 from echopoint.core.redaction import redact
 from echopoint.webhooks.models import WEBHOOK_ID, Webhook
@@ -31,6 +39,8 @@ def receive(request, id):
         return plain(404, "NOT_FOUND", NOT_FOUND)
     except APIException as error:
         return refusal(error)
+    except LimitReached as limit:
+        return plain(limit.status, limit.code, limit.message)
     response = JsonResponse(WebhookResponseSerializer(captured).data)
     response["Cache-Control"] = "no-store"
     return response
@@ -42,6 +52,9 @@ def refusal(error):
     response = plain(error.status_code, code, str(error.detail))
     if isinstance(error, MethodNotAllowed):
         response["Allow"] = ", ".join(METHODS_RECEIVED)
+    if isinstance(error, RateExceeded):
+        for name, value in error.fields().items():
+            response[name] = value
     return response
 
 
@@ -52,12 +65,35 @@ def capture(request, id):
     webhook = WEBHOOK_ID.fullmatch(id) and Webhook.objects.filter(pk=id).first()
     if not webhook:
         raise Http404
+    count(webhook)
     values = contents(request)
     try:
         return webhook.capture(**values)
     except IntegrityError:
         # It was deleted while the body came in.
         raise Http404 from None
+
+
+def count(webhook):
+    """Raise `RateExceeded` for more than a webhook, or its organization, takes.
+
+    What the webhook refuses does not count for the others of the organization.
+    """
+    for name, id, limit in (
+        ("webhook", webhook.pk, settings.CAPTURES_PER_MINUTE),
+        (
+            "organization",
+            webhook.organization_id,
+            settings.CAPTURES_PER_MINUTE_AND_ORGANIZATION,
+        ),
+    ):
+        rate = rate_limits.hit(f"captures-{name}", id, limit)
+        if rate.is_exceeded:
+            raise RateExceeded(
+                rate,
+                f"This {name} takes {limit} requests per minute. Send it again in"
+                f" {rate.reset} s.",
+            )
 
 
 def contents(request):

@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Substr
 from django.utils import timezone
 
 from apikeys.models.traces import is_lock_timeout, without_waiting
+from echopoint.api.quotas import Sized
 from echopoint.organizations.ids import ID_LENGTH, random_base62
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
@@ -69,9 +70,13 @@ class Webhook(OrgOwned):
     def capture(self, **values):
         """Keep a request and return it; the oldest beyond the limit are deleted.
 
-        Raise IntegrityError when the webhook was deleted in the meantime.
+        Raise IntegrityError when the webhook was deleted in the meantime, and
+        `LimitReached` when the organization keeps as much as it may.
         """
-        captured = self.requests.create(**values)
+        captured = CapturedRequest(webhook=self, **values)
+        captured.describe()
+        captured.require_room(self.organization_id)
+        captured.save(force_insert=True)
         self.trim()
         return captured
 
@@ -127,8 +132,11 @@ class CapturedRequestQuerySet(models.QuerySet):
         return rows.filter(in_body | Q(start_of_search_text__icontains=text))
 
 
-class CapturedRequest(models.Model):
+class CapturedRequest(Sized):
     """A request as it was sent to a webhook."""
+
+    measured = ("body", "headers", "query_params", "search_text")
+    organization_path = "webhook__organization"
 
     id = models.CharField(
         primary_key=True, max_length=40, default=captured_request_id, editable=False
@@ -157,14 +165,23 @@ class CapturedRequest(models.Model):
         indexes = [
             models.Index(
                 fields=["webhook", "-received_at", "-id"], name="captured_request_list"
-            )
+            ),
+            models.Index(
+                fields=["webhook", "stored_bytes"], name="captured_request_bytes"
+            ),
         ]
 
     def __str__(self):
         return f"{self.method} at {self.received_at:%Y-%m-%d %H:%M:%S}"
 
     def save(self, **options):
+        self.describe()
+        super().save(**options)
+
+    def describe(self):
+        """Write the text that searches look at."""
         pairs = [*self.headers.items(), *self.query_params.items()]
         lines = [f"{name}: {value}" for name, value in pairs]
         self.search_text = "\n".join([self.method, *lines])
-        super().save(**options)
+
+    describe.alters_data = True

@@ -5,7 +5,9 @@ from echopoint.webhooks.serializers import METHODS_RECEIVED
 ERRORS = {
     "400": "The body ended too early.",
     "404": "There is no webhook at this address.",
+    "409": "The organization keeps as many bytes as it may.",
     "413": "The body is too large.",
+    "429": "Too many requests in this minute. Try again after Retry-After.",
     "500": "A fault on our side.",
     "503": "The database is away, busy, full or read-only. Try again after Retry-After.",
 }

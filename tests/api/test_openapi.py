@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
@@ -12,6 +13,7 @@ from openapi_spec_validator import validate
 
 from echopoint import errors
 from echopoint.api.operations import operations
+from echopoint.core import rate_limits
 
 CONTRACT_IDS = {
     "getMe", "listAPIKeys", "createAPIKey", "searchAPIKeys", "getAPIKey", "deleteAPIKey",
@@ -194,7 +196,34 @@ def without_database(request):
         return errors.unexpected(request)
 
 
-def test_a_refusal_that_is_shown_is_one_that_comes(document, api, alice, rf):
+def too_many(api, monkeypatch):
+    """Return the refusal of a request beyond the limit, 17 s before the minute ends."""
+    with monkeypatch.context() as patched:
+        patched.setattr(rate_limits, "increment", lambda key: 601)
+        patched.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 43))
+        return api("flows:read").get("/flows")
+
+
+def test_limits_are_stated_where_they_can_be_reached(document):
+    stated = {
+        operation["operationId"]: set(operation["responses"])
+        for operation in operations_of(document).values()
+    }
+
+    limited = {"createWebhook", "createFlow", "updateFlow", "createCollection"}
+    limited |= {"addRequest", "updateRequest", "launchFlow", "receiveWebhookPost"}
+    assert all("409" in stated[name] for name in limited)
+    assert "409" not in stated["updateCollection"] | stated["listFlows"]
+    # People manage keys, and have no such limit.
+    assert {n for n in stated if "429" not in stated[n]} == {
+        *("listAPIKeys", "createAPIKey", "searchAPIKeys", "getAPIKey", "deleteAPIKey"),
+        *("rotateAPIKey", "getMe"),
+    }
+
+
+def test_a_refusal_that_is_shown_is_one_that_comes(
+    document, api, alice, rf, monkeypatch
+):
     people = api(user=alice)
     refusals = {
         "400": people.post("/api-keys", {"permissions": ["flows:read"]}),
@@ -203,6 +232,7 @@ def test_a_refusal_that_is_shown_is_one_that_comes(document, api, alice, rf):
         "404": people.get(f"/flows/{uuid.uuid4()}"),
         "413": people.post("/flows", {"name": "x" * 1_100_000}),
         "415": people("POST", "/flows", b"x", Content_Type="text/plain"),
+        "429": too_many(api, monkeypatch),
         "500": errors.unexpected(rf.get("/flows")),
         "503": without_database(rf.get("/flows")),
     }

@@ -54,6 +54,7 @@ SAMPLES = {
 APART = {"environment": {"flow"}}
 BEFORE_AND_AFTER = {
     Action.RENAMED: ("a", "b"),
+    Action.LIMIT_CHANGED: (40, None),
     Action.POLICY_UPDATED: ({"max_overlap_days": 7}, {"max_overlap_days": 14}),
     Action.ROLE_CHANGED: ("admin", "member"),
     Action.ORGANIZATION_CHANGED: ("a", "b"),

@@ -50,6 +50,7 @@ def filled(db, fresh_database):
     """Yield another database, migrated to before there were versions, with a chain."""
     with connected(fresh_database()) as connection:
         migrate(BEFORE)
+        call_command("migrate", "organizations", database=ALIAS, verbosity=0)
         Organization.objects.using(ALIAS).create(**STORED["organization"])
         insert("apikeys_auditchain", STORED["chain"])
         for row in ROWS:

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from apikeys.scopes import SCOPES
 from tests.faults.load import Client
 from tests.faults.services import answers, until
-from tests.serving import ROOT, free_port, manage
+from tests.serving import ROOT, UNLIMITED, free_port, manage
 
 
 class Site:
@@ -34,6 +34,7 @@ class Site:
             "DEMO": "true",
             "PORT": str(self.port),
             "STATIC_ROOT": str(folder / "static"),
+            **UNLIMITED,
         } | settings
         manage(self.environment, "migrate", "--verbosity", "0")
         manage(self.environment, "collectstatic", "--noinput", "--verbosity", "0")

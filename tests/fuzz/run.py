@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from apikeys.scopes import SCOPES
-from tests.serving import ROOT, manage, running_site
+from tests.serving import ROOT, UNLIMITED, manage, running_site
 
 CHECKS = (
     "not_a_server_error",
@@ -23,7 +23,7 @@ CHECKS = (
     "response_schema_conformance",
 )
 # A runner's request is not to wait for a job longer than schemathesis does.
-SETTINGS = {"RUNNER_POLL_SECONDS": "1", "LOG_LEVEL": "error"}
+SETTINGS = UNLIMITED | {"RUNNER_POLL_SECONDS": "1", "LOG_LEVEL": "error"}
 
 
 def main():

@@ -11,6 +11,7 @@ from django.utils import timezone
 from apikeys.models import AuditEvent, Refusal
 from echopoint.executions.models import Execution, NodeResult, RunnerJob
 from echopoint.flows.models import Flow
+from echopoint.organizations.models import Organization
 from echopoint.webhooks.models import CapturedRequest, Webhook
 
 DAY = timedelta(days=1)
@@ -150,6 +151,41 @@ def test_ended_executions_older_than_the_setting_go_with_all_that_is_theirs(
     assert set(Execution.objects.values_list("pk", flat=True)) == kept
     assert set(NodeResult.objects.values_list("execution", flat=True)) == kept
     assert set(RunnerJob.objects.values_list("execution", flat=True)) == kept
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("of_policy", "of_site", "deleted"),
+    [
+        (None, 0, 0),
+        (None, 30, 1),
+        (30, 0, 1),
+        (30, 5000, 1),
+        (5000, 30, 1),
+        (40, 50, 0),
+    ],
+)
+def test_the_shorter_of_policy_and_setting_counts(
+    prune, webhook, flow, settings, of_policy, of_site, deleted
+):
+    for name in ("keep_captured_requests_days", "keep_executions_days"):
+        setattr(settings, name.upper(), of_site)
+        Organization.objects.update(**{name: of_policy})
+    captured(webhook, 31)
+    execution(flow, 31)
+
+    assert prune() == NOTHING | {"captured_requests": deleted, "executions": deleted}
+
+
+@pytest.mark.django_db
+def test_a_policy_deletes_nothing_of_another_organization(prune, webhook, acme, globex):
+    theirs = Webhook.objects.create(organization=globex, name="Theirs")
+    Organization.objects.filter(pk=acme.pk).update(keep_captured_requests_days=30)
+    for one in (webhook, theirs):
+        captured(one, 31)
+
+    assert prune() == NOTHING | {"captured_requests": 1}
+    assert CapturedRequest.objects.get().webhook == theirs
 
 
 @pytest.mark.django_db

@@ -13,7 +13,7 @@ LIMITS = {
     "max_lifetime_days": "80",
     "max_overlap_days": "7",
 }
-SEEN = "90 365 False 7"
+SEEN = "90 365 False 7 None None None"
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def test_a_change_shows_first_which_keys_it_concerns(send, acme, issue, globex):
     ApiKey.objects.filter(pk=stopped.pk).update(revoked_at=timezone.now())
     issue(name="theirs", organization=globex, expires_in_days=300)
 
-    strict = send(seen="90 365 True 7")
-    lenient = send(seen="90 365 True 7", allow_non_expiring="on")
+    strict = send(seen="90 365 True 7 None None None")
+    lenient = send(seen="90 365 True 7 None None None", allow_non_expiring="on")
 
     assert [key.name for key in strict.context["concerned"]] == ["endless", "long"]
     assert [key.name for key in lenient.context["concerned"]] == ["long"]

@@ -7,6 +7,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from echopoint.api.quotas import Sized, size_of
 from echopoint.core.locks import for_change
 from echopoint.environments.sealed import SealedTextField
 from echopoint.executions.completion import Completion
@@ -18,8 +19,13 @@ from echopoint.flows.models import Flow
 from echopoint.organizations.models import OrgOwned
 
 
-class Execution(OrgOwned):
+class Execution(Sized, OrgOwned):
     """One run of a flow as the flow was when it was launched."""
+
+    measured = (
+        *("flow_snapshot", "referenced_flows", "runner_inputs"),
+        *("result", "error_message"),
+    )
 
     class Status(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -119,6 +125,9 @@ class Execution(OrgOwned):
                 fields=["organization", "-started_at", "-id"], name="execution_list"
             ),
             models.Index(
+                fields=["organization", "stored_bytes"], name="execution_bytes"
+            ),
+            models.Index(
                 fields=["flow", "-started_at", "-id"], name="execution_of_flow"
             ),
             models.Index(
@@ -130,6 +139,10 @@ class Execution(OrgOwned):
 
     def __str__(self):
         return f"{self.flow_name} at {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+    def measure(self):
+        # The rows of the nodes hold what is in the result.
+        return super().measure() + size_of(self.result)
 
     @property
     def has_ended(self):

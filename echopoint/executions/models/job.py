@@ -9,6 +9,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from echopoint.api.quotas import Sized, size_of
 from echopoint.core.locks import for_change
 from echopoint.executions.callers import Nobody
 from echopoint.executions.completion import Completion, moment
@@ -32,7 +33,7 @@ class Holder(NamedTuple):
     boot_id: uuid.UUID
 
 
-class RunnerJob(OrgOwned):
+class RunnerJob(Sized, OrgOwned):
     """An execution that waits for a runner, or that one has claimed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -72,6 +73,9 @@ class RunnerJob(OrgOwned):
                 name="runner_job_queue",
             ),
             models.Index(
+                fields=["organization", "stored_bytes"], name="runner_job_bytes"
+            ),
+            models.Index(
                 fields=["organization", "runner_id", "boot_id"],
                 condition=Q(finished_at=None, lease_expires_at__isnull=False),
                 name="runner_job_held",
@@ -80,6 +84,10 @@ class RunnerJob(OrgOwned):
 
     def __str__(self):
         return f"job of {self.execution_id}"
+
+    def measure(self):
+        # Of its events, which are added as they come.
+        return self.stored_bytes
 
     def locked(self):
         """Return the job as it is now, for a change; others wait for its end."""
@@ -110,7 +118,7 @@ class RunnerJob(OrgOwned):
         self.claimed_at = at
         self.lease_expires_at = lease_from(at)
         self.attempts += 1
-        self.last_event_sequence = 0
+        self.last_event_sequence = self.stored_bytes = 0
         self.save()
         self.tell_execution(
             status=self.execution.Status.RUNNING,
@@ -181,7 +189,8 @@ class RunnerJob(OrgOwned):
             for event in news
         )
         self.last_event_sequence = news[-1]["sequence"]
-        self.save(update_fields=["last_event_sequence"])
+        self.stored_bytes += sum(size_of(event["payload"]) for event in news)
+        self.save(update_fields=["last_event_sequence", "stored_bytes"])
         for event in news:
             if event["type"] == "flow.started":
                 began = moment(event["payload"].get("timestamp")) or at

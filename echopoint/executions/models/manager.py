@@ -59,7 +59,8 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
 
         With an idempotency key that was used for this flow before, return that launch's
         execution, and raise `ExecutionConflict` if it was asked for otherwise. Raise
-        `UnknownEnvironment`, or `ExecutionConflict` for a module that is gone.
+        `UnknownEnvironment`, `ExecutionConflict` for a module that is gone, or
+        `LimitReached`.
         """
         asked = [environment_key, runner_type, trigger_type]
         execution = self.model(
@@ -81,6 +82,7 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
             return Launch(earlier, True)
         with transaction.atomic():
             self.give_inputs(execution)
+            execution.require_room(execution.organization_id)
             execution.begin(at or timezone.now())
             try:
                 with transaction.atomic():

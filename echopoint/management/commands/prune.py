@@ -7,8 +7,9 @@ from echopoint.organizations.commands import AnsweringCommand
 class Command(AnsweringCommand):
     help = (
         "Delete counts and spent forms that are older than what any page shows, sessions"
-        " that have ended, and what is older than the KEEP_… settings allow. It works in"
-        " small transactions, beside the site."
+        " that have ended, and what is older than the KEEP_… settings and the policies of"
+        " organizations allow. It"
+        " works in small transactions, beside the site."
     )
 
     def add_arguments(self, parser):
