@@ -16,6 +16,7 @@ Record = dict[str, Any]
 GENESIS = "0" * 64
 INSTALLATION = "installation"  # stands for an organization's id where there is none
 LATEST = 2
+PRUNED = "audit.pruned"  # the action that seals a chain whose beginning is deleted
 # What each version hashes. These lists never change, or chains that exist would not
 # verify any more: to hash another field, add a version.
 FIELDS = {
@@ -138,11 +139,24 @@ class Walk:
     event after a gap only claims what it follows: the claim is `claimed_at`. Unless the
     chain is `whole`, missing events are `gaps`, pairs of first and last; they break a
     whole one.
+
+    Events up to `base` were deleted for their age, and the chain goes on from `base_hash`.
+    A later event, of the action `PRUNED`, says so: then the beginning is sealed. Where a
+    file begins later than a chain does, what is missing may be that.
     """
 
-    def __init__(self, *, expected_head: str = "", whole: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        expected_head: str = "",
+        whole: bool = True,
+        base: int = 0,
+        base_hash: str = GENESIS,
+    ) -> None:
         self.events = 0
-        self.sequence, self.version, self.head = 0, 1, GENESIS
+        self.base, self.base_hash = base, base_hash
+        self.is_sealed = base == 0
+        self.sequence, self.version, self.head = base, 1, base_hash
         self.since: datetime | None = None
         self.until: datetime | None = None
         self.gaps: list[tuple[int, int]] = []
@@ -152,8 +166,10 @@ class Walk:
         self.kept_at = 0 if expected_head == GENESIS else None
         self.kept_from: int | None = None
         self.claimed_at: int | None = None
+        if base and expected_head == base_hash:
+            self.kept_at = base
         self.events_after = 0  # the one with the expected head
-        self.row_from = 1  # the first event after the last gap
+        self.row_from = base + 1  # the first event after the last gap
 
     def add(self, record: Record) -> None:
         """Check the next record; `broken` says what is wrong with it."""
@@ -167,6 +183,7 @@ class Walk:
             if has_gap:
                 self._pass_gap(missing, record)
             self._pass(record)
+            self._pass_seal(record)
 
     def _complaint(self, record: Record, has_gap: bool) -> str:
         if record["sequence"] <= self.sequence:
@@ -183,10 +200,26 @@ class Walk:
 
     def _pass_gap(self, missing: tuple[int, int], record: Record) -> None:
         self.gaps.append(missing)
+        if missing[0] == 1:
+            self.base, self.base_hash = missing[1], record["prev_hash"]
+            self.is_sealed = False
         self.row_from = record["sequence"]
         # Anyone can write an event that says it follows a hash.
         if self.expected_head == record["prev_hash"]:
             self.claimed_at = missing[1]
+
+    def _pass_seal(self, record: Record) -> None:
+        details = record.get("details") or {}
+        if record["action"] != PRUNED:
+            return
+        if (details.get("through"), details.get("last_hash")) != (
+            self.base,
+            self.base_hash,
+        ):
+            return
+        self.is_sealed = True
+        if self.gaps[:1] == [(1, self.base)]:
+            del self.gaps[0]
 
     def _pass(self, record: Record) -> None:
         at = datetime.fromisoformat(record["at"]).astimezone(UTC)

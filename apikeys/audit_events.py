@@ -34,6 +34,7 @@ class Action(TextChoices):
     RENAMED = "api_key.renamed", "Renamed"
     POLICY_UPDATED = "policy.updated", "Policy updated"
     AUDIT_EXPORTED = "audit.exported", "Audit exported"
+    AUDIT_PRUNED = "audit.pruned", "Old events deleted"
     ORGANIZATION_CREATED = "organization.created", "Organization created"
     ORGANIZATION_CHANGED = "organization.changed", "Organization changed"
     MEMBER_ADDED = "membership.added", "Member added"
@@ -165,6 +166,10 @@ def audit_exported(
     return f"{said} {counted(events, 'event')} {when}; {last}"
 
 
+def audit_pruned(at, *, through=0, last_hash=""):
+    return f"Up to event {through:,}, whose hash is {short(last_hash)}"
+
+
 WORDS = {
     Action.CREATED: created,
     Action.SECRET_DISPLAYED: nothing,
@@ -181,6 +186,7 @@ WORDS = {
     Action.RENAMED: renamed,
     Action.POLICY_UPDATED: policy_updated,
     Action.AUDIT_EXPORTED: audit_exported,
+    Action.AUDIT_PRUNED: audit_pruned,
     Action.ORGANIZATION_CREATED: nothing,
     Action.ORGANIZATION_CHANGED: people_words.organization_changed,
     Action.MEMBER_ADDED: people_words.member_added,

@@ -50,6 +50,8 @@ def as_json(walk):
         # What comes after a break is not known to be missing.
         "missing": None if walk.broken else [list(gap) for gap in walk.gaps],
     }
+    if walk.base and walk.is_sealed:
+        fields["deleted_for_age"] = walk.base
     if walk.expected_head:
         is_found = walk.kept_at is not None
         fields["expected_head"] = {
@@ -87,7 +89,12 @@ def found(walk):
         agree = "agrees with its" if walk.events == 1 else "agree with their"
         return f"{count} {agree} own hash, {when}"
     every, are = ("", "is") if walk.events == 1 else ("all ", "are")
-    return f"{every}{count} {are} intact, {when}"
+    old = f"; {older(walk.base)} for their age" if walk.base else ""
+    return f"{every}{count} {are} intact, {when}{old}"
+
+
+def older(base):
+    return "event 1 was deleted" if base == 1 else f"events 1 to {base:,} were deleted"
 
 
 def broken(walk):
@@ -133,9 +140,10 @@ def kept(walk):
     if walk.broken:
         return "The expected head does not come before that."
     or_lacking = "" if walk.whole else ", or its event is not in the file"
+    or_old = ", or its event was deleted for its age" if walk.base else ""
     return (
         "The expected head is not there: it belongs to another chain, or this one was"
-        f" cut back or rewritten{or_lacking}."
+        f" cut back or rewritten{or_old}{or_lacking}."
     )
 
 

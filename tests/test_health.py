@@ -66,7 +66,7 @@ def test_a_migration_that_is_missing_is_named(probe):
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM django_migrations WHERE app = 'apikeys' AND name = %s",
-            ["0018_rate_limits"],
+            ["0019_audit_checkpoint"],
         )
 
     status, body = probe("/ready")

@@ -60,6 +60,10 @@ class AuditChain(ChainEnd):
     objects = AuditChainManager()
     has_unused = False
 
+    @property
+    def owner(self):
+        return {"organization": self.organization_id}
+
     def __str__(self):
         return f"{self.organization_id}: {self.length} events"
 
@@ -118,6 +122,24 @@ class AuditEventManager(AppendingManager.from_queryset(AuditEventQuerySet)):
             at=at,
             details=details,
         )
+
+    @transaction.atomic
+    def prune(self, organization, before, *, by, at=None):
+        """Let the chain begin after its events of before this moment; return its end.
+
+        See `prune_chain`, also for what is raised.
+        """
+        end = AuditChain.objects.lock(organization)
+        self.prune_chain(
+            self.for_org(organization),
+            end,
+            before,
+            organization=organization,
+            actor=by,
+            target=("organization", organization.pk, organization.name),
+            at=at,
+        )
+        return end
 
     def verify(self, organization):
         """Return the first `BrokenLink` of the organization's chain, or None."""

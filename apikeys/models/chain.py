@@ -12,18 +12,39 @@ LABEL_LENGTH = 255
 LABEL_KEY_LENGTH = 1020  # some letters fold to several
 
 
+class BrokenChain(Exception):
+    """A chain with a broken link, `link`, where it had to be sound."""
+
+    def __init__(self, link):
+        super().__init__(f"Event {link.sequence} {link.reason}.")
+        self.link = link
+
+
 class Immutable(Exception):
     """An attempt to change or delete what is written once."""
 
 
 class ChainEnd(models.Model):
-    """The end of a chain; locked while an event is appended."""
+    """The end of a chain; locked while an event is appended.
+
+    `base` is the sequence of the last event that was deleted for its age, and `base_hash`
+    its hash, from which the chain goes on. An event in the chain says the same.
+    """
 
     length = models.PositiveBigIntegerField(default=0)
     head = models.CharField(max_length=64, default=GENESIS)
+    base = models.PositiveBigIntegerField(default=0, db_default=0)
+    base_hash = models.CharField(max_length=64, default=GENESIS, db_default=GENESIS)
 
     class Meta:
         abstract = True
+
+    owner = {}  # what events of the chain have in common
+
+    @property
+    def kept(self):
+        """Return how many events there are, without those that were deleted."""
+        return self.length - self.base
 
 
 class EventQuerySet(models.QuerySet):
@@ -33,6 +54,11 @@ class EventQuerySet(models.QuerySet):
         """Return the choices of actions that can occur, and of those that did."""
         unused = self.filter(action__in=audit_events.UNUSED).order_by().distinct()
         return audit_events.choices(unused.values_list("action", flat=True))
+
+    def past_base(self, end):
+        """Return those that the chain no longer begins with, in a queryset that deletes."""
+        rows = self.model._base_manager.using(self.db).filter(**end.owner)
+        return rows.filter(sequence__lte=end.base).order_by("sequence")
 
     def update(self, **values):
         raise Immutable("Audit events cannot be changed.")
@@ -72,18 +98,59 @@ class AppendingManager(models.Manager):
         event.hash = event.fingerprint()
         event.save(force_insert=True)
         end.length, end.head = event.sequence, event.hash
-        end.save(update_fields=["length", "head"])
+        end.save(update_fields=["length", "head", "base", "base_hash"])
         return event
 
-    def walk_chain(self, events, read_end, *, expected_head="", is_begun=False):
+    def prune_chain(self, events, end, before, **event):
+        """Let the chain begin after its events of before this moment; return its base.
+
+        `end` is its locked end, `event` what `append` takes. The event that this appends
+        seals the new beginning, so that what is left verifies. `events.past_base(end)`
+        can be deleted then, and nothing else can. Raise `BrokenChain` and change nothing
+        when the old events are not as they were written: they are the proof of that.
+        """
+        through = self.last_before(events, end, before)
+        if through == end.base:
+            return end.base
+        walk = Walk(base=end.base, base_hash=end.base_hash)
+        old = events.filter(sequence__gt=end.base, sequence__lte=through)
+        for one in old.order_by("sequence").iterator(1000):
+            walk.add(one.as_record())
+            if walk.broken:
+                raise BrokenChain(walk.broken)
+        if walk.sequence != through:
+            raise BrokenChain(BrokenLink(walk.sequence + 1, "was deleted"))
+        end.base, end.base_hash = through, walk.head
+        details = {"through": through, "last_hash": walk.head}
+        self.append(end, audit_events.Action.AUDIT_PRUNED, details=details, **event)
+        return end.base
+
+    def last_before(self, events, end, before):
+        """Return up to which sequence all events are of before this moment."""
+        rows = events.filter(sequence__gt=end.base, at__gte=before)
+        kept = rows.order_by("sequence").values_list("sequence", flat=True).first()
+        return end.length if kept is None else kept - 1
+
+    def walk_chain(self, events, read_end, **options):
         """Check a chain; return the `Walk`.
 
         `read_end` returns the recorded end as it is now: events that are appended during
-        the walk are not mistaken for forgeries. `is_begun` says that the chain cannot be
-        empty.
+        the walk are not mistaken for forgeries, nor is a beginning that is deleted for its
+        age meanwhile. `is_begun` says that the chain cannot be empty.
         """
-        end, events = read_end(), events.order_by("sequence")
-        walk = Walk(expected_head=expected_head)
+        while True:
+            end = read_end()
+            walk = self._walk(events, end, read_end, **options)
+            if not walk.broken or read_end().base == end.base:
+                return walk
+
+    def _walk(self, events, end, read_end, *, expected_head="", is_begun=False):
+        walk = Walk(base=end.base, base_hash=end.base_hash, expected_head=expected_head)
+        events = events.order_by("sequence")
+        first = events.first() if end.base else None
+        if first and first.sequence <= end.base:
+            # It is to be deleted. What is there of these has to lead to the base.
+            walk.sequence, walk.head = first.sequence - 1, first.prev_hash
         for event in events.filter(sequence__lte=end.length).iterator(1000):
             walk.add(event.as_record())
             if walk.broken:
@@ -96,6 +163,8 @@ class AppendingManager(models.Manager):
     def _wrong_end(self, end, walk, is_begun):
         if walk.sequence < end.length:
             return BrokenLink(walk.sequence + 1, "was deleted")
+        if not walk.is_sealed:
+            return BrokenLink(end.base, "was deleted, and no event says why")
         if not end.length and is_begun:
             return BrokenLink(1, "was deleted")
         if walk.head != end.head:

@@ -60,6 +60,14 @@ class InstallationEventManager(AppendingManager.from_queryset(EventQuerySet)):
             end, action, actor=actor, target=target, at=at, details=details
         )
 
+    @transaction.atomic
+    def prune(self, before, *, by, at=None):
+        """Let the chain begin after its events of before this moment; return its end."""
+        end = InstallationChain.objects.lock()
+        target = (INSTALLATION, INSTALLATION, "this installation")
+        self.prune_chain(self.all(), end, before, actor=by, target=target, at=at)
+        return end
+
     def walk(self, *, expected_head=""):
         """Check the chain; return the `Walk`."""
         ends = InstallationChain.objects.db_manager(self.db)

@@ -1,11 +1,24 @@
-"""What is deleted for its age: counts, spent forms, sessions, and what settings bound."""
+"""What is deleted for its age: counts, spent forms, sessions, and what settings and policies
+bound."""
 
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
 
-from apikeys.models import KeyPlace, KeyUsage, Refusal, SpentNonce
+from apikeys.actors import Actor
+from apikeys.models import (
+    AuditChain,
+    AuditEvent,
+    InstallationChain,
+    InstallationEvent,
+    KeyPlace,
+    KeyUsage,
+    Refusal,
+    SpentNonce,
+)
+from apikeys.models.chain import BrokenChain
 from echopoint.core.batches import delete_in_batches
 from echopoint.executions.models import Execution
 from echopoint.mail.models import MailMessage
@@ -63,6 +76,57 @@ def old_executions(at):
         yield rows.exclude(completed_at=None).order_by("started_at", "pk")
 
 
+class OldAudit:
+    """Events of every chain that are older than KEEP_AUDIT_DAYS."""
+
+    noun = "audit events"
+
+    def __init__(self):
+        self.complaints = []
+
+    def count(self, at):
+        events = 0
+        for manager, rows, end, _ in chains():
+            if before := oldest_kept(at):
+                end.base = manager.last_before(rows, end, before)
+            events += rows.past_base(end).count()
+        return events
+
+    def delete(self, at):
+        """Seal each chain behind its old events, then delete those; return how many.
+
+        What an earlier run sealed and did not delete is deleted too. A broken chain stays
+        as it is, and is named in `complaints`.
+        """
+        self.complaints, deleted = [], 0
+        for _, rows, end, prune in chains():
+            try:
+                if before := oldest_kept(at):
+                    end = prune(before, by=Actor.command("prune"), at=at)
+            except BrokenChain as error:
+                self.complaints.append(f"Old events of {end} were kept. {error}")
+            deleted += delete_in_batches(rows.past_base(end))
+        return deleted
+
+
+def oldest_kept(at):
+    """Return before when events of the audit are too old, or None."""
+    days = settings.KEEP_AUDIT_DAYS
+    return at - timedelta(days=days) if days else None
+
+
+def chains():
+    """Yield (manager, events, end, what prunes it) of each chain."""
+    manager = AuditEvent.objects
+    for end in AuditChain.objects.select_related("organization").order_by("pk"):
+        prune = partial(manager.prune, end.organization)
+        yield manager, manager.for_org(end.organization), end, prune
+    manager = InstallationEvent.objects
+    end = InstallationChain.objects.get_end()
+    if end.length:
+        yield manager, manager.all(), end, manager.prune
+
+
 def ended_mail(at):
     yield MailMessage.objects.ended(at - timedelta(days=settings.KEEP_MAIL_DAYS))
 
@@ -86,6 +150,7 @@ KINDS = {
     "captured_requests": Aged("captured requests", old_captured_requests),
     "executions": Aged("executions", old_executions),
     "mail": Aged("messages by mail", ended_mail),
+    "audit": OldAudit(),
 }
 
 

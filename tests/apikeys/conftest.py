@@ -10,10 +10,15 @@ from tests.migrating import migrate  # noqa: F401
 from tests.races import at_once, committing, guarded_again  # noqa: F401
 
 append_only = import_module("apikeys.migrations.0002_audit_append_only")
+checkpoint = import_module("apikeys.migrations.0019_audit_checkpoint")
 
 UNDO = {
-    "postgresql": ["SET CONSTRAINTS ALL IMMEDIATE", *append_only.POSTGRESQL_UNDO],
-    "sqlite": append_only.SQLITE_UNDO,
+    "postgresql": [
+        "SET CONSTRAINTS ALL IMMEDIATE",
+        *checkpoint.postgresql_undo(),
+        *append_only.POSTGRESQL_UNDO,
+    ],
+    "sqlite": [*checkpoint.sqlite_undo(), *append_only.SQLITE_UNDO],
 }
 
 

@@ -38,6 +38,8 @@ SAMPLES = {
     "since": (EARLIER, LATER),
     "until": (LATER, LATEST),
     "head": ("a" * 64, "b" * 64),
+    "through": (3, 4),
+    "last_hash": ("a" * 64, "b" * 64),
     "filters": ({"key": "a"}, {"key": "b"}),
     "methods": (["password"], ["password", "totp"]),
     "is_last": (False, True),

@@ -14,9 +14,14 @@ from apikeys.models import AuditEvent, InstallationChain, InstallationEvent
 from apikeys.models.chain import Immutable
 
 people_audit = import_module("apikeys.migrations.0017_people_audit")
+checkpoint = import_module("apikeys.migrations.0019_audit_checkpoint")
 UNDO = {
-    "postgresql": ["SET CONSTRAINTS ALL IMMEDIATE", *people_audit.POSTGRESQL_UNDO],
-    "sqlite": people_audit.SQLITE_UNDO,
+    "postgresql": [
+        "SET CONSTRAINTS ALL IMMEDIATE",
+        *checkpoint.postgresql_undo(),
+        *people_audit.POSTGRESQL_UNDO,
+    ],
+    "sqlite": [*checkpoint.sqlite_undo(), *people_audit.SQLITE_UNDO],
 }
 
 

@@ -25,6 +25,7 @@ NOTHING = {
     "captured_requests": 0,
     "executions": 0,
     "mail": 0,
+    "audit": 0,
 }
 
 
@@ -100,7 +101,7 @@ def test_it_says_what_it_deleted(issue, capsys):
     assert capsys.readouterr().out == (
         "Deleted 0 forms that were sent, 5 counts of refused requests, 0 counts of use,"
         " 0 places of use, 0 sessions, 0 captured requests, 0 executions,"
-        " 0 messages by mail.\n"
+        " 0 messages by mail, 0 audit events.\n"
     )
     assert not Refusal.objects.exists()
     assert AuditEvent.objects.count() == events

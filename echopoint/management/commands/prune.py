@@ -1,3 +1,4 @@
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from echopoint.management.retention import KINDS, kinds
@@ -8,8 +9,8 @@ class Command(AnsweringCommand):
     help = (
         "Delete counts and spent forms that are older than what any page shows, sessions"
         " that have ended, and what is older than the KEEP_… settings and the policies of"
-        " organizations allow. It"
-        " works in small transactions, beside the site."
+        " organizations allow. Of the"
+        " audit an event stays that seals it. It works in small transactions, beside the site."
     )
 
     def add_arguments(self, parser):
@@ -32,3 +33,5 @@ class Command(AnsweringCommand):
         listed = ", ".join(f"{n} {KINDS[name].noun}" for name, n in counts.items())
         done = "Would delete" if dry_run else "Deleted"
         self.answer(options, {"dry_run": dry_run} | counts, f"{done} {listed}.")
+        if complaints := KINDS["audit"].complaints:
+            raise CommandError("\n".join([*complaints, "Run verify_audit."]))
