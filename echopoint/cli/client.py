@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from echopoint.cli.terminal import one_line, say
 # Far more than any answer is; an endless one must not fill the memory.
 LARGEST_ANSWER = 64 * 2**20
 ATTEMPTS = 3
+LONGEST_WAIT = 60  # seconds; limits count by the minute
 
 
 class Answer(NamedTuple):
@@ -76,6 +78,24 @@ class Client:
         raise AssertionError("unreachable")
 
     async def call(self, method: str, path: str, **options: Any) -> Answer:
+        """Send a request; send it again, twice at most, when the key called too often.
+
+        A request that is refused for that was not begun. Raises as `call_once` does.
+        """
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await self.call_once(method, path, **options)
+            except ApiError as error:
+                if error.status != 429 or error.retry_after is None:
+                    raise
+                say(
+                    f"Trying again in {error.retry_after} s: {error.message}",
+                    settings=self.settings,
+                )
+                await asyncio.sleep(error.retry_after)
+        return await self.call_once(method, path, **options)
+
+    async def call_once(self, method: str, path: str, **options: Any) -> Answer:
         """Send one request, within the time limit as a whole.
 
         Raises `NoAnswer`, `ApiError` for a refusal, `UnexpectedAnswer` for what is not
@@ -202,4 +222,18 @@ def refusal(response: httpx.Response, document: Any, settings: Settings) -> ApiE
     ended = f"[HTTP {status}{' ' + code if code else ''}]{told_id(response)}"
     # An answer may repeat what was sent, the key with it.
     text = settings.scrub(f"{message} {ended}")
-    return ApiError(text, status=status, code=code, metadata=metadata)
+    return ApiError(
+        text,
+        status=status,
+        code=code,
+        metadata=metadata,
+        retry_after=retry_after(response),
+    )
+
+
+def retry_after(response: httpx.Response) -> int | None:
+    """Return for how many seconds to wait, or None when that is unknown or too long."""
+    text = response.headers.get("Retry-After", "")
+    if not re.fullmatch("[0-9]{1,3}", text) or int(text) > LONGEST_WAIT:
+        return None
+    return int(text)

@@ -23,10 +23,22 @@ class UnexpectedAnswer(CommandError):
 
 
 class ApiError(CommandError):
-    """The API refused; `status` is HTTP's, `code` and `metadata` are the envelope's."""
+    """The API refused; `status` is HTTP's, `code` and `metadata` are the envelope's.
 
-    def __init__(self, message: str, *, status: int, code: str, metadata: dict):
+    `retry_after` is in seconds, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str,
+        metadata: dict,
+        retry_after: int | None = None,
+    ):
         super().__init__(message)
+        self.retry_after = retry_after
         self.status = status
         self.code = code
         self.metadata = metadata

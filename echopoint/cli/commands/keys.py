@@ -88,4 +88,13 @@ def facts(document: dict) -> list[tuple[str, str]]:
         ("Organization", document["organization_id"]),
         ("Scopes", scopes),
         ("Expires", ends),
+        *limits(document),
     ]
+
+
+def limits(document: dict) -> list[tuple[str, str]]:
+    """Return the line of the rate limit; an older API tells none."""
+    match document.get("rate_limit"):
+        case {"requests_per_minute": int(most), "remaining": int(left_over)}:
+            return [("Rate limit", f"{most} requests per minute, {left_over} left now")]
+    return []
