@@ -73,6 +73,7 @@ def test_an_issued_key_is_told_as_the_api_tells_it(issued, api, alice):
     shown = api(user=alice).get(f"/api-keys/{told['id']}").json()
 
     assert shown.pop("rotation") is None
+    assert shown.pop("requests_per_minute") == 600
     assert {name: told[name] for name in shown} == shown
 
 
