@@ -338,6 +338,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # What a runner publishes holds the answers of the services that it tested.
 API_RESULT_MAX_SIZE = 8 * 1024 * 1024
 
+# How long an ephemeral run may take, where its launcher does not say; how long after that
+# its result may come; and how long a job waits for a runner.
+EXECUTION_TIMEOUT_SECONDS = number("EXECUTION_TIMEOUT_SECONDS", 3600, least=1)
+EXECUTION_GRACE_SECONDS = number("EXECUTION_GRACE_SECONDS", 300)
+QUEUE_TIMEOUT_SECONDS = number("QUEUE_TIMEOUT_SECONDS", 86_400, least=1)
 # How long a self-hosted runner holds a job without a heartbeat; they come every 10
 # seconds, and a few may be late.
 RUNNER_LEASE_SECONDS = number("RUNNER_LEASE_SECONDS", 60, least=1)

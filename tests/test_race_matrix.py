@@ -190,6 +190,7 @@ REST = {
     "deleteFlow": rest("deleteFlow", id="flow"),
     "launchFlow": lambda w: w.launch("ephemeral"),
     "launchFlow for a runner": lambda w: w.launch("self_hosted"),
+    "cancelExecution": rest("cancelExecution", id="ephemeral"),
     "completeEphemeralExecution": rest(
         "completeEphemeralExecution", completion(), "program", executionId="ephemeral"
     ),

@@ -45,6 +45,7 @@ EXEMPT_OPERATIONS = {
         "updateFlow",
         "deleteFlow",
         "launchFlow",
+        "cancelExecution",
         "completeEphemeralExecution",
         "createCollection",
         "updateCollection",

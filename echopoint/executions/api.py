@@ -1,19 +1,22 @@
 """Launching flows, publishing how they went, and reading it later."""
 
 from django.conf import settings
+from django.db import Error
 from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
 from apikeys.places import CI_FIELDS, pipeline, thing
-from echopoint.api.exceptions import RateExceeded
+from echopoint.api.exceptions import RateExceeded, log_unavailable
 from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.core import rate_limits
+from echopoint.core.availability import is_unavailable
 from echopoint.executions.callers import Caller
 from echopoint.executions.completion import Completion
 from echopoint.executions.models import Execution, NodeResult
 from echopoint.executions.serializers import (
+    MAX_TIMEOUT,
     EphemeralCompletionRequestSerializer,
     EphemeralCompletionResponseSerializer,
     ExecutionQuerySerializer,
@@ -24,6 +27,7 @@ from echopoint.executions.serializers import (
     LaunchFlowRequestSerializer,
     NodeExecutionResultSerializer,
     idempotency_key,
+    timeout_seconds,
 )
 from echopoint.flows.models import Flow
 
@@ -94,7 +98,14 @@ class LaunchViewSet(OrgScopedViewSet):
                 {"type": "string", "maxLength": 255},
                 OpenApiParameter.HEADER,
                 description="A launch with the same key and parameters is the same launch.",
-            )
+            ),
+            OpenApiParameter(
+                "X-Execution-Timeout",
+                {"type": "integer", "minimum": 1, "maximum": MAX_TIMEOUT},
+                OpenApiParameter.HEADER,
+                description="For how many seconds the launcher may run an ephemeral"
+                " execution. It fails when no result comes until `deadline_at`.",
+            ),
         ]
     }
 
@@ -111,6 +122,7 @@ class LaunchViewSet(OrgScopedViewSet):
             self.get_object(),
             by=caller,
             idempotency_key=idempotency_key(request.headers),
+            timeout_seconds=timeout_seconds(request.headers),
             **self.body(),
         )
         name_place(self.use, execution)
@@ -154,20 +166,59 @@ class EphemeralExecutionViewSet(OrgScopedViewSet):
         return self.show({"execution": execution, "nodes": nodes})
 
 
-class ExecutionViewSet(OrgScopedViewSet):
+class OverdueEnded(OrgScopedViewSet):
+    """Reads of executions: what should have ended by now ends first."""
+
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        try:
+            Execution.objects.end_overdue(self.organization)
+        except Error as error:
+            # Reads go on while the database takes no changes.
+            if not is_unavailable(error):
+                raise
+            log_unavailable(error)
+
+
+class ExecutionViewSet(OverdueEnded):
     """All executions of the organization, those of deleted flows too."""
 
     tag = "Executions"
     queryset = Execution.objects.order_by(*NEWEST_FIRST)
     serializer_class = FlowExecutionActivitySerializer
-    required_scopes = {"list": ["flows:read"]}
-    operation_ids = {"list": "listExecutions"}
+    required_scopes = {
+        "list": ["flows:read"],
+        "retrieve": ["flows:read"],
+        "cancel": ["flows:execute"],
+    }
+    operation_ids = {
+        "list": "listExecutions",
+        "retrieve": "getExecutionById",
+        "cancel": "cancelExecution",
+    }
+    answers = dict.fromkeys(("retrieve", "cancel"), FlowExecutionSerializer)
+    conflicts = ("cancel",)
     heavy = ("error_message",)
 
     @extend_schema(parameters=[ExecutionQuerySerializer])
     def list(self, request):
         """Return executions, the newest first."""
         return super().list(request)
+
+    def retrieve(self, request, id):
+        """Return an execution, of a deleted flow too."""
+        return self.show(self.get_object())
+
+    def cancel(self, request, id):
+        """Cancel an execution. Whatever runs it goes on until it publishes, in vain.
+
+        One that is cancelled already stays so; one that has ended otherwise is a conflict.
+        """
+        return self.show(self.get_object().cancel(by=Caller.of(request)))
+
+    def get_object(self):
+        rows = by_keys(Execution.objects.for_org(self.organization)).defer("result")
+        return self.find(rows, self.kwargs["id"])
 
     def get_queryset(self):
         # What a list shows is little; the snapshots and results stay where they are.
@@ -183,7 +234,7 @@ class ExecutionViewSet(OrgScopedViewSet):
         return self.request.query_params.dict()
 
 
-class FlowExecutionViewSet(OrgScopedViewSet):
+class FlowExecutionViewSet(OverdueEnded):
     """The executions of a flow, which is in the path and must be the organization's."""
 
     tag = "Executions"

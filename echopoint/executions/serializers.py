@@ -1,5 +1,7 @@
 """Executions on the wire: launches, their results, and how they read later."""
 
+import re
+
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -12,6 +14,7 @@ from echopoint.executions.exceptions import InvalidLaunch
 from echopoint.executions.models import Execution, NodeResult
 
 MAX_NODES = 1000
+MAX_TIMEOUT = 86_400  # seconds
 MAX_METADATA = 1000  # characters of one entry
 TERMINAL = ("completed", "failed")
 GIT = ("source", "repository", "workflow", "job", "run_id", "run_attempt", "sha", "ref", "actor")  # fmt: skip
@@ -99,6 +102,20 @@ class LaunchFlowRequestSerializer(serializers.Serializer):
         return values
 
 
+def timeout_seconds(headers):
+    """Return X-Execution-Timeout of a launch in seconds, or None; raise for a bad one."""
+    text = headers.get("X-Execution-Timeout")
+    if text is None:
+        return None
+    if not re.fullmatch("[0-9]{1,6}", text) or not 1 <= int(text) <= MAX_TIMEOUT:
+        raise InvalidLaunch(
+            "X-Execution-Timeout",
+            f"Give X-Execution-Timeout in whole seconds, 1 to {MAX_TIMEOUT}.",
+            metadata={"minimum": 1, "maximum": MAX_TIMEOUT},
+        )
+    return int(text)
+
+
 def idempotency_key(headers):
     """Return the Idempotency-Key of a launch, or an empty string; raise for a bad one."""
     key = headers.get("Idempotency-Key")
@@ -147,7 +164,8 @@ class FlowExecutionSerializer(serializers.Serializer):
     )
     environment_key = serializers.CharField()
     schedule_run_id = serializers.SerializerMethodField()
-    timeout_seconds = serializers.SerializerMethodField()
+    timeout_seconds = serializers.IntegerField(allow_null=True)
+    deadline_at = serializers.DateTimeField(allow_null=True)
     started_at = serializers.DateTimeField()
     completed_at = serializers.DateTimeField(allow_null=True)
     executed_by = TextOrNull()
@@ -164,9 +182,6 @@ class FlowExecutionSerializer(serializers.Serializer):
     updated_at = serializers.DateTimeField()
 
     def get_schedule_run_id(self, execution) -> str | None:
-        return None
-
-    def get_timeout_seconds(self, execution) -> int | None:
         return None
 
     def get_launched_by_key_id(self, execution) -> str | None:

@@ -29,6 +29,8 @@ urlpatterns = [
         EphemeralExecutionViewSet.as_view({"post": "complete"}),
     ),
     path("executions", ExecutionViewSet.as_view({"get": "list"})),
+    path("executions/<str:id>", ExecutionViewSet.as_view({"get": "retrieve"})),
+    path("executions/<str:id>/cancel", ExecutionViewSet.as_view({"post": "cancel"})),
     path("flows/<str:id>/executions", FlowExecutionViewSet.as_view({"get": "list"})),
     path(
         "flows/<str:flowId>/executions/<str:executionId>",

@@ -32,7 +32,7 @@ CONTRACT_IDS = {
     "createEnvironment", "deleteEnvironment", "setEnvironmentVariable",
     "deleteEnvironmentVariable",
     "launchFlow", "completeEphemeralExecution", "listExecutions", "listFlowExecutions",
-    "getExecution", "getExecutionNodeResults", "getNodeExecutionResult",
+    "getExecution", "getExecutionById", "cancelExecution", "getExecutionNodeResults", "getNodeExecutionResult",
     "getNodeExecutionHistory",
     "nextRunnerJob", "heartbeatRunnerJobs", "sendRunnerJobEvents", "completeRunnerJob",
     "listLiveRunners",

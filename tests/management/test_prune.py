@@ -26,6 +26,7 @@ NOTHING = {
     "executions": 0,
     "mail": 0,
     "audit": 0,
+    "ended_executions": 0,
 }
 
 

@@ -13,13 +13,18 @@ from echopoint.environments.sealed import SealedTextField
 from echopoint.executions.completion import Completion
 from echopoint.executions.exceptions import ExecutionConflict
 from echopoint.executions.masking import Masker
+from echopoint.executions.models.ending import (
+    Ending,
+    ephemeral_deadline,
+    queue_deadline,
+)
 from echopoint.executions.models.job import RunnerJob
 from echopoint.executions.models.manager import ExecutionManager
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import OrgOwned
 
 
-class Execution(Sized, OrgOwned):
+class Execution(Ending, Sized, OrgOwned):
     """One run of a flow as the flow was when it was launched."""
 
     measured = (
@@ -94,6 +99,10 @@ class Execution(Sized, OrgOwned):
     started_at = models.DateTimeField(default=timezone.now)
     execution_started_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
+    # How long an ephemeral run may take, and after what it counts as abandoned; of a job,
+    # until when a runner has to claim it.
+    timeout_seconds = models.PositiveIntegerField(null=True)
+    deadline_at = models.DateTimeField(null=True)
     # The two times above are the runner's own; this is when it told us.
     published_at = models.DateTimeField(null=True)
     # As the runner measured it, in milliseconds.
@@ -131,6 +140,11 @@ class Execution(Sized, OrgOwned):
                 fields=["flow", "-started_at", "-id"], name="execution_of_flow"
             ),
             models.Index(
+                fields=["organization", "deadline_at"],
+                condition=Q(completed_at=None),
+                name="execution_overdue",
+            ),
+            models.Index(
                 fields=["completed_by_key", "-published_at"],
                 condition=Q(completed_by_key__isnull=False),
                 name="execution_completed_by",
@@ -152,9 +166,11 @@ class Execution(Sized, OrgOwned):
     def begin(self, at):
         """Write the launch's moment; an ephemeral run begins with it, a job when claimed."""
         self.created_at = self.started_at = at
+        self.deadline_at = queue_deadline(at)
         if self.runner_type == self.RunnerType.EPHEMERAL:
             self.status = self.Status.RUNNING
             self.execution_started_at = at
+            self.deadline_at = ephemeral_deadline(at, self.timeout_seconds)
 
     begin.alters_data = True
 
@@ -246,7 +262,12 @@ class Execution(Sized, OrgOwned):
     end.alters_data = True
 
     def tell_flow(self):
-        """Let the flow show how its latest execution to end went."""
+        """Let the flow show how its latest execution to end went.
+
+        One that was cancelled says nothing of the flow.
+        """
+        if self.status == self.Status.CANCELLED:
+            return
         passed = self.status == self.Status.COMPLETED
         Flow.objects.for_org(self.organization_id).filter(pk=self.flow_id).update(
             last_run_status="passed" if passed else "failed", updated_at=F("updated_at")

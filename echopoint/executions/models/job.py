@@ -93,6 +93,11 @@ class RunnerJob(Sized, OrgOwned):
         """Return the job as it is now, for a change; others wait for its end."""
         return for_change(type(self).objects).get(pk=self.pk)
 
+    def is_held(self, at):
+        """Whether a runner works on the job, as far as is known."""
+        is_leased = self.lease_expires_at is not None and self.lease_expires_at > at
+        return is_leased and self.finished_at is None
+
     def require_held_by(self, holder):
         """Raise `ExecutionConflict` unless this start of this runner has the job."""
         if self.boot_id is None:

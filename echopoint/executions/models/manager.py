@@ -4,12 +4,15 @@ import hashlib
 import json
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from echopoint.environments.resolve import resolve
+from echopoint.executions.callers import Nobody
 from echopoint.executions.exceptions import ExecutionConflict
 from echopoint.executions.masking import MASK
+from echopoint.executions.models.ending import FLOW_DELETED, MOST_AT_ONCE
 from echopoint.executions.references import referenced_flows
 from echopoint.organizations.models import OrgOwnedQuerySet
 
@@ -49,6 +52,7 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
         *,
         by,
         runner_type,
+        timeout_seconds=None,
         environment_key="",
         trigger_type="manual",
         trigger_metadata=None,
@@ -57,6 +61,7 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
     ) -> Launch:
         """Launch the flow as it is now, with the values its variables have now.
 
+        An ephemeral run may take `timeout_seconds`, by default what the setting says.
         With an idempotency key that was used for this flow before, return that launch's
         execution, and raise `ExecutionConflict` if it was asked for otherwise. Raise
         `UnknownEnvironment`, `ExecutionConflict` for a module that is gone, or
@@ -70,6 +75,7 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
             flow_snapshot=flow.flow_definition,
             environment_key=environment_key,
             runner_type=runner_type,
+            timeout_seconds=timeout_of(runner_type, timeout_seconds),
             trigger_type=trigger_type,
             trigger_metadata=trigger_metadata or by.metadata,
             launched_by_key=by.key,
@@ -78,12 +84,16 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
             idempotency_digest=idempotency_key and sha256(idempotency_key),
             idempotency_fingerprint=sha256(json.dumps(asked)),
         )
+        at = at or timezone.now()
         if earlier := self.launched_before(execution):
+            if earlier.is_overdue(at):
+                earlier.expire(at)
+                earlier.refresh_from_db()
             return Launch(earlier, True)
         with transaction.atomic():
             self.give_inputs(execution)
             execution.require_room(execution.organization_id)
-            execution.begin(at or timezone.now())
+            execution.begin(at)
             try:
                 with transaction.atomic():
                     execution.save(force_insert=True)
@@ -96,6 +106,38 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
         return Launch(execution, False)
 
     launch.alters_data = True
+
+    def end_overdue(self, organization=None, *, at=None):
+        """Let executions fail that are past their deadline; return how many did.
+
+        Those of one organization, the longest overdue of them, or all there are.
+        """
+        at = at or timezone.now()
+        rows = self.filter(completed_at=None, deadline_at__lte=at)
+        # A job that a runner holds is not overdue.
+        rows = rows.exclude(job__lease_expires_at__gt=at, job__finished_at=None)
+        if organization is not None:
+            rows = rows.for_org(organization).order_by("deadline_at", "pk")
+            return sum(row.expire(at) for row in rows.only("pk")[:MOST_AT_ONCE])
+        ended = 0
+        while found := list(rows.order_by("pk").only("pk")[:MOST_AT_ONCE]):
+            rows = rows.filter(pk__gt=found[-1].pk)
+            ended += sum(row.expire(at) for row in found)
+        return ended
+
+    end_overdue.alters_data = True
+
+    def cancel_jobs_of(self, flow):
+        """Cancel what waits for a runner, or is run by one, as its flow is deleted."""
+        jobs = self.filter(flow=flow, completed_at=None, job__finished_at=None)
+        for execution in jobs.filter(job__isnull=False).order_by("job__pk"):
+            execution.cancel(
+                by=Nobody(),
+                code=FLOW_DELETED,
+                message="The flow was deleted before this had ended.",
+            )
+
+    cancel_jobs_of.alters_data = True
 
     def launched_before(self, execution):
         """Return what was launched with this idempotency key, or None.
@@ -138,6 +180,13 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
         execution.secret_input_keys = sorted(secrets["inputs"])
         if any(secrets.values()):
             execution.sealed_inputs = json.dumps(secrets)
+
+
+def timeout_of(runner_type, asked):
+    """Return how many seconds an ephemeral run may take; None for a job."""
+    if runner_type != "ephemeral":
+        return None
+    return asked or settings.EXECUTION_TIMEOUT_SECONDS
 
 
 def masked(resolved):

@@ -1,6 +1,8 @@
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from apikeys.wording import counted
+from echopoint.executions.models import Execution
 from echopoint.management.retention import KINDS, kinds
 from echopoint.organizations.commands import AnsweringCommand
 
@@ -30,8 +32,13 @@ class Command(AnsweringCommand):
             name: kind.count(at) if dry_run else kind.delete(at)
             for name, kind in kinds(all_sessions=all_sessions).items()
         }
+        ended = 0 if dry_run else Execution.objects.end_overdue(at=at)
         listed = ", ".join(f"{n} {KINDS[name].noun}" for name, n in counts.items())
         done = "Would delete" if dry_run else "Deleted"
-        self.answer(options, {"dry_run": dry_run} | counts, f"{done} {listed}.")
+        answer = {"dry_run": dry_run} | counts | {"ended_executions": ended}
+        late = (
+            f" Ended {counted(ended, 'execution')} past the deadline." if ended else ""
+        )
+        self.answer(options, answer, f"{done} {listed}.{late}")
         if complaints := KINDS["audit"].complaints:
             raise CommandError("\n".join([*complaints, "Run verify_audit."]))
