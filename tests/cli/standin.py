@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -118,6 +119,7 @@ class StandIn(ThreadingHTTPServer):
             "runner_inputs": dict(self.inputs),
             "secret_input_keys": list(self.secret_keys),
             "referenced_flows": self.referenced_flows,
+            "created_at": datetime.now(UTC).isoformat(),
             "started_at": NOW,
             "completed_at": None,
             "error_message": None,

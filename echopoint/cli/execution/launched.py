@@ -1,6 +1,7 @@
 """A launched execution: what to run, or how it ended if it has."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from echopoint.cli.client import Client
@@ -83,7 +84,11 @@ async def launch(client: Client, order: Order, flow_id: str, key: str) -> Launch
     answer = await client.post_until_answered(
         f"/flows/{flow_id}/launch",
         order.body(),
-        headers={"Idempotency-Key": key},
+        headers={
+            "Idempotency-Key": key,
+            # After that time the execution reads failed, if no result comes.
+            "X-Execution-Timeout": str(order.timeout_seconds),
+        },
     )
     execution = (
         answer.document.get("execution") if isinstance(answer.document, dict) else None
@@ -126,8 +131,19 @@ async def recorded(client: Client, launched: Launched) -> Outcome:
             execution.get("completed_at"),
         ),
         error_message=execution.get("error_message"),
+        replayed=True,
+        age_seconds=age_of(execution),
         nodes=await recorded_nodes(client, launched),
     )
+
+
+def age_of(execution: dict) -> int | None:
+    """Return how many seconds ago the execution was launched."""
+    try:
+        launched_at = datetime.fromisoformat(execution["created_at"])
+        return max(0, round((datetime.now(UTC) - launched_at).total_seconds()))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def recorded_code(execution: dict) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 from echopoint.cli.client import Client
@@ -156,9 +157,9 @@ class Flow:
             if launched.id == outcome.execution_id and launched.is_over:
                 self.tell(
                     f"{launched.name}: another process has published the result of"
-                    f" execution {launched.id}; that one counts."
+                    f" execution {launched.id}; that one is on record."
                 )
-                return await recorded(self.client, launched)
+                return worst(outcome, await recorded(self.client, launched))
         except CommandError as error:
             conflict = error
         return unpublished(outcome, conflict)
@@ -169,6 +170,18 @@ class Flow:
 
     def tell(self, text: str) -> None:
         say(text, settings=self.client.settings)
+
+
+def worst(here: Outcome, on_record: Outcome) -> Outcome:
+    """Return the outcome on record, unless the run here ended worse: that never passes."""
+    if here.exit_code <= on_record.exit_code:
+        return on_record
+    why = here.error_message or "A node failed."
+    return replace(
+        here,
+        error_message=f"It failed here: {why} Another process with the same idempotency"
+        f" key published execution {here.execution_id} as {on_record.status}.",
+    )
 
 
 def unpublished(outcome: Outcome, error: CommandError) -> Outcome:

@@ -1,5 +1,6 @@
 """What `flows run` was asked to do, in one place."""
 
+import math
 import re
 import uuid
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from echopoint.cli.execution import github
 from echopoint.cli.terminal import say
 
 LONGEST_KEY = 255
+LONGEST_TIMEOUT = 86_400  # seconds
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Order:
                 f"The idempotency key is too long: {LONGEST_KEY} characters are taken,"
                 " 17 of them for telling flows apart where there are several."
             )
+
+    @property
+    def timeout_seconds(self) -> int:
+        """Return the time limit as a launch takes it: whole seconds, a day at most."""
+        return min(max(1, math.ceil(self.time_limit)), LONGEST_TIMEOUT)
 
     @property
     def base_key(self) -> str | None:

@@ -14,9 +14,11 @@ STATUSES = {
     ERROR: "error",
     TIMED_OUT: "error",
 }
-# What this command published for a flow that it could not run to its end.
+# What was published for a flow that was not run to its end.
 EXIT_CODES = {
     "CANCELLED": CANCELLED,
+    "EXECUTION_ABANDONED": ERROR,
+    "QUEUE_TIMEOUT": ERROR,
     "FLOW_VALIDATION_FAILED": ERROR,
     "RUNNER_FAILED": ERROR,
     "TIMEOUT": TIMED_OUT,
@@ -34,6 +36,17 @@ class Outcome:
     duration_ms: int | None = None
     error_message: str | None = None
     nodes: list[dict] = field(default_factory=list)
+    # Whether an earlier launch made the execution, and how many seconds ago.
+    replayed: bool = False
+    age_seconds: int | None = None
+
+    @property
+    def replay_note(self) -> str:
+        """Return "an earlier execution, 90 s old", or nothing for one of this command."""
+        if not self.replayed:
+            return ""
+        old = "" if self.age_seconds is None else f", {self.age_seconds} s old"
+        return f"an earlier execution{old}"
 
     @property
     def status(self) -> str:
@@ -48,6 +61,8 @@ class Outcome:
             "exit_code": self.exit_code,
             "duration_ms": self.duration_ms,
             "error_message": self.error_message,
+            "replayed": self.replayed,
+            "execution_age_seconds": self.age_seconds,
             "nodes": self.nodes,
         }
 

@@ -139,4 +139,6 @@ def reason_of(payload: dict) -> str:
 
 def end_of(outcome: Outcome) -> str:
     said = WORDS[outcome.exit_code]
+    if outcome.replayed:
+        said += f" ({outcome.replay_note})"
     return f"{said}: {outcome.error_message}" if outcome.error_message else said

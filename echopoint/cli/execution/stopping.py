@@ -8,7 +8,12 @@ from typing import NamedTuple
 
 from echopoint.cli.terminal import say
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+# Those that Windows has not are left out.
+SIGNALS = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+    if hasattr(signal, name)
+]
 
 
 class Reason(NamedTuple):
@@ -68,7 +73,7 @@ class Stops:
 
     @contextmanager
     def at_signals(self) -> Iterator[None]:
-        """Cancel at the first Ctrl-C or SIGTERM; a second one quits at once."""
+        """Cancel at the first Ctrl-C, or the like; a second one quits at once."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
 

@@ -18,7 +18,7 @@ def summary(outcomes: list[Outcome]) -> Any:
     from rich.text import Text
 
     rows = [
-        (o.name or o.flow_id, WORDS[o.exit_code], passed(o), seconds(o.duration_ms))
+        (o.name or o.flow_id, result(o), passed(o), seconds(o.duration_ms))
         for o in outcomes
     ]
     table = table_of(["FLOW", "RESULT", "NODES PASSED", "TIME"], rows)
@@ -26,6 +26,11 @@ def summary(outcomes: list[Outcome]) -> Any:
         row.style = COLOURS.get(outcome.exit_code, "red")
     lines = [Text(line) for outcome in outcomes for line in failures(outcome)]
     return Group(table, *lines)
+
+
+def result(outcome: Outcome) -> str:
+    note = f" ({outcome.replay_note})" if outcome.replayed else ""
+    return f"{WORDS[outcome.exit_code]}{note}"
 
 
 def passed(outcome: Outcome) -> str:

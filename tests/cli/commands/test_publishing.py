@@ -134,6 +134,29 @@ result("completed", [node("login")])
     assert "another process has published" in ended.err
 
 
+def test_a_run_that_failed_here_never_passes_by_the_pass_of_another(
+    run_one, api, echopoint, runner
+):
+    racing = f"""
+import urllib.request
+body = dict(status="completed", started_at="2030-01-01T00:00:00Z", completed_at="2030-01-01T00:00:02Z",
+    duration_ms=2000, error_message=None, error_code=None, result=dict(execution_results=dict(
+    login=node("login"))))
+path = "/runner/ephemeral/executions/" + package["execution_id"] + "/complete"
+urllib.request.urlopen(urllib.request.Request("{api.url}" + path, json.dumps(body).encode(), method="POST"))
+result("failed", [node("login", error_code="X", error_message="Here.")], error_message="Here.")
+"""
+    ended = run_one(lines=racing)
+
+    (execution,) = api.executions.values()
+    assert execution["status"] == "completed"
+    assert (ended.code, ended.json["status"]) == (1, "failed")
+    assert not ended.json["success"]
+    assert "It failed here: Here." in ended.json["error_message"]
+    assert "published execution" in ended.json["error_message"]
+    assert "✗ failed" in ended.err
+
+
 def test_a_conflict_that_cannot_be_explained_is_an_error(run_one, api):
     error = {"code": "CONFLICT", "message": "Not now."}
     api.fail("/complete$", (409, {"errors": [error]}))

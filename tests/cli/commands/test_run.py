@@ -38,6 +38,8 @@ def test_a_flow_that_passes_is_published_and_ends_with_0(echopoint, api, runner)
         "exit_code": 0,
         "duration_ms": 1500,
         "error_message": None,
+        "replayed": False,
+        "execution_age_seconds": None,
         "nodes": [
             {
                 "node_id": "login",
@@ -485,8 +487,45 @@ def test_a_second_run_with_the_key_answers_from_the_first(echopoint, api, runner
     assert second.json["execution_id"] == first.json["execution_id"]
     assert second.json["nodes"][1] == first.json["nodes"][1]
     assert "answered from execution" in second.err
+    assert (first.json["replayed"], second.json["replayed"]) == (False, True)
+    assert second.json["execution_age_seconds"] == 0
+    assert "✗ failed (an earlier execution, 0 s old)" in second.err
     assert "launched as" not in second.err
     assert len(api.requests_to("/complete$")) == 1
+
+
+def test_a_replay_is_told_in_the_table(echopoint, api, runner):
+    flow = api.add_flow()
+    arguments = ["flows", "run", flow, "--idempotency-key", "once"]
+    arguments += ["--runner-binary", runner(PASSES)]
+
+    first, second = echopoint(*arguments), echopoint(*arguments)
+
+    assert "earlier execution" not in first.out
+    assert "an earlier execution" in " ".join(second.out.split())
+
+
+def test_an_execution_that_was_abandoned_is_an_error(echopoint, api, runner):
+    flow = api.add_flow()
+    arguments = ["flows", "run", flow, "--idempotency-key", "once", "-o", "json"]
+    arguments += ["--runner-binary", runner(PASSES)]
+    echopoint(*arguments)
+    (execution,) = api.executions.values()
+    execution |= {"status": "failed", "error_code": "EXECUTION_ABANDONED"}
+
+    assert echopoint(*arguments).code == 3
+
+
+def test_a_launch_says_how_long_it_may_take(echopoint, api, runner):
+    flow = api.add_flow()
+    arguments = ["flows", "run", flow, "--runner-binary", runner(PASSES)]
+
+    echopoint(*arguments)
+    echopoint(*arguments, "--poll-timeout", "90.5s")
+
+    first, second = api.requests_to("/launch$")
+    assert first["headers"]["X-Execution-Timeout"] == "1800"
+    assert second["headers"]["X-Execution-Timeout"] == "91"
 
 
 def test_a_replay_without_flows_read_has_no_nodes_and_says_so(echopoint, api, runner):

@@ -56,7 +56,9 @@ def is_alive(pid):
     return b") Z" not in Path(f"/proc/{pid}/stat").read_bytes()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
+)
 def test_ctrl_c_publishes_a_failed_result_and_ends_with_2(
     api, runner, tmp_path, number
 ):
