@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from echopoint.cli.commands.executions import executions
 from echopoint.cli.commands.flows import flows
 from echopoint.cli.commands.keys import permissions, whoami
 from echopoint.cli.commands.webhooks import webhooks
@@ -40,7 +41,7 @@ def show_version(context: click.Context) -> None:
     context.exit()
 
 
-for command in (flows, webhooks, permissions, whoami):
+for command in (flows, executions, webhooks, permissions, whoami):
     echopoint.add_command(command)
 
 
