@@ -225,6 +225,22 @@ def test_an_input_is_data_whatever_it_holds(step, given, api, nasty, tmp_path):
     assert only_our_commands(ended.log)
 
 
+def test_an_idempotency_key_is_used_and_none_is_a_new_one_each_time(step, given, api):
+    given |= {"flow-id": api.add_flow("F", nodes=[NODE])}
+
+    named = [step(given | {"idempotency-key": "leg-1"}) for _ in range(2)]
+    anew = [step(given | {"idempotency-key": "none"}) for _ in range(2)]
+
+    keys = [r["headers"]["Idempotency-Key"] for r in api.requests_to("/launch$")]
+    assert keys[:2] == ["leg-1", "leg-1"]
+    assert len(set(keys)) == 3
+    assert [one.code for one in named + anew] == [0] * 4
+    assert "earlier execution" not in named[0].summary
+    assert "earlier execution" in named[1].summary
+    assert json.loads(named[1].outputs["results-json"])["replayed"] is True
+    assert "earlier execution" not in anew[1].summary
+
+
 def test_tags_are_data_whatever_they_hold(step, given, api, tmp_path):
     ended = step(given | {"tags": "\n".join(NASTY)})
 

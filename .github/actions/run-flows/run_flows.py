@@ -95,6 +95,9 @@ def command_arguments():
     for name in ("ENVIRONMENT", "VERSION_ID"):
         if value := text_of(name).strip():
             arguments.append(f"--{name.lower().replace('_', '-')}={value}")
+    if key := text_of("IDEMPOTENCY_KEY").strip():
+        anew = f"anew-{secrets.token_hex(16)}"
+        arguments.append(f"--idempotency-key={anew if key == 'none' else key}")
     kind, values = selected()
     if kind == "TAGS":
         return arguments + [f"--tag={tag}" for tag in values]
@@ -287,11 +290,20 @@ def row(result):
     duration = result.get("duration_ms")
     cells = [
         result.get("flow_id"),
-        {True: "✅ passed"}.get(result.get("success"), f"❌ {result.get('status')}"),
+        how_it_ended(result),
         "" if duration is None else f"{duration / 1000:.1f} s",
         result.get("error_message"),
     ]
     return f"| {' | '.join(literal(cell) for cell in cells)} |"
+
+
+def how_it_ended(result):
+    """Return the result in words; an answer from an earlier execution says so."""
+    said = "✅ passed" if result.get("success") else f"❌ {result.get('status')}"
+    if not result.get("replayed"):
+        return said
+    age = result.get("execution_age_seconds")
+    return f"{said} (earlier execution{'' if age is None else f', {age} s old'})"
 
 
 def failed_nodes(results):
