@@ -68,6 +68,9 @@ def steady(name):
                 answer = getattr(RedisCache, name)(self, *args, **kwargs)
             except (redis.RedisError, OSError) as error:
                 breaker.fail(error)
+            except ValueError:  # nothing to increment; Redis did answer
+                breaker.succeed()
+                raise
             else:
                 breaker.succeed()
                 return answer
