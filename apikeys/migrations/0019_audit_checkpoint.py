@@ -158,6 +158,16 @@ def put_back_chain_triggers(apps, editor):
             editor.execute(f"CREATE TRIGGER {name} BEFORE {when} {REFUSE}")
 
 
+def refuse_after_pruning(apps, editor):
+    """Without its base a chain whose beginning is gone would read as cut off, for good."""
+    for name in ("AuditChain", "InstallationChain"):
+        if apps.get_model("apikeys", name).objects.filter(base__gt=0).exists():
+            raise RuntimeError(
+                "Events of the audit were deleted for their age, which earlier versions"
+                " take for a broken chain. Go on with this version."
+            )
+
+
 def run(**statements):
     """Return a migration step that runs the statements of the database in use."""
 
@@ -204,4 +214,5 @@ class Migration(migrations.Migration):
             run(postgresql=postgresql, sqlite=sqlite),
             run(postgresql=postgresql_undo, sqlite=sqlite_undo),
         ),
+        migrations.RunPython(migrations.RunPython.noop, refuse_after_pruning),
     ]

@@ -123,23 +123,21 @@ class AuditEventManager(AppendingManager.from_queryset(AuditEventQuerySet)):
             details=details,
         )
 
-    @transaction.atomic
     def prune(self, organization, before, *, by, at=None):
         """Let the chain begin after its events of before this moment; return its end.
 
         See `prune_chain`, also for what is raised.
         """
-        end = AuditChain.objects.lock(organization)
-        self.prune_chain(
+        return self.prune_chain(
             self.for_org(organization),
-            end,
+            lambda: AuditChain.objects.of(organization),
+            lambda: AuditChain.objects.lock(organization),
             before,
             organization=organization,
             actor=by,
             target=("organization", organization.pk, organization.name),
             at=at,
         )
-        return end
 
     def verify(self, organization):
         """Return the first `BrokenLink` of the organization's chain, or None."""

@@ -1,6 +1,6 @@
 """What every audit chain shares: events that are written once, and the end of a chain."""
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 from apikeys import audit_chain, audit_events
@@ -101,29 +101,43 @@ class AppendingManager(models.Manager):
         end.save(update_fields=["length", "head", "base", "base_hash"])
         return event
 
-    def prune_chain(self, events, end, before, **event):
-        """Let the chain begin after its events of before this moment; return its base.
+    def prune_chain(self, events, read_end, lock_end, before, **event):
+        """Let a chain begin after its events of before this moment; return its end.
 
-        `end` is its locked end, `event` what `append` takes. The event that this appends
-        seals the new beginning, so that what is left verifies. `events.past_base(end)`
-        can be deleted then, and nothing else can. Raise `BrokenChain` and change nothing
-        when the old events are not as they were written: they are the proof of that.
+        `read_end` and `lock_end` return its recorded end, `event` is what `append` takes.
+        The event that this appends seals the new beginning, so that what is left verifies.
+        `events.past_base(end)` can be deleted then, and nothing else can. Raise
+        `BrokenChain` and change nothing when the old events are not as they were written:
+        they are the proof of that.
         """
+        end = read_end()
         through = self.last_before(events, end, before)
         if through == end.base:
-            return end.base
+            return end
+        # Without the lock, which every change waits for; these events do not change.
+        walk = self._walk_beginning(events, end, through)
+        with transaction.atomic(using=self.db):
+            now = lock_end()
+            if now.base != end.base:
+                return now  # another run was first
+            if walk.broken:
+                raise BrokenChain(walk.broken)
+            now.base, now.base_hash = through, walk.head
+            details = {"through": through, "last_hash": walk.head}
+            pruned = audit_events.Action.AUDIT_PRUNED
+            self.append(now, pruned, details=details, **event)
+        return now
+
+    def _walk_beginning(self, events, end, through):
         walk = Walk(base=end.base, base_hash=end.base_hash)
         old = events.filter(sequence__gt=end.base, sequence__lte=through)
         for one in old.order_by("sequence").iterator(1000):
             walk.add(one.as_record())
             if walk.broken:
-                raise BrokenChain(walk.broken)
+                return walk
         if walk.sequence != through:
-            raise BrokenChain(BrokenLink(walk.sequence + 1, "was deleted"))
-        end.base, end.base_hash = through, walk.head
-        details = {"through": through, "last_hash": walk.head}
-        self.append(end, audit_events.Action.AUDIT_PRUNED, details=details, **event)
-        return end.base
+            walk.broken = BrokenLink(walk.sequence + 1, "was deleted")
+        return walk
 
     def last_before(self, events, end, before):
         """Return up to which sequence all events are of before this moment."""
@@ -147,11 +161,10 @@ class AppendingManager(models.Manager):
     def _walk(self, events, end, read_end, *, expected_head="", is_begun=False):
         walk = Walk(base=end.base, base_hash=end.base_hash, expected_head=expected_head)
         events = events.order_by("sequence")
-        first = events.first() if end.base else None
-        if first and first.sequence <= end.base:
-            # It is to be deleted. What is there of these has to lead to the base.
-            walk.sequence, walk.head = first.sequence - 1, first.prev_hash
         for event in events.filter(sequence__lte=end.length).iterator(1000):
+            if not walk.events and end.base and event.sequence <= end.base:
+                # It is to be deleted. What is there of these has to lead to the base.
+                walk.sequence, walk.head = event.sequence - 1, event.prev_hash
             walk.add(event.as_record())
             if walk.broken:
                 return walk

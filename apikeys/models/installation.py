@@ -60,13 +60,12 @@ class InstallationEventManager(AppendingManager.from_queryset(EventQuerySet)):
             end, action, actor=actor, target=target, at=at, details=details
         )
 
-    @transaction.atomic
     def prune(self, before, *, by, at=None):
         """Let the chain begin after its events of before this moment; return its end."""
-        end = InstallationChain.objects.lock()
+        ends = InstallationChain.objects
         target = (INSTALLATION, INSTALLATION, "this installation")
-        self.prune_chain(self.all(), end, before, actor=by, target=target, at=at)
-        return end
+        event = {"actor": by, "target": target, "at": at}
+        return self.prune_chain(self.all(), ends.get_end, ends.lock, before, **event)
 
     def walk(self, *, expected_head=""):
         """Check the chain; return the `Walk`."""

@@ -2,9 +2,11 @@
 
 import json
 from datetime import timedelta
+from importlib import import_module
 from io import StringIO
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
@@ -351,6 +353,55 @@ def test_events_that_are_deleted_during_a_walk_break_nothing(chain, acme):
 
     assert walk.broken is None
     assert walk.base == 3
+
+
+def test_events_that_are_being_deleted_break_nothing(record, acme, monkeypatch):
+    """The base has risen, and the batches of the deletion go on during the walk."""
+    for _ in range(5):
+        record(300)
+    record(1)
+    end = AuditEvent.objects.prune(acme, timezone.now() - 100 * DAY, by=SYSTEM)
+    old = AuditEvent.objects.for_org(acme).past_base(end)
+    seen = 0
+
+    def delete_before(execute, sql, params, many, context):
+        nonlocal seen
+        seen += 1
+        if seen == 2:
+            old.filter(sequence__lte=3).delete()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(delete_before):
+        walk = AuditEvent.objects.walk(acme)
+
+    assert walk.broken is None
+    assert walk.base == 5
+
+
+def test_of_two_runs_at_once_one_seals(chain, acme, monkeypatch):
+    before = timezone.now() - 100 * DAY
+    walk_beginning = AuditEvent.objects._walk_beginning
+
+    def after_another(self, *args):
+        monkeypatch.undo()
+        AuditEvent.objects.prune(acme, before, by=SYSTEM)
+        return walk_beginning(*args)
+
+    monkeypatch.setattr(type(AuditEvent.objects), "_walk_beginning", after_another)
+    end = AuditEvent.objects.prune(acme, before, by=SYSTEM)
+
+    assert end.base == 3
+    assert AuditEvent.objects.filter(action="audit.pruned").count() == 1
+
+
+def test_the_migration_does_not_go_back_over_a_pruned_chain(chain, acme):
+    """Earlier versions would take what is left for a broken chain, for good."""
+    checkpoint = import_module("apikeys.migrations.0019_audit_checkpoint")
+    checkpoint.refuse_after_pruning(apps, None)
+    prune()
+
+    with pytest.raises(RuntimeError, match="deleted for their age"):
+        checkpoint.refuse_after_pruning(apps, None)
 
 
 def test_the_page_says_what_was_deleted(chain, client, alice, acme):
