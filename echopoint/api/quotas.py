@@ -1,6 +1,7 @@
 """How much an organization may keep: rows, and bytes of content in all of them together."""
 
 import json
+import time
 from contextlib import suppress
 from http import HTTPStatus
 
@@ -87,11 +88,12 @@ def require_room(organization_id, growth):
 
     The sum is up to a minute old; what this cache saw since is added to it.
     """
-    key = f"stored-bytes:{organization_id}"
+    key = sum_key(organization_id)
     stored = cache.get(key)
     if stored is None:
         stored = stored_bytes(organization_id)
-        cache.set(key, stored, SUM_HOLDS)
+        # It outlives its minute, so that it cannot end before it is incremented.
+        cache.set(key, stored, 2 * SUM_HOLDS)
     limit = settings.MAX_STORED_MEGABYTES * MEGABYTE
     if stored + growth > limit:
         raise LimitReached(
@@ -101,9 +103,19 @@ def require_room(organization_id, growth):
             " captured requests and executions; that counts within a minute or so.",
             metadata={"limit_bytes": limit, "stored_bytes": stored},
         )
-    # Where its time was over in between, the next sum has these bytes.
+    add_to_sum(organization_id, growth)
+
+
+def sum_key(organization_id):
+    """Return the key of the sum in the cache, another each minute of the clock."""
+    return f"stored-bytes:{organization_id}:{int(time.time()) // SUM_HOLDS}"
+
+
+def add_to_sum(organization_id, growth):
+    """Add bytes that were written, or take away those that were deleted."""
+    # Where there is no sum, the next one has them.
     with suppress(ValueError):
-        cache.incr(key, growth)
+        cache.incr(sum_key(organization_id), growth)
 
 
 def stored_bytes(organization_id):

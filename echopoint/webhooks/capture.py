@@ -26,6 +26,7 @@ from echopoint.webhooks.models import WEBHOOK_ID, Webhook
 from echopoint.webhooks.serializers import METHODS_RECEIVED, WebhookResponseSerializer
 
 # NUL, and what stands for bytes that are not UTF-8 (PEP 383).
+FULL = "This webhook takes nothing now: its organization keeps as much as it may."
 UNSTORABLE = re.compile(r"[\x00\udc80-\udcff]")
 
 
@@ -40,7 +41,8 @@ def receive(request, id):
     except APIException as error:
         return refusal(error)
     except LimitReached as limit:
-        return plain(limit.status, limit.code, limit.message)
+        # A stranger is not told how much that is.
+        return plain(limit.status, limit.code, FULL)
     response = JsonResponse(WebhookResponseSerializer(captured).data)
     response["Cache-Control"] = "no-store"
     return response

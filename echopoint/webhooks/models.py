@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Substr
 from django.utils import timezone
 
 from apikeys.models.traces import is_lock_timeout, without_waiting
-from echopoint.api.quotas import Sized
+from echopoint.api.quotas import Sized, add_to_sum
 from echopoint.organizations.ids import ID_LENGTH, random_base62
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
@@ -106,10 +106,10 @@ class Webhook(OrgOwned):
         """Delete these captured requests, but those that another process is deleting."""
         with without_waiting(self.requests.db):
             rows = self.requests.filter(pk__in=pks).order_by("pk")
-            free = list(
-                rows.values_list("pk", flat=True).select_for_update(skip_locked=True)
-            )
+            sizes = rows.values_list("pk", "stored_bytes")
+            free = dict(sizes.select_for_update(skip_locked=True))
             self.requests.filter(pk__in=free).delete()
+        add_to_sum(self.organization_id, -sum(free.values()))
 
     drop.alters_data = True
 
