@@ -1,5 +1,6 @@
 """What people and programs are shown: results on stdout, all else on stderr."""
 
+import errno
 import json
 import os
 import sys
@@ -25,6 +26,8 @@ def one_line(text: Any) -> str:
     return shown.replace("##[", "## [")
 
 
+# EIO is that of a terminal.
+GONE = {errno.EPIPE, errno.EIO}
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
@@ -35,11 +38,13 @@ def say(text: str, *, settings: Settings | None = None) -> None:
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Write to a stream that may be closed at its other end, as by `| head`."""
+    """Write to a stream whose other end may be gone: `| head`, or a closed terminal."""
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
         # What is still buffered is not to fail again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -118,8 +118,13 @@ def check(execution: Any) -> None:
         )
 
 
-async def recorded(client: Client, launched: Launched) -> Outcome:
-    """Return the outcome of an execution that was over when it was asked for."""
+async def recorded(
+    client: Client, launched: Launched, *, replayed: bool = True
+) -> Outcome:
+    """Return the outcome of an execution that was over when it was asked for.
+
+    `replayed` says whether an earlier launch had made it.
+    """
     execution = launched.execution
     return Outcome(
         flow_id=launched.flow_id,
@@ -131,8 +136,8 @@ async def recorded(client: Client, launched: Launched) -> Outcome:
             execution.get("completed_at"),
         ),
         error_message=execution.get("error_message"),
-        replayed=True,
-        age_seconds=age_of(execution),
+        replayed=replayed,
+        age_seconds=age_of(execution) if replayed else None,
         nodes=await recorded_nodes(client, launched),
     )
 

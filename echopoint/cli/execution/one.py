@@ -9,7 +9,7 @@ from typing import Any
 from echopoint.cli.client import Client
 from echopoint.cli.engine import InvalidPackage, UnsupportedFlow
 from echopoint.cli.errors import ERROR, FAILED, ApiError, CommandError
-from echopoint.cli.execution.launched import Launched, launch, recorded
+from echopoint.cli.execution.launched import Launched, age_of, launch, recorded
 from echopoint.cli.execution.order import Order
 from echopoint.cli.execution.outcome import EXIT_CODES, Outcome, nodes_of_result
 from echopoint.cli.execution.progress import Progress
@@ -21,6 +21,7 @@ from echopoint.cli.terminal import say
 # How long what is being awaited may take once it is to end, in seconds.
 GRACE = 5.0
 ALREADY_COMPLETED = 409
+ABANDONED = "EXECUTION_ABANDONED"
 
 
 class Flow:
@@ -133,6 +134,8 @@ class Flow:
             duration_ms=document["duration_ms"],
             error_message=document.get("error_message"),
             nodes=nodes_of_result(document.get("result")),
+            replayed=launched.replayed,
+            age_seconds=age_of(launched.execution) if launched.replayed else None,
         )
         try:
             await publish(self.client, launched, document)
@@ -145,21 +148,20 @@ class Flow:
         return outcome
 
     async def settle(self, outcome: Outcome, conflict: ApiError) -> Outcome:
-        """Another process has published another result: that one is on record.
+        """The execution has ended otherwise: that end is on record.
 
         The same launch again brings it, without a scope for reading.
         """
         if outcome.exit_code not in (0, FAILED):
-            self.tell(f"{outcome.name}: another process had published its result.")
+            self.tell(f"{outcome.name}: the execution had ended before.")
             return outcome
         try:
             launched = await self.launch()
             if launched.id == outcome.execution_id and launched.is_over:
-                self.tell(
-                    f"{launched.name}: another process has published the result of"
-                    f" execution {launched.id}; that one is on record."
-                )
-                return worst(outcome, await recorded(self.client, launched))
+                ended = end_of(launched)
+                self.tell(f"{launched.name}: {ended}; that is on record.")
+                found = await recorded(self.client, launched, replayed=outcome.replayed)
+                return worst(outcome, found, ended)
         except CommandError as error:
             conflict = error
         return unpublished(outcome, conflict)
@@ -172,16 +174,23 @@ class Flow:
         say(text, settings=self.client.settings)
 
 
-def worst(here: Outcome, on_record: Outcome) -> Outcome:
+def end_of(launched: Launched) -> str:
+    """Return how an execution ended that did not end with the result from here."""
+    code = launched.execution.get("error_code")
+    if launched.execution["status"] == "cancelled":
+        return f"execution {launched.id} was cancelled meanwhile"
+    if code == ABANDONED:
+        return f"execution {launched.id} was past its deadline"
+    return f"another process has published the result of execution {launched.id}"
+
+
+def worst(here: Outcome, on_record: Outcome, ended: str) -> Outcome:
     """Return the outcome on record, unless the run here ended worse: that never passes."""
     if here.exit_code <= on_record.exit_code:
         return on_record
     why = here.error_message or "A node failed."
-    return replace(
-        here,
-        error_message=f"It failed here: {why} Another process with the same idempotency"
-        f" key published execution {here.execution_id} as {on_record.status}.",
-    )
+    message = f"It failed here: {why} On record is {on_record.status}: {ended}."
+    return replace(here, error_message=message)
 
 
 def unpublished(outcome: Outcome, error: CommandError) -> Outcome:

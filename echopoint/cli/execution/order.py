@@ -10,7 +10,7 @@ from echopoint.cli.execution import github
 from echopoint.cli.terminal import say
 
 LONGEST_KEY = 255
-LONGEST_TIMEOUT = 86_400  # seconds
+LONGEST_TIMEOUT = 604_800  # seconds; a week
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Order:
 
     @property
     def timeout_seconds(self) -> int:
-        """Return the time limit as a launch takes it: whole seconds, a day at most."""
+        """Return the time limit as a launch takes it: whole seconds, a week at most."""
         return min(max(1, math.ceil(self.time_limit)), LONGEST_TIMEOUT)
 
     @property

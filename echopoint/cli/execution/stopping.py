@@ -16,6 +16,9 @@ SIGNALS = [
 ]
 
 
+HANGUP = getattr(signal, "SIGHUP", None)
+
+
 class Reason(NamedTuple):
     """Why an execution is ended; its code goes into the published result."""
 
@@ -79,13 +82,17 @@ class Stops:
 
         taken = 0
 
-        def take(*arguments: object) -> None:
+        def take(number: int, frame: object) -> None:
             # Counted here: the loop may be busy with the first when the second comes.
             nonlocal taken
+            if taken and number == HANGUP:
+                return  # a terminal that is closed may send it twice
             taken += 1
             loop.call_soon_threadsafe(self.cancel if taken == 1 else task.cancel)
 
-        before = {number: signal.signal(number, take) for number in SIGNALS}
+        # What nohup set to be ignored stays so.
+        taking = [n for n in SIGNALS if signal.getsignal(n) != signal.SIG_IGN]
+        before = {number: signal.signal(number, take) for number in taking}
         try:
             yield
         finally:

@@ -5,6 +5,8 @@ import socket
 
 import pytest
 
+from tests.cli.standin import ROUTES
+
 PASSES = 'result("completed", [node("login")])'
 
 
@@ -153,8 +155,36 @@ result("failed", [node("login", error_code="X", error_message="Here.")], error_m
     assert (ended.code, ended.json["status"]) == (1, "failed")
     assert not ended.json["success"]
     assert "It failed here: Here." in ended.json["error_message"]
-    assert "published execution" in ended.json["error_message"]
+    assert "another process has published" in ended.json["error_message"]
     assert "✗ failed" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said", "exit_code"),
+    [
+        ("cancelled", "CANCELLED", "was cancelled meanwhile", 2),
+        ("failed", "EXECUTION_ABANDONED", "was past its deadline", 3),
+    ],
+)
+def test_an_execution_that_was_ended_meanwhile_is_no_replay(
+    run_one, api, monkeypatch, status, code, said, exit_code
+):
+    route = "POST /runner/ephemeral/executions/([^/]+)/complete"
+    complete = ROUTES[route]
+
+    def end_first(api, id, **sent):
+        ended = {"status": status, "error_code": code, "error_message": "Ended."}
+        api.executions[id] |= ended
+        api.completions[id] = "another"
+        return complete(api, id, **sent)
+
+    monkeypatch.setitem(ROUTES, route, end_first)
+    ended = run_one()
+
+    assert ended.code == exit_code
+    assert ended.json["replayed"] is False
+    assert said in ended.err
+    assert "another process" not in ended.err
 
 
 def test_a_conflict_that_cannot_be_explained_is_an_error(run_one, api):
