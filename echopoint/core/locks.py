@@ -2,7 +2,7 @@
 
 A transaction locks from left to right, and rows of one table by their primary keys:
 
-    organization → webhook, flow, collection → API key → runner → job → execution
+    organization → webhook, collection → API key → runner → job → execution → flow
     → variable set → captured request → audit chain
 
 Of audit chains, those of organizations come by their ids. The chains that get an event of

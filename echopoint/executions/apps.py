@@ -1,5 +1,4 @@
 from django.apps import AppConfig
-from django.db.models.signals import pre_delete
 
 from apikeys import runs
 
@@ -9,12 +8,14 @@ class ExecutionsConfig(AppConfig):
     verbose_name = "Executions"
 
     def ready(self):
-        runs.register(self.last_run)
-        pre_delete.connect(self.cancel_jobs, sender="flows.Flow")
+        from echopoint.flows.models import deleting  # models are loaded only now
 
-    def cancel_jobs(self, instance, **options):
+        runs.register(self.last_run)
+        deleting.connect(self.cancel_jobs)
+
+    def cancel_jobs(self, flow, **options):
         """Let no runner claim what is to run a flow that is being deleted."""
-        self.get_model("Execution").objects.cancel_jobs_of(instance)
+        self.get_model("Execution").objects.cancel_jobs_of(flow)
 
     def last_run(self, key):
         """Return the last execution that the key published, for the key's page."""

@@ -14,7 +14,7 @@ from echopoint.executions.exceptions import InvalidLaunch
 from echopoint.executions.models import Execution, NodeResult
 
 MAX_NODES = 1000
-MAX_TIMEOUT = 86_400  # seconds
+MAX_TIMEOUT = 604_800  # seconds; a week
 MAX_METADATA = 1000  # characters of one entry
 TERMINAL = ("completed", "failed")
 GIT = ("source", "repository", "workflow", "job", "run_id", "run_attempt", "sha", "ref", "actor")  # fmt: skip

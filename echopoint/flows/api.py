@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from echopoint.api.pagination import page_envelope
 from echopoint.api.search import matching, page_of
 from echopoint.api.viewsets import OrgScopedViewSet
-from echopoint.flows.models import Flow, FlowTag, as_tag
+from echopoint.flows.models import Flow, FlowTag, as_tag, deleting
 from echopoint.flows.serializers import (
     CreateFlowRequestSerializer,
     FlowSearchItemSerializer,
@@ -63,6 +63,13 @@ class FlowViewSet(OrgScopedViewSet):
         if tags is not None:
             flow.set_tags(tags)
         return flow
+
+    @transaction.atomic
+    def destroy(self, request, id):
+        flow = self.get_queryset().filter(pk=self.path_id(id)).first()
+        if flow:
+            deleting.send(Flow, flow=flow)
+        return super().destroy(request, id)
 
     def search(self, request):
         search = self.body()

@@ -4,6 +4,7 @@ import unicodedata
 import uuid
 
 from django.db import models
+from django.dispatch import Signal
 
 from echopoint.api.quotas import Sized
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
@@ -13,6 +14,10 @@ def as_tag(text: str) -> str:
     """Return a tag as it is stored and looked for: lower case, each letter in plain form."""
     plain = unicodedata.normalize("NFKC", " ".join(text.split()))
     return unicodedata.normalize("NFKC", plain.lower())
+
+
+# Sent with a flow that is to be deleted, before its row is locked.
+deleting = Signal()
 
 
 class FlowQuerySet(OrgOwnedQuerySet):

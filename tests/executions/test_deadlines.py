@@ -9,6 +9,9 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
 
+from apikeys.models import ApiKey
+from echopoint.executions.callers import Caller
+from echopoint.executions.exceptions import ExecutionConflict
 from echopoint.executions.models import Execution, RunnerJob
 from echopoint.flows.models import Flow
 from tests.executions.conftest import RunnerClient
@@ -74,7 +77,7 @@ def test_a_launcher_says_how_long_it_may_take(launch):
     assert seconds_left(execution) == 7200 + 300
 
 
-@pytest.mark.parametrize("wrong", ["0", "-1", "1.5", "86401", "soon", "", "٣"])
+@pytest.mark.parametrize("wrong", ["0", "-1", "1.5", "604801", "soon", "", "٣"])
 def test_a_time_that_cannot_be_is_refused(ci, flow, wrong):
     answer = ci.post(
         f"/flows/{flow.pk}/launch",
@@ -175,13 +178,38 @@ def test_a_job_that_a_runner_holds_goes_on(waiting, late, reader, runner):
     assert read(reader, waiting)["status"] == "completed"
 
 
-def test_a_job_whose_runner_fell_silent_fails(waiting, late, reader, runner):
+def test_a_job_whose_runner_fell_silent_fails_when_it_is_lost_for_good(
+    waiting, late, reader, runner, settings
+):
+    """A heartbeat may be late, and another runner may claim it."""
     runner.claim()
-    past = timezone.now() - timedelta(seconds=1)
-    RunnerJob.objects.update(lease_expires_at=past)
+    late(waiting)
+    lease = timedelta(seconds=settings.RUNNER_LEASE_SECONDS)
+
+    RunnerJob.objects.update(lease_expires_at=timezone.now() - 4 * lease)
+    assert read(reader, waiting)["status"] == "running"
+    RunnerJob.objects.update(lease_expires_at=timezone.now() - 5 * lease)
+    shown = read(reader, waiting)
+
+    assert (shown["status"], shown["error_code"]) == ("failed", "RUNNER_LOST")
+    assert "fell silent" in shown["error_message"]
+
+
+def test_a_job_past_its_deadline_is_not_claimed(waiting, late, reader, runner):
     late(waiting)
 
-    assert read(reader, waiting)["status"] == "failed"
+    assert runner.next().status_code == 204
+    assert Execution.objects.get().error_code == "QUEUE_TIMEOUT"
+
+
+def test_a_job_that_was_claimed_in_time_may_be_claimed_again(
+    waiting, late, reader, runner
+):
+    runner.claim()
+    RunnerJob.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    late(waiting)
+
+    assert runner.claim()["execution_id"] == waiting["id"]
 
 
 def test_prune_ends_what_nobody_reads(launch, late, flow):
@@ -304,3 +332,14 @@ def test_an_ephemeral_run_of_a_deleted_flow_publishes(launch, publish, api, flow
     api("flows:delete").delete(f"/flows/{flow.pk}")
 
     assert publish(execution).status_code == 200
+
+
+def test_no_job_is_launched_of_a_flow_that_has_just_gone(api, flow):
+    gone = Flow.objects.get()
+    Flow.objects.all().delete()
+    by = Caller(user=None, key=api("flows:execute") and ApiKey.objects.last())
+
+    with pytest.raises(ExecutionConflict, match="just been deleted"):
+        Execution.objects.launch(gone, by=by, runner_type="self_hosted")
+
+    assert not RunnerJob.objects.exists()

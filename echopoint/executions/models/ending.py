@@ -12,10 +12,12 @@ from echopoint.executions.completion import Completion
 from echopoint.executions.exceptions import ExecutionConflict
 
 ABANDONED = "EXECUTION_ABANDONED"
+LOST = "RUNNER_LOST"
 NOT_CLAIMED = "QUEUE_TIMEOUT"
 CANCELLED = "CANCELLED"
 FLOW_DELETED = "FLOW_DELETED"
 MILLISECOND = timedelta(milliseconds=1)
+LEASES = 5  # in which a job that was lost may be claimed again
 MOST_AT_ONCE = 100  # of what one read ends
 
 
@@ -33,6 +35,14 @@ def queue_deadline(at):
     return at + timedelta(seconds=settings.QUEUE_TIMEOUT_SECONDS)
 
 
+def lost_before(at):
+    """Return when the lease of a job ended that is lost for good.
+
+    Heartbeats may be late, and another runner may claim it.
+    """
+    return at - LEASES * timedelta(seconds=settings.RUNNER_LEASE_SECONDS)
+
+
 class Ending(models.Model):
     """The part of an execution's life that ends without a runner's report."""
 
@@ -46,9 +56,15 @@ class Ending(models.Model):
         A job that a runner holds goes on: its lease says how long.
         """
         execution, job = self._locked_with_job()
-        if not execution.is_overdue(at) or (job and job.is_held(at)):
+        if not execution.is_overdue(at) or (job and job.is_held(lost_before(at))):
             return False
-        if execution.runner_type == self.RunnerType.EPHEMERAL:
+        if job and job.claimed_at:
+            code = LOST
+            message = (
+                "The runner that had claimed this fell silent, and no other claimed it in"
+                " time. See what stops your runners, and launch the flow again."
+            )
+        elif execution.runner_type == self.RunnerType.EPHEMERAL:
             code = ABANDONED
             message = (
                 "No result was published in time. The process that ran this may have been"

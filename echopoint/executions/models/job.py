@@ -15,6 +15,7 @@ from echopoint.executions.callers import Nobody
 from echopoint.executions.completion import Completion, moment
 from echopoint.executions.events import masked_payload
 from echopoint.executions.exceptions import ExecutionConflict
+from echopoint.executions.models.ending import LOST
 from echopoint.executions.models.job_queue import (
     MAX_ATTEMPTS,
     RunnerJobManager,
@@ -22,7 +23,8 @@ from echopoint.executions.models.job_queue import (
 )
 from echopoint.organizations.models import OrgOwned
 
-LOST = "RUNNER_LOST"
+MOST_EVENT_BYTES = 64_000_000  # of a job; what comes then is kept without its payload
+CUT = {"truncated": True}
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -183,18 +185,20 @@ class RunnerJob(Sized, OrgOwned):
     def keep(self, news, at):
         """Write events that continue those that are there; the row must be locked."""
         masker = self.execution.masker()
+        room = self.stored_bytes < MOST_EVENT_BYTES
         self.events.bulk_create(
             JobEvent(
                 job=self,
                 sequence=event["sequence"],
                 type=event["type"],
-                payload=masked_payload(event["payload"], masker),
+                payload=masked_payload(event["payload"], masker) if room else CUT,
                 received_at=at,
             )
             for event in news
         )
         self.last_event_sequence = news[-1]["sequence"]
-        self.stored_bytes += sum(size_of(event["payload"]) for event in news)
+        if room:
+            self.stored_bytes += sum(size_of(event["payload"]) for event in news)
         self.save(update_fields=["last_event_sequence", "stored_bytes"])
         for event in news:
             if event["type"] == "flow.started":

@@ -74,6 +74,8 @@ class RunnerJobManager(models.Manager.from_queryset(RunnerJobQuerySet)):
             while job := self._oldest(waiting):
                 if job.execution.has_ended:
                     job.finish(at)
+                elif job.claimed_at is None and job.execution.is_overdue(at):
+                    job.execution.expire(at)
                 elif job.attempts >= MAX_ATTEMPTS:
                     job.give_up(at)
                 else:

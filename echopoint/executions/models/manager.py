@@ -8,11 +8,12 @@ from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
+from echopoint.core.locks import for_change
 from echopoint.environments.resolve import resolve
 from echopoint.executions.callers import Nobody
 from echopoint.executions.exceptions import ExecutionConflict
 from echopoint.executions.masking import MASK
-from echopoint.executions.models.ending import FLOW_DELETED, MOST_AT_ONCE
+from echopoint.executions.models.ending import FLOW_DELETED, MOST_AT_ONCE, lost_before
 from echopoint.executions.references import referenced_flows
 from echopoint.organizations.models import OrgOwnedQuerySet
 
@@ -94,6 +95,7 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
             self.give_inputs(execution)
             execution.require_room(execution.organization_id)
             execution.begin(at)
+            self.require_flow(execution)
             try:
                 with transaction.atomic():
                     execution.save(force_insert=True)
@@ -107,6 +109,16 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
 
     launch.alters_data = True
 
+    def require_flow(self, execution):
+        """Raise `ExecutionConflict` unless the flow is there until the launch is committed.
+
+        Its jobs are cancelled as it is deleted; one that came after would be run.
+        """
+        if execution.runner_type == "self_hosted":
+            flows = for_change(type(execution.flow).objects)
+            if not list(flows.filter(pk=execution.flow_id).values_list("pk")):
+                raise ExecutionConflict("The flow has just been deleted.")
+
     def end_overdue(self, organization=None, *, at=None):
         """Let executions fail that are past their deadline; return how many did.
 
@@ -114,8 +126,9 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
         """
         at = at or timezone.now()
         rows = self.filter(completed_at=None, deadline_at__lte=at)
-        # A job that a runner holds is not overdue.
-        rows = rows.exclude(job__lease_expires_at__gt=at, job__finished_at=None)
+        # A job that a runner holds, or held just now, is not overdue.
+        held = lost_before(at)
+        rows = rows.exclude(job__lease_expires_at__gt=held, job__finished_at=None)
         if organization is not None:
             rows = rows.for_org(organization).order_by("deadline_at", "pk")
             return sum(row.expire(at) for row in rows.only("pk")[:MOST_AT_ONCE])
