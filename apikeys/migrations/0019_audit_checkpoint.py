@@ -161,7 +161,8 @@ def put_back_chain_triggers(apps, editor):
 def refuse_after_pruning(apps, editor):
     """Without its base a chain whose beginning is gone would read as cut off, for good."""
     for name in ("AuditChain", "InstallationChain"):
-        if apps.get_model("apikeys", name).objects.filter(base__gt=0).exists():
+        chains = apps.get_model("apikeys", name).objects.using(editor.connection.alias)
+        if chains.filter(base__gt=0).exists():
             raise RuntimeError(
                 "Events of the audit were deleted for their age, which earlier versions"
                 " take for a broken chain. Go on with this version."

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from importlib import import_module
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
@@ -397,11 +398,12 @@ def test_of_two_runs_at_once_one_seals(chain, acme, monkeypatch):
 def test_the_migration_does_not_go_back_over_a_pruned_chain(chain, acme):
     """Earlier versions would take what is left for a broken chain, for good."""
     checkpoint = import_module("apikeys.migrations.0019_audit_checkpoint")
-    checkpoint.refuse_after_pruning(apps, None)
+    editor = SimpleNamespace(connection=connection)
+    checkpoint.refuse_after_pruning(apps, editor)
     prune()
 
     with pytest.raises(RuntimeError, match="deleted for their age"):
-        checkpoint.refuse_after_pruning(apps, None)
+        checkpoint.refuse_after_pruning(apps, editor)
 
 
 def test_the_page_says_what_was_deleted(chain, client, alice, acme):

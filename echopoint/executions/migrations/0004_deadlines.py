@@ -12,7 +12,8 @@ EPHEMERAL, QUEUED = timedelta(minutes=65), timedelta(days=1)
 
 def give_deadlines(apps, editor):
     """Executions that nobody finished read "running" for good without one."""
-    rows = apps.get_model("executions", "Execution").objects.filter(completed_at=None)
+    executions = apps.get_model("executions", "Execution").objects
+    rows = executions.using(editor.connection.alias).filter(completed_at=None)
     started = models.F("started_at")
     ephemeral = rows.filter(runner_type="ephemeral")
     ephemeral.update(timeout_seconds=3600, deadline_at=started + EPHEMERAL)
