@@ -90,8 +90,10 @@ class Stops:
             taken += 1
             loop.call_soon_threadsafe(self.cancel if taken == 1 else task.cancel)
 
-        # What nohup set to be ignored stays so.
-        taking = [n for n in SIGNALS if signal.getsignal(n) != signal.SIG_IGN]
+        # What nohup set to be ignored stays so. Shells set others for what they start in
+        # the background, which is to be cancelled all the same.
+        has_nohup = HANGUP and signal.getsignal(HANGUP) == signal.SIG_IGN
+        taking = [n for n in SIGNALS if not (has_nohup and n == HANGUP)]
         before = {number: signal.signal(number, take) for number in taking}
         try:
             yield
