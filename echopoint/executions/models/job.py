@@ -21,6 +21,7 @@ from echopoint.executions.models.job_queue import (
     RunnerJobManager,
     lease_from,
 )
+from echopoint.executions.reported import with_events
 from echopoint.organizations.models import OrgOwned
 
 MOST_EVENT_BYTES = 64_000_000  # of a job; what comes then is kept without its payload
@@ -217,6 +218,7 @@ class RunnerJob(Sized, OrgOwned):
         at = at or timezone.now()
         job = self.locked()
         job.require_held_by(holder)
+        completion = with_events(completion, job.events.all())
         job.execution = job.execution.complete(completion, by=by, at=at)
         if job.finished_at is None:
             if version:
