@@ -114,7 +114,7 @@ def test_a_key_in_the_address_is_not_repeated_and_the_page_says_what_to_do(
     boss, made, acme, address
 ):
     _, secret = made
-    path = address.format(key=secret, tail=RANDOM, organization=acme.pk)
+    path = address.format(key=secret, tail=RANDOM, organization=quote(acme.pk))
 
     answer = boss.get(path, follow=True)
 

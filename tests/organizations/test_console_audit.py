@@ -6,6 +6,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import models, transaction
@@ -124,7 +125,7 @@ def test_members_on_the_page_of_an_organization_are_events_too(
     of_olive, of_bob = acme.memberships.order_by("pk")
     row = {"organization": acme.pk}
     boss.post(
-        f"/admin/organizations/organization/{acme.pk}/change/",
+        f"/admin/organizations/organization/{quote(acme.pk)}/change/",
         inline(
             acme,
             row | {"id": of_olive.pk, "user": olive.pk, "role": "admin"},
@@ -169,7 +170,7 @@ def test_no_role_changes_without_its_event(acme, bob, monkeypatch):
 def test_a_member_who_is_deleted_leaves_each_organization(boss, bob, acme, globex):
     globex.memberships.create(user=bob)
 
-    boss.post(f"/admin/organizations/user/{bob.pk}/delete/", {"post": "yes"})
+    boss.post(f"/admin/organizations/user/{quote(bob.pk)}/delete/", {"post": "yes"})
 
     assert told(of(acme)) == [("Member removed", bob.email, "Was member.")]
     assert told(of(globex)) == [("Member removed", bob.email, "Was member.")]
@@ -210,7 +211,7 @@ def test_an_organization_of_the_console_is_an_event(boss, olive):
 def test_a_renamed_organization_says_how_it_was_called(boss, acme, olive):
     (own,) = acme.memberships.all()
     row = {"id": own.pk, "organization": acme.pk, "user": olive.pk, "role": "owner"}
-    path = f"/admin/organizations/organization/{acme.pk}/change/"
+    path = f"/admin/organizations/organization/{quote(acme.pk)}/change/"
 
     boss.post(path, inline(acme, row, name="Acme Ltd", description="canary text"))
     boss.post(path, inline(acme, row, name="Acme Ltd", description="canary text"))
@@ -234,7 +235,7 @@ def user_form(user, **changes):
 
 def test_a_changed_account_names_the_fields_and_holds_no_value(boss, alice, acme):
     answer = boss.post(
-        f"/admin/organizations/user/{alice.pk}/change/",
+        f"/admin/organizations/user/{quote(alice.pk)}/change/",
         user_form(alice, email="new-address@acme.example", is_superuser="on"),
     )
 
@@ -269,7 +270,7 @@ def test_a_password_of_the_console_is_an_event_of_the_persons(
     boss, alice, acme, usable
 ):
     boss.post(
-        f"/admin/organizations/user/{alice.pk}/password/",
+        f"/admin/organizations/user/{quote(alice.pk)}/password/",
         {
             "usable_password": usable,
             "password1": SECRET_TYPED,
@@ -295,7 +296,7 @@ def test_no_password_of_the_console_changes_without_its_events(
 
     with pytest.raises(ZeroDivisionError):
         boss.post(
-            f"/admin/organizations/user/{alice.pk}/password/",
+            f"/admin/organizations/user/{quote(alice.pk)}/password/",
             {
                 "usable_password": "true",
                 "password1": SECRET_TYPED,
@@ -340,7 +341,7 @@ def test_what_an_organization_owns_is_deleted_in_its_chain(boss, acme, globex):
 
     boss.post(f"/admin/collections/folder/{folder.pk}/delete/", {"post": "yes"})
     boss.post(f"/admin/collections/collection/{ours.pk}/delete/", {"post": "yes"})
-    boss.post(f"/admin/webhooks/webhook/{webhook.pk}/delete/", {"post": "yes"})
+    boss.post(f"/admin/webhooks/webhook/{quote(webhook.pk)}/delete/", {"post": "yes"})
 
     assert told(of(acme)) == [
         ("Deleted in the console", "Folder", "Folder."),
