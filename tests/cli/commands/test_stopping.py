@@ -35,6 +35,8 @@ def started(*arguments, until):
         text=True,
         env=os.environ,
         cwd=ROOT,
+        # Whatever the tests were started by: nohup sets it to be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     try:
         for line in process.stderr:
