@@ -62,6 +62,24 @@ def global_options(command: Callable) -> Callable:
     return command
 
 
+def page_options(command: Callable) -> Callable:
+    """Give a command --limit and --offset, for one page of a list."""
+    limit = click.option(
+        "--limit",
+        type=click.IntRange(1, 100),
+        default=20,
+        show_default=True,
+        help="How many, the newest first.",
+    )
+    offset = click.option(
+        "--offset",
+        type=click.IntRange(0),
+        default=0,
+        help="How many to leave out first.",
+    )
+    return limit(offset(command))
+
+
 def settings_of(context: click.Context, *, organization: bool = True) -> Settings:
     """Return the settings for a command; raises `CommandError` for what is missing."""
     settings = Settings.read(context.meta)

@@ -7,7 +7,7 @@ import click
 
 from echopoint.cli.errors import UnexpectedAnswer
 from echopoint.cli.fetching import fetch, items_of
-from echopoint.cli.options import PathId, global_options, settings_of
+from echopoint.cli.options import PathId, global_options, page_options, settings_of
 from echopoint.cli.terminal import emit, table_of
 
 STATUSES = ["pending", "running", "completed", "failed", "cancelled"]
@@ -24,16 +24,7 @@ def executions() -> None:
 @click.option(
     "--status", type=click.Choice(STATUSES), help="Only those with this status."
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 100),
-    default=20,
-    show_default=True,
-    help="How many, the newest first.",
-)
-@click.option(
-    "--offset", type=click.IntRange(0), default=0, help="How many to leave out first."
-)
+@page_options
 @global_options
 @click.pass_context
 def list_executions(

@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from echopoint.cli.fetching import fetch, items_of
-from echopoint.cli.options import PathId, global_options, settings_of
+from echopoint.cli.options import PathId, global_options, page_options, settings_of
 from echopoint.cli.terminal import emit, table_of
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -20,16 +20,7 @@ def webhooks() -> None:
 
 @webhooks.command()
 @click.argument("webhook_id", type=PathId())
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 100),
-    default=20,
-    show_default=True,
-    help="How many, the newest first.",
-)
-@click.option(
-    "--offset", type=click.IntRange(0), default=0, help="How many to leave out first."
-)
+@page_options
 @click.option("--search", metavar="TEXT", help="Only those that hold this text.")
 @click.option(
     "--method",
