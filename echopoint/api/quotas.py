@@ -58,21 +58,19 @@ class Sized(models.Model):
     class Meta:
         abstract = True
 
-    def save(self, *, update_fields=None, **options):
+    def save(self, *, within=None, update_fields=None, **options):
+        """Save the row with its size; `within` is the id of the organization that must
+        have room for what the row grows by. Raise `LimitReached`."""
         if update_fields is None or set(update_fields) & set(self.measured):
-            self.stored_bytes = self.measure()
+            before, self.stored_bytes = self.stored_bytes, self.measure()
+            if within is not None and self.stored_bytes > before:
+                require_room(within, self.stored_bytes - before)
             update_fields = update_fields and [*update_fields, "stored_bytes"]
         super().save(update_fields=update_fields, **options)
 
     def measure(self):
         """Return the bytes of the content as text in UTF-8."""
         return sum(size_of(getattr(self, name)) for name in self.measured)
-
-    def require_room(self, organization_id):
-        """Raise `LimitReached` unless the organization may keep what this row holds now."""
-        growth = self.measure() - self.stored_bytes
-        if growth > 0:
-            require_room(organization_id, growth)
 
 
 def size_of(value):

@@ -190,9 +190,8 @@ class OrgScopedViewSet(ApiViewSet):
         """Write the values into the row; fields that are absent keep theirs."""
         for name, value in values.items():
             setattr(row, name, value)
-        if isinstance(row, Sized):
-            row.require_room(self.organization.pk)
-        row.save()
+        quota = {"within": self.organization.pk} if isinstance(row, Sized) else {}
+        row.save(**quota)
         return row
 
     @transaction.atomic

@@ -25,8 +25,8 @@ from echopoint.core.redaction import redact
 from echopoint.webhooks.models import WEBHOOK_ID, Webhook
 from echopoint.webhooks.serializers import METHODS_RECEIVED, WebhookResponseSerializer
 
-# NUL, and what stands for bytes that are not UTF-8 (PEP 383).
 FULL = "This webhook takes nothing now: its organization keeps as much as it may."
+# NUL, and what stands for bytes that are not UTF-8 (PEP 383).
 UNSTORABLE = re.compile(r"[\x00\udc80-\udcff]")
 
 

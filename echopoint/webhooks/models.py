@@ -74,9 +74,7 @@ class Webhook(OrgOwned):
         `LimitReached` when the organization keeps as much as it may.
         """
         captured = CapturedRequest(webhook=self, **values)
-        captured.describe()
-        captured.require_room(self.organization_id)
-        captured.save(force_insert=True)
+        captured.save(force_insert=True, within=self.organization_id)
         self.trim()
         return captured
 
@@ -175,13 +173,7 @@ class CapturedRequest(Sized):
         return f"{self.method} at {self.received_at:%Y-%m-%d %H:%M:%S}"
 
     def save(self, **options):
-        self.describe()
-        super().save(**options)
-
-    def describe(self):
-        """Write the text that searches look at."""
         pairs = [*self.headers.items(), *self.query_params.items()]
         lines = [f"{name}: {value}" for name, value in pairs]
         self.search_text = "\n".join([self.method, *lines])
-
-    describe.alters_data = True
+        super().save(**options)

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from echopoint.core.locks import for_change
 from echopoint.executions.callers import Nobody
 from echopoint.executions.completion import Completion
 from echopoint.executions.exceptions import ExecutionConflict
@@ -43,6 +42,20 @@ def lost_before(at):
     return at - LEASES * timedelta(seconds=settings.RUNNER_LEASE_SECONDS)
 
 
+def unreported(status, code, message, *, began, at):
+    """Return a `Completion` with no result, for an end that no runner reports."""
+    return Completion.of(
+        {
+            "status": status,
+            "started_at": began,
+            "completed_at": at,
+            "duration_ms": max(0, (at - began) // MILLISECOND),
+            "error_message": message,
+            "error_code": code,
+        }
+    )
+
+
 class Ending(models.Model):
     """The part of an execution's life that ends without a runner's report."""
 
@@ -55,7 +68,7 @@ class Ending(models.Model):
 
         A job that a runner holds goes on: its lease says how long.
         """
-        execution, job = self._locked_with_job()
+        execution, job = self.locked_with_job()
         if not execution.is_overdue(at) or (job and job.is_held(lost_before(at))):
             return False
         if job and job.claimed_at:
@@ -88,7 +101,7 @@ class Ending(models.Model):
         Whatever runs it goes on until it publishes, which is refused. Raise
         `ExecutionConflict` for an execution that has ended otherwise.
         """
-        execution, job = self._locked_with_job()
+        execution, job = self.locked_with_job()
         if execution.status == self.Status.CANCELLED:
             return execution
         if execution.has_ended:
@@ -108,32 +121,10 @@ class Ending(models.Model):
         is_late = self.deadline_at is not None and self.deadline_at <= at
         return is_late and not self.has_ended
 
-    def _locked_with_job(self):
-        """Lock the job, if there is one, and then the execution; return both."""
-        jobs = type(self).job.related.related_model.objects.filter(execution=self.pk)
-        job = for_change(jobs).first()
-        execution = for_change(type(self).objects).get(pk=self.pk)
-        if job:
-            job.execution = execution
-        return execution, job
-
     def close(self, status, code, message, *, by, at, job=None):
         """Write an end with no result; the rows must be locked."""
         began = self.execution_started_at or self.started_at
-        self.end(
-            Completion.of(
-                {
-                    "status": status,
-                    "started_at": began,
-                    "completed_at": at,
-                    "duration_ms": max(0, (at - began) // MILLISECOND),
-                    "error_message": message,
-                    "error_code": code,
-                }
-            ),
-            by=by,
-            at=at,
-        )
+        self.end(unreported(status, code, message, began=began, at=at), by=by, at=at)
         if job and job.finished_at is None:
             job.finish(at)
 

@@ -158,6 +158,14 @@ class Execution(Ending, Sized, OrgOwned):
         # The rows of the nodes hold what is in the result.
         return super().measure() + size_of(self.result)
 
+    def locked_with_job(self):
+        """Lock the job, if there is one, then the execution; return (execution, job)."""
+        job = for_change(RunnerJob.objects.filter(execution=self.pk)).first()
+        execution = for_change(type(self).objects).get(pk=self.pk)
+        if job:
+            job.execution = execution
+        return execution, job
+
     @property
     def has_ended(self):
         """Whether the status is a last one."""

@@ -1,7 +1,6 @@
 """Jobs of self-hosted runners: each claimed by one, for as long as it is heard of."""
 
 import uuid
-from datetime import timedelta
 from itertools import count
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from echopoint.executions.callers import Nobody
 from echopoint.executions.completion import Completion, moment
 from echopoint.executions.events import masked_payload
 from echopoint.executions.exceptions import ExecutionConflict
-from echopoint.executions.models.ending import LOST
+from echopoint.executions.models.ending import LOST, unreported
 from echopoint.executions.models.job_queue import (
     MAX_ATTEMPTS,
     RunnerJobManager,
@@ -26,7 +25,6 @@ from echopoint.organizations.models import OrgOwned
 
 MOST_EVENT_BYTES = 64_000_000  # of a job; what comes then is kept without its payload
 CUT = {"truncated": True}
-MILLISECOND = timedelta(milliseconds=1)
 
 
 class Holder(NamedTuple):
@@ -237,17 +235,11 @@ class RunnerJob(Sized, OrgOwned):
     def give_up(self, at):
         """Let the execution fail, its runners having been lost; the row must be locked."""
         began = self.execution.execution_started_at or self.claimed_at
-        lost = Completion.of(
-            {
-                "status": "failed",
-                "started_at": began,
-                "completed_at": at,
-                "duration_ms": max(0, (at - began) // MILLISECOND),
-                "error_message": f"Runners claimed this execution {MAX_ATTEMPTS} times and"
-                " fell silent each time. See what stops them, and launch the flow again.",
-                "error_code": LOST,
-            }
+        message = (
+            f"Runners claimed this execution {MAX_ATTEMPTS} times and fell silent each"
+            " time. See what stops them, and launch the flow again."
         )
+        lost = unreported("failed", LOST, message, began=began, at=at)
         self.execution.complete(lost, by=Nobody(), at=at)
         self.finish(at)
 

@@ -93,12 +93,11 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
             return Launch(earlier, True)
         with transaction.atomic():
             self.give_inputs(execution)
-            execution.require_room(execution.organization_id)
             execution.begin(at)
             self.require_flow(execution)
             try:
                 with transaction.atomic():
-                    execution.save(force_insert=True)
+                    execution.save(force_insert=True, within=execution.organization_id)
             except IntegrityError:
                 # Another launch with the key was first, between the look and the write.
                 if earlier := self.launched_before(execution):

@@ -11,8 +11,8 @@ class Command(AnsweringCommand):
     help = (
         "Delete counts and spent forms that are older than what any page shows, sessions"
         " that have ended, and what is older than the KEEP_… settings and the policies of"
-        " organizations allow. Of the"
-        " audit an event stays that seals it. It works in small transactions, beside the site."
+        " organizations allow. Fail executions past their deadline. It works in small"
+        " transactions, beside the site."
     )
 
     def add_arguments(self, parser):
