@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from types import SimpleNamespace
 
 import jsonschema
 import pytest
@@ -14,6 +13,7 @@ from openapi_spec_validator import validate
 from echopoint import errors
 from echopoint.api.operations import operations
 from echopoint.core import rate_limits
+from tests.clock import clock_at
 
 CONTRACT_IDS = {
     "getMe", "listAPIKeys", "createAPIKey", "searchAPIKeys", "getAPIKey", "deleteAPIKey",
@@ -200,7 +200,7 @@ def too_many(api, monkeypatch):
     """Return the refusal of a request beyond the limit, 17 s before the minute ends."""
     with monkeypatch.context() as patched:
         patched.setattr(rate_limits, "increment", lambda key: 601)
-        patched.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 43))
+        patched.setattr(rate_limits, "time", clock_at(43))
         return api("flows:read").get("/flows")
 
 

@@ -1,7 +1,5 @@
 """How many rows, and how many bytes, an organization keeps."""
 
-from types import SimpleNamespace
-
 import pytest
 from django.core.cache import cache
 
@@ -10,6 +8,7 @@ from echopoint.core import rate_limits
 from echopoint.executions.models import Execution, RunnerJob
 from echopoint.flows.models import Flow
 from echopoint.webhooks.models import Webhook
+from tests.clock import clock_at
 from tests.executions.conftest import RunnerClient, completion, definition, node
 
 EVERY = [
@@ -169,7 +168,7 @@ def test_a_row_that_is_saved_in_part_keeps_its_size(model):
 
 
 def test_launches_of_an_organization_have_a_rate(call, api, settings, monkeypatch):
-    monkeypatch.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 43))
+    monkeypatch.setattr(rate_limits, "time", clock_at(43))
     settings.LAUNCHES_PER_MINUTE = 1
     made = call.post("/flows", flow()).json()["id"]
     path, body = f"/flows/{made}/launch", {"runner_type": "ephemeral"}

@@ -1,7 +1,5 @@
 """How often a key may call: whose limit counts, what a refusal says, who changes it."""
 
-from types import SimpleNamespace
-
 import pytest
 from django.conf import settings as site
 
@@ -11,13 +9,9 @@ from apikeys.models import AuditEvent, Refusal
 from apikeys.models.counts import flusher
 from echopoint.core import rate_limits
 from tests.apikeys.test_authenticate import forged
+from tests.clock import NOON, clock_at
 
 SYSTEM = Actor.command("test")
-NOON = 1_700_000_040
-
-
-def clock_at(moment):
-    return SimpleNamespace(time=lambda: moment)
 
 
 @pytest.fixture(autouse=True)

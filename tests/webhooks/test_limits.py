@@ -1,17 +1,10 @@
 """How much webhooks take: per minute, and in all."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from echopoint.core import rate_limits
 from echopoint.webhooks.models import CapturedRequest, Webhook
-
-NOON = 1_700_000_040
-
-
-def clock_at(moment):
-    return SimpleNamespace(time=lambda: moment)
+from tests.clock import NOON, clock_at
 
 
 @pytest.fixture(autouse=True)
