@@ -3,7 +3,8 @@ from django.db.models.functions import Lower
 
 
 def lower(apps, schema_editor):
-    apps.get_model("organizations", "User").objects.update(email=Lower("email"))
+    users = apps.get_model("organizations", "User").objects
+    users.using(schema_editor.connection.alias).update(email=Lower("email"))
 
 
 class Migration(migrations.Migration):
