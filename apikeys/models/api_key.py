@@ -310,6 +310,11 @@ class ApiKey(Rotation, models.Model):
             settings.API_MAX_REQUESTS_PER_MINUTE,
         )
 
+    @property
+    def limit_is_shared(self):
+        """Whether the limit holds for all processes of the site together."""
+        return rate_limits.is_shared()
+
     def count_request(self):
         """Count a request of the key; return the `RateLimit` that it leaves."""
         return rate_limits.hit("key", self.public_id, self.requests_allowed)

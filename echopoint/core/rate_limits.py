@@ -8,6 +8,7 @@ all that a request costs.
 import time
 from typing import NamedTuple
 
+from django.conf import settings
 from django.core.cache import cache
 
 WINDOW = 60  # seconds
@@ -31,6 +32,11 @@ class RateLimit(NamedTuple):
             "RateLimit-Policy": f'"{self.name}";q={self.quota};w={WINDOW}',
             "RateLimit": f'"{self.name}";r={self.remaining};t={self.reset}',
         }
+
+
+def is_shared():
+    """Return whether all processes count together."""
+    return bool(settings.REDIS_URL)
 
 
 def hit(name, identity, quota, *, now=None):

@@ -39,6 +39,19 @@ def test_the_keys_page_shows_whose_limit_it_is(client, alice, key, settings):
     assert "Its own limit is 40, and this site takes no more." in page
 
 
+@pytest.mark.parametrize("redis", ["", "redis://127.0.0.1:6379/0"])
+def test_a_limit_that_each_process_counts_is_said_to_be_that(
+    client, alice, key, url, settings, redis
+):
+    settings.REDIS_URL = redis
+    sign_in(client, alice)
+
+    pages = [client.get(key.get_absolute_url()).text, client.get(url).text]
+
+    said = "Each process of this site counts by itself"
+    assert [said in page for page in pages] == [not redis] * 2
+
+
 def test_an_admin_changes_it_and_takes_it_back(client, alice, key, url):
     sign_in(client, alice)
 
