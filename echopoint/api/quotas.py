@@ -59,8 +59,11 @@ class Sized(models.Model):
         abstract = True
 
     def save(self, *, within=None, update_fields=None, **options):
-        """Save the row with its size; `within` is the id of the organization that must
-        have room for what the row grows by. Raise `LimitReached`."""
+        """Save the row with its size.
+
+        `within` is an organization's id: raise `LimitReached` when the growth of the row
+        exceeds its quota. None checks nothing.
+        """
         if update_fields is None or set(update_fields) & set(self.measured):
             before, self.stored_bytes = self.stored_bytes, self.measure()
             if within is not None and self.stored_bytes > before:
@@ -95,7 +98,7 @@ def require_room(organization_id, growth):
     limit = settings.MAX_STORED_MEGABYTES * MEGABYTE
     if stored + growth > limit:
         raise LimitReached(
-            f"This organization keeps {stored / MEGABYTE:,.0f} MB of"
+            f"This organization stores {stored / MEGABYTE:,.0f} MB of"
             f" {settings.MAX_STORED_MEGABYTES:,} MB in webhooks, flows, executions and"
             " collections. Delete what is no longer needed, or let the policy delete old"
             " captured requests and executions; that counts within a minute or so.",

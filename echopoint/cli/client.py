@@ -78,9 +78,10 @@ class Client:
         raise AssertionError("unreachable")
 
     async def call(self, method: str, path: str, **options: Any) -> Answer:
-        """Send a request; send it again, twice at most, when the key called too often.
+        """Send a request, and retry it up to twice after 429 with Retry-After.
 
-        A request that is refused for that was not begun. Raises as `call_once` does.
+        A request refused for its rate had no effect, so any method can be retried. Raises
+        the same exceptions as `call_once`.
         """
         for _ in range(ATTEMPTS - 1):
             try:

@@ -167,7 +167,7 @@ class EphemeralExecutionViewSet(OrgScopedViewSet):
 
 
 class OverdueEnded(OrgScopedViewSet):
-    """Reads of executions: what should have ended by now ends first."""
+    """Base of the reads: it ends executions past their deadline first."""
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)

@@ -25,7 +25,7 @@ from echopoint.core.redaction import redact
 from echopoint.webhooks.models import WEBHOOK_ID, Webhook
 from echopoint.webhooks.serializers import METHODS_RECEIVED, WebhookResponseSerializer
 
-FULL = "This webhook takes nothing now: its organization keeps as much as it may."
+FULL = "This webhook cannot store the request: its organization has reached its limit."
 # NUL, and what stands for bytes that are not UTF-8 (PEP 383).
 UNSTORABLE = re.compile(r"[\x00\udc80-\udcff]")
 

@@ -1,4 +1,4 @@
-"""Ends that no runner reports: out of time, cancelled, or without its flow."""
+"""Ends of executions that no runner reports: deadline, cancellation, deleted flow."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ CANCELLED = "CANCELLED"
 FLOW_DELETED = "FLOW_DELETED"
 MILLISECOND = timedelta(milliseconds=1)
 LEASES = 5  # in which a job that was lost may be claimed again
-MOST_AT_ONCE = 100  # of what one read ends
+MOST_AT_ONCE = 100  # executions that one read ends
 
 
 def ephemeral_deadline(at, timeout_seconds):
@@ -35,9 +35,9 @@ def queue_deadline(at):
 
 
 def lost_before(at):
-    """Return when the lease of a job ended that is lost for good.
+    """Return the time before which a lease must have ended for its job to be lost.
 
-    Heartbeats may be late, and another runner may claim it.
+    Until then a late heartbeat can renew the lease, or another runner claim the job.
     """
     return at - LEASES * timedelta(seconds=settings.RUNNER_LEASE_SECONDS)
 
@@ -57,7 +57,7 @@ def unreported(status, code, message, *, began, at):
 
 
 class Ending(models.Model):
-    """The part of an execution's life that ends without a runner's report."""
+    """How an execution ends when no runner reports a result."""
 
     class Meta:
         abstract = True

@@ -23,7 +23,7 @@ from echopoint.executions.models.job_queue import (
 from echopoint.executions.reported import with_events
 from echopoint.organizations.models import OrgOwned
 
-MOST_EVENT_BYTES = 64_000_000  # of a job; what comes then is kept without its payload
+MOST_EVENT_BYTES = 64_000_000  # per job; later events are stored without their payload
 CUT = {"truncated": True}
 
 
