@@ -2,17 +2,21 @@
 
 import io
 import json
+import re
 
 from django.conf import settings
 
 from echopoint.api.exceptions import error
 
+# Where runners publish what they recorded.
+RECORDINGS = re.compile("/runner/[^/]+/[^/]+/(events|complete)$|/runner/ephemeral/")
+
 
 class Dechunked:
     """Give a body that came in chunks the length that Django asks for.
 
-    Reads one byte more than the largest body of any endpoint at most, so that a body
-    over its limit is seen to be over it.
+    Reads one byte more than the endpoint takes at most, so that a body over its limit is
+    seen to be over it.
     """
 
     def __init__(self, application):
@@ -21,7 +25,7 @@ class Dechunked:
     def __call__(self, environ, start_response):
         if is_chunked(environ):
             try:
-                body = environ["wsgi.input"].read(settings.API_RESULT_MAX_SIZE + 1)
+                body = environ["wsgi.input"].read(most_bytes(environ) + 1)
             except Exception:  # noqa: BLE001, each server has its own errors for broken chunks
                 return refuse(start_response)
             environ |= {
@@ -29,6 +33,16 @@ class Dechunked:
                 "CONTENT_LENGTH": str(len(body)),
             }
         return self.application(environ, start_response)
+
+
+def most_bytes(environ):
+    """Return the size of the largest body that is read at a path."""
+    is_large = RECORDINGS.match(environ.get("PATH_INFO", ""))
+    return (
+        settings.API_RESULT_READ_SIZE
+        if is_large
+        else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    )
 
 
 def is_chunked(environ):

@@ -1,22 +1,26 @@
 """JSON as RFC 8259 means it, and nothing that the databases cannot store."""
 
+import io
 import json
 import math
 import re
 from types import SimpleNamespace
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
+from echopoint.api.shortening import MAX_DEPTH, Shortener, Unreadable
+
 SURROGATES = re.compile("[\ud800-\udfff]")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-MAX_DEPTH = 64
 MAX_PATH = 100  # characters
+ENDED_EARLY = "The body ended too early. Send it again."
 
 
 # A body that is of no endpoint: it has no rules of its own.
-NO_VIEW = SimpleNamespace(action="", body_limits={}, recordings=())
+NO_VIEW = SimpleNamespace(action="", recordings=())
 
 
 def refuse_constant(name):
@@ -55,39 +59,74 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream, media_type=None, parser_context=None):
         view = (parser_context or {}).get("view", NO_VIEW)
-        try:
-            text = read(stream, view.body_limits.get(view.action)).decode()
-        except UnicodeDecodeError:
-            raise ParseError(
-                "The body is not UTF-8. Encode the JSON as UTF-8."
-            ) from None
-        try:
-            data = json.loads(
-                text, parse_constant=refuse_constant, object_pairs_hook=once_each
-            )
-        except RepeatedName as error:
-            raise ParseError(str(error)) from None
-        except (ValueError, RecursionError) as error:
-            place = f" at line {error.lineno}" if hasattr(error, "lineno") else ""
-            raise ParseError(f"The body is not valid JSON{place}.") from None
-        if view.action in view.recordings and depth_of(data) <= MAX_DEPTH:
-            data = replace_unstorable(data)
+        if view.action in view.recordings:
+            return recording(stream)
+        data = parsed(read(stream))
         for path, message in unstorable(data):
             raise ValidationError({path or "body": [message]})
         return data
 
 
-def read(stream, limit):
+def parsed(body):
+    """Return the value of a JSON text in UTF-8; raise `ParseError`."""
+    try:
+        return json.loads(
+            body.decode(), parse_constant=refuse_constant, object_pairs_hook=once_each
+        )
+    except UnicodeDecodeError:
+        raise ParseError("The body is not UTF-8. Encode the JSON as UTF-8.") from None
+    except RepeatedName as error:
+        raise ParseError(str(error)) from None
+    except (ValueError, RecursionError) as error:
+        place = f" at line {error.lineno}" if hasattr(error, "lineno") else ""
+        raise ParseError(f"The body is not valid JSON{place}.") from None
+
+
+def recording(stream):
+    """Return what a program recorded of others, cut to what can be stored.
+
+    Raise `BodyTooLarge` for a body that is not read, `ParseError` for no JSON.
+    """
+    most, room = settings.API_RESULT_READ_SIZE, settings.API_RESULT_MAX_SIZE
+    length = int(stream.META.get("CONTENT_LENGTH") or 0)
+    if length > most:
+        raise BodyTooLarge(most)
+    if length > room:
+        # Half of the room for a string leaves some for all others.
+        return shortened(stream, room, longest=room // 2)
+    body = read(stream, room)
+    try:
+        data = parsed(body)
+    except ParseError as error:
+        if not isinstance(error.__context__, RecursionError):
+            raise
+    else:
+        if depth_of(data) <= MAX_DEPTH:
+            data = replace_unstorable(data)
+            if not any(unstorable(data)):
+                return data
+    return shortened(io.BytesIO(body), room, longest=room)
+
+
+def shortened(stream, room, longest):
+    """Return the JSON value of a stream without what is too deep or too large."""
+    try:
+        return replace_unstorable(Shortener(room, longest).read(stream))
+    except Unreadable:
+        raise ParseError("The body is not valid JSON.") from None
+    except OSError:
+        raise ParseError(ENDED_EARLY) from None
+
+
+def read(stream, limit=None):
     """Return the bytes of a body, or raise for one that is larger than it may be."""
     if limit is None:
         # Applies DATA_UPLOAD_MAX_MEMORY_SIZE, which reading the stream would not.
         return stream.body
-    if int(stream.META.get("CONTENT_LENGTH") or 0) > limit:
-        raise BodyTooLarge(limit)
     try:
-        return stream.read()
+        return stream.read(limit)
     except OSError:
-        raise ParseError("The body ended too early. Send it again.") from None
+        raise ParseError(ENDED_EARLY) from None
 
 
 def depth_of(data):

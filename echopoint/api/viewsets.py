@@ -31,8 +31,8 @@ class ApiViewSet(GenericViewSet):
     statuses         {action: status of its success}, where it is not the usual one
     may_find_nothing the actions that answer 204 when there is nothing to show
     conflicts        the actions that a row's state, or a quota, can refuse
-    body_limits      {action: bytes}, where a body may be larger than elsewhere
-    recordings       the actions whose body tells what a program saw
+    recordings       the actions whose body tells what a program saw: it may be larger than
+                     elsewhere, and what cannot be stored of it is cut
     session_scopes   {action: [scope, …]}, where people need others than keys do
     header_fields    {action: [OpenApiParameter, …]} of the document
     whole            whether the list comes without limit and offset
@@ -54,7 +54,6 @@ class ApiViewSet(GenericViewSet):
     lists = ("list", "search")
     may_find_nothing = ()
     conflicts = ()
-    body_limits = {}
     recordings = ()
     session_scopes = {}
     header_fields = {}

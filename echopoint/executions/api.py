@@ -147,11 +147,6 @@ class EphemeralExecutionViewSet(OrgScopedViewSet):
     recordings = ("complete",)
     conflicts = ("complete",)
 
-    @property
-    def body_limits(self):
-        """Return how large a result may be."""
-        return {"complete": settings.API_RESULT_MAX_SIZE}
-
     def get_queryset(self):
         return super().get_queryset().filter(runner_type="ephemeral")
 

@@ -4,9 +4,21 @@ from http import HTTPStatus
 
 from apikeys.exceptions import InvalidField, Refused
 
+UNREADABLE = "RESULT_UNREADABLE"
+
 
 class InvalidLaunch(InvalidField):
     """A launch that cannot be as asked."""
+
+
+class ResultUnreadable(Refused):
+    """A runner's result that is no result; `fate` says what became of its job."""
+
+    code = UNREADABLE
+
+    def __init__(self, reason, status, fate):
+        super().__init__(f"This result cannot be read. {reason} {fate}")
+        self.status = status
 
 
 class ExecutionConflict(Refused):

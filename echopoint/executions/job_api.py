@@ -1,16 +1,20 @@
 """What self-hosted runners call: claiming jobs, keeping them, telling of them."""
 
-from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.utils import timezone
+from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
 from apikeys.exceptions import KeyRejected
 from apikeys.models import ApiKey
+from echopoint.api.exceptions import as_api_exception, errors_of
 from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.core.client import address
 from echopoint.executions.callers import Caller
 from echopoint.executions.completion import Completion
+from echopoint.executions.exceptions import ResultUnreadable
 from echopoint.executions.job_serializers import (
+    HolderSerializer,
     LiveRunnerListResponseSerializer,
     RunnerJobCompletionRequestSerializer,
     RunnerJobEventsRequestSerializer,
@@ -22,6 +26,10 @@ from echopoint.executions.job_serializers import (
 )
 from echopoint.executions.models import Runner, RunnerJob
 from echopoint.executions.waiting import has_hung_up, seconds_to_wait, waiting_room
+
+# Of a body. A runner does not send it otherwise the next time.
+UNREADABLE = (APIException, RequestDataTooBig)
+UNREADABLE_STATUSES = (400, 413, 415)
 
 
 class RunnerJobViewSet(OrgScopedViewSet):
@@ -59,11 +67,6 @@ class RunnerJobViewSet(OrgScopedViewSet):
     lists = bare = ("heartbeat",)
     conflicts = ("events", "complete")
     recordings = ("events", "complete")
-
-    @property
-    def body_limits(self):
-        """Return how large results, and events that hold some, may be."""
-        return dict.fromkeys(self.recordings, settings.API_RESULT_MAX_SIZE)
 
     def next(self, request):
         """Claim the job that has waited longest; wait a while for one to come.
@@ -125,8 +128,18 @@ class RunnerJobViewSet(OrgScopedViewSet):
         return self.show({"last_accepted_sequence": last})
 
     def complete(self, request, jobId):
-        """Publish how the job ended. The same end can be sent again; another is a conflict."""
-        job, values = self.find(self.get_queryset(), jobId), self.body()
+        """Publish how the job ended. The same end can be sent again; another is a conflict.
+
+        Of a result that is nested too deep or too large some values are left out, and
+        named in `truncated_fields`. An end that cannot be read lets the job fail.
+        """
+        job = self.find(self.get_queryset(), jobId)
+        try:
+            values = self.body()
+        except UNREADABLE as error:
+            if getattr(error, "status_code", 413) not in UNREADABLE_STATUSES:
+                raise
+            raise self.unreadable(job, error) from error
         job.complete(
             Completion.of(values),
             holder=values["holder"],
@@ -134,6 +147,32 @@ class RunnerJobViewSet(OrgScopedViewSet):
             version=values.get("runner_version", ""),
         )
         return Response(status=204)
+
+    def unreadable(self, job, error):
+        """End the job, whose end cannot be read; return what to answer."""
+        refused = as_api_exception(error)
+        reason = " ".join(
+            f"{item['field']}: {item['message']}"
+            if "field" in item
+            else item["message"]
+            for item in errors_of(refused)[:3]
+        )
+        before = job.end_unreadable(
+            reason, holder=self.named_holder(), by=Caller.of(self.request)
+        )
+        if before:
+            fate = f"The job had ended before, as {before}; nothing was changed."
+        else:
+            fate = "The job has failed. Mend the runner, and launch the flow again."
+        return ResultUnreadable(reason, refused.status_code, fate)
+
+    def named_holder(self):
+        """Return the holder that a body names which is wrong otherwise, or None."""
+        try:
+            body = HolderSerializer(data=self.request.data)
+            return body.validated_data["holder"] if body.is_valid() else None
+        except UNREADABLE:
+            return None
 
 
 class RunnerViewSet(OrgScopedViewSet):

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from echopoint.api.fields import Choice, Integer, MachineNote, Object, Text, TextOrNull
+from echopoint.api.shortening import LONGEST_PATH, MOST_NAMED
 from echopoint.core.characters import undisguised
 from echopoint.core.names import LOOKS_LIKE_A_KEY, refuse_key
 from echopoint.core.redaction import holds_a_key
@@ -242,21 +243,23 @@ class Result(Object):
     def to_internal_value(self, data):
         data = super().to_internal_value(data)
         nodes = data.get("execution_results")
-        if nodes is not None:
-            self.require_records(nodes)
-        return data
-
-    def require_records(self, nodes):
-        """Raise unless these are records by node id."""
+        if nodes is None:
+            return data
         if not isinstance(nodes, dict):
             problem = "This must be an object, with a record for each node id."
-        elif len(nodes) > MAX_NODES:
-            problem = f"A result has {MAX_NODES} nodes at most; this one {len(nodes)}."
-        elif bad := [id for id, record in nodes.items() if not is_record(id, record)]:
-            problem = f'The record of node "{bad[0][:60]}" must be an object.'
-        else:
-            return
-        raise serializers.ValidationError({"execution_results": [problem]})
+            raise serializers.ValidationError({"execution_results": [problem]})
+        return data | without_excess(nodes)
+
+
+def without_excess(nodes):
+    """Return the fields of a result with the records that can be kept."""
+    kept = {id: record for id, record in nodes.items() if is_record(id, record)}
+    kept = dict(list(kept.items())[:MAX_NODES])
+    if len(kept) == len(nodes):
+        return {}
+    left = [id for id in nodes if id not in kept]
+    paths = [f"execution_results.{id}"[:LONGEST_PATH] for id in left[:MOST_NAMED]]
+    return {"execution_results": kept, "truncated": True, "truncated_fields": paths}
 
 
 def is_record(node_id, record):
@@ -280,10 +283,9 @@ class EphemeralCompletionRequestSerializer(serializers.Serializer):
     completed_at = serializers.DateTimeField()
     duration_ms = Integer(min_value=0, max_value=MAX_AMOUNT)
     result = Result(required=False, allow_null=True)
-    error_message = Text(
-        required=False, allow_null=True, allow_blank=True, max_length=100_000
-    )
-    error_code = Text(required=False, allow_null=True, allow_blank=True, max_length=100)
+    # As long as they like: they are cut once they are without secrets.
+    error_message = Text(required=False, allow_null=True, allow_blank=True)
+    error_code = Text(required=False, allow_null=True, allow_blank=True)
 
 
 class NodeExecutionResultSerializer(serializers.Serializer):

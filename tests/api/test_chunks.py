@@ -8,7 +8,13 @@ from django.conf import settings
 
 from echopoint.api.chunks import Dechunked
 
-LIMIT = settings.API_RESULT_MAX_SIZE
+LIMITS = {
+    "/flows": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+    "/runner/jobs/next": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+    "/runner/jobs/1/complete": settings.API_RESULT_READ_SIZE,
+    "/runner/jobs/1/events": settings.API_RESULT_READ_SIZE,
+    "/runner/ephemeral/executions/1/complete": settings.API_RESULT_READ_SIZE,
+}
 
 
 class Broken(io.RawIOBase):
@@ -26,10 +32,11 @@ def send():
         start_response("200 OK", [])
         return [environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"] or 0))]
 
-    def send(stream, terminated=True, encoding="chunked"):
+    def send(stream, terminated=True, encoding="chunked", path="/flows"):
         environ = {
             "CONTENT_LENGTH": "",
             "HTTP_TRANSFER_ENCODING": encoding,
+            "PATH_INFO": path,
             "wsgi.input": stream,
             "wsgi.input_terminated": terminated,
         }
@@ -46,12 +53,13 @@ def test_chunks_are_read_whole(send):
     assert send(io.BytesIO(b"one two")) == (["200 OK"], b"one two")
 
 
-def test_chunks_are_read_one_byte_beyond_the_limit_and_no_further(send):
-    stream = io.BytesIO(b"a" * (LIMIT + 9999))
+@pytest.mark.parametrize("path", LIMITS)
+def test_chunks_are_read_one_byte_beyond_the_limit_and_no_further(send, path):
+    stream = io.BytesIO(b"a" * (LIMITS[path] + 9999))
 
-    _, body = send(stream)
+    _, body = send(stream, path=path)
 
-    assert len(body) == stream.tell() == LIMIT + 1
+    assert len(body) == stream.tell() == LIMITS[path] + 1
 
 
 def test_chunks_of_a_server_that_ends_no_stream_are_not_waited_for(send):

@@ -143,6 +143,8 @@ class TestHolder:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
+        ({"error_code": 7}, "error_code"),
+        ({"result": {"execution_results": []}}, "result.execution_results"),
         ({"runner_id": ""}, "runner_id"),
         ({"boot_id": "x"}, "boot_id"),
         ({"status": "running"}, "status"),
@@ -154,11 +156,78 @@ class TestHolder:
         ({"last_event_sequence": "1"}, "last_event_sequence"),
     ],
 )
-def test_an_end_that_says_it_wrong_is_refused(runner, job, change, field):
+def test_an_end_that_cannot_be_read_lets_the_job_fail(runner, job, change, field):
     response = runner.complete(job, **change)
 
-    assert error_of(response, 400)["field"] == field
+    error = error_of(response, 400)
+    assert error["code"] == "RESULT_UNREADABLE"
+    assert f" {field}: " in error["message"]
+    execution = Execution.objects.get()
+    assert (execution.status, execution.error_code) == ("failed", "RESULT_UNREADABLE")
+    assert f" {field}: " in execution.error_message
+    assert execution.completed_by_key == execution.job.claimed_by_key
+    assert runner.next().status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"\xff", "not UTF-8"),
+        (b"{", "not valid JSON"),
+        (b"", "Send a JSON object"),
+        (b'{"a": 1, "a": 2}', "there twice"),
+        (b"[" * 100_000, "not valid JSON"),
+    ],
+)
+def test_a_body_that_is_no_json_lets_the_job_fail(runner, job, body, reason):
+    response = runner.api.post(f"/runner/jobs/{job['job_id']}/complete", body)
+
+    assert reason in error_of(response, 400)["message"]
+    assert reason in Execution.objects.get().error_message
+
+
+def test_a_result_that_is_too_large_to_read_lets_the_job_fail(runner, job, settings):
+    settings.API_RESULT_READ_SIZE = 10_000
+
+    response = runner.complete(job, result=result_with("x" * 10_000))
+
+    assert error_of(response, 413)["code"] == "RESULT_UNREADABLE"
+    assert Execution.objects.get().error_code == "RESULT_UNREADABLE"
+
+
+def test_a_job_that_failed_so_has_the_nodes_that_its_events_tell_of(runner, job):
+    runner.tell(job, (1, "node.completed", {"nodeId": "pay", "displayName": "Pay"}))
+
+    runner.complete(job, status="done")
+
+    assert NodeResult.objects.get().node_id == "pay"
+
+
+def test_an_end_of_another_start_does_not_let_the_job_fail(runner, job):
+    response = RunnerClient(runner.api).complete(job, status="done")
+
+    assert error_of(response, 409)["code"] == "CONFLICT"
     assert Execution.objects.get().status == "running"
+
+
+def test_an_unreadable_end_with_another_key_does_not_let_the_job_fail(runner, job, api):
+    other = api("runner:complete")
+
+    response = other.post(f"/runner/jobs/{job['job_id']}/complete", b"{")
+
+    assert error_of(response, 409)["code"] == "CONFLICT"
+    assert Execution.objects.get().status == "running"
+
+
+def test_an_unreadable_end_changes_nothing_once_the_job_has_ended(runner, job):
+    runner.complete(job)
+
+    response = runner.complete(job, status="done")
+
+    error = error_of(response, 400)
+    assert error["code"] == "RESULT_UNREADABLE"
+    assert "had ended before, as completed" in error["message"]
+    assert Execution.objects.get().status == "completed"
 
 
 def test_what_may_be_left_out_may_be_null(runner, job):

@@ -217,9 +217,16 @@ def test_a_hundred_events_can_be_told_at_once(runner, job):
 
 def test_events_may_be_as_large_as_results(runner, job, settings):
     settings.API_RESULT_MAX_SIZE = 2 * settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    settings.API_RESULT_READ_SIZE = 3 * settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     body = "x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
     large = (1, "node.completed", {"result": {"response_body_parsed": body}})
-    larger = (2, "node.completed", {"result": {"response_body_parsed": body * 2}})
+    larger = (2, "node.completed", {"nodeId": "a", "result": {"a": body * 2}})
+    largest = (3, "node.completed", {"result": {"response_body_parsed": body * 3}})
 
     assert last(runner.tell(job, large)) == 1
-    assert error_of(runner.tell(job, larger), 413)
+    assert last(runner.tell(job, larger)) == 2
+    cut = {"truncated": True, "truncated_fields": ["result.a"]}
+    assert (
+        JobEvent.objects.get(sequence=2).payload == {"nodeId": "a", "result": {}} | cut
+    )
+    assert error_of(runner.tell(job, largest), 413)

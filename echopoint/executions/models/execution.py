@@ -20,8 +20,16 @@ from echopoint.executions.models.ending import (
 )
 from echopoint.executions.models.job import RunnerJob
 from echopoint.executions.models.manager import ExecutionManager
+from echopoint.executions.models.node_result import ERROR_CODE_LENGTH
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import OrgOwned
+
+LONGEST_MESSAGE = 100_000  # characters
+
+
+def cut(text, most):
+    """Return the text with at most so many characters, which end in an ellipsis if cut."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class Execution(Ending, Sized, OrgOwned):
@@ -253,8 +261,11 @@ class Execution(Ending, Sized, OrgOwned):
         masker = self.masker()
         self.status = completion.status
         self.result = masker.result(completion.result)
-        self.error_message = masker.text(completion.error_message)
+        self.error_message = cut(masker.text(completion.error_message), LONGEST_MESSAGE)
         self.error_code = completion.error_code
+        if len(self.error_code) > ERROR_CODE_LENGTH:
+            # That is a text, and may hold a secret.
+            self.error_code = cut(masker.text(self.error_code), ERROR_CODE_LENGTH)
         self.execution_started_at = completion.started_at
         self.completed_at = completion.completed_at
         self.published_at = at

@@ -13,7 +13,7 @@ from echopoint.core.locks import for_change
 from echopoint.executions.callers import Nobody
 from echopoint.executions.completion import Completion, moment
 from echopoint.executions.events import masked_payload
-from echopoint.executions.exceptions import ExecutionConflict
+from echopoint.executions.exceptions import UNREADABLE, ExecutionConflict
 from echopoint.executions.models.ending import LOST, unreported
 from echopoint.executions.models.job_queue import (
     MAX_ATTEMPTS,
@@ -224,6 +224,32 @@ class RunnerJob(Sized, OrgOwned):
             job.finish(at)
 
     complete.alters_data = True
+
+    @transaction.atomic
+    def end_unreadable(self, reason, *, holder, by, at=None):
+        """Let the execution fail, as the runner sent an end that cannot be read.
+
+        Otherwise other runners would claim the job, run it anew and fail alike. `holder`
+        is None where the body does not even say who sent it: then the key must be the one
+        that claimed the job. Return the status of a job that had ended before, or None.
+        Raise `ExecutionConflict` for a job that is another's.
+        """
+        at = at or timezone.now()
+        job = self.locked()
+        if holder:
+            job.require_held_by(holder)
+        elif job.claimed_by_key_id is None or job.claimed_by_key != by.key:
+            raise ExecutionConflict("This job is another's; nothing was changed.")
+        if job.execution.has_ended:
+            return job.execution.status
+        began = job.execution.execution_started_at or job.claimed_at
+        message = f"The runner ended this with a result that cannot be read. {reason}"
+        failed = unreported("failed", UNREADABLE, message, began=began, at=at)
+        job.execution.complete(with_events(failed, job.events.all()), by=by, at=at)
+        job.finish(at)
+        return None
+
+    end_unreadable.alters_data = True
 
     def finish(self, at):
         """Take the job out of the queue; the row must be locked."""
