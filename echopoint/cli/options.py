@@ -97,12 +97,16 @@ class Duration(click.ParamType):
 
     name = "duration"
 
+    def __init__(self, *, zero: bool = False):
+        self.zero = zero
+
     def convert(self, value: Any, parameter: Any, context: Any) -> float:
         if isinstance(value, float):
             return value
         parts = re.findall(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|h|m|s)", value)
         total = sum(float(number) * UNITS[unit] for number, unit in parts)
-        if "".join(map("".join, parts)) != value or not 0 < total <= LONGEST:
+        is_right = "".join(map("".join, parts)) == value and total <= LONGEST
+        if not is_right or not (total or (self.zero and parts)):
             self.fail(
                 f"{value!r} is not a time. Write it as 30m, 90s or 1h30m; 168h is the"
                 " longest."

@@ -123,6 +123,14 @@ def facts(flow: dict) -> list[tuple[str, Any]]:
     help="How long each flow may take, as 30m, 90s or 1h30m.",
 )
 @click.option(
+    "--cleanup-timeout",
+    type=Duration(zero=True),
+    default="30s",
+    show_default=True,
+    help="How long nodes that always run may take after the run is cancelled or out of"
+    " time.",
+)
+@click.option(
     "--parallel",
     type=click.IntRange(1),
     default=1,

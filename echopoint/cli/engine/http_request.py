@@ -102,13 +102,16 @@ def _check_framing(headers: httpx.Headers, length: int) -> None:
 def _url(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text.strip())
-    except httpx.InvalidURL as error:
+    # Hosts that are no names under IDNA, and halves of characters, raise others.
+    except (httpx.InvalidURL, ValueError) as error:
         raise _refused(f"The URL is not valid: {error}.") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise _refused(
             f'The URL "{text}" is not one of http:// or https:// with a host. '
             "Check it, and the variables in it."
         )
+    if (url.port or 0) > 65_535:
+        raise _refused(f"The port of the URL is {url.port}; the last one is 65535.")
     return url
 
 

@@ -68,7 +68,9 @@ async def send(
         raise NodeFailed(
             "REQUEST_TIMEOUT", f"There was no complete answer within {timeout} ms."
         ) from None
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+    except NodeFailed:
+        raise
+    except Exception as error:  # noqa: BLE001 - a service can redirect to anything
         raise failure_of(error) from None
 
 

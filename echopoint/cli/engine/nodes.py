@@ -64,6 +64,10 @@ class Attempt:
             self.fail(failure.code, failure.message)
         except TooLong as error:
             self.fail("FLOW_VALIDATION_FAILED", str(error))
+        except Exception as error:  # noqa: BLE001 - the other nodes are to run
+            code = "REQUEST_FAILED" if self.node["type"] == "request" else "NODE_ERROR"
+            reason = str(error).rstrip(".")
+            self.fail(code, f"The node failed: {type(error).__name__}: {reason}.")
         self.finish()
 
     def fail(self, code: str, message: str) -> None:

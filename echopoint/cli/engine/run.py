@@ -28,6 +28,7 @@ async def run_flow(
     *,
     progress: Progress = _no_progress,
     cancelled: asyncio.Event | None = None,
+    cleanup_over: asyncio.Event | None = None,
 ) -> dict:
     """Run the flow of an ephemeral package and return its result document.
 
@@ -42,7 +43,8 @@ async def run_flow(
     always come last, and one that fails does not stop the others.
 
     `progress` is called with `{type, payload}` as nodes start and end. Once `cancelled`
-    is set, the node in flight fails with CANCELLED, and all others are skipped.
+    is set, the node in flight fails with CANCELLED, and of the others only those run that
+    always do, until `cleanup_over` is set; without it they get no time.
 
     Raises InvalidPackage and UnsupportedFlow before anything runs.
     """
@@ -50,7 +52,8 @@ async def run_flow(
     silence()
     asyncio.get_running_loop().set_default_executor(DaemonThreads())
     async with Stage(package["inputs"], package["secret_input_keys"]) as stage:
-        run = Run(package, stage, progress, cancelled or asyncio.Event())
+        cancelled = cancelled or asyncio.Event()
+        run = Run(package, stage, progress, cancelled, cleanup_over or cancelled)
         return await run.document()
 
 
@@ -58,7 +61,12 @@ class Run:
     """A flow while it runs: what came of its nodes so far."""
 
     def __init__(
-        self, package: dict, stage: Stage, progress: Progress, cancelled: asyncio.Event
+        self,
+        package: dict,
+        stage: Stage,
+        progress: Progress,
+        cancelled: asyncio.Event,
+        cleanup_over: asyncio.Event,
     ):
         self.package = package
         self.definition = package["flow_definition"]
@@ -66,6 +74,7 @@ class Run:
         self.recorder = stage.recorder
         self.progress = progress
         self.cancelled = cancelled
+        self.cleanup_over = cleanup_over
         self.results: dict[str, dict] = {}
         self.failure: dict = {}
         self.failed_node = ""
@@ -117,7 +126,7 @@ class Run:
     def _reason_to_skip(self, node: dict) -> str:
         if self.cancelled.is_set():
             self._fail(CANCELLED, CANCELLED_MESSAGE)
-            return CANCELLED_MESSAGE
+            return CANCELLED_MESSAGE if self._end_of(node).is_set() else ""
         if self.failure and not runs_always(node):
             return f'The node "{self.failed_node}" failed before this one.'
         return ""
@@ -139,14 +148,17 @@ class Run:
         self._tell("node.failed", **told, success=False, error=result["error_message"])
         return result
 
+    def _end_of(self, node: dict) -> asyncio.Event:
+        """Return the event at which the node may run no longer."""
+        return self.cleanup_over if runs_always(node) else self.cancelled
+
     async def _ended(self, attempt: Attempt) -> bool:
-        """Whether the node ran to its end, not to that of the run's patience."""
+        """Return True if the node finished, False if it was stopped."""
         running = asyncio.create_task(attempt.run())
-        stop = asyncio.create_task(self.cancelled.wait())
+        stop = asyncio.create_task(self._end_of(attempt.node).wait())
         try:
             await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
-                # Raises what nobody expected.
                 running.result()
                 return True
             return False

@@ -19,7 +19,7 @@ class Batch:
         self.client = client
         self.order = order
         self.progress = progress
-        self.stops = Stops()
+        self.stops = Stops(order.cleanup_timeout)
         self.places = asyncio.Semaphore(order.parallel)
 
     async def execute(self, flow_ids: list[str]) -> list[Outcome]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from echopoint.cli.errors import UnexpectedAnswer
 from echopoint.cli.execution.secrets import Secrets
+from echopoint.cli.execution.stopping import Stop
 
 LARGEST_RESULT = 64 * 2**20
 LONGEST_LINE = 2**20
@@ -32,32 +33,39 @@ class ExternalRunner:
         self.api_key = api_key
         self.tell = tell
 
-    async def run(self, package: dict, *, cancelled: asyncio.Event) -> dict | None:
-        """Return the result document without secrets, or None when it was ended early.
+    async def run(self, package: dict, *, stop: Stop) -> dict | None:
+        """Return the result document without secrets.
+
+        A runner that is to stop is sent SIGTERM, and may clean up and write its result
+        until `stop.cleanup_over`; None for one that has not.
 
         Raises `UnexpectedAnswer` for a runner that does not keep to its contract.
         """
         secrets = Secrets(package)
         process = await self.start()
         work = asyncio.ensure_future(self.talk(process, package, secrets))
-        stop = asyncio.ensure_future(cancelled.wait())
         try:
-            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not await is_done(work, before=stop.event):
+                send(process, signal.SIGTERM)
+                ended = asyncio.ensure_future(process.wait())
+                if await is_done(ended, before=stop.cleanup_over):
+                    # What it leaves behind may hold its pipes open.
+                    await asyncio.wait({work}, timeout=DRAIN)
+                ended.cancel()
             if not work.done():
                 return None
-            return read(process.returncode, work.result(), secrets)
+            return read_of(process.returncode, work.result(), secrets, stop)
         except asyncio.CancelledError:
             # Nobody waits any more: there is no time to ask first.
             send(process, signal.SIGKILL)
             raise
         finally:
-            stop.cancel()
             await end(process)
             # With the process its pipes end, and so does what reads them, unless it
             # has left a process outside of its group.
             await asyncio.wait({work}, timeout=DRAIN)
             work.cancel()
-            await asyncio.gather(work, stop, return_exceptions=True)
+            await asyncio.gather(work, return_exceptions=True)
 
     async def start(self) -> asyncio.subprocess.Process:
         try:
@@ -105,6 +113,16 @@ class ExternalRunner:
             self.tell(secrets.clean_line(line.decode(errors="replace")))
 
 
+async def is_done(work: asyncio.Future, *, before: asyncio.Event) -> bool:
+    """Wait for the work or the event; return whether the work is done."""
+    told = asyncio.ensure_future(before.wait())
+    try:
+        await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+    return work.done()
+
+
 async def feed(stream: asyncio.StreamWriter, text: bytes) -> None:
     """Write all and close; a runner that does not read on will say why itself."""
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -148,6 +166,16 @@ def environment_without(api_key: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if name != "ECHOPOINT_API_KEY" and not (api_key and api_key in value)
     }
+
+
+def read_of(code: int, output: bytes, secrets: Secrets, stop: Stop) -> dict | None:
+    """Return the result; None of a runner that was told to stop and left none."""
+    try:
+        return read(code, output, secrets)
+    except UnexpectedAnswer:
+        if stop.reason:
+            return None
+        raise
 
 
 def read(code: int, output: bytes, secrets: Secrets) -> dict:

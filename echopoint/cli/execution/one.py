@@ -47,7 +47,7 @@ class Flow:
         """Launch, run and publish. Whatever goes wrong is the outcome of this flow."""
         self.started = time.monotonic()
         try:
-            launched = await within(stop, self.launch())
+            launched = await within(stop.event, self.launch())
             if launched is None:
                 return self.never_launched(stop)
         except CommandError as error:
@@ -90,7 +90,8 @@ class Flow:
         """Run what was launched. It is published in any case: nothing stays running."""
         code = None
         try:
-            document = await within(stop, self.run_package(package, stop))
+            running = self.run_package(package, stop)
+            document = await within(stop.cleanup_over, running)
         except (UnsupportedFlow, InvalidPackage) as error:
             code = ERROR
             document = self.failure("FLOW_VALIDATION_FAILED", error.message)
@@ -209,10 +210,10 @@ def unpublished(outcome: Outcome, error: CommandError) -> Outcome:
     )
 
 
-async def within(stop: Stop, work: Awaitable) -> Any:
-    """Return what the work returns, or None when it does not end after it is told to."""
+async def within(end: asyncio.Event, work: Awaitable) -> Any:
+    """Return what the work returns, or None when it does not end after the event."""
     task = asyncio.ensure_future(work)
-    told = asyncio.ensure_future(stop.event.wait())
+    told = asyncio.ensure_future(end.wait())
     try:
         await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait({task}, timeout=GRACE)

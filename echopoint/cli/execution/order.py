@@ -15,12 +15,16 @@ LONGEST_TIMEOUT = 604_800  # seconds; a week
 
 @dataclass(frozen=True)
 class Order:
-    """How flows are to be launched and run; `time_limit` is in seconds, for each."""
+    """How flows are to be launched and run.
+
+    `time_limit` and `cleanup_timeout` are in seconds, for each flow.
+    """
 
     environment: str | None = None
     version_id: str | None = None
     idempotency_key: str | None = None
     time_limit: float = 1800.0
+    cleanup_timeout: float = 30.0
     parallel: int = 1
     runner_binary: str | None = None
     verbose: bool = False
@@ -50,8 +54,9 @@ class Order:
 
     @property
     def timeout_seconds(self) -> int:
-        """Return the time limit as a launch takes it: whole seconds, a week at most."""
-        return min(max(1, math.ceil(self.time_limit)), LONGEST_TIMEOUT)
+        """Return how long a flow may take, as a launch takes it: whole seconds, a week at most."""
+        longest = math.ceil(self.time_limit + self.cleanup_timeout)
+        return min(max(1, longest), LONGEST_TIMEOUT)
 
     @property
     def base_key(self) -> str | None:

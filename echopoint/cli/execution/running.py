@@ -34,9 +34,14 @@ async def run_package(
         if order.runner_binary:
             tell = partial(pass_on, settings)
             runner = ExternalRunner(order.runner_binary, settings.api_key, tell)
-            return await runner.run(package, cancelled=stop.event)
+            return await runner.run(package, stop=stop)
         require_supported(package["flow_definition"], package["referenced_flows"])
-        return await run_flow(package, progress=progress, cancelled=stop.event)
+        return await run_flow(
+            package,
+            progress=progress,
+            cancelled=stop.event,
+            cleanup_over=stop.cleanup_over,
+        )
     except (CommandError, UnsupportedFlow, InvalidPackage):
         raise
     except Exception as error:  # noqa: BLE001 - the execution is to be published

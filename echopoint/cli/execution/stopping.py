@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -30,23 +30,39 @@ CANCELLED = Reason("CANCELLED", "The run was cancelled.")
 
 
 class Stop:
-    """Tells one execution to end, and why."""
+    """Tells one execution to end, and why: `event` at once, `cleanup_over` for good.
 
-    def __init__(self) -> None:
+    Between the two, nodes run that always do: for `cleanup_timeout` seconds.
+    """
+
+    def __init__(self, cleanup_timeout: float) -> None:
+        self.cleanup_timeout = cleanup_timeout
         self.event = asyncio.Event()
+        self.cleanup_over = asyncio.Event()
         self.reason: Reason | None = None
+        self.timers: list[asyncio.TimerHandle] = []
 
     def set(self, reason: Reason) -> None:
         """The first reason is the one that counts."""
         if self.reason is None:
             self.reason = reason
             self.event.set()
+            self.after(self.cleanup_timeout, self.cleanup_over.set)
+
+    def after(self, seconds: float, call: Callable, *args: object) -> None:
+        loop = asyncio.get_running_loop()
+        self.timers.append(loop.call_later(seconds, call, *args))
+
+    def close(self) -> None:
+        for timer in self.timers:
+            timer.cancel()
 
 
 class Stops:
     """All executions of the command, to be ended together."""
 
-    def __init__(self) -> None:
+    def __init__(self, cleanup_timeout: float) -> None:
+        self.cleanup_timeout = cleanup_timeout
         self.running: set[Stop] = set()
         self.is_cancelled = False
 
@@ -54,41 +70,56 @@ class Stops:
         self.is_cancelled = True
         for stop in self.running:
             stop.set(CANCELLED)
-        say("Cancelling. Another Ctrl-C quits at once, without publishing.")
+        say(
+            "Cancelling. Nodes that always run may still do so, for"
+            f" {self.cleanup_timeout:g} s. Another Ctrl-C quits at once, without"
+            " publishing."
+        )
+
+    def end_cleanup(self) -> None:
+        for stop in self.running:
+            stop.cleanup_over.set()
 
     @contextmanager
     def one(self, time_limit: float) -> Iterator[Stop]:
         """Yield the stop of one execution, set by itself after so many seconds."""
-        stop = Stop()
-        loop = asyncio.get_running_loop()
+        stop = Stop(self.cleanup_timeout)
         reason = Reason(
             "TIMEOUT", f"The flow did not end within {time_limit:g} s (--poll-timeout)."
         )
-        timer = loop.call_later(time_limit, stop.set, reason)
+        stop.after(time_limit, stop.set, reason)
         self.running.add(stop)
         if self.is_cancelled:
             stop.set(CANCELLED)
         try:
             yield stop
         finally:
-            timer.cancel()
+            stop.close()
             self.running.discard(stop)
 
     @contextmanager
     def at_signals(self) -> Iterator[None]:
-        """Cancel at the first Ctrl-C, or the like; a second one quits at once."""
+        """Cancel at the first Ctrl-C, or the like; a second one quits at once.
+
+        A SIGTERM after a SIGINT is from a CI system that is about to kill this: GitHub's
+        runner sends it after 7.5 s, and SIGKILL 2.5 s later. It leaves time to publish.
+        """
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
 
-        taken = 0
+        # Listed here: the loop may be busy with the first when the second comes.
+        taken: list[int] = []
 
         def take(number: int, frame: object) -> None:
-            # Counted here: the loop may be busy with the first when the second comes.
-            nonlocal taken
             if taken and number == HANGUP:
                 return  # a terminal that is closed may send it twice
-            taken += 1
-            loop.call_soon_threadsafe(self.cancel if taken == 1 else task.cancel)
+            taken.append(number)
+            if len(taken) == 1:
+                loop.call_soon_threadsafe(self.cancel)
+            elif taken == [signal.SIGINT, signal.SIGTERM]:
+                loop.call_soon_threadsafe(self.end_cleanup)
+            else:
+                loop.call_soon_threadsafe(task.cancel)
 
         # What nohup set to be ignored stays so. Shells set others for what they start in
         # the background, which is to be cancelled all the same.

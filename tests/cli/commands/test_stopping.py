@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from echopoint.cli.execution.external import GRACE
+from tests.cli.engine.flows import chain, node, request
 
 ROOT = Path(__file__).parent.parent.parent.parent
 # Says that it is there, starts a child as shells do, and takes its time.
@@ -198,13 +199,84 @@ def test_a_runner_that_ignores_being_asked_is_made_to_end(
 
     ended = echopoint(
         *("flows", "run", api.add_flow(), "--runner-binary", program),
-        *("--poll-timeout", "1s"),
+        *("--poll-timeout", "1s", "--cleanup-timeout", "1s"),
     )
 
     (execution,) = api.executions.values()
     assert ended.code == 4
     assert execution["error_code"] == "TIMEOUT"
     assert not is_alive(int((tmp_path / "child").read_text()))
+
+
+CLEANS_UP = [
+    "import signal",
+    "def clean(*_): result('failed', [node('tidy')])",
+    "signal.signal(signal.SIGTERM, clean)",
+    "print('running', file=sys.stderr, flush=True)",
+    "time.sleep(60)",
+]
+
+
+def test_a_runner_may_clean_up_and_its_result_is_published(api, runner):
+    flow = api.add_flow()
+
+    with started(
+        flow, "--runner-binary", runner(*CLEANS_UP), "-o", "json", until="running"
+    ) as process:
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 2
+    assert [n["node_id"] for n in json.loads(out)["nodes"]] == ["tidy"]
+
+
+def test_nodes_that_always_run_do_so_after_ctrl_c(api, service):
+    slow = node("delay", "slow", {"duration": 60_000})
+    always = request("always", f"{service.url}/echo") | {"run_when": "always"}
+    flow = api.add_flow(flow_definition=chain(slow, always))
+
+    with started(flow, "--verbose", "-o", "json", until="Slow") as process:
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+
+    statuses = {n["node_id"]: n["status"] for n in json.loads(out)["nodes"]}
+    assert process.returncode == 2
+    assert statuses == {"slow": "failed", "always": "completed"}
+    (execution,) = api.executions.values()
+    assert execution["error_code"] == "CANCELLED"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "signals"),
+    [
+        (["--cleanup-timeout", "500ms"], [signal.SIGINT]),
+        # As GitHub's runner does.
+        ([], [signal.SIGINT, signal.SIGTERM]),
+    ],
+)
+def test_cleaning_up_has_an_end_and_the_result_is_published(
+    api, service, arguments, signals
+):
+    slow = node("delay", "slow", {"duration": 60_000})
+    always = request("always", f"{service.url}/silent") | {"run_when": "always"}
+    flow = api.add_flow(flow_definition=chain(slow, always))
+
+    with started(flow, "--verbose", *arguments, until="Slow") as process:
+        process.send_signal(signals[0])
+        for line in process.stderr:
+            if "Always" in line:
+                break
+        before = time.monotonic()
+        for number in signals[1:]:
+            process.send_signal(number)
+        process.communicate(timeout=40)
+
+    assert process.returncode == 2
+    assert time.monotonic() - before < 15
+    (execution,) = api.executions.values()
+    assert execution["error_code"] == "CANCELLED"
+    results = execution["result"]["execution_results"]
+    assert results["always"]["error_code"] == "CANCELLED"
 
 
 def test_a_launch_that_is_never_answered_ends_with_the_time_limit(echopoint, api):

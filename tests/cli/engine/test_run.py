@@ -2,10 +2,12 @@ import asyncio
 import json
 import re
 import time
+from urllib.parse import quote
 
 import pytest
 
 from echopoint.cli.engine import UnsupportedFlow, run_flow
+from echopoint.cli.engine.nodes import ACTS
 from tests.cli.engine.flows import (
     assertion,
     chain,
@@ -315,6 +317,140 @@ def test_a_cancelled_run_ends_wherever_it_is(service, path):
     assert document["error_message"] == "The run was cancelled."
     results = document["result"]["execution_results"]
     assert results["c"]["skip_reason"] == "The run was cancelled."
+
+
+def cancelled_run(definition, *, cleanup):
+    """Return the document of a run that is cancelled, and may clean up for a while."""
+
+    async def run():
+        cancelled, over = asyncio.Event(), asyncio.Event()
+        asyncio.get_running_loop().call_later(0.3, cancelled.set)
+        asyncio.get_running_loop().call_later(0.3 + cleanup, over.set)
+        return await run_flow(
+            package(definition), cancelled=cancelled, cleanup_over=over
+        )
+
+    return asyncio.run(run())
+
+
+def test_nodes_that_always_run_do_so_when_a_run_is_cancelled(service):
+    slow = node("delay", "slow", {"duration": 60_000})
+    tidy = request("tidy", f"{service.url}/echo", outputs={"path": "$.path"})
+    read = request("read", service.url + "{{tidy.path}}") | {"run_when": "always"}
+    definition = flow(slow, variables("b"), tidy | {"run_when": "always"}, read)
+
+    document = cancelled_run(definition, cleanup=20)
+
+    assert outcomes(document) == {
+        "slow": "CANCELLED",
+        "b": "NODE_SKIPPED",
+        "tidy": "done",
+        "read": "done",
+    }
+    assert document["error_code"] == "CANCELLED"
+
+
+def test_a_node_that_always_runs_and_was_running_goes_on(service):
+    slow = node("delay", "slow", {"duration": 1000}) | {"run_when": "always"}
+
+    document = cancelled_run(flow(slow, variables("b")), cleanup=20)
+
+    # The other one comes first, as nodes that always run come last.
+    assert outcomes(document) == {"b": "done", "slow": "done"}
+    assert document["status"] == "completed"
+
+
+def test_cleaning_up_ends_with_its_time(service):
+    slow = node("delay", "slow", {"duration": 60_000})
+    tidy = [
+        request(id, f"{service.url}/silent") | {"run_when": "always"} for id in "abc"
+    ]
+
+    document = cancelled_run(flow(slow, *tidy), cleanup=0.5)
+
+    assert outcomes(document) == {
+        "slow": "CANCELLED",
+        "a": "CANCELLED",
+        "b": "NODE_SKIPPED",
+        "c": "NODE_SKIPPED",
+    }
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost:99999/",
+        "http://localhost:-1/",
+        "http://localhost:x/",
+        "http://\ud800.example/",
+        "http://a..b/",
+        "http://xn--/",
+        "http://xn--a-ecp.ru/",
+        f"http://{'a' * 64}.example/",
+        "http://[::1/",
+        "http://[1::2::3]/",
+        "http://\x00/",
+        "http://localhost/\ud800",
+        "http://" + "a" * 100_000,
+        "http://☃☃☃.☃/",
+        "http://٣/",
+        "http://%41/",
+        "http://a b/",
+    ],
+)
+def test_whatever_a_url_is_fails_its_node_alone(service, url):
+    tidy = request("tidy", f"{service.url}/echo") | {"run_when": "always"}
+
+    document = run(flow(request("odd", url), tidy))
+
+    results = document["result"]["execution_results"]
+    assert results["odd"]["error_code"] in {"REQUEST_FAILED", "DNS_RESOLUTION_FAILED"}
+    assert results["odd"]["error_message"]
+    assert "error_code" not in results["tidy"]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://localhost:70000/",
+        "http://localhost:x/",
+        "http://[::1/",
+        "//",
+        "http://a..b/",
+        "http://xn--/",
+        "ftp://localhost/",
+        "http://[v1.x]/",
+    ],
+)
+def test_wherever_a_redirect_leads_fails_its_node_alone(service, location):
+    odd = request("odd", f"{service.url}/redirect-to?url={quote(location, safe='')}")
+    tidy = request("tidy", f"{service.url}/echo") | {"run_when": "always"}
+
+    document = run(flow(odd, tidy))
+
+    results = document["result"]["execution_results"]
+    assert results["odd"]["error_code"] in {"REQUEST_FAILED", "DNS_RESOLUTION_FAILED"}
+    assert "error_code" not in results["tidy"]
+
+
+def test_a_fault_of_the_engine_fails_the_node_alone(monkeypatch):
+    async def broken(self):
+        raise RuntimeError("no such thing: s3cret-value.")
+
+    monkeypatch.setitem(ACTS, "delay", broken)
+    definition = flow(
+        node("delay", "odd", {"duration": 1}), always("tidy"), variables("c")
+    )
+
+    document = run(definition, inputs={"k": "s3cret-value"}, secrets=["k"])
+
+    assert outcomes(document) == {
+        "odd": "NODE_ERROR",
+        "c": "NODE_SKIPPED",
+        "tidy": "done",
+    }
+    message = document["result"]["execution_results"]["odd"]["error_message"]
+    assert message == "The node failed: RuntimeError: no such thing: ***."
 
 
 def test_a_run_cancelled_before_it_starts_runs_nothing(service):
