@@ -1,7 +1,5 @@
 """Flows on the wire."""
 
-from typing import NamedTuple
-
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -9,50 +7,11 @@ from echopoint.api.fields import Boolean, Choice, Label, Name, Note, Object, ref
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
 from echopoint.core.names import LOOKS_LIKE_A_KEY, complaint
 from echopoint.core.redaction import holds_a_secret
-from echopoint.flows.definition import Problem, problems
-from echopoint.flows.definition_spelling import canonical, in_both_spellings
-from echopoint.flows.definition_warnings import (
-    CODES,
-    SPELLINGS_DIFFER,
-    FlowWarning,
-)
+from echopoint.flows.fields import Definition, FlowWarningSerializer
 from echopoint.flows.models import Flow, FlowTag, as_tag
-
-
-class Written(NamedTuple):
-    """A definition as it is to be stored, and where two spellings in it differed."""
-
-    definition: dict
-    differing: list[Problem]
-
 
 TAG_LENGTH = FlowTag._meta.get_field("name").max_length
 MAX_TAGS = 50
-
-
-@extend_schema_field({"$ref": "#/components/schemas/FlowDefinition"})
-class Definition(serializers.Field):
-    """A flow definition, refused with the place of each mistake in it."""
-
-    def to_internal_value(self, data):
-        stored = self.parent.instance
-        if stored is not None and data == stored.flow_definition:
-            # It may be older than some rule. Who sends it back wants no change of it.
-            return Written(stored.flow_definition, [])
-        definition, differing = canonical(data)
-        self.refuse_problems(definition)
-        return Written(in_both_spellings(definition), differing)
-
-    def refuse_problems(self, definition):
-        found = {}
-        for problem in problems(definition):
-            messages = found.setdefault(problem.field or "non_field_errors", [])
-            messages.append(problem.message)
-        if found:
-            raise serializers.ValidationError(found)
-
-    def to_representation(self, value):
-        return value
 
 
 @extend_schema_field({"$ref": "#/components/schemas/FlowMetadata"})
@@ -144,17 +103,6 @@ class FlowSerializer(serializers.Serializer):
         return None
 
 
-class FlowWarningSerializer(serializers.Serializer):
-    """What not every engine runs: a code for programs, and words for people."""
-
-    code = serializers.ChoiceField(choices=list(CODES.items()))
-    message = serializers.CharField()
-    field = serializers.SerializerMethodField()
-
-    def get_field(self, warning) -> str:
-        return f"flow_definition.{warning.field}"
-
-
 class WrittenFlowSerializer(FlowSerializer):
     """A flow that was just written, with what to know before it is run."""
 
@@ -180,12 +128,7 @@ class UpdateFlowRequestSerializer(serializers.Serializer):
         # Where nodes stand on a screen is for editors to work out.
         values.pop("auto_layout", None)
         if "flow_definition" in values:
-            definition, differing = values["flow_definition"]
-            values["flow_definition"] = definition
-            values["differing"] = [
-                FlowWarning(SPELLINGS_DIFFER, message, field)
-                for field, message in differing
-            ]
+            values |= values["flow_definition"]._asdict()
         return values
 
 
