@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from echopoint.api.pagination import page_envelope
 from echopoint.api.search import matching, page_of
 from echopoint.api.viewsets import OrgScopedViewSet
-from echopoint.flows.definition_warnings import warnings_of
+from echopoint.flows.definition_warnings import MAX_WARNINGS, warnings_of
 from echopoint.flows.models import Flow, FlowTag, as_tag, deleting
 from echopoint.flows.serializers import (
     CreateFlowRequestSerializer,
@@ -68,7 +68,7 @@ class FlowViewSet(OrgScopedViewSet):
         flow = super().save(flow, values)
         if written:
             warnings += warnings_of(flow.flow_definition, flow.input_names())
-        flow.warnings = warnings
+        flow.warnings = warnings[:MAX_WARNINGS]
         if tags is not None:
             flow.set_tags(tags)
         return flow

@@ -5,7 +5,6 @@ refuses a whole flow for what the other bears. What neither runs is refused inst
 """
 
 from collections.abc import Collection, Iterator
-from itertools import islice
 from typing import NamedTuple
 
 from echopoint.core.json_paths import at, quote
@@ -28,6 +27,7 @@ CODES = {
     UNKNOWN_INPUT: "A template names a variable that there is not, as yet.",
 }
 
+MAX_WARNINGS = 50
 # What the engine of the command runs; a test compares it with that engine.
 BUILT_IN_NODES = {"request", "delay", "set_variable", "assert"}
 BUILT_IN_EXTRACTORS = {"jsonPath", "statusCode", "header", "body"}
@@ -105,19 +105,23 @@ class FlowWarning(NamedTuple):
     field: str
 
 
-def warnings_of(
-    definition: dict, inputs: Collection[str], *, limit: int = 50
-) -> list[FlowWarning]:
-    """Return the first `limit` warnings of a sound definition.
+def warnings_of(definition: dict, inputs: Collection[str]) -> list[FlowWarning]:
+    """Return the first MAX_WARNINGS warnings of a sound definition.
 
     `inputs` are the names of all variables that the flow could be launched with.
     """
     found = {}
+    for warning in _warnings(definition, inputs):
+        # Once is enough of the same thing: the first place counts.
+        found.setdefault(warning[:2], warning)
+        if len(found) == MAX_WARNINGS:
+            break
+    return list(found.values())
+
+
+def _warnings(definition: dict, inputs: Collection[str]) -> Iterator[FlowWarning]:
     for scope in scopes_of(definition):
-        for warning in _scope_warnings(scope, inputs):
-            # Once is enough of the same thing: the first place counts.
-            found.setdefault(warning[:2], warning)
-    return list(islice(found.values(), limit))
+        yield from _scope_warnings(scope, inputs)
 
 
 def _scope_warnings(scope: Scope, inputs: Collection[str]) -> Iterator[FlowWarning]:

@@ -3,6 +3,7 @@ import re
 import time
 
 import pytest
+import re2
 from jsonschema import Draft202012Validator, FormatChecker, validators
 
 from echopoint.cli.engine import patterns
@@ -634,6 +635,13 @@ def test_a_regular_expression_that_repeats_counts_once():
     one = assertion("regex", value=r"\p{L}{255}")
 
     assert problems(flow(request("a") | {"assertions": [one] * 100})) == []
+
+
+@pytest.mark.parametrize("pattern", ["a", "("])
+def test_a_judged_pattern_is_kept_nowhere(pattern):
+    problems(asserting("regex", value=pattern))
+
+    assert re2._Regexp._make.cache_info().currsize == 0
 
 
 def test_a_refused_pattern_is_in_no_log(capfd):

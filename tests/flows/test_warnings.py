@@ -1,5 +1,7 @@
 """`warnings`: what not every engine runs."""
 
+import time
+
 import pytest
 
 from echopoint.cli.engine.extractors import EXTRACTORS
@@ -171,6 +173,29 @@ def test_there_are_at_most_fifty_warnings():
     texts = [f"{{{{name{place}}}}}" for place in range(99)]
 
     assert len(warnings_of(flow(request("a", body=texts)), ())) == 50
+
+
+def test_an_answer_has_at_most_fifty_warnings(key):
+    both = {"queryParams": {"a": 1}, "query_params": {}}
+    nodes = [request(str(place), "{{base}}", **both) for place in range(60)]
+
+    made = key.post("/flows", {"name": "f", "flow_definition": flow(*nodes)})
+
+    assert len(made.json()["warnings"]) == 50
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{a}}" * 100_000, "{{a." + "." * 300_000 + "}}", "{{$" + "x" * 300_000 + "}}"],
+    ids=["many", "dots", "long"],
+)
+def test_warnings_take_no_time(text):
+    definition = flow(request("b"), request("c", text))
+    started = time.process_time()
+
+    warnings_of(definition, ())
+
+    assert time.process_time() - started < 2
 
 
 def test_the_answers_to_writing_a_flow_have_warnings(key):

@@ -1,7 +1,9 @@
 import time
 
 import pytest
+import re2
 
+from echopoint.cli.engine import patterns
 from echopoint.cli.engine.operators import OPERATORS, CannotCompare, holds
 
 TRUE = [
@@ -163,3 +165,8 @@ def test_a_reason_repeats_nothing_of_the_pattern():
         holds("regex", "a", "s3cr3t(?P<s3cr3t-word")
 
     assert "s3cr3t" not in str(refused.value)
+
+
+def test_a_compiled_pattern_keeps_no_groups_and_the_library_no_pattern():
+    assert patterns._compiled("(a)(b)").groups == 0
+    assert re2._Regexp._make.cache_info().currsize == 0
