@@ -391,6 +391,7 @@ SPECTACULAR_SETTINGS = {
         "TagMatchMode": ["any", "all"],
         "MembershipStatus": ["PENDING_SYNC", "READY"],
         "FlowRunStatus": "echopoint.flows.models.Flow.LastRunStatus",
+        "FlowWarningCode": "echopoint.flows.definition_warnings.CODES",
         "ExecutionStatus": "echopoint.executions.models.Execution.Status",
         "NodeExecutionStatus": ["pending", "running", "completed", "failed", "skipped"],
         "RunnerType": ["cloud", "self_hosted", "ephemeral"],

@@ -18,14 +18,23 @@ NEEDS_RUNNER = "NEEDS_RUNNER"
 SPELLINGS_DIFFER = "SPELLINGS_DIFFER"
 UNKNOWN_DYNAMIC_VARIABLE = "UNKNOWN_DYNAMIC_VARIABLE"
 UNKNOWN_INPUT = "UNKNOWN_INPUT"
-CODES = {
-    DOTTED_NODE_ID: "A template reads a node whose id has a dot in it.",
-    LISTED_BEFORE_SOURCE: "A node is listed before one that it reads.",
-    NEEDS_RUNNER: "The engine of the echopoint command does not run a part of the flow.",
-    SPELLINGS_DIFFER: "A field was sent under both of its names, with different values.",
-    UNKNOWN_DYNAMIC_VARIABLE: "A template names a dynamic variable that there is not.",
-    UNKNOWN_INPUT: "A template names a variable that there is not, as yet.",
-}
+CODES = [
+    (DOTTED_NODE_ID, "A template reads a node whose id has a dot in it."),
+    (LISTED_BEFORE_SOURCE, "A node is listed before one that it reads."),
+    (
+        NEEDS_RUNNER,
+        "The engine of the echopoint command does not run a part of the flow.",
+    ),
+    (
+        SPELLINGS_DIFFER,
+        "A field was sent under both of its names, with different values.",
+    ),
+    (
+        UNKNOWN_DYNAMIC_VARIABLE,
+        "A template names a dynamic variable that there is not.",
+    ),
+    (UNKNOWN_INPUT, "A template names a variable that there is not, as yet."),
+]
 
 MAX_WARNINGS = 50
 # What the engine of the command runs; a test compares it with that engine.

@@ -53,7 +53,10 @@ class Definition(serializers.Field):
 class FlowWarningSerializer(serializers.Serializer):
     """What not every engine runs: a code for programs, and words for people."""
 
-    code = serializers.ChoiceField(choices=list(CODES.items()))
+    code = serializers.ChoiceField(
+        choices=CODES,
+        help_text="\n".join(f"- `{code}`: {meaning}" for code, meaning in CODES),
+    )
     message = serializers.CharField()
     field = serializers.SerializerMethodField()
 

@@ -99,7 +99,7 @@ def test_the_components_have_the_names_that_clients_know(document):
         "ApiKey", "ApiKeyCreateRequest", "ApiKeyCreateResponse", "ApiKeyListResponse",
         "ApiKeySearchRequest", "ApiKeyFilter", "ApiKeyIdentity", "Permission",
         "PermissionListResponse", "ApiError", "ApiErrorResponse", "CurrentUserResponse",
-        "Flow", "FlowListResponse", "FlowDefinition", "CreateFlowRequest",
+        "Flow", "WrittenFlow", "FlowWarning", "FlowWarningCode", "FlowListResponse", "FlowDefinition", "CreateFlowRequest",
         "UpdateFlowRequest", "FlowSearchRequest", "FlowSearchItem",
         "FlowTagListResponse", "FlowSearchResponse", "SortDirection", "FlowMetadata", "Webhook", "WebhookListResponse",
         "CreateWebhookRequest", "WebhookSearchRequest", "WebhookRequestSearchRequest",
