@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from echopoint.core.json_paths import at, quote
+from echopoint.flows.definition_dynamics import DYNAMIC_VARIABLES
 from echopoint.flows.definition_references import references, source_of
 from echopoint.flows.definition_scopes import Scope, each, scopes_of
 
@@ -40,70 +41,6 @@ MAX_WARNINGS = 50
 # What the engine of the command runs; a test compares it with that engine.
 BUILT_IN_NODES = {"request", "delay", "set_variable", "assert"}
 BUILT_IN_EXTRACTORS = {"jsonPath", "statusCode", "header", "body"}
-# Values that are made up as a node runs: `{{$uuid}}`, `{{$int:1:100}}`.
-DYNAMIC_VARIABLES = frozenset(
-    [
-        "runId",
-        "timestamp",
-        "isoTimestamp",
-        "today",
-        "futureDate",
-        "pastDate",
-        "weekday",
-        "firstName",
-        "lastName",
-        "fullName",
-        "username",
-        "gender",
-        "jobTitle",
-        "ssn",
-        "email",
-        "phone",
-        "phoneFormatted",
-        "street",
-        "city",
-        "state",
-        "stateAbbr",
-        "zip",
-        "country",
-        "countryAbbr",
-        "latitude",
-        "longitude",
-        "timezone",
-        "creditCard",
-        "creditCardCvv",
-        "currency",
-        "price",
-        "achRouting",
-        "achAccount",
-        "bitcoinAddress",
-        "url",
-        "domain",
-        "ipv4",
-        "ipv6",
-        "mac",
-        "userAgent",
-        "httpMethod",
-        "emoji",
-        "company",
-        "productName",
-        "productCategory",
-        "sku",
-        "word",
-        "words",
-        "sentence",
-        "slug",
-        "color",
-        "hexColor",
-        "int",
-        "float",
-        "bool",
-        "digits",
-        "letters",
-        "string",
-        "uuid",
-    ]
-)
 
 
 class FlowWarning(NamedTuple):

@@ -8,7 +8,8 @@ from echopoint.cli.engine.extractors import EXTRACTORS
 from echopoint.cli.engine.package import CHECKS
 from echopoint.flows import definition_warnings
 from echopoint.flows.definition import problems
-from echopoint.flows.definition_warnings import CODES, DYNAMIC_VARIABLES, warnings_of
+from echopoint.flows.definition_dynamics import DYNAMIC_VARIABLES
+from echopoint.flows.definition_warnings import CODES, warnings_of
 from tests.flows.test_definition import (
     assertion,
     chain,
