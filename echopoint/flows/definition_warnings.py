@@ -17,6 +17,7 @@ DOTTED_NODE_ID = "DOTTED_NODE_ID"
 LISTED_BEFORE_SOURCE = "LISTED_BEFORE_SOURCE"
 NEEDS_RUNNER = "NEEDS_RUNNER"
 SPELLINGS_DIFFER = "SPELLINGS_DIFFER"
+UNKNOWN_BY_ENGINES = "UNKNOWN_BY_ENGINES"
 UNKNOWN_DYNAMIC_VARIABLE = "UNKNOWN_DYNAMIC_VARIABLE"
 UNKNOWN_INPUT = "UNKNOWN_INPUT"
 CODES = [
@@ -30,6 +31,7 @@ CODES = [
         SPELLINGS_DIFFER,
         "A field was sent under both of its names, with different values.",
     ),
+    (UNKNOWN_BY_ENGINES, "An extractor of the contract that no known engine has."),
     (
         UNKNOWN_DYNAMIC_VARIABLE,
         "A template names a dynamic variable that there is not.",
@@ -86,12 +88,19 @@ def _scope_warnings(scope: Scope, inputs: Collection[str]) -> Iterator[FlowWarni
 def _runner_warnings(node: dict, path: str) -> Iterator[FlowWarning]:
     kind = node["type"]
     if kind not in BUILT_IN_NODES:
-        what = f"nodes of type {kind}"
-        yield FlowWarning(NEEDS_RUNNER, _needs_runner(what), at(path, "type"))
+        message = (
+            f"The engine of the echopoint command does not run nodes of type {kind}. "
+            "Run this flow on a self-hosted runner, or give the command one with "
+            "--runner-binary."
+        )
+        yield FlowWarning(NEEDS_RUNNER, message, at(path, "type"))
     for field, extractor in _extractors(node, path):
         if extractor not in BUILT_IN_EXTRACTORS:
-            what = f"the {extractor} extractor"
-            yield FlowWarning(NEEDS_RUNNER, _needs_runner(what), field)
+            message = (
+                f"Neither the echopoint command nor the public runner has the {extractor} "
+                "extractor. Use another one: with body, contains and regex see all text."
+            )
+            yield FlowWarning(UNKNOWN_BY_ENGINES, message, field)
 
 
 def _extractors(node: dict, path: str) -> Iterator[tuple[str, str]]:
@@ -99,13 +108,9 @@ def _extractors(node: dict, path: str) -> Iterator[tuple[str, str]]:
         yield at(where, "extractor", "type"), output["extractor"]["type"]
     for where, assertion in each(node.get("assertions", []), at(path, "assertions")):
         yield at(where, "extractor_type"), assertion["extractor_type"]
-
-
-def _needs_runner(what: str) -> str:
-    return (
-        f"The engine of the echopoint command does not run {what}. Run this flow on a "
-        "self-hosted runner, or give the command one with --runner-binary."
-    )
+    cases = node["data"]["cases"] if node["type"] == "branch" else []
+    for where, case in each(cases, at(path, "data", "cases")):
+        yield at(where, "when", "extractor_type"), case["when"]["extractor_type"]
 
 
 def _dynamic_warnings(reference: str, field: str) -> Iterator[FlowWarning]:

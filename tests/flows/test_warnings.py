@@ -146,17 +146,19 @@ def test_a_node_that_only_runners_run_is_warned_of(kind):
     assert ("NEEDS_RUNNER", "nodes[0].type") in warned(flow(one))
 
 
-def test_an_extractor_that_only_runners_know_is_warned_of():
+def test_an_extractor_that_no_engine_has_is_warned_of():
     xml = {"type": "xmlPath", "path": "/a"}
     checked = assertion("notEmpty", "xmlPath", {"path": "/a"})
     one = request("a") | {"outputs": [{"name": "id", "extractor": xml}]}
 
     assert warned(flow(one)) == [
-        ("NEEDS_RUNNER", "nodes[0].outputs[0].extractor.type"),
+        ("UNKNOWN_BY_ENGINES", "nodes[0].outputs[0].extractor.type"),
     ]
     assert warned(flow(request("a") | {"assertions": [checked]})) == [
-        ("NEEDS_RUNNER", "nodes[0].assertions[0].extractor_type"),
+        ("UNKNOWN_BY_ENGINES", "nodes[0].assertions[0].extractor_type"),
     ]
+    case = "nodes[5].data.cases[0].when.extractor_type"
+    assert ("UNKNOWN_BY_ENGINES", case) in warned(everything())
 
 
 def test_what_the_command_runs_is_what_its_engine_runs():
