@@ -34,7 +34,7 @@ words = st.sampled_from(
     ["", "0", "200", "1e3", "-0.0", "1e999", "NaN", "true", "{}", "[]", '"x"', "x" * 3000]
 )  # fmt: skip
 references = st.sampled_from(
-    ["{{a.out}}", "{{{a.out}}}", "{{ b.out.x.0 }}", "{{in}}", "{{{in}}}", "{{secret}}", "{{nothing}}", "{{}}"]
+    ["{{a.out}}", "{{{a.out}}}", "{{ b.out.x.0 }}", "{{in}}", "{{{in}}}", "{{secret}}", "{{nothing}}", "{{}}", "{{$uuid}}", "{{{$int:1:5}}}", "{{$.x}}"]
 )  # fmt: skip
 texts = odd_text | words | references
 scalars = (

@@ -143,6 +143,12 @@ def facts(flow: dict) -> list[tuple[str, Any]]:
     type=click.Path(exists=True, dir_okay=False, executable=True, resolve_path=True),
     help="Hand the flows to this runner instead of running them here.",
 )
+@click.option(
+    "--strict-variables",
+    is_flag=True,
+    help="Let a node fail that has a template for which nothing is known; without it the"
+    " template is used as it is written, with a warning.",
+)
 @click.option("--verbose", is_flag=True, help="Tell of nodes that start, too.")
 @global_options
 @click.pass_context
@@ -157,6 +163,11 @@ def run_flows(
     if bool(flow_ids) == bool(tags):
         raise click.UsageError(
             "Name flows by id or by --tag, one of the two.", ctx=context
+        )
+    if order["strict_variables"] and order["runner_binary"]:
+        raise click.UsageError(
+            "--strict-variables is for flows that run here, not for a --runner-binary.",
+            ctx=context,
         )
     settings = settings_of(context)
     started = time.monotonic()

@@ -118,10 +118,18 @@ def node(status: Any, named: dict, result: dict, duration_ms: Any) -> dict:
         "duration_ms": duration_ms,
         "error_message": named.get("error_message"),
     }
+    if missing := result.get("missing_inputs"):
+        shown["missing_inputs"] = missing
     assertions = result.get("assertion_results")
     if status == "failed" and assertions:
         shown["assertions"] = assertions
     return shown
+
+
+def words_of(missing: list[str]) -> str:
+    """Return what is said of templates that named nothing."""
+    named = ", ".join(f"{{{{{name}}}}}" for name in missing)
+    return f"nothing is known as {named}, which was used as it is written"
 
 
 def milliseconds(started: Any, completed: Any) -> int | None:
