@@ -10,6 +10,7 @@ from echopoint.cli.engine.decoding import BadEncoding, TooLarge, decode
 from echopoint.cli.engine.extractors import Answer
 from echopoint.cli.engine.http_errors import failure_of
 from echopoint.cli.engine.problems import NodeFailed
+from echopoint.cli.network import Tls, Transport
 
 MAX_BODY = 10 * 1024 * 1024  # bytes, as sent and as decoded
 MAX_REDIRECTS = 10
@@ -24,8 +25,8 @@ def silence() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def new_client() -> httpx.AsyncClient:
-    """Return a client that takes proxies and trusted certificates from the environment.
+def new_client(tls: Tls) -> httpx.AsyncClient:
+    """Return a client that takes its proxies from the environment.
 
     It keeps no connection open: one that the service closes meanwhile would fail the
     next node for nothing.
@@ -40,7 +41,7 @@ def new_client() -> httpx.AsyncClient:
             "User-Agent": f"echopoint-cli/{release}",
             "Accept-Encoding": "gzip, deflate",
         },
-        limits=httpx.Limits(max_keepalive_connections=0),
+        transport=Transport(httpx.Limits(max_keepalive_connections=0), tls),
         # There is one deadline for all of a request, in send().
         timeout=httpx.Timeout(None),
     )
