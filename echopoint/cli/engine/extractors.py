@@ -46,9 +46,19 @@ class Source:
 
 
 class Answer(Source):
-    """What a service answered: status, headers as (name, value), and the decoded body."""
+    """What a service answered: status, headers as (name, value), and the decoded body.
 
-    def __init__(self, status: int, headers: Iterable[tuple[str, str]], body: bytes):
+    `notes` say what of the body is not as the headers say.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        notes: Iterable[str] = (),
+    ):
+        self.notes = list(notes)
         self.status_code = status
         self.headers = list(headers)
         self.content = body
@@ -64,14 +74,23 @@ class Answer(Source):
 
     @cached_property
     def text(self) -> str:
-        """Return the body as text, in the charset that it names, or UTF-8."""
+        """Return the body as text, in the charset that it names, or else in UTF-8.
+
+        Without the mark at its start, which is none of the text.
+        """
         charset = re.search(r"charset=\"?([\w.:-]+)", self.content_type, re.IGNORECASE)
+        name = charset[1] if charset else "utf-8"
         try:
-            return self.content.decode(
-                charset[1] if charset else "utf-8-sig", "replace"
-            )
-        except LookupError:
-            return self.content.decode("utf-8-sig", "replace")
+            text = self.content.decode(name)
+        # Some codecs of Python make no text, or raise errors of their own.
+        except Exception:  # noqa: BLE001 - whatever it is, it is none of a text
+            text = self.content.decode(errors="replace")
+            if charset:
+                self.notes.append(
+                    f'The body is not text in "{name[:40]}", as its Content-Type says.'
+                    " It was read as UTF-8, with � for what is not."
+                )
+        return text.removeprefix("\ufeff")
 
     @cached_property
     def parsed(self) -> object:

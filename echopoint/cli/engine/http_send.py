@@ -39,7 +39,7 @@ def new_client(tls: Tls) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         headers={
             "User-Agent": f"echopoint-cli/{release}",
-            "Accept-Encoding": "gzip, deflate",
+            "Accept-Encoding": "gzip, deflate, br, zstd",
         },
         transport=Transport(httpx.Limits(max_keepalive_connections=0), tls),
         # There is one deadline for all of a request, in send().
@@ -134,14 +134,15 @@ async def _read(response: httpx.Response) -> Answer:
             raise _too_large()
     headers = response.headers
     try:
-        content = decode(bytes(body), headers.get("content-encoding", ""), MAX_BODY)
+        encoding = headers.get("content-encoding", "")
+        content, notes = decode(bytes(body), encoding, MAX_BODY)
     except TooLarge:
         raise _too_large() from None
     except BadEncoding as error:
         raise NodeFailed(
             "REQUEST_FAILED", f"The body of the answer could not be decoded: {error}."
         ) from None
-    return Answer(response.status_code, headers.multi_items(), content)
+    return Answer(response.status_code, headers.multi_items(), content, notes)
 
 
 def _too_large() -> NodeFailed:

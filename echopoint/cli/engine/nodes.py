@@ -203,6 +203,8 @@ class Attempt:
             # What is not JSON is in response_body; assertions on it say what is wrong.
             with suppress(ValueError):
                 fields["response_body_parsed"] = self.recorder.value(answer.parsed)
+        if answer.content and answer.text and answer.notes:
+            fields["response_notes"] = [self.recorder.text(n) for n in answer.notes]
         return fields
 
     async def _delay(self) -> tuple[Source, dict]:

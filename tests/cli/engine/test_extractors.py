@@ -116,3 +116,40 @@ def test_what_is_no_answer_has_a_body_and_nothing_else():
         extract("statusCode", {}, source)
     with pytest.raises(NothingFound, match="only a request node has headers"):
         extract("header", {"header_name": "X"}, source)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("application/json", b'\xef\xbb\xbf{"a": 1}'),
+        ("application/json; charset=utf-8", b'\xef\xbb\xbf{"a": 1}'),
+        ("APPLICATION/Problem+JSON", b'{"a": 1}'),
+        ("application/json; charset=utf-16", '{"a": 1}'.encode("utf-16")),
+        ("application/json; charset=utf-16le", '\ufeff{"a": 1}'.encode("utf-16le")),
+        ("application/json; charset=odd", b'{"a": 1}'),
+        ("application/json; charset=utf-32", b'{"a": 1}'),
+        ("application/json; charset=hex", b'{"a": 1}'),
+        ("application/json; charset=idna", b'{"a": 1}'),
+        ("application/json; charset=undefined", b'{"a": 1}'),
+    ],
+)
+def test_json_is_read_whatever_mark_or_charset_it_has(kind, content):
+    answer = Answer(200, [("Content-Type", kind)], content)
+
+    assert answer.body() == {"a": 1}
+
+
+def test_a_charset_that_does_not_fit_is_said():
+    answer = Answer(
+        200, [("Content-Type", "text/plain; charset=utf-16")], b"abc\xff\xff"
+    )
+
+    assert answer.text == "abc\ufffd\ufffd"
+    (note,) = answer.notes
+    assert '"utf-16"' in note
+
+
+def test_a_charset_that_fits_needs_no_word():
+    answer = Answer(200, [("Content-Type", "text/plain; charset=latin-1")], b"\xe9")
+
+    assert (answer.text, answer.notes) == ("é", [])
