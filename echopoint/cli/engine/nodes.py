@@ -27,13 +27,17 @@ MAX_MISSING = 100  # names in one record
 
 
 def blank(node: dict) -> dict:
-    """Return the result of a node that has not done anything."""
+    """Return the result of a node that has not done anything.
+
+    `executed_at` is the end of the node, as in the results of the public runner.
+    """
     return {
         "node_id": node["id"],
         "display_name": node["display_name"],
         "node_type": node["type"],
         "inputs": {},
         "outputs": {},
+        "started_at": now(),
         "executed_at": now(),
         "duration_ms": 0,
     }
@@ -87,6 +91,7 @@ class Attempt:
         }
 
     def finish(self) -> None:
+        self.result["executed_at"] = now()
         self.result["duration_ms"] = round((time.monotonic() - self._began) * 1000)
         if results := self.result.get("assertion_results"):
             # A thread that took too long may still be adding to it.
