@@ -24,6 +24,7 @@ from echopoint.cli.engine.templates import (
 # For the assertions and outputs of a node: a JSONPath can ask for too much.
 MAX_SECONDS = 10
 MAX_MISSING = 100  # names in one record
+SKIPPED = "NODE_SKIPPED"
 
 
 def blank(node: dict) -> dict:
@@ -56,6 +57,8 @@ class Attempt:
         self.data = node["data"]
         self.stage = stage
         self.recorder = stage.recorder
+        # As they are and without secrets, for the nodes that follow.
+        self.outputs: tuple[dict, dict] = {}, {}
         draws = Draws(stage.made)
         self.real = Renderer(stage.real.find, draws)
         self.shown = Renderer(stage.shown.find, draws)
@@ -73,7 +76,7 @@ class Attempt:
             source, outputs = await ACTS[self.node["type"]](self)
             kept = await self._off_the_loop(self._assessed, source, outputs)
             outputs, hidden, self.result["outputs"] = kept
-            self.stage.add(self.node["id"], outputs, hidden)
+            self.outputs = outputs, hidden
         except NodeFailed as failure:
             self.fail(failure.code, failure.message)
         except TooLong as error:
@@ -90,6 +93,12 @@ class Attempt:
             "error_message": self.recorder.text(message),
         }
 
+    def skip(self, reason: str, message: str) -> None:
+        """Record why the node did not run: a code, and words for it."""
+        self.result |= {"error_code": SKIPPED, "skip_reason": reason}
+        self.result["error_message"] = self.recorder.text(message)
+        self.finish()
+
     def finish(self) -> None:
         self.result["executed_at"] = now()
         self.result["duration_ms"] = round((time.monotonic() - self._began) * 1000)
@@ -102,19 +111,20 @@ class Attempt:
     def _inputs(self) -> dict:
         """Return what the templates of the node read, as it may be shown."""
         inputs = {}
-        for name in self._references():
+        for name in self.references():
             if self.stage.real.find(name) is not MISSING:
                 value = self.stage.shown.find(name)
                 inputs[name] = MASK if value is MISSING else self.recorder.value(value)
         return inputs
 
-    def _references(self) -> Iterator[str]:
+    def references(self) -> Iterator[str]:
+        """Yield what the templates of the node name."""
         operands = [each["operator_data"] for each in self._listed("assertions")]
         return references([self.data, operands])
 
     def _require_resolved(self) -> None:
         """Raise NodeFailed for a template that names nothing."""
-        for name in self._references():
+        for name in self.references():
             if not is_dynamic(name) and self.stage.real.find(name) is MISSING:
                 self.real.missing[name] = None
         if missing := list(self.real.missing)[:MAX_MISSING]:
