@@ -37,6 +37,7 @@ def new_client(tls: Tls) -> httpx.AsyncClient:
         # Run from a checkout that is not installed.
         release = "dev"
     return httpx.AsyncClient(
+        follow_redirects=False,
         headers={
             "User-Agent": f"echopoint-cli/{release}",
             "Accept-Encoding": "gzip, deflate, br, zstd",
@@ -54,16 +55,20 @@ async def send(
     timeout: int,
     private: set[str],
     is_body_private: bool,
+    follow: bool = True,
 ) -> Answer:
     """Return the answer; raises NodeFailed with the code that tells the reason.
 
     `timeout` is in milliseconds, 0 the default, and is for everything: from the name
     of the host to the last byte of the last redirect. `private` are the headers that
-    are not sent to another origin.
+    are not sent to another origin. Unless `follow`, a redirect is the answer.
     """
     timeout = timeout or DEFAULT_TIMEOUT
     try:
         async with asyncio.timeout(timeout / 1000):
+            if not follow:
+                response = await client.send(request, stream=True)
+                return await _taken(response)
             return await _follow(client, request, private, is_body_private)
     except TimeoutError:
         raise NodeFailed(
@@ -75,6 +80,13 @@ async def send(
         raise failure_of(error) from None
 
 
+async def _taken(response: httpx.Response) -> Answer:
+    try:
+        return await _read(response)
+    finally:
+        await response.aclose()
+
+
 async def _follow(
     client: httpx.AsyncClient,
     request: httpx.Request,
@@ -82,12 +94,10 @@ async def _follow(
     is_body_private: bool,
 ) -> Answer:
     for _ in range(MAX_REDIRECTS + 1):
-        response = await client.send(request, stream=True, follow_redirects=False)
-        try:
-            if response.next_request is None:
-                return await _read(response)
-        finally:
-            await response.aclose()
+        response = await client.send(request, stream=True)
+        if response.next_request is None:
+            return await _taken(response)
+        await response.aclose()
         request = _redirected(request, response.next_request, private, is_body_private)
     raise NodeFailed(
         "REQUEST_FAILED",

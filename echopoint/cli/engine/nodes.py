@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from echopoint.cli.engine import assertions, http_request
 from echopoint.cli.engine.dynamic import Draws, is_dynamic
-from echopoint.cli.engine.extractors import Answer, NothingFound, Source, extract
+from echopoint.cli.engine.extractors import Answer, Source, extract
 from echopoint.cli.engine.http_send import send
 from echopoint.cli.engine.masking import MASK
-from echopoint.cli.engine.problems import NodeFailed
+from echopoint.cli.engine.problems import NodeFailed, NothingFound
 from echopoint.cli.engine.record import MAX_BODY
 from echopoint.cli.engine.stage import Stage
 from echopoint.cli.engine.templates import (
@@ -199,6 +199,7 @@ class Attempt:
             timeout=self.data.get("timeout") or 0,
             private=private,
             is_body_private=self.stage.mask.body(request.content) != request.content,
+            follow=self.data.get("follow_redirects") is not False,
         )
         self.result |= await self._off_the_loop(self._answered, answer)
         return answer, {}
@@ -218,6 +219,8 @@ class Attempt:
             # What is not JSON is in response_body; assertions on it say what is wrong.
             with suppress(ValueError):
                 fields["response_body_parsed"] = self.recorder.value(answer.parsed)
+        if cookies := answer.all("set-cookie"):
+            fields["response_set_cookies"] = [self.recorder.value(c) for c in cookies]
         if answer.content and answer.text and answer.notes:
             fields["response_notes"] = [self.recorder.text(n) for n in answer.notes]
         return fields

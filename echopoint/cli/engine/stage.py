@@ -48,12 +48,11 @@ class Stage:
     async def client(self) -> httpx.AsyncClient:
         """Return the client of this run, made when the first request needs it.
 
-        It knows no cookies: they live as long as the redirects of one request.
+        It keeps the cookies that services set, for all nodes that follow.
         """
         if self._client is None:
             client = new_client(self.tls)
             self._client = await self._closing.enter_async_context(client)
-        self._client.cookies.clear()
         return self._client
 
     def add(self, node_id: str, outputs: dict, hidden: dict) -> None:

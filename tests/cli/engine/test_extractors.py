@@ -3,6 +3,7 @@ import time
 import pytest
 
 from echopoint.cli.engine.extractors import Answer, NothingFound, Source, extract
+from tests.cli.engine.flows import assertion, request, run_node
 
 JSON = [("Content-Type", "application/json; charset=utf-8")]
 BODY = b'{"id": 7, "tags": ["a", "b"], "none": null, "users": [{"n": "x"}, {"n": "y"}]}'
@@ -153,3 +154,41 @@ def test_a_charset_that_fits_needs_no_word():
     answer = Answer(200, [("Content-Type", "text/plain; charset=latin-1")], b"\xe9")
 
     assert (answer.text, answer.notes) == ("é", [])
+
+
+ABSENCES = [
+    ("jsonPath", {"path": "$.a"}, {"path": "$.none"}),
+    ("header", {"header_name": "X-A"}, {"header_name": "X-None"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "there", "not_there"), ABSENCES)
+def test_absence_can_be_asserted(service, kind, there, not_there):
+    url = f"{service.url}/answer?type=application/json&body=%7B%22a%22:null%7D"
+    if kind == "header":
+        url = f"{service.url}/headers?name=X-A&value=1"
+
+    def result_of(operator, data):
+        checks = [assertion(operator, kind=kind, **data)]
+        return run_node(request("a", url, assertions=checks))
+
+    for operator, passes, fails in (
+        ("exists", there, not_there),
+        ("notExists", not_there, there),
+    ):
+        assert "error_code" not in result_of(operator, passes)
+        failed = result_of(operator, fails)
+        assert failed["error_code"] == "ASSERTION_FAILED"
+        assert "error" not in failed["assertion_results"][0]
+        assert operator in failed["error_message"]
+
+
+@pytest.mark.parametrize("operator", ["exists", "notExists"])
+def test_a_body_that_cannot_be_read_says_nothing_of_absence(service, operator):
+    checks = [assertion(operator, kind="jsonPath", path="$.a")]
+    url = f"{service.url}/answer?type=text/plain&body=%3Chtml"
+
+    result = run_node(request("a", url, assertions=checks))
+
+    assert result["error_code"] == "ASSERTION_FAILED"
+    assert "not JSON" in result["assertion_results"][0]["error"]
