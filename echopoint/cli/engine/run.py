@@ -10,6 +10,7 @@ from echopoint.cli.engine.order import in_waves, runs_always
 from echopoint.cli.engine.package import require_package
 from echopoint.cli.engine.stage import Stage
 from echopoint.cli.engine.threads import DaemonThreads
+from echopoint.cli.network import Tls
 
 CANCELLED = "CANCELLED"
 CANCELLED_MESSAGE = "The run was cancelled."
@@ -31,6 +32,7 @@ async def run_flow(
     cancelled: asyncio.Event | None = None,
     cleanup_over: asyncio.Event | None = None,
     strict_variables: bool = False,
+    tls: Tls | None = None,
 ) -> dict:
     """Run the flow of an ephemeral package and return its result document.
 
@@ -50,7 +52,8 @@ async def run_flow(
     always do, until `cleanup_over` is set; without it they get no time.
 
     A template that names nothing is sent as it is written, and is in `missing_inputs` of
-    its node; with `strict_variables` the node fails before it does anything.
+    its node; with `strict_variables` the node fails before it does anything. `tls` says
+    which certificates are trusted and shown, if not those of the environment.
 
     Raises InvalidPackage and UnsupportedFlow before anything runs.
     """
@@ -62,6 +65,7 @@ async def run_flow(
         package["secret_input_keys"],
         execution_id=package["execution_id"],
         is_strict=strict_variables,
+        tls=tls,
     ) as stage:
         cancelled = cancelled or asyncio.Event()
         run = Run(package, stage, progress, cancelled, cleanup_over or cancelled)
