@@ -241,6 +241,17 @@ def test_an_idempotency_key_is_used_and_none_is_a_new_one_each_time(step, given,
     assert "earlier execution" not in anew[1].summary
 
 
+def test_a_template_that_names_nothing_is_in_the_summary(step, given, api):
+    odd = {"variables": {"x": "{{typo}}"}}
+    node = NODE | {"type": "set_variable", "data": odd}
+
+    ended = step(given | {"flow-id": api.add_flow("F", nodes=[node])})
+
+    assert ended.code == 0
+    assert "Warning: " in ended.summary
+    assert "Wait: nothing is known as typo" in ended.summary
+
+
 def test_tags_are_data_whatever_they_hold(step, given, api, tmp_path):
     ended = step(given | {"tags": "\n".join(NASTY)})
 
