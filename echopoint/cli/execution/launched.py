@@ -126,15 +126,14 @@ async def recorded(
     `replayed` says whether an earlier launch had made it.
     """
     execution = launched.execution
+    started_at = execution.get("execution_started_at") or execution.get("started_at")
     return Outcome(
         flow_id=launched.flow_id,
         exit_code=recorded_code(execution),
         execution_id=launched.id,
         name=launched.name,
-        duration_ms=milliseconds(
-            execution.get("execution_started_at") or execution.get("started_at"),
-            execution.get("completed_at"),
-        ),
+        started_at=started_at,
+        duration_ms=milliseconds(started_at, execution.get("completed_at")),
         error_message=execution.get("error_message"),
         replayed=replayed,
         age_seconds=age_of(execution) if replayed else None,

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from echopoint.cli.client import Client
@@ -13,7 +14,7 @@ from echopoint.cli.execution.launched import Launched, age_of, launch, recorded
 from echopoint.cli.execution.order import Order
 from echopoint.cli.execution.outcome import EXIT_CODES, Outcome, nodes_of_result
 from echopoint.cli.execution.progress import Progress
-from echopoint.cli.execution.publish import failure, publish
+from echopoint.cli.execution.publish import failure, publish, timestamp
 from echopoint.cli.execution.running import run_package
 from echopoint.cli.execution.stopping import Stop
 from echopoint.cli.terminal import say
@@ -42,10 +43,12 @@ class Flow:
         self.order = order
         self.progress = progress
         self.started = time.monotonic()
+        self.started_at = timestamp(datetime.now(UTC))
 
     async def execute(self, stop: Stop) -> Outcome:
         """Launch, run and publish. Whatever goes wrong is the outcome of this flow."""
         self.started = time.monotonic()
+        self.started_at = timestamp(datetime.now(UTC))
         try:
             launched = await within(stop.event, self.launch())
             if launched is None:
@@ -71,6 +74,7 @@ class Flow:
             ERROR,
             duration_ms=self.elapsed_ms,
             error_message=error.message,
+            started_at=self.started_at,
             **known,
         )
 
@@ -84,6 +88,7 @@ class Flow:
             EXIT_CODES[stop.reason.code],
             duration_ms=self.elapsed_ms,
             error_message=f"{stop.reason.message} Its launch was not answered.",
+            started_at=self.started_at,
         )
 
     async def run(self, launched: Launched, package: dict, stop: Stop) -> Outcome:
@@ -135,6 +140,7 @@ class Flow:
             duration_ms=document["duration_ms"],
             error_message=document.get("error_message"),
             nodes=nodes_of_result(document.get("result")),
+            started_at=document["started_at"],
             replayed=launched.replayed,
             age_seconds=age_of(launched.execution) if launched.replayed else None,
         )
@@ -199,14 +205,12 @@ def unpublished(outcome: Outcome, error: CommandError) -> Outcome:
     why = "The result was not published"
     if isinstance(error, ApiError) and error.status == 401:
         why = "The API key is no longer accepted, so the result was not published"
-    return Outcome(
-        outcome.flow_id,
-        max(outcome.exit_code, ERROR),
-        execution_id=outcome.execution_id,
-        name=outcome.name,
-        duration_ms=outcome.duration_ms,
+    return replace(
+        outcome,
+        exit_code=max(outcome.exit_code, ERROR),
         error_message=f"{why}: {error.message}",
-        nodes=outcome.nodes,
+        replayed=False,
+        age_seconds=None,
     )
 
 
