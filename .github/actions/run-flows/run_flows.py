@@ -281,7 +281,7 @@ def write_summary(document, results):
     if "flow_id" in results[0]:
         lines += ["| Flow | Result | Time | Why |", "|---|---|---|---|"]
         lines += [row(result) for result in results]
-        lines += ["", *failed_nodes(results)]
+        lines += ["", *failed_nodes(results), "", *warnings(results)]
     with open(path, "a", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
 
@@ -317,6 +317,18 @@ def failed_nodes(results):
     ]
     left_out = len(nodes) - MOST_ROWS
     return nodes[:MOST_ROWS] + ([f"- … and {left_out} more"] if left_out > 0 else [])
+
+
+def warnings(results):
+    """Return a line for each node with a template that named nothing."""
+    nodes = [
+        f"- Warning: {literal(node.get('display_name') or node.get('node_id'))}: nothing"
+        f" is known as {literal(', '.join(node['missing_inputs']))}"
+        for result in results
+        for node in result.get("nodes") or []
+        if node.get("missing_inputs")
+    ]
+    return nodes[:MOST_ROWS]
 
 
 def literal(value):

@@ -67,6 +67,12 @@ from echopoint.cli.terminal import emit
     help="Hand the flows to this runner instead of running them here.",
 )
 @click.option(
+    "--strict-variables",
+    is_flag=True,
+    help="Let a node fail that has a template for which nothing is known; without it the"
+    " template is used as it is written, with a warning.",
+)
+@click.option(
     "--junit",
     metavar="FILE",
     help="Write a JUnit report of all flows to this file, for CI systems.",
@@ -86,6 +92,11 @@ def run_flows(
     if bool(flow_ids) == bool(tags):
         raise click.UsageError(
             "Name flows by id or by --tag, one of the two.", ctx=context
+        )
+    if order["strict_variables"] and order["runner_binary"]:
+        raise click.UsageError(
+            "--strict-variables is for flows that run here, not for a --runner-binary.",
+            ctx=context,
         )
     settings = settings_of(context)
     # What runs flows and shows results is loaded only now: --help does not need it.

@@ -2,21 +2,28 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from echopoint.cli.engine import assertions, http_request
+from echopoint.cli.engine.dynamic import Draws, is_dynamic
 from echopoint.cli.engine.extractors import Answer, NothingFound, Source, extract
 from echopoint.cli.engine.http_send import send
 from echopoint.cli.engine.masking import MASK
 from echopoint.cli.engine.problems import NodeFailed
 from echopoint.cli.engine.record import MAX_BODY
 from echopoint.cli.engine.stage import Stage
-from echopoint.cli.engine.templates import MISSING, Renderer, TooLong, references
+from echopoint.cli.engine.templates import (
+    MISSING,
+    Renderer,
+    TooLong,
+    references,
+)
 
 # For the assertions and outputs of a node: a JSONPath can ask for too much.
 MAX_SECONDS = 10
+MAX_MISSING = 100  # names in one record
 
 
 def blank(node: dict) -> dict:
@@ -45,8 +52,9 @@ class Attempt:
         self.data = node["data"]
         self.stage = stage
         self.recorder = stage.recorder
-        self.real = Renderer(stage.real.find)
-        self.shown = Renderer(stage.shown.find)
+        draws = Draws(stage.made)
+        self.real = Renderer(stage.real.find, draws)
+        self.shown = Renderer(stage.shown.find, draws)
         self.result = blank(node) | {
             "display_name": self.recorder.text(node["display_name"])
         }
@@ -56,6 +64,8 @@ class Attempt:
         """Run the node to its end; what goes wrong is in the result."""
         try:
             self.result["inputs"] = self._inputs()
+            if self.stage.is_strict:
+                self._require_resolved()
             source, outputs = await ACTS[self.node["type"]](self)
             kept = await self._off_the_loop(self._assessed, source, outputs)
             outputs, hidden, self.result["outputs"] = kept
@@ -81,16 +91,34 @@ class Attempt:
         if results := self.result.get("assertion_results"):
             # A thread that took too long may still be adding to it.
             self.result["assertion_results"] = list(results)
+        if missing := list(self.real.missing)[:MAX_MISSING]:
+            self.result["missing_inputs"] = [self.recorder.text(one) for one in missing]
 
     def _inputs(self) -> dict:
         """Return what the templates of the node read, as it may be shown."""
-        operands = [each["operator_data"] for each in self._listed("assertions")]
         inputs = {}
-        for name in references([self.data, operands]):
+        for name in self._references():
             if self.stage.real.find(name) is not MISSING:
                 value = self.stage.shown.find(name)
                 inputs[name] = MASK if value is MISSING else self.recorder.value(value)
         return inputs
+
+    def _references(self) -> Iterator[str]:
+        operands = [each["operator_data"] for each in self._listed("assertions")]
+        return references([self.data, operands])
+
+    def _require_resolved(self) -> None:
+        """Raise NodeFailed for a template that names nothing."""
+        for name in self._references():
+            if not is_dynamic(name) and self.stage.real.find(name) is MISSING:
+                self.real.missing[name] = None
+        if missing := list(self.real.missing)[:MAX_MISSING]:
+            named = ", ".join(f"{{{{{name}}}}}" for name in missing)
+            raise NodeFailed(
+                "NODE_INPUT_VALIDATION_FAILED",
+                f"Nothing is known as {named}. Set a variable of that name, or take it "
+                "from the output of a node that runs before.",
+            )
 
     def _listed(self, key: str) -> list[dict]:
         return self.node.get(key) or []
@@ -182,7 +210,7 @@ class Attempt:
         return Source(None), {}
 
     async def _set_variable(self) -> tuple[Source, dict]:
-        variables = self.real.render(self.data["variables"])
+        variables = self._rendered(self.data["variables"])
         return Source(variables), dict(variables)
 
     async def _assert(self) -> tuple[Source, dict]:
@@ -190,7 +218,12 @@ class Attempt:
         # Without a target, it is the initial inputs.
         if target is None:
             return Source(self.stage.real.inputs), {}
-        return Source(self.real.render(target)), {}
+        return Source(self._rendered(target)), {}
+
+    def _rendered(self, value: object) -> object:
+        """Return the value rendered. Both renderers pass the same places, in order."""
+        self.shown.render(value)
+        return self.real.render(value)
 
 
 ACTS: dict[str, Callable] = {

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from echopoint.cli.engine.dynamic import is_dynamic, require_known
 from echopoint.cli.engine.extractors import EXTRACTORS
 from echopoint.cli.engine.operators import OPERATORS
 from echopoint.cli.engine.order import Circle, predecessors, refuse_circles
 from echopoint.cli.engine.problems import InvalidPackage, UnsupportedFlow
+from echopoint.cli.engine.templates import references
 from echopoint.cli.engine.values import is_deep
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -107,6 +109,8 @@ def _check_shape(definition: object) -> None:
 def _check(definition: dict) -> None:
     """Require all else: what the nodes need, and edges between them without circles."""
     nodes = definition["nodes"]
+    for reference in filter(is_dynamic, references(nodes)):
+        require_known(reference)
     ids = {node["id"] for node in nodes}
     _require(len(ids) == len(nodes), "Two nodes have the same id.")
     for node in nodes:

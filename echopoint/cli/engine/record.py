@@ -39,8 +39,8 @@ class Recorder:
         return _bounded(_storable(self.mask.value(value)), MAX_VALUE)
 
     def values(self, values: dict) -> dict:
-        """Return an object whose names are kept, and whose values are recorded."""
-        return {name: self.value(value) for name, value in values.items()}
+        """Return an object whose names are the flow's, with its values recorded."""
+        return {_storable(name): self.value(value) for name, value in values.items()}
 
     def body(self, body: bytes) -> dict:
         """Return the fields that hold the body of a response, in base64."""

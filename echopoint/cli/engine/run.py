@@ -29,6 +29,7 @@ async def run_flow(
     progress: Progress = _no_progress,
     cancelled: asyncio.Event | None = None,
     cleanup_over: asyncio.Event | None = None,
+    strict_variables: bool = False,
 ) -> dict:
     """Run the flow of an ephemeral package and return its result document.
 
@@ -46,12 +47,20 @@ async def run_flow(
     is set, the node in flight fails with CANCELLED, and of the others only those run that
     always do, until `cleanup_over` is set; without it they get no time.
 
+    A template that names nothing is sent as it is written, and is in `missing_inputs` of
+    its node; with `strict_variables` the node fails before it does anything.
+
     Raises InvalidPackage and UnsupportedFlow before anything runs.
     """
     package = require_package(package)
     silence()
     asyncio.get_running_loop().set_default_executor(DaemonThreads())
-    async with Stage(package["inputs"], package["secret_input_keys"]) as stage:
+    async with Stage(
+        package["inputs"],
+        package["secret_input_keys"],
+        execution_id=package["execution_id"],
+        is_strict=strict_variables,
+    ) as stage:
         cancelled = cancelled or asyncio.Event()
         run = Run(package, stage, progress, cancelled, cleanup_over or cancelled)
         return await run.document()
@@ -140,6 +149,8 @@ class Run:
             attempt.fail(CANCELLED, CANCELLED_MESSAGE)
             attempt.finish()
         told = named | {"duration": result["duration_ms"]}
+        if missing := result.get("missing_inputs"):
+            told["missingInputs"] = missing
         if "error_code" not in result:
             self._tell("node.completed", **told, success=True)
             return result

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 import httpx
 
+from echopoint.cli.engine.dynamic import Made
 from echopoint.cli.engine.http_errors import failure_of
 from echopoint.cli.engine.http_send import new_client
 from echopoint.cli.engine.masking import MASK, Mask
@@ -15,7 +16,16 @@ from echopoint.cli.engine.templates import Scope
 class Stage:
     """What the nodes of one run share: values, both real and shown, and a client."""
 
-    def __init__(self, inputs: dict, secret_keys: list[str]):
+    def __init__(
+        self,
+        inputs: dict,
+        secret_keys: list[str],
+        *,
+        execution_id: str = "",
+        is_strict: bool = False,
+    ):
+        self.made = Made(execution_id)
+        self.is_strict = is_strict
         secrets = {key: inputs[key] for key in secret_keys if key in inputs}
         self.real = Scope(inputs)
         self.mask = Mask(secrets.values())

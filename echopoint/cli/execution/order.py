@@ -27,6 +27,7 @@ class Order:
     cleanup_timeout: float = 30.0
     parallel: int = 1
     runner_binary: str | None = None
+    strict_variables: bool = False
     verbose: bool = False
 
     def check(self, flow_ids: list[str]) -> None:

@@ -119,6 +119,8 @@ def node(status: Any, named: dict, result: dict, duration_ms: Any) -> dict:
         "duration_ms": duration_ms,
         "error_message": named.get("error_message"),
     }
+    if missing := result.get("missing_inputs"):
+        shown["missing_inputs"] = missing
     if status == "failed":
         shown["error_code"] = result.get("error_code")
         assertions = result.get("assertion_results")
@@ -127,6 +129,12 @@ def node(status: Any, named: dict, result: dict, duration_ms: Any) -> dict:
     if status == "skipped":
         shown["skip_reason"] = result.get("skip_reason")
     return shown
+
+
+def words_of(missing: list[str]) -> str:
+    """Return what is said of templates that named nothing."""
+    named = ", ".join(f"{{{{{name}}}}}" for name in missing)
+    return f"nothing is known as {named}, which was used as it is written"
 
 
 def milliseconds(started: Any, completed: Any) -> int | None:

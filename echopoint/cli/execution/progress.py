@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from echopoint.cli.execution.launched import Launched
-from echopoint.cli.execution.outcome import Outcome
+from echopoint.cli.execution.outcome import Outcome, words_of
 from echopoint.cli.settings import Settings
 from echopoint.cli.terminal import console_for, one_line, say
 
@@ -120,10 +120,17 @@ def line_of(event: dict, *, verbose: bool) -> str:
     if event.get("type") == "node.started":
         return f"… {name}" if verbose else ""
     if event.get("type") == "node.completed":
-        return f"✓ {name} passed in {took(payload)}"
+        return f"✓ {name} passed in {took(payload)}{unresolved(payload)}"
     if event.get("type") == "node.failed":
-        return f"✗ {name} failed in {took(payload)}: {reason_of(payload)}"
+        reason = reason_of(payload)
+        return f"✗ {name} failed in {took(payload)}: {reason}{unresolved(payload)}"
     return ""
+
+
+def unresolved(payload: dict) -> str:
+    """Return a warning of templates that named nothing, if there were any."""
+    missing = payload.get("missingInputs")
+    return f" (warning: {words_of(missing)})" if missing else ""
 
 
 def took(payload: dict) -> str:

@@ -41,6 +41,7 @@ async def run_package(
             progress=progress,
             cancelled=stop.event,
             cleanup_over=stop.cleanup_over,
+            strict_variables=order.strict_variables,
         )
     except (CommandError, UnsupportedFlow, InvalidPackage):
         raise

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from echopoint.cli.execution.outcome import Outcome
+from echopoint.cli.execution.outcome import Outcome, words_of
 from echopoint.cli.execution.progress import WORDS
 from echopoint.cli.terminal import one_line, table_of
 
@@ -25,6 +25,7 @@ def summary(outcomes: list[Outcome]) -> Any:
     for row, outcome in zip(table.rows, outcomes, strict=True):
         row.style = COLOURS.get(outcome.exit_code, "red")
     lines = [Text(line) for outcome in outcomes for line in failures(outcome)]
+    lines += [Text(line) for outcome in outcomes for line in warnings(outcome)]
     return Group(table, *lines)
 
 
@@ -58,6 +59,15 @@ def failures(outcome: Outcome) -> Iterator[str]:
             name = node["display_name"] or node["node_id"]
             yield f"  ✗ {one_line(name)}: {one_line(node['error_message'] or 'failed.')}"
             yield from assertion_lines(node.get("assertions") or [])
+
+
+def warnings(outcome: Outcome) -> Iterator[str]:
+    """Yield a line for each node that used a template as it is written."""
+    for node in outcome.nodes:
+        if missing := node.get("missing_inputs"):
+            name = node["display_name"] or node["node_id"]
+            flow = outcome.name or outcome.flow_id
+            yield one_line(f"Warning: {flow}, {name}: {words_of(missing)}.")
 
 
 def assertion_lines(assertions: list[Any]) -> Iterator[str]:
