@@ -524,8 +524,9 @@ def test_a_launch_says_how_long_it_may_take(echopoint, api, runner):
     echopoint(*arguments, "--poll-timeout", "90.5s")
 
     first, second = api.requests_to("/launch$")
-    assert first["headers"]["X-Execution-Timeout"] == "1800"
-    assert second["headers"]["X-Execution-Timeout"] == "91"
+    # With the 30 s for cleaning up.
+    assert first["headers"]["X-Execution-Timeout"] == "1830"
+    assert second["headers"]["X-Execution-Timeout"] == "121"
 
 
 def test_a_replay_without_flows_read_has_no_nodes_and_says_so(echopoint, api, runner):
