@@ -125,3 +125,21 @@ class PathId(click.ParamType):
                 f"{value!r} is not an id. Ids have letters, digits, - and _ only."
             )
         return value
+
+
+class Assignment(click.ParamType):
+    """A name and its value, as name=value. What is refused is not repeated."""
+
+    name = "assignment"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, sign, text = value.partition("=")
+        if not sign or not name or name != name.strip():
+            self.fail("A variable is written as name=value.")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            self.fail("A variable holds bytes that are not text in UTF-8.")
+        return name, text

@@ -6,7 +6,13 @@ from typing import Any
 
 import click
 
-from echopoint.cli.options import Duration, PathId, global_options, settings_of
+from echopoint.cli.options import (
+    Assignment,
+    Duration,
+    PathId,
+    global_options,
+    settings_of,
+)
 from echopoint.cli.settings import Settings
 from echopoint.cli.terminal import emit
 
@@ -67,6 +73,24 @@ from echopoint.cli.terminal import emit
     help="Hand the flows to this runner instead of running them here.",
 )
 @click.option(
+    "--var",
+    "pairs",
+    metavar="NAME=VALUE",
+    type=Assignment(),
+    multiple=True,
+    help="Replace or add an input of the flows, as text; may be repeated. It comes before"
+    " --env-file. Others can see it on the command line: secrets belong into a file.",
+)
+@click.option(
+    "--env-file",
+    "env_files",
+    metavar="PATH",
+    type=click.Path(exists=True, dir_okay=False, readable=True),
+    multiple=True,
+    help="Replace or add inputs from the lines NAME=value of this file, where a flow reads"
+    " them; may be repeated. All are taken for secrets.",
+)
+@click.option(
     "--strict-variables",
     is_flag=True,
     help="Let a node fail that has a template for which nothing is known; without it the"
@@ -86,6 +110,8 @@ def run_flows(
     tags: tuple[str, ...],
     match_mode: str,
     junit: str | None,
+    pairs: tuple[tuple[str, str], ...],
+    env_files: tuple[str, ...],
     **order: Any,
 ) -> int:
     """Run flows on this machine, by id or by tag, and publish their results."""
@@ -101,7 +127,9 @@ def run_flows(
     settings = settings_of(context)
     # What runs flows and shows results is loaded only now: --help does not need it.
     from echopoint.cli.execution.report import Report
+    from echopoint.cli.execution.variables import Variables
 
+    order["variables"] = Variables.read(pairs, env_files)
     report = Report(junit, settings)
     report.check()
     started = time.monotonic()

@@ -14,6 +14,7 @@ from echopoint.cli.execution.outcome import (
     milliseconds,
     nodes_of_record,
 )
+from echopoint.cli.execution.variables import Variables
 from echopoint.cli.settings import PATH_ID
 from echopoint.cli.terminal import say
 
@@ -55,7 +56,7 @@ class Launched:
         inputs = self.execution["runner_inputs"]
         return [inputs[key] for key in self.secret_keys if key in inputs]
 
-    def package(self) -> dict:
+    def package(self, variables: Variables) -> dict:
         """Return what a runner is given, or raise `CommandError` if it lacks secrets."""
         inputs = self.execution["runner_inputs"]
         named = self.execution.get("secret_input_keys")
@@ -64,19 +65,21 @@ class Launched:
             for key, value in inputs.items()
             if value == MASKED and (named is None or key in named)
         ]
-        if hidden:
-            raise CommandError(
-                f"The secret inputs {', '.join(sorted(hidden))} came masked: only the"
-                " key that launched an execution gets them. Use another idempotency key."
-            )
-        return {
+        package = {
             "execution_id": self.id,
             "flow_id": self.flow_id,
             "flow_definition": self.execution["flow_snapshot"],
             "inputs": inputs,
             "referenced_flows": self.execution["referenced_flows"],
-            "secret_input_keys": self.secret_keys,
+            "secret_input_keys": list(dict.fromkeys([*self.secret_keys, *hidden])),
         }
+        replaced = variables.for_flow(package)
+        if lacking := sorted(set(hidden) - set(replaced)):
+            raise CommandError(
+                f"The secret inputs {', '.join(lacking)} came masked: only the"
+                " key that launched an execution gets them. Use another idempotency key."
+            )
+        return variables.put_into(package)
 
 
 async def launch(client: Client, order: Order, flow_id: str, key: str) -> Launched:

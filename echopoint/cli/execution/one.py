@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -36,12 +36,15 @@ class Flow:
         client: Client,
         order: Order,
         progress: Progress,
+        note_unused: Callable[[set[str]], None],
     ):
         self.flow_id = flow_id
         self.key = key
         self.client = client
         self.order = order
         self.progress = progress
+        # Is told the names of --var that the flow does not read.
+        self.note_unused = note_unused
         self.started = time.monotonic()
         self.started_at = timestamp(datetime.now(UTC))
 
@@ -60,12 +63,14 @@ class Flow:
                 f"{launched.name}: answered from execution {launched.id}, which an"
                 " earlier launch with this idempotency key made."
             )
+            self.tell_unused_variables(launched)
             return await recorded(self.client, launched)
         self.progress.launched(launched)
         try:
-            package = launched.package()
+            package = launched.package(self.order.variables)
         except CommandError as error:
             return self.error(error, execution_id=launched.id, name=launched.name)
+        self.tell_variables(launched, package)
         return await self.run(launched, package, stop)
 
     def error(self, error: CommandError, **known: Any) -> Outcome:
@@ -77,6 +82,23 @@ class Flow:
             started_at=self.started_at,
             **known,
         )
+
+    def tell_variables(self, launched: Launched, package: dict) -> None:
+        """Say what differs from the inputs that the API has on record."""
+        variables = self.order.variables
+        if names := ", ".join(variables.for_flow(package)):
+            self.tell(
+                f"[{launched.name}] Variables replaced on the command line: {names}."
+            )
+        self.note_unused(set(variables.unused(package)))
+
+    def tell_unused_variables(self, launched: Launched) -> None:
+        """Say that an answer from an earlier execution is one for its own inputs."""
+        if self.order.variables.public or self.order.variables.secret:
+            self.tell(
+                f"[{launched.name}] Warning: the variables of the command line were not"
+                " used. Give another --idempotency-key to run with them."
+            )
 
     async def launch(self) -> Launched:
         return await launch(self.client, self.order, self.flow_id, self.key)
