@@ -12,7 +12,8 @@ import httpx
 from echopoint.cli import expiry, pipeline
 from echopoint.cli.errors import ApiError, NoAnswer, UnexpectedAnswer
 from echopoint.cli.settings import Settings, version
-from echopoint.cli.terminal import one_line, say
+from echopoint.cli.terminal import say
+from echopoint.cli.text import one_line
 
 # Far more than any answer is; an endless one must not fill the memory.
 LARGEST_ANSWER = 64 * 2**20

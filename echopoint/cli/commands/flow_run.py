@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from echopoint.cli.errors import ERROR
 from echopoint.cli.options import (
     Assignment,
     Duration,
@@ -14,7 +15,8 @@ from echopoint.cli.options import (
     settings_of,
 )
 from echopoint.cli.settings import Settings
-from echopoint.cli.terminal import emit
+from echopoint.cli.streams import Unwritable
+from echopoint.cli.terminal import emit, say
 
 
 @click.command("run")
@@ -148,7 +150,11 @@ def told(outcomes: list, elapsed_ms: int, report: Any) -> int:
     from echopoint.cli.execution.summary import summary
 
     code = max(exit_code_of(outcomes), report.write(outcomes))
-    emit(documents(outcomes, elapsed_ms), summary(outcomes), report.settings)
+    try:
+        emit(documents(outcomes, elapsed_ms), summary(outcomes), report.settings)
+    except Unwritable as error:
+        say(f"Error: {error.message}", settings=report.settings)
+        code = max(code, ERROR)
     return code
 
 

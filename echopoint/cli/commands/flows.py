@@ -10,7 +10,8 @@ from echopoint.cli.errors import UnexpectedAnswer
 from echopoint.cli.fetching import fetch, fetch_all, items_of
 from echopoint.cli.options import PathId, global_options, settings_of
 from echopoint.cli.settings import Settings
-from echopoint.cli.terminal import emit, table_of
+from echopoint.cli.tables import facts_of, table_of
+from echopoint.cli.terminal import emit
 
 
 @click.group()
@@ -67,7 +68,7 @@ def get_flow(context: click.Context, flow_id: str) -> None:
         raise UnexpectedAnswer(
             "The answer is not a flow. Check the API's address (--api-url)."
         )
-    emit(flow, table_of(["ID", str(flow.get("id"))], facts(flow)), settings)
+    emit(flow, facts_of(("ID", flow.get("id")), *facts(flow)), settings)
 
 
 def facts(flow: dict) -> list[tuple[str, Any]]:

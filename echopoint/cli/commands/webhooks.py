@@ -6,7 +6,8 @@ import click
 
 from echopoint.cli.fetching import fetch, items_of
 from echopoint.cli.options import PathId, global_options, page_options, settings_of
-from echopoint.cli.terminal import emit, table_of
+from echopoint.cli.tables import table_of
+from echopoint.cli.terminal import emit
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 SHOWN_BODY = 80

@@ -16,7 +16,7 @@ from echopoint.cli.errors import CANCELLED, ERROR, FAILED, TIMED_OUT
 from echopoint.cli.execution.outcome import Outcome
 from echopoint.cli.execution.summary import assertion_lines
 from echopoint.cli.settings import Settings
-from echopoint.cli.terminal import one_line
+from echopoint.cli.text import one_line
 
 # What XML 1.0 cannot hold, not even as a character reference.
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
