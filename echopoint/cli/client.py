@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from echopoint.cli import expiry, pipeline
-from echopoint.cli.errors import ApiError, NoAnswer, UnexpectedAnswer
+from echopoint.cli.errors import ApiError, CommandError, NoAnswer, UnexpectedAnswer
+from echopoint.cli.network import EnvironmentFault, ProxyFailed, Tls, Transport
 from echopoint.cli.settings import Settings, version
 from echopoint.cli.terminal import say
 from echopoint.cli.text import one_line
@@ -43,7 +44,10 @@ class Client:
             headers["X-Organization-Id"] = settings.organization_id
         # Redirects are not followed: the key goes to the named address alone.
         self.http = httpx.AsyncClient(
-            headers=headers, timeout=settings.request_timeout, follow_redirects=False
+            headers=headers,
+            timeout=settings.request_timeout,
+            follow_redirects=False,
+            transport=Transport(httpx.Limits(), Tls()),
         )
 
     async def __aenter__(self) -> "Client":
@@ -113,6 +117,8 @@ class Client:
                 f"{self.host} did not answer within"
                 f" {self.settings.request_timeout:g} s. Try again."
             ) from error
+        except EnvironmentFault as error:
+            raise CommandError(str(error)) from error
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             self.trace(method, path, started, type(error).__name__)
             raise NoAnswer(self.unreachable(error)) from error
@@ -144,6 +150,8 @@ class Client:
 
     def unreachable(self, error: Exception) -> str:
         """Return why there is no answer. Only connecting fails before anything was sent."""
+        if isinstance(error, ProxyFailed):
+            return str(error)
         if isinstance(error, httpx.ConnectError):
             return (
                 f"{self.host} cannot be reached ({reason(error)}). Check the address"

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from echopoint.cli.engine import assertions, http_request
 from echopoint.cli.engine.dynamic import Draws, is_dynamic
-from echopoint.cli.engine.extractors import Answer, NothingFound, Source, extract
+from echopoint.cli.engine.extractors import Answer, Source, extract
 from echopoint.cli.engine.http_send import send
 from echopoint.cli.engine.masking import MASK
-from echopoint.cli.engine.problems import NodeFailed
+from echopoint.cli.engine.problems import NodeFailed, NothingFound
 from echopoint.cli.engine.record import MAX_BODY
 from echopoint.cli.engine.stage import Stage
 from echopoint.cli.engine.templates import (
@@ -24,16 +24,21 @@ from echopoint.cli.engine.templates import (
 # For the assertions and outputs of a node: a JSONPath can ask for too much.
 MAX_SECONDS = 10
 MAX_MISSING = 100  # names in one record
+SKIPPED = "NODE_SKIPPED"
 
 
 def blank(node: dict) -> dict:
-    """Return the result of a node that has not done anything."""
+    """Return the result of a node that has not done anything.
+
+    `executed_at` is the end of the node, as in the results of the public runner.
+    """
     return {
         "node_id": node["id"],
         "display_name": node["display_name"],
         "node_type": node["type"],
         "inputs": {},
         "outputs": {},
+        "started_at": now(),
         "executed_at": now(),
         "duration_ms": 0,
     }
@@ -52,6 +57,8 @@ class Attempt:
         self.data = node["data"]
         self.stage = stage
         self.recorder = stage.recorder
+        # As they are and without secrets, for the nodes that follow.
+        self.outputs: tuple[dict, dict] = {}, {}
         draws = Draws(stage.made)
         self.real = Renderer(stage.real.find, draws)
         self.shown = Renderer(stage.shown.find, draws)
@@ -69,7 +76,7 @@ class Attempt:
             source, outputs = await ACTS[self.node["type"]](self)
             kept = await self._off_the_loop(self._assessed, source, outputs)
             outputs, hidden, self.result["outputs"] = kept
-            self.stage.add(self.node["id"], outputs, hidden)
+            self.outputs = outputs, hidden
         except NodeFailed as failure:
             self.fail(failure.code, failure.message)
         except TooLong as error:
@@ -86,7 +93,14 @@ class Attempt:
             "error_message": self.recorder.text(message),
         }
 
+    def skip(self, reason: str, message: str) -> None:
+        """Record why the node did not run: a code, and words for it."""
+        self.result |= {"error_code": SKIPPED, "skip_reason": reason}
+        self.result["error_message"] = self.recorder.text(message)
+        self.finish()
+
     def finish(self) -> None:
+        self.result["executed_at"] = now()
         self.result["duration_ms"] = round((time.monotonic() - self._began) * 1000)
         if results := self.result.get("assertion_results"):
             # A thread that took too long may still be adding to it.
@@ -97,19 +111,20 @@ class Attempt:
     def _inputs(self) -> dict:
         """Return what the templates of the node read, as it may be shown."""
         inputs = {}
-        for name in self._references():
+        for name in self.references():
             if self.stage.real.find(name) is not MISSING:
                 value = self.stage.shown.find(name)
                 inputs[name] = MASK if value is MISSING else self.recorder.value(value)
         return inputs
 
-    def _references(self) -> Iterator[str]:
+    def references(self) -> Iterator[str]:
+        """Yield what the templates of the node name."""
         operands = [each["operator_data"] for each in self._listed("assertions")]
         return references([self.data, operands])
 
     def _require_resolved(self) -> None:
         """Raise NodeFailed for a template that names nothing."""
-        for name in self._references():
+        for name in self.references():
             if not is_dynamic(name) and self.stage.real.find(name) is MISSING:
                 self.real.missing[name] = None
         if missing := list(self.real.missing)[:MAX_MISSING]:
@@ -184,6 +199,7 @@ class Attempt:
             timeout=self.data.get("timeout") or 0,
             private=private,
             is_body_private=self.stage.mask.body(request.content) != request.content,
+            follow=self.data.get("follow_redirects") is not False,
         )
         self.result |= await self._off_the_loop(self._answered, answer)
         return answer, {}
@@ -203,6 +219,10 @@ class Attempt:
             # What is not JSON is in response_body; assertions on it say what is wrong.
             with suppress(ValueError):
                 fields["response_body_parsed"] = self.recorder.value(answer.parsed)
+        if cookies := answer.all("set-cookie"):
+            fields["response_set_cookies"] = [self.recorder.value(c) for c in cookies]
+        if answer.content and answer.text and answer.notes:
+            fields["response_notes"] = [self.recorder.text(n) for n in answer.notes]
         return fields
 
     async def _delay(self) -> tuple[Source, dict]:

@@ -1,4 +1,4 @@
-"""The fourteen operators of an assertion."""
+"""The operators of an assertion: the fourteen of the API, exists and notExists."""
 
 from collections.abc import Callable
 
@@ -67,6 +67,10 @@ OPERATORS: dict[str, Callable[[object, object], bool]] = {
     "greaterThanOrEqual": _as_numbers(lambda actual, expected: actual >= expected),
     "lessThanOrEqual": _as_numbers(lambda actual, expected: actual <= expected),
     "between": _between,
+    # Of what is there; of what is not, the assertion itself knows.
+    "exists": lambda actual, expected: True,
+    "notExists": lambda actual, expected: False,
 }
 # These compare with nothing.
-UNARY = {"empty", "notEmpty"}
+UNARY = {"empty", "notEmpty", "exists", "notExists"}
+ABSENCE = {"exists": False, "notExists": True}

@@ -13,8 +13,6 @@ from echopoint.cli.engine.values import is_deep
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 RUN_WHEN = (None, "on_success", "always")
 EDGE_TYPES = (None, "success", "failure")  # whatever the type, an edge is an order
-# Flows may hold these, and other runners know them; so do nodes of types not in CHECKS.
-UNSUPPORTED_EXTRACTORS = frozenset({"xmlPath"})
 # Longer than any run may take, and short enough for every clock.
 MAX_MILLISECONDS = 24 * 60 * 60 * 1000
 MAX_DEPTH = 100
@@ -80,19 +78,6 @@ def _unsupported(definition: dict) -> Iterator[str]:
         name = f'node "{_quote(node["id"])}"'
         if node["type"] not in CHECKS:
             yield f'the {name} of type "{_quote(node["type"])}"'
-            continue
-        for kind in _extractor_types(node):
-            if isinstance(kind, str) and kind in UNSUPPORTED_EXTRACTORS:
-                yield f"the {kind} extractor of the {name}"
-
-
-def _extractor_types(node: dict) -> Iterator[object]:
-    for output in node.get("outputs") or ():
-        extractor = output.get("extractor") if isinstance(output, dict) else None
-        yield extractor.get("type") if isinstance(extractor, dict) else None
-    for assertion in node.get("assertions") or ():
-        if isinstance(assertion, dict):
-            yield assertion.get("extractor_type")
 
 
 def _check_shape(definition: object) -> None:
@@ -166,6 +151,7 @@ def _check_request(data: dict, name: str) -> None:
     )
     _optional(data, "query_params", dict, name)
     _optional(data, "queryParams", dict, name)
+    _optional(data, "follow_redirects", bool, name)
     _check_milliseconds(data.get("timeout") or 0, f"The timeout of the {name}")
 
 

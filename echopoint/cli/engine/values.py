@@ -16,15 +16,24 @@ MAX_DEPTH = 50
 def text_of(value: object) -> str:
     """Return a JSON value as templates insert it and operators compare it.
 
-    Text stays as it is, null is "", numbers have no trailing zeros (1.50 is "1.5", 1e3
-    is "1000"). Objects and lists are compact JSON, the fields by name: two objects with
+    Text stays as it is, null is "", numbers have no exponent and no trailing zeros (1.50
+    is "1.5", 1e3 is "1000"). Objects and lists are compact JSON, the fields by name: two objects with
     the same fields have the same text.
     """
     if isinstance(value, str):
         return value
     if value is None:
         return ""
+    if isinstance(value, float):
+        return _written_out(value)
     return compact(value)
+
+
+def _written_out(number: float) -> str:
+    """Return the shortest digits that are the number, with no exponent."""
+    text = f"{Decimal(repr(number)):f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def compact(value: object) -> str:

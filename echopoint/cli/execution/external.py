@@ -1,6 +1,8 @@
 """Running a flow with an external runner: a package on its stdin, a result on its stdout.
 
-Its exit code says how it went: 0 completed, 1 the flow failed, 3 a bad package.
+It is started as `PATH ephemeral`: without that word the public runner would register as
+a server and claim jobs. Its exit code says how it went: 0 completed, 1 the flow failed, 3
+a bad package.
 """
 
 import asyncio
@@ -23,6 +25,9 @@ GRACE = 3.0
 DRAIN = 1.0
 CODES = {0: "completed", 1: "failed"}
 BAD_PACKAGE = 3
+COMMAND = "ephemeral"
+# What a runner of jobs is configured with, its key among it.
+OF_A_SERVER = ("ECHOPOINT_RUNNER_", "ECHOPOINT_FLOW_API_KEY")
 
 
 class ExternalRunner:
@@ -71,6 +76,7 @@ class ExternalRunner:
         try:
             return await asyncio.create_subprocess_exec(
                 self.program,
+                COMMAND,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -164,7 +170,9 @@ def environment_without(api_key: str) -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name != "ECHOPOINT_API_KEY" and not (api_key and api_key in value)
+        if name != "ECHOPOINT_API_KEY"
+        and not name.startswith(OF_A_SERVER)
+        and not (api_key and api_key in value)
     }
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.commands.test_secrets import CANARY, SHORT, is_shown
 from tests.cli.commands.test_stopping import started
+from tests.cli.engine.flows import chain
 from tests.cli.service import Service
 
 
@@ -55,7 +56,7 @@ def test_a_failed_assertion_shows_what_was_expected_and_what_came(
     echopoint, api, target
 ):
     nodes = [request("home", f"{target.url}/status/503"), request("next", target.url)]
-    flow = api.add_flow(nodes=nodes)
+    flow = api.add_flow(flow_definition=chain(*nodes))
 
     told, shown = (echopoint("flows", "run", flow, "-o", o) for o in ("json", "table"))
 
