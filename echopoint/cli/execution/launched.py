@@ -15,6 +15,7 @@ from echopoint.cli.execution.outcome import (
     nodes_of_record,
 )
 from echopoint.cli.execution.variables import Variables
+from echopoint.cli.retries import Repeat
 from echopoint.cli.settings import PATH_ID
 from echopoint.cli.terminal import say
 
@@ -84,9 +85,10 @@ class Launched:
 
 async def launch(client: Client, order: Order, flow_id: str, key: str) -> Launched:
     """Launch a flow, once however often it is sent; raises `CommandError`."""
-    answer = await client.post_until_answered(
+    answer = await client.post(
         f"/flows/{flow_id}/launch",
         order.body(),
+        repeat=Repeat.ONCE,
         headers={
             "Idempotency-Key": key,
             # After that time the execution reads failed, if no result comes.
