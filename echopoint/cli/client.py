@@ -11,11 +11,12 @@ import httpx
 
 from echopoint.cli import expiry, pipeline
 from echopoint.cli.errors import ApiError, CommandError, NoAnswer, UnexpectedAnswer
-from echopoint.cli.network import EnvironmentFault, ProxyFailed, Tls, Transport
+from echopoint.cli.network import EnvironmentFault, ProxyFailed, Tls, Transport, is_tls
 from echopoint.cli.retries import ATTEMPTS, Repeat, pause_before
 from echopoint.cli.settings import Settings, version
 from echopoint.cli.terminal import say
 from echopoint.cli.text import one_line
+from echopoint.cli.tls_faults import distrust, no_tls, untrusted
 
 # Far more than any answer is; an endless one must not fill the memory.
 LARGEST_ANSWER = 64 * 2**20
@@ -105,6 +106,9 @@ class Client:
             raise CommandError(str(error)) from error
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             self.trace(method, path, started, type(error).__name__)
+            if certificate := untrusted(error):
+                # It will not be trusted in a moment either.
+                raise CommandError(distrust(self.host, certificate)) from error
             raise NoAnswer(self.unreachable(error)) from error
         request_id = response.headers.get("X-Request-Id", "")
         self.trace(method, path, started, response.status_code, request_id)
@@ -136,6 +140,8 @@ class Client:
         """Return why there is no answer. Only connecting fails before anything was sent."""
         if isinstance(error, ProxyFailed):
             return str(error)
+        if is_tls(error):
+            return no_tls(self.host, reason(error))
         if isinstance(error, httpx.ConnectError):
             return (
                 f"{self.host} cannot be reached ({reason(error)}). Check the address"
