@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from echopoint.cli.client import Client
 from echopoint.cli.engine import InvalidPackage, UnsupportedFlow
 from echopoint.cli.errors import ERROR, FAILED, ApiError, CommandError
+from echopoint.cli.execution.endings import end_of, unpublished, worst
 from echopoint.cli.execution.launched import Launched, age_of, launch, recorded
 from echopoint.cli.execution.order import Order
 from echopoint.cli.execution.outcome import EXIT_CODES, Outcome, nodes_of_result
@@ -22,7 +22,6 @@ from echopoint.cli.terminal import say
 # How long what is being awaited may take once it is to end, in seconds.
 GRACE = 5.0
 ALREADY_COMPLETED = 409
-ABANDONED = "EXECUTION_ABANDONED"
 
 
 class Flow:
@@ -201,39 +200,6 @@ class Flow:
 
     def tell(self, text: str) -> None:
         say(text, settings=self.client.settings)
-
-
-def end_of(launched: Launched) -> str:
-    """Return how an execution ended that did not end with the result from here."""
-    code = launched.execution.get("error_code")
-    if launched.execution["status"] == "cancelled":
-        return f"execution {launched.id} was cancelled meanwhile"
-    if code == ABANDONED:
-        return f"execution {launched.id} was past its deadline"
-    return f"another process has published the result of execution {launched.id}"
-
-
-def worst(here: Outcome, on_record: Outcome, ended: str) -> Outcome:
-    """Return the outcome on record, unless the run here ended worse: that never passes."""
-    if here.exit_code <= on_record.exit_code:
-        return on_record
-    why = here.error_message or "A node failed."
-    message = f"It failed here: {why} On record is {on_record.status}: {ended}."
-    return replace(here, error_message=message)
-
-
-def unpublished(outcome: Outcome, error: CommandError) -> Outcome:
-    """Return the outcome of what ran here and is not known to the API."""
-    why = "The result was not published"
-    if isinstance(error, ApiError) and error.status == 401:
-        why = "The API key is no longer accepted, so the result was not published"
-    return replace(
-        outcome,
-        exit_code=max(outcome.exit_code, ERROR),
-        error_message=f"{why}: {error.message}",
-        replayed=False,
-        age_seconds=None,
-    )
 
 
 async def within(end: asyncio.Event, work: Awaitable) -> Any:
