@@ -183,6 +183,9 @@ def test_a_line_break_in_the_key_begins_no_command(step, given, api):
         ({"flow-id": "a", "parallel": "1; touch ran"}, "parallel"),
         ({"flow-id": "a", "poll-timeout": "5m"}, "poll-timeout"),
         ({"flow-id": "a", "poll-timeout": ""}, "poll-timeout"),
+        ({"flow-id": "a", "variables": "a=1\nno sign"}, "variables holds a line"),
+        ({"flow-id": "a", "variables": "=x"}, "variables holds a line"),
+        ({"flow-id": "a", "variables": "a\ntouch ran"}, "variables holds a line"),
         ({"flow-id": "a", "api-url": "file:///etc/passwd"}, "api-url"),
         ({"flow-id": "a", "api-key": " "}, "api-key is empty"),
         ({"flow-id": "a", "organization-id": ""}, "organization-id is empty"),
@@ -223,6 +226,51 @@ def test_an_input_is_data_whatever_it_holds(step, given, api, nasty, tmp_path):
     assert launch["body"]["version_id"] == nasty
     assert not list(tmp_path.glob("**/ran"))
     assert only_our_commands(ended.log)
+
+
+@pytest.mark.parametrize("nasty", [n for n in NASTY if "\n" not in n])
+def test_a_variable_is_data_whatever_it_holds(step, given, api, nasty, tmp_path):
+    variables = {"url": "{{url}}", "other": "{{other}}"}
+    node = NODE | {"type": "set_variable", "data": {"variables": variables}}
+    api.inputs = {"url": "of the launch", "other": "kept"}
+    flow = api.add_flow("F", nodes=[node])
+
+    ended = step(given | {"flow-id": flow, "variables": f"\r\n  url=x{nasty}y\n"})
+
+    (execution,) = api.executions.values()
+    recorded = execution["result"]["execution_results"]["wait"]
+    assert ended.code == 0, ended.log
+    assert recorded["inputs"] == {"url": f"x{nasty}y", "other": "kept"}
+    assert not list(tmp_path.glob("**/ran"))
+    assert only_our_commands(ended.log)
+
+
+def test_a_report_is_written_where_the_job_asks_for_it(step, given, api, tmp_path):
+    flow = api.add_flow("F", nodes=[NODE])
+    (tmp_path / "workspace" / "two words").mkdir(parents=True)
+
+    ended = step(given | {"flow-id": flow, "junit": "two words/$(touch ran).xml"})
+
+    report = (tmp_path / "workspace/two words/$(touch ran).xml").read_text()
+    assert ended.code == 0, ended.log
+    assert 'name="Wait"' in report
+    assert not list(tmp_path.glob("**/ran"))
+
+
+def test_a_report_in_a_folder_that_is_not_there_costs_no_run(step, given, api):
+    ended = step(given | {"flow-id": api.add_flow(), "junit": "missing/junit.xml"})
+
+    assert ended.code == 3
+    assert "JUnit report cannot be written" in ended.log
+    assert api.seen == []
+
+
+def test_a_file_of_variables_is_passed_on(step, given, api):
+    ended = step(given | {"flow-id": api.add_flow(), "env-file": "not there/.env"})
+
+    assert ended.code == 3
+    assert "'not there/.env' does not exist" in ended.log
+    assert api.seen == []
 
 
 def test_an_idempotency_key_is_used_and_none_is_a_new_one_each_time(step, given, api):

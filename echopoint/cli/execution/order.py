@@ -3,10 +3,11 @@
 import math
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from echopoint.cli.errors import CommandError
 from echopoint.cli.execution import github
+from echopoint.cli.execution.variables import Variables
 from echopoint.cli.terminal import say
 
 LONGEST_KEY = 255
@@ -29,6 +30,7 @@ class Order:
     runner_binary: str | None = None
     strict_variables: bool = False
     verbose: bool = False
+    variables: Variables = field(default_factory=Variables)
 
     def check(self, flow_ids: list[str]) -> None:
         """Raise `CommandError` for an order that could not be sent."""

@@ -524,6 +524,7 @@ def test_a_launch_says_how_long_it_may_take(echopoint, api, runner):
     echopoint(*arguments, "--poll-timeout", "90.5s")
 
     first, second = api.requests_to("/launch$")
+    # With the 30 s for cleaning up.
     assert first["headers"]["X-Execution-Timeout"] == "1830"
     assert second["headers"]["X-Execution-Timeout"] == "121"
 
