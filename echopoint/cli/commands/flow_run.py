@@ -93,6 +93,26 @@ from echopoint.cli.terminal import emit, say
     " them; may be repeated. All are taken for secrets.",
 )
 @click.option(
+    "--ca-cert",
+    metavar="FILE",
+    envvar="ECHOPOINT_CA_CERT",
+    help="Trust the authorities in this file of PEM for what the flows call, and no"
+    " others (ECHOPOINT_CA_CERT).",
+)
+@click.option(
+    "--client-cert",
+    metavar="FILE",
+    envvar="ECHOPOINT_CLIENT_CERT",
+    help="Show this certificate in PEM to the services (ECHOPOINT_CLIENT_CERT).",
+)
+@click.option(
+    "--client-key",
+    metavar="FILE",
+    envvar="ECHOPOINT_CLIENT_KEY",
+    help="The key of the certificate, if its file does not hold it; unencrypted"
+    " (ECHOPOINT_CLIENT_KEY).",
+)
+@click.option(
     "--strict-variables",
     is_flag=True,
     help="Let a node fail that has a template for which nothing is known; without it the"
@@ -121,11 +141,7 @@ def run_flows(
         raise click.UsageError(
             "Name flows by id or by --tag, one of the two.", ctx=context
         )
-    if order["strict_variables"] and order["runner_binary"]:
-        raise click.UsageError(
-            "--strict-variables is for flows that run here, not for a --runner-binary.",
-            ctx=context,
-        )
+    refuse_for_a_runner(context, order)
     settings = settings_of(context)
     # What runs flows and shows results is loaded only now: --help does not need it.
     from echopoint.cli.execution.report import Report
@@ -142,6 +158,18 @@ def run_flows(
         raise click.Abort from None
     elapsed_ms = round((time.monotonic() - started) * 1000)
     return told(outcomes, elapsed_ms, report)
+
+
+def refuse_for_a_runner(context: click.Context, order: dict) -> None:
+    """Raise for flags that an external runner would not know of."""
+    names = ("strict_variables", "ca_cert", "client_cert", "client_key")
+    for name in names if order["runner_binary"] else ():
+        if order[name]:
+            raise click.UsageError(
+                f"--{name.replace('_', '-')} is for flows that run here, not for a"
+                " --runner-binary.",
+                ctx=context,
+            )
 
 
 def told(outcomes: list, elapsed_ms: int, report: Any) -> int:

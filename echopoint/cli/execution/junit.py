@@ -85,7 +85,7 @@ def case_of(node: dict, name: str, flow_name: str) -> Element:
         add_problem(case, "failure", str(code), message, lines)
     elif node["status"] != "completed":
         why = (
-            node.get("skip_reason") or node["error_message"] or "The node did not run."
+            node["error_message"] or node.get("skip_reason") or "The node did not run."
         )
         SubElement(case, "skipped", {"message": one_line(why)})
     return case
