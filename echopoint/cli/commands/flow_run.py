@@ -147,7 +147,8 @@ def run_flows(
     from echopoint.cli.execution.report import Report
     from echopoint.cli.execution.variables import Variables
 
-    order["variables"] = Variables.read(pairs, env_files)
+    order["variables"] = variables = Variables.read(pairs, env_files)
+    order["variables_digest"] = variables.digest(settings.api_key)
     report = Report(junit, settings)
     report.check()
     started = time.monotonic()

@@ -35,6 +35,7 @@ class Order:
     strict_variables: bool = False
     verbose: bool = False
     variables: Variables = field(default_factory=Variables)
+    variables_digest: str = ""
 
     def check(self, flow_ids: list[str]) -> None:
         """Raise `CommandError` for an order that could not be carried out."""
@@ -90,7 +91,11 @@ class Order:
     def base_key(self) -> str | None:
         if self.idempotency_key:
             return self.idempotency_key
-        return github.idempotency_key() if github.is_present() else None
+        if not github.is_present():
+            return None
+        # Other values make another run: a step must not be answered from one with these.
+        values = f"-{self.variables_digest}" if self.variables_digest else ""
+        return github.idempotency_key() + values
 
     def key_for(self, flow_id: str, *, several: bool) -> str:
         """Return the idempotency key of one flow's launch.

@@ -3,6 +3,8 @@
 They are never sent to the API. Those of a file are secrets, as such files hold them.
 """
 
+import hmac
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +34,16 @@ class Variables:
         """
         secret = [pair for path in paths for pair in pairs_of(path)]
         return cls(public=dict(pairs), secret=dict(secret))
+
+    def digest(self, api_key: str) -> str:
+        """Return what tells these values from others, or "" for none.
+
+        Keyed with the API key: of short values a bare hash could be tried out.
+        """
+        if not self.public and not self.secret:
+            return ""
+        text = json.dumps([self.public, self.secret], sort_keys=True).encode()
+        return hmac.new(api_key.encode(), text, "sha256").hexdigest()[:16]
 
     def for_flow(self, package: dict) -> dict[str, str]:
         """Return the values for one flow: of a file, only those that the flow can use.

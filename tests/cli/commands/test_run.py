@@ -609,3 +609,44 @@ def test_a_job_that_cannot_be_told_from_others_is_warned_of(
     assert "Warning" not in named.err
     assert "Warning: GITHUB_RUN_ID not set" in unnamed.err
     assert (named.code, unnamed.code) == (0, 0)
+
+
+@pytest.mark.usefixtures("github")
+def test_in_one_job_other_variables_are_another_launch(
+    echopoint, api, runner, tmp_path
+):
+    flow = api.add_flow()
+    (tmp_path / "env").write_text("pin=4711")
+
+    def key_with(*arguments):
+        echopoint("flows", "run", flow, "--runner-binary", runner(PASSES), *arguments)
+        return api.requests_to("/launch$")[-1]["headers"]["Idempotency-Key"]
+
+    one, again = (key_with("--var", "url=http://one") for _ in range(2))
+    keys = [
+        key_with(),
+        one,
+        key_with("--var", "url=http://two"),
+        key_with("--env-file", str(tmp_path / "env")),
+    ]
+
+    assert one == again
+    assert len(set(keys)) == 4
+    assert all(key.startswith(keys[0]) for key in keys)
+    assert not any("4711" in key for key in keys)
+
+
+@pytest.mark.usefixtures("github")
+def test_who_does_not_know_the_key_cannot_try_values_out(
+    echopoint, api, runner, monkeypatch
+):
+    flow, keys = api.add_flow(), []
+
+    for _ in range(2):
+        echopoint(
+            "flows", "run", flow, "--runner-binary", runner(PASSES), "--var", "a=1"
+        )
+        keys.append(api.requests_to("/launch$")[-1]["headers"]["Idempotency-Key"])
+        monkeypatch.setenv("ECHOPOINT_API_KEY", "epk_live_BBBBBBBBBBBB_" + "m" * 49)
+
+    assert keys[0] != keys[1]
