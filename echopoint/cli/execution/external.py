@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from echopoint.cli.engine.record import storable
 from echopoint.cli.errors import UnexpectedAnswer
 from echopoint.cli.execution.secrets import Secrets
 from echopoint.cli.execution.stopping import Stop
@@ -204,7 +205,7 @@ def read(code: int, output: bytes, secrets: Secrets) -> dict:
             f"The runner's result is not of the form agreed: {problem}. Use a runner of"
             " this API's version."
         )
-    return secrets.clean(document)
+    return storable(secrets.clean(document))
 
 
 def parsed(output: bytes) -> Any:

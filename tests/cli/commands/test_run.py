@@ -650,3 +650,18 @@ def test_who_does_not_know_the_key_cannot_try_values_out(
         monkeypatch.setenv("ECHOPOINT_API_KEY", "epk_live_BBBBBBBBBBBB_" + "m" * 49)
 
     assert keys[0] != keys[1]
+
+
+def test_half_a_character_does_not_keep_a_result_from_being_published(
+    echopoint, api, runner
+):
+    program = runner(r"result(nodes=[node('a', outputs={'x\ud800': '\ud800\x00y'})])")
+
+    ended = echopoint(
+        "flows", "run", api.add_flow(), "--runner-binary", program, "-o", "json"
+    )
+
+    assert ended.code == 0, ended.err
+    (execution,) = api.executions.values()
+    outputs = execution["result"]["execution_results"]["a"]["outputs"]
+    assert outputs == {"x\ufffd": "\ufffd\ufffdy"}
