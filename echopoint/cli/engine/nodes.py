@@ -10,7 +10,6 @@ from echopoint.cli.engine import assertions, http_request
 from echopoint.cli.engine.dynamic import Draws, is_dynamic
 from echopoint.cli.engine.extractors import Answer, Source, extract
 from echopoint.cli.engine.http_send import send
-from echopoint.cli.engine.masking import MASK
 from echopoint.cli.engine.problems import NodeFailed, NothingFound
 from echopoint.cli.engine.record import MAX_BODY
 from echopoint.cli.engine.stage import Stage
@@ -20,6 +19,7 @@ from echopoint.cli.engine.templates import (
     TooLong,
     references,
 )
+from echopoint.masking.spellings import MASK
 
 # For the assertions and outputs of a node: a JSONPath can ask for too much.
 MAX_SECONDS = 10

@@ -6,10 +6,11 @@ import httpx
 
 from echopoint.cli.engine.dynamic import Made
 from echopoint.cli.engine.http_send import new_client
-from echopoint.cli.engine.masking import MASK, Mask
 from echopoint.cli.engine.record import Recorder
 from echopoint.cli.engine.templates import Scope
 from echopoint.cli.network import Tls
+from echopoint.masking.mask import Mask
+from echopoint.masking.spellings import MASK
 
 
 class Stage:
