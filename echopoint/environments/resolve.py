@@ -68,6 +68,15 @@ def layers_of(flow, environment):
     return rows.select_related("variable_set")
 
 
+def names_for(flow) -> set[str]:
+    """Return the keys that the flow has values for in any environment, or in none."""
+    layers = Q(variable_set__flow=None) | Q(variable_set__flow=flow)
+    rows = Variable.objects.filter(
+        layers, variable_set__organization=flow.organization_id
+    )
+    return set(rows.values_list("key", flat=True).distinct())
+
+
 def rank(variable):
     """Return how high the variable's layer is."""
     return bool(variable.variable_set.flow_id), bool(variable.environment_id)

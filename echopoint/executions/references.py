@@ -5,6 +5,7 @@ from collections import deque
 
 from echopoint.environments.resolve import own_inputs
 from echopoint.executions.exceptions import ExecutionConflict
+from echopoint.flows.definition_spelling import in_both_spellings
 from echopoint.flows.models import Flow
 
 MAX_REFERENCED = 100
@@ -37,8 +38,9 @@ def referenced_flows(flow):
                 " node, or make the flow again."
             )
         inputs = own_inputs(called)
-        found[id] = (called.flow_definition, inputs)
-        size += len(json.dumps([called.flow_definition, inputs.values]))
+        definition = in_both_spellings(called.flow_definition)
+        found[id] = (definition, inputs)
+        size += len(json.dumps([definition, inputs.values]))
         if size > MAX_SIZE:
             raise ExecutionConflict(
                 f"The flows that this one calls are larger than {MAX_SIZE} characters"

@@ -6,6 +6,7 @@ from rest_framework.response import Response
 from echopoint.api.pagination import page_envelope
 from echopoint.api.search import matching, page_of
 from echopoint.api.viewsets import OrgScopedViewSet
+from echopoint.flows.definition_warnings import MAX_WARNINGS, warnings_of
 from echopoint.flows.models import Flow, FlowTag, as_tag, deleting
 from echopoint.flows.serializers import (
     CreateFlowRequestSerializer,
@@ -14,6 +15,7 @@ from echopoint.flows.serializers import (
     FlowSerializer,
     FlowTagListResponseSerializer,
     UpdateFlowRequestSerializer,
+    WrittenFlowSerializer,
 )
 
 TAG_LIMIT = 100
@@ -52,6 +54,8 @@ class FlowViewSet(OrgScopedViewSet):
         "update": UpdateFlowRequestSerializer,
     }
     answers = {
+        "create": WrittenFlowSerializer,
+        "update": WrittenFlowSerializer,
         "search": FlowSearchItemSerializer,
         "tags": FlowTagListResponseSerializer,
     }
@@ -59,7 +63,12 @@ class FlowViewSet(OrgScopedViewSet):
     @transaction.atomic
     def save(self, flow, values):
         tags = values.pop("tags", None)
+        written = "flow_definition" in values
+        warnings = values.pop("differing", [])
         flow = super().save(flow, values)
+        if written:
+            warnings += warnings_of(flow.flow_definition, flow.input_names())
+        flow.warnings = warnings[:MAX_WARNINGS]
         if tags is not None:
             flow.set_tags(tags)
         return flow

@@ -24,16 +24,35 @@ def reference_problems(
     """
     outputs = {node["id"]: _outputs(node) for node in nodes.values()}
     for path, node in nodes.items():
-        for where, text in _templates(node, path):
-            for match in TEMPLATE.finditer(text):
-                source, _, key = match[1].strip().partition(".")
-                # An unknown first part may be that of an initial input with a dot.
-                if not key or source not in outputs:
-                    continue
-                if not _declares(outputs[source], key):
-                    yield Problem(where, _undeclared(source, key, outputs[source]))
-                elif not _runs_before(source, node, is_upstream):
-                    yield Problem(where, _not_upstream(source, key))
+        for where, reference in references(node, path):
+            if not (found := source_of(reference, outputs)):
+                # It may be that of an initial input, which the launch decides on.
+                continue
+            source, key = found
+            if not _declares(outputs[source], key):
+                yield Problem(where, _undeclared(source, key, outputs[source]))
+            elif not _runs_before(source, node, is_upstream):
+                yield Problem(where, _not_upstream(source, key))
+
+
+def references(node: dict, path: str) -> Iterator[tuple[str, str]]:
+    """Yield what the templates of a node refer to, each with the path of its text."""
+    for where, text in _templates(node, path):
+        for match in TEMPLATE.finditer(text):
+            yield where, match[1].strip()
+
+
+def source_of(reference: str, ids: Collection[str]) -> tuple[str, str] | None:
+    """Return the node that a reference reads, and what it reads of it, or None.
+
+    The id ends at the first dot, or at the last one that makes an id of a node.
+    """
+    first = reference.find(".")
+    dots = [place for place, letter in enumerate(reference[:256]) if letter == "."]
+    for place in [first, *reversed(dots)]:
+        if reference[:place] in ids and place >= 0 and reference[place + 1 :]:
+            return reference[:place], reference[place + 1 :]
+    return None
 
 
 def _runs_before(source: str, node: dict, is_upstream: Callable) -> bool:

@@ -98,6 +98,10 @@ SCHEMAS: dict[str, dict] = {
             "edges": _list("FlowEdge", maxItems=MAX_EDGES),
         },
         ("name", "version", "nodes", "edges"),
+        description="When a flow is written, null is read as absent, `edges` may be "
+        "absent, a node without a `display_name` gets its id, an empty `run_when` is "
+        "`on_success`, and assertions may be in camelCase. Answers have it all as it "
+        "is here.",
     ),
     "InlineFlowDefinition": _object(
         {"nodes": _list("FlowNode"), "edges": _list("FlowEdge")},
@@ -158,7 +162,8 @@ SCHEMAS: dict[str, dict] = {
         ("method", "url"),
         description="`timeout` is in milliseconds. Templates such as `{{login.token}}` "
         "may stand in the url, headers, query parameters and body. `queryParams` is "
-        "another spelling of `query_params`.",
+        "another spelling of `query_params`: send either, answers have both. Where they "
+        "differ, `query_params` counts.",
     ),
     "DelayNodeData": _object(
         {"duration": _AMOUNT},
@@ -232,7 +237,8 @@ SCHEMAS: dict[str, dict] = {
                 },
                 ("type",),
                 description="jsonPath and xmlPath need a `path`, header needs a "
-                "`header_name`; `headerName` is another spelling of it.",
+                "`header_name`; `headerName` is another spelling of it: send either, "
+                "answers have both. Where they differ, `header_name` counts.",
             ),
         },
         ("name", "extractor"),

@@ -18,6 +18,8 @@ def as_tag(text: str) -> str:
 
 # Sent with a flow that is to be deleted, before its row is locked.
 deleting = Signal()
+# Sent with a flow; receivers return the names of what it could be launched with.
+naming_inputs = Signal()
 
 
 class FlowQuerySet(OrgOwnedQuerySet):
@@ -78,6 +80,11 @@ class Flow(Sized, OrgOwned):
     def node_count(self):
         """Return how many nodes the flow itself has, those of inner bodies aside."""
         return len(self.flow_definition["nodes"])
+
+    def input_names(self):
+        """Return the names of all that templates could read when the flow is launched."""
+        answers = naming_inputs.send(Flow, flow=self)
+        return {name for _, names in answers for name in names}
 
     def set_tags(self, names):
         """Let the flow have exactly these tags."""

@@ -7,28 +7,11 @@ from echopoint.api.fields import Boolean, Choice, Label, Name, Note, Object, ref
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
 from echopoint.core.names import LOOKS_LIKE_A_KEY, complaint
 from echopoint.core.redaction import holds_a_secret
-from echopoint.flows.definition import problems
+from echopoint.flows.fields import Definition, FlowWarningSerializer
 from echopoint.flows.models import Flow, FlowTag, as_tag
 
 TAG_LENGTH = FlowTag._meta.get_field("name").max_length
 MAX_TAGS = 50
-
-
-@extend_schema_field({"$ref": "#/components/schemas/FlowDefinition"})
-class Definition(serializers.Field):
-    """A flow definition, refused with the place of each mistake in it."""
-
-    def to_internal_value(self, data):
-        found = {}
-        for problem in problems(data):
-            messages = found.setdefault(problem.field or "non_field_errors", [])
-            messages.append(problem.message)
-        if found:
-            raise serializers.ValidationError(found)
-        return data
-
-    def to_representation(self, value):
-        return value
 
 
 @extend_schema_field({"$ref": "#/components/schemas/FlowMetadata"})
@@ -120,6 +103,12 @@ class FlowSerializer(serializers.Serializer):
         return None
 
 
+class WrittenFlowSerializer(FlowSerializer):
+    """A flow that was just written, with what to know before it is run."""
+
+    warnings = FlowWarningSerializer(many=True)
+
+
 class UpdateFlowRequestSerializer(serializers.Serializer):
     """A change of a flow: what is absent stays, tags [] clears them."""
 
@@ -138,6 +127,8 @@ class UpdateFlowRequestSerializer(serializers.Serializer):
     def validate(self, values):
         # Where nodes stand on a screen is for editors to work out.
         values.pop("auto_layout", None)
+        if "flow_definition" in values:
+            values |= values["flow_definition"]._asdict()
         return values
 
 

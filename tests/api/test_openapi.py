@@ -141,6 +141,7 @@ def test_answers_are_what_the_document_says(document, api, alice, issue):
     flow = people.post("/flows", {"name": "f", "flow_definition": definition}).json()
 
     conforms(document, "Flow", flow)
+    conforms(document, "WrittenFlow", flow)
     conforms(document, "FlowListResponse", people.get("/flows").json())
     path = f"/flows/{flow['id']}/variables"
     people.post("/organization/environments", {"name": "staging"})

@@ -53,6 +53,24 @@ def test_an_ephemeral_launch_carries_what_to_run(ci, flow, acme):
     }
 
 
+@pytest.mark.parametrize("spelling", ["query_params", "queryParams"])
+def test_a_flow_from_before_carries_both_spellings(launch, make_flow, spelling):
+    request = {"method": "GET", "url": "/", spelling: {"page": 1}}
+    called = make_flow(node("inner", data=request))
+    module = node("call", type="module", data={"flow_id": str(called.pk)})
+    flow = make_flow(module, node("pay", data=request))
+    before = flow.flow_definition
+
+    execution = launch(of=flow)
+
+    inner = execution["referenced_flows"][str(called.pk)]["flow_definition"]
+    for sent in (execution["flow_snapshot"]["nodes"][1], inner["nodes"][0]):
+        assert sent["data"]["query_params"] == {"page": 1}
+        assert sent["data"]["queryParams"] == {"page": 1}
+    flow.refresh_from_db()
+    assert flow.flow_definition == before
+
+
 def test_a_launch_without_a_runner_type_waits_for_a_self_hosted_runner(ci, flow):
     execution = ci.post(f"/flows/{flow.pk}/launch", {}).json()["execution"]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from echopoint.cli.engine.dynamic import is_dynamic, require_known
 from echopoint.cli.engine.extractors import EXTRACTORS
+from echopoint.cli.engine.filling import filled
 from echopoint.cli.engine.operators import OPERATORS
 from echopoint.cli.engine.order import Circle, predecessors, refuse_circles
 from echopoint.cli.engine.problems import InvalidPackage, UnsupportedFlow
@@ -40,8 +41,9 @@ def require_package(package: object) -> dict:
     _require(
         all(isinstance(key, str) for key in keys), "A secret_input_key is no text."
     )
-    require_supported(package.get("flow_definition"), package["referenced_flows"])
-    return package
+    definition = filled(package.get("flow_definition"))
+    require_supported(definition, package["referenced_flows"])
+    return package | {"flow_definition": definition}
 
 
 def require_supported(definition: dict, referenced_flows: dict) -> None:
@@ -53,6 +55,7 @@ def require_supported(definition: dict, referenced_flows: dict) -> None:
     _require(
         isinstance(referenced_flows, dict), "The referenced_flows must be an object."
     )
+    definition = filled(definition)
     _check_shape(definition)
     flows = [definition, *map(_referenced, referenced_flows.values())]
     named = list(dict.fromkeys(text for flow in flows for text in _unsupported(flow)))
@@ -68,7 +71,7 @@ def require_supported(definition: dict, referenced_flows: dict) -> None:
 
 def _referenced(flow: object) -> object:
     _require(isinstance(flow, dict), "A referenced flow must be an object.")
-    definition = flow.get("flow_definition")
+    definition = filled(flow.get("flow_definition"))
     _check_shape(definition)
     return definition
 

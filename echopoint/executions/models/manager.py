@@ -15,6 +15,7 @@ from echopoint.executions.callers import Nobody
 from echopoint.executions.exceptions import ExecutionConflict
 from echopoint.executions.models.ending import FLOW_DELETED, MOST_AT_ONCE, lost_before
 from echopoint.executions.references import referenced_flows
+from echopoint.flows.definition_spelling import in_both_spellings
 from echopoint.organizations.models import OrgOwnedQuerySet
 
 
@@ -73,7 +74,7 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
             organization=flow.organization,
             flow=flow,
             flow_name=flow.name,
-            flow_snapshot=flow.flow_definition,
+            flow_snapshot=in_both_spellings(flow.flow_definition),
             environment_key=environment_key,
             runner_type=runner_type,
             timeout_seconds=timeout_of(runner_type, timeout_seconds),

@@ -22,7 +22,7 @@ def test_the_command_starts_without_what_only_some_commands_need():
         cwd=ROOT,
     ).stdout.split()
 
-    heavy = {"django", "httpx", "rich", "yaml", "jsonpath_rfc9535", "regex"}
+    heavy = {"django", "httpx", "rich", "yaml", "jsonpath_rfc9535", "re2", "regex"}
     assert "click" in loaded
     assert "echopoint.cli.main" in loaded
     assert not heavy & set(loaded)

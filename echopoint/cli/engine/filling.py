@@ -1,0 +1,50 @@
+"""Put what a flow definition leaves out, or spells otherwise, in its place.
+
+The public runner reads null as absent, and knows assertions in camelCase too.
+"""
+
+ASSERTION = {
+    "extractorType": "extractor_type",
+    "extractorData": "extractor_data",
+    "operatorType": "operator_type",
+    "operatorData": "operator_data",
+}
+
+
+def filled(definition: object) -> object:
+    """Return a copy of a definition as the engine reads it; what is none, as it is."""
+    if not isinstance(definition, dict):
+        return definition
+    definition = dict(definition)
+    if definition.get("edges") is None:
+        definition["edges"] = []
+    if isinstance(definition.get("nodes"), list):
+        definition["nodes"] = [_node(node) for node in definition["nodes"]]
+    return definition
+
+
+def _node(node: object) -> object:
+    if not isinstance(node, dict):
+        return node
+    node = dict(node)
+    if node.get("display_name") in (None, ""):
+        node["display_name"] = node.get("id")
+    if node.get("run_when") == "":
+        del node["run_when"]
+    if isinstance(node.get("assertions"), list):
+        node["assertions"] = [_assertion(each) for each in node["assertions"]]
+    return node
+
+
+def _assertion(assertion: object) -> object:
+    if not isinstance(assertion, dict):
+        return assertion
+    assertion = dict(assertion)
+    for other, ours in ASSERTION.items():
+        value = assertion.pop(other, None)
+        if assertion.get(ours) in (None, ""):
+            assertion[ours] = value
+    for data in ("extractor_data", "operator_data"):
+        if assertion[data] is None:
+            assertion[data] = {}
+    return assertion

@@ -1,0 +1,204 @@
+"""Tell where only some of the engines run a flow definition as it is meant.
+
+There are two: the one in the `echopoint` command, and that of the public runner, which
+refuses a whole flow for what the other bears. What neither runs is refused instead.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from echopoint.core.json_paths import at, quote
+from echopoint.flows.definition_references import references, source_of
+from echopoint.flows.definition_scopes import Scope, each, scopes_of
+
+# The codes of all warnings, for programs: they stay, whatever the messages say.
+DOTTED_NODE_ID = "DOTTED_NODE_ID"
+LISTED_BEFORE_SOURCE = "LISTED_BEFORE_SOURCE"
+NEEDS_RUNNER = "NEEDS_RUNNER"
+SPELLINGS_DIFFER = "SPELLINGS_DIFFER"
+UNKNOWN_DYNAMIC_VARIABLE = "UNKNOWN_DYNAMIC_VARIABLE"
+UNKNOWN_INPUT = "UNKNOWN_INPUT"
+CODES = {
+    DOTTED_NODE_ID: "A template reads a node whose id has a dot in it.",
+    LISTED_BEFORE_SOURCE: "A node is listed before one that it reads.",
+    NEEDS_RUNNER: "The engine of the echopoint command does not run a part of the flow.",
+    SPELLINGS_DIFFER: "A field was sent under both of its names, with different values.",
+    UNKNOWN_DYNAMIC_VARIABLE: "A template names a dynamic variable that there is not.",
+    UNKNOWN_INPUT: "A template names a variable that there is not, as yet.",
+}
+
+MAX_WARNINGS = 50
+# What the engine of the command runs; a test compares it with that engine.
+BUILT_IN_NODES = {"request", "delay", "set_variable", "assert"}
+BUILT_IN_EXTRACTORS = {"jsonPath", "statusCode", "header", "body"}
+# Values that are made up as a node runs: `{{$uuid}}`, `{{$int:1:100}}`.
+DYNAMIC_VARIABLES = frozenset(
+    [
+        "runId",
+        "timestamp",
+        "isoTimestamp",
+        "today",
+        "futureDate",
+        "pastDate",
+        "weekday",
+        "firstName",
+        "lastName",
+        "fullName",
+        "username",
+        "gender",
+        "jobTitle",
+        "ssn",
+        "email",
+        "phone",
+        "phoneFormatted",
+        "street",
+        "city",
+        "state",
+        "stateAbbr",
+        "zip",
+        "country",
+        "countryAbbr",
+        "latitude",
+        "longitude",
+        "timezone",
+        "creditCard",
+        "creditCardCvv",
+        "currency",
+        "price",
+        "achRouting",
+        "achAccount",
+        "bitcoinAddress",
+        "url",
+        "domain",
+        "ipv4",
+        "ipv6",
+        "mac",
+        "userAgent",
+        "httpMethod",
+        "emoji",
+        "company",
+        "productName",
+        "productCategory",
+        "sku",
+        "word",
+        "words",
+        "sentence",
+        "slug",
+        "color",
+        "hexColor",
+        "int",
+        "float",
+        "bool",
+        "digits",
+        "letters",
+        "string",
+        "uuid",
+    ]
+)
+
+
+class FlowWarning(NamedTuple):
+    """What only some engines run: a code for programs, and words for people."""
+
+    code: str
+    message: str
+    field: str
+
+
+def warnings_of(definition: dict, inputs: Collection[str]) -> list[FlowWarning]:
+    """Return the first MAX_WARNINGS warnings of a sound definition.
+
+    `inputs` are the names of all variables that the flow could be launched with.
+    """
+    found = {}
+    for warning in _warnings(definition, inputs):
+        # Once is enough of the same thing: the first place counts.
+        found.setdefault(warning[:2], warning)
+        if len(found) == MAX_WARNINGS:
+            break
+    return list(found.values())
+
+
+def _warnings(definition: dict, inputs: Collection[str]) -> Iterator[FlowWarning]:
+    for scope in scopes_of(definition):
+        yield from _scope_warnings(scope, inputs)
+
+
+def _scope_warnings(scope: Scope, inputs: Collection[str]) -> Iterator[FlowWarning]:
+    places = {node["id"]: place for place, node in enumerate(scope.nodes)}
+    for path, node in each(scope.nodes, at(scope.path, "nodes")):
+        yield from _runner_warnings(node, path)
+        for where, reference in references(node, path):
+            if reference.startswith("$"):
+                yield from _dynamic_warnings(reference, where)
+            elif found := source_of(reference, places):
+                yield from _source_warnings(node, found[0], places, where)
+            elif reference.partition(".")[0] not in scope.inputs:
+                yield from _input_warnings(reference, inputs, where)
+
+
+def _runner_warnings(node: dict, path: str) -> Iterator[FlowWarning]:
+    kind = node["type"]
+    if kind not in BUILT_IN_NODES:
+        what = f"nodes of type {kind}"
+        yield FlowWarning(NEEDS_RUNNER, _needs_runner(what), at(path, "type"))
+    for field, extractor in _extractors(node, path):
+        if extractor not in BUILT_IN_EXTRACTORS:
+            what = f"the {extractor} extractor"
+            yield FlowWarning(NEEDS_RUNNER, _needs_runner(what), field)
+
+
+def _extractors(node: dict, path: str) -> Iterator[tuple[str, str]]:
+    for where, output in each(node.get("outputs", []), at(path, "outputs")):
+        yield at(where, "extractor", "type"), output["extractor"]["type"]
+    for where, assertion in each(node.get("assertions", []), at(path, "assertions")):
+        yield at(where, "extractor_type"), assertion["extractor_type"]
+
+
+def _needs_runner(what: str) -> str:
+    return (
+        f"The engine of the echopoint command does not run {what}. Run this flow on a "
+        "self-hosted runner, or give the command one with --runner-binary."
+    )
+
+
+def _dynamic_warnings(reference: str, field: str) -> Iterator[FlowWarning]:
+    name = reference[1:].partition(":")[0]
+    if name not in DYNAMIC_VARIABLES:
+        message = (
+            f'There is no dynamic variable "${quote(name)}": it stays in the text as it '
+            "is. Use another one, such as {{$uuid}}, or a variable of your own."
+        )
+        yield FlowWarning(UNKNOWN_DYNAMIC_VARIABLE, message, field)
+
+
+def _source_warnings(
+    node: dict, source: str, places: dict[str, int], field: str
+) -> Iterator[FlowWarning]:
+    if "." in source:
+        message = (
+            f"Runners take the id of a node to end at the first dot, so they find no "
+            f'node for "{quote(source)}". Give the node an id without dots.'
+        )
+        yield FlowWarning(DOTTED_NODE_ID, message, field)
+    # Runners do not look for what a node reads that always runs.
+    if places[source] > places[node["id"]] and node.get("run_when") != "always":
+        message = (
+            f'Runners read the nodes from the top of the list, where "{quote(source)}" '
+            f'comes after "{quote(node["id"])}", which reads it. List it first.'
+        )
+        yield FlowWarning(LISTED_BEFORE_SOURCE, message, field)
+
+
+def _input_warnings(
+    reference: str, inputs: Collection[str], field: str
+) -> Iterator[FlowWarning]:
+    name, dot, _ = reference.partition(".")
+    if name not in inputs:
+        node = " and no node" if dot else ""
+        message = (
+            f'No variable{node} is called "{quote(name)}" now. A runner refuses the flow '
+            "without it, and the echopoint command leaves the template as it is. Set "
+            "the variable, or let the module node that calls this flow give it."
+        )
+        yield FlowWarning(UNKNOWN_INPUT, message, field)
