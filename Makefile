@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help env setup run test test-browser fuzz faults screenshots lint bench bench-list bench-memory lock
+.PHONY: help env setup run test test-browser fuzz fuzz-engine faults screenshots lint bench bench-list bench-memory lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -55,6 +55,9 @@ test-browser: setup ## Run the browser tests in Debian's Chromium
 
 fuzz: setup ## Fuzz the API for FUZZ_MINUTES (5), and each form with FUZZ_EXAMPLES (40)
 	$(BIN)/python -m tests.fuzz.run
+
+fuzz-engine: setup ## Run FUZZ_RUNS (10000) random flows against random answers
+	$(BIN)/python -m tests.fuzz.engine
 
 faults: setup ## Kill, hang, fill and restart real processes; needs root, nginx, Redis, PostgreSQL
 	$(BIN)/python -m pytest --quiet tests/faults

@@ -43,14 +43,17 @@ LAYERS = {
         "echopoint.api",
         "echopoint.flows",
         "echopoint.environments",
+        "echopoint.masking",
     },
     "echopoint.mail": {
         "echopoint.core",
         "echopoint.organizations",
         "echopoint.environments",
     },
-    # The command talks to the API over HTTP, and is installed without the site.
-    "echopoint.cli": set(),
+    # The command talks to the API over HTTP, and is installed without the site. How a
+    # secret may be written is one table for both.
+    "echopoint.cli": {"echopoint.masking"},
+    "echopoint.masking": set(),
 }
 # The composition root puts all of it together.
 ROOT_MODULES = {

@@ -33,7 +33,7 @@ from echopoint.cli import expiry
 from echopoint.cli.client import Client
 from echopoint.cli.commands import keys as key_commands
 from echopoint.cli.commands import webhooks as webhook_commands
-from echopoint.cli.engine import masking, nodes, operators, package, run, templates
+from echopoint.cli.engine import nodes, operators, package, run, templates
 from echopoint.cli.engine.extractors import EXTRACTORS
 from echopoint.cli.execution import github, launched, outcome, progress
 from echopoint.cli.settings import Settings
@@ -42,6 +42,7 @@ from echopoint.executions import completion, serializers
 from echopoint.executions.job_serializers import EVENT_TYPES
 from echopoint.executions.models import Execution, NodeResult
 from echopoint.flows import definition_references, definition_schemas
+from echopoint.masking import spellings
 from echopoint.organizations import roles
 from echopoint.organizations.admin import OrganizationAdmin
 from echopoint.organizations.models import Organization
@@ -60,8 +61,8 @@ FLOWS = {
     "extractor": (
         definition_schemas.EXTRACTORS,
         EXTRACTORS,
-        package.UNSUPPORTED_EXTRACTORS,
-        "extractors.py, or UNSUPPORTED_EXTRACTORS in package.py",
+        (),
+        "extractors.py",
     ),
     "node type": (
         definition_schemas.NODE_SCHEMAS,
@@ -112,8 +113,8 @@ def test_both_sides_read_templates_and_hide_secrets_alike():
     assert pattern == templates.TEMPLATE.pattern, (
         f"Templates differ: {ENGINE}/templates.py, definition_references.py."
     )
-    assert {masking.MASK, launched.MASKED} == {sealed.MASK}, (
-        "A secret is shown otherwise: environments/sealed.py, cli/engine/masking.py,"
+    assert {spellings.MASK, launched.MASKED} == {sealed.MASK}, (
+        "A secret is shown otherwise: environments/sealed.py, masking/spellings.py,"
         " cli/execution/launched.py."
     )
 

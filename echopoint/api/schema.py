@@ -18,6 +18,7 @@ from echopoint.api.exceptions import (
     error,
     errors_of,
 )
+from echopoint.core.malformed import SAYS
 from echopoint.core.rate_limits import RateLimit
 
 SECURITY_SCHEMES = {
@@ -41,8 +42,10 @@ ERRORS = {
     409: "The state of what is named in the path refuses this.",
     404: "Something named in the path is not there, or not in this organization.",
     413: "The body is too large.",
+    414: "The address is too long.",
     415: "The body is not JSON.",
     429: "Too many requests in this minute. Try again after Retry-After.",
+    431: "The headers are too many or too long.",
     500: "A fault on our side.",
     503: "The database is away, busy, full or read-only. Try again after Retry-After.",
 }
@@ -62,10 +65,12 @@ EXAMPLES = {  # a 409 has as many reasons as there are conflicts
     ],
     404: errors_of(exceptions.NotFound(NOT_FOUND)),
     413: errors_of(PayloadTooLarge(1_048_576)),
+    414: [error(*SAYS[414])],
     415: errors_of(exceptions.UnsupportedMediaType("text/plain")),
     429: errors_of(
         RefusedRequest(TooManyRequests(RateLimit("key", 600, 0, 17, is_exceeded=True)))
     ),
+    431: [error(*SAYS[431])],
     500: [error("UNEXPECTED_ERROR", UNEXPECTED)],
     503: errors_of(Unavailable()),
 }
@@ -148,7 +153,8 @@ class ScopedSchema(AutoSchema):
 
     def error_statuses(self):
         """Return the statuses an operation may refuse with, from what it takes."""
-        statuses = {400, 401, 403, 500, 503}
+        # 414 and 431 are the server's own, whatever the operation.
+        statuses = {400, 401, 403, 414, 431, 500, 503}
         if "{" in self.path:
             statuses.add(404)
         if self.view.action in self.view.conflicts:

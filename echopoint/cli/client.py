@@ -10,13 +10,16 @@ from urllib.parse import urlsplit
 import httpx
 
 from echopoint.cli import expiry, pipeline
-from echopoint.cli.errors import ApiError, NoAnswer, UnexpectedAnswer
+from echopoint.cli.errors import ApiError, CommandError, NoAnswer, UnexpectedAnswer
+from echopoint.cli.network import EnvironmentFault, ProxyFailed, Tls, Transport, is_tls
+from echopoint.cli.retries import ATTEMPTS, Repeat, pause_before
 from echopoint.cli.settings import Settings, version
-from echopoint.cli.terminal import one_line, say
+from echopoint.cli.terminal import say
+from echopoint.cli.text import one_line
+from echopoint.cli.tls_faults import distrust, no_tls, untrusted
 
 # Far more than any answer is; an endless one must not fill the memory.
 LARGEST_ANSWER = 64 * 2**20
-ATTEMPTS = 3
 LONGEST_WAIT = 60  # seconds; limits count by the minute
 
 
@@ -42,7 +45,10 @@ class Client:
             headers["X-Organization-Id"] = settings.organization_id
         # Redirects are not followed: the key goes to the named address alone.
         self.http = httpx.AsyncClient(
-            headers=headers, timeout=settings.request_timeout, follow_redirects=False
+            headers=headers,
+            timeout=settings.request_timeout,
+            follow_redirects=False,
+            transport=Transport(httpx.Limits(), Tls()),
         )
 
     async def __aenter__(self) -> "Client":
@@ -57,43 +63,27 @@ class Client:
     async def post(self, path: str, body: Any, **options: Any) -> Answer:
         return await self.call("POST", path, json=body, **options)
 
-    async def post_until_answered(self, path: str, body: Any, **options: Any) -> Answer:
-        """Send again, twice at most, when nothing came back or the server failed.
+    async def call(
+        self, method: str, path: str, *, repeat: Repeat | None = None, **options: Any
+    ) -> Answer:
+        """Send a request, and again up to twice where `repeat` and the fault allow it.
 
-        Only for what the server takes once however often it is sent.
+        Without `repeat` a GET only reads, and of others nothing is known. Raises the same
+        exceptions as `call_once`.
         """
-        pause = self.settings.retry_pause
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return await self.post(path, body, **options)
-            except (NoAnswer, ApiError) as error:
-                if attempt == ATTEMPTS or not is_passing(error):
-                    raise
-                say(
-                    f"Trying again in {pause:g} s: {error.message}",
-                    settings=self.settings,
-                )
-            await asyncio.sleep(pause)
-            pause *= 2
-        raise AssertionError("unreachable")
-
-    async def call(self, method: str, path: str, **options: Any) -> Answer:
-        """Send a request, and retry it up to twice after 429 with Retry-After.
-
-        A request refused for its rate had no effect, so any method can be retried. Raises
-        the same exceptions as `call_once`.
-        """
+        repeat = repeat or (Repeat.READS if method == "GET" else Repeat.UNKNOWN)
+        usual_pause = self.settings.retry_pause
         for _ in range(ATTEMPTS - 1):
             try:
                 return await self.call_once(method, path, **options)
-            except ApiError as error:
-                if error.status != 429 or error.retry_after is None:
+            except (NoAnswer, ApiError) as error:
+                pause = pause_before(error, repeat, usual_pause)
+                if pause is None:
                     raise
-                say(
-                    f"Trying again in {error.retry_after} s: {error.message}",
-                    settings=self.settings,
-                )
-                await asyncio.sleep(error.retry_after)
+                said = f"Trying again in {pause:g} s: {error.message}"
+            say(said, settings=self.settings)
+            await asyncio.sleep(pause)
+            usual_pause *= 2
         return await self.call_once(method, path, **options)
 
     async def call_once(self, method: str, path: str, **options: Any) -> Answer:
@@ -112,8 +102,13 @@ class Client:
                 f"{self.host} did not answer within"
                 f" {self.settings.request_timeout:g} s. Try again."
             ) from error
+        except EnvironmentFault as error:
+            raise CommandError(str(error)) from error
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             self.trace(method, path, started, type(error).__name__)
+            if certificate := untrusted(error):
+                # It will not be trusted in a moment either.
+                raise CommandError(distrust(self.host, certificate)) from error
             raise NoAnswer(self.unreachable(error)) from error
         request_id = response.headers.get("X-Request-Id", "")
         self.trace(method, path, started, response.status_code, request_id)
@@ -143,6 +138,10 @@ class Client:
 
     def unreachable(self, error: Exception) -> str:
         """Return why there is no answer. Only connecting fails before anything was sent."""
+        if isinstance(error, ProxyFailed):
+            return str(error)
+        if is_tls(error):
+            return no_tls(self.host, reason(error))
         if isinstance(error, httpx.ConnectError):
             return (
                 f"{self.host} cannot be reached ({reason(error)}). Check the address"
@@ -164,11 +163,6 @@ def reason(error: Exception) -> str:
         error = inner
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return one_line(text)[:200]
-
-
-def is_passing(error: Exception) -> bool:
-    """Whether the same request may well succeed in a moment."""
-    return not isinstance(error, ApiError) or error.status >= 500
 
 
 def understood(response: httpx.Response, body: bytes, settings: Settings) -> Answer:

@@ -14,10 +14,11 @@ from echopoint.cli.commands.webhooks import webhooks
 from echopoint.cli.errors import CANCELLED, ERROR, CommandError
 from echopoint.cli.options import global_options
 from echopoint.cli.settings import version, without_keys
-from echopoint.cli.terminal import encoded, fault, say, tolerate_any_text, write
+from echopoint.cli.streams import Unwritable, finish, write
+from echopoint.cli.terminal import encoded, fault, say, tolerate_any_text
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 @global_options
 @click.option(
     "--version",
@@ -49,7 +50,9 @@ def main() -> None:
     """Run the command that the process was started for, and end the process."""
     # Libraries log what they are given, addresses and values; nothing of it is shown.
     logging.getLogger().addHandler(logging.NullHandler())
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    finish()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -71,7 +74,13 @@ def run(arguments: Sequence[str]) -> int:
 
 def answer(arguments: Sequence[str]) -> int:
     """Return the command's exit code, which is 0 for all but those that return one."""
-    code = echopoint.main(list(arguments), prog_name="echopoint", standalone_mode=False)
+    try:
+        code = echopoint.main(
+            list(arguments), prog_name="echopoint", standalone_mode=False
+        )
+    except click.exceptions.NoArgsIsHelpError as asked:
+        write(sys.stdout, f"{asked.ctx.get_help()}\n")
+        return 0
     return code if isinstance(code, int) else 0
 
 
@@ -87,7 +96,10 @@ def stop(message: str, arguments: Sequence[str], *, code: int = ERROR) -> int:
             "exit_code": code,
             "error_message": message,
         }
-        write(sys.stdout, encoded(document, form))
+        try:
+            write(sys.stdout, encoded(document, form))
+        except Unwritable:
+            return max(code, ERROR)
     return code
 
 

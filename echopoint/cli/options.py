@@ -1,12 +1,14 @@
 """The flags that every command takes, before the noun or after the verb."""
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 from echopoint.cli.settings import API_URL, FORMATS, PATH_ID, Settings
+from echopoint.cli.streams import write
 from echopoint.cli.terminal import say
 
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -17,6 +19,13 @@ def remember(context: click.Context, parameter: click.Parameter, value: Any) -> 
     """Keep a flag for the command; the one nearest to the command's end wins."""
     if value:
         context.meta[parameter.name] = value
+
+
+def show_help(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    """Write the help and end the command."""
+    if asked and not context.resilient_parsing:
+        write(sys.stdout, f"{context.get_help()}\n")
+        context.exit()
 
 
 def shared(*names: str, **attributes: Any) -> Callable:
@@ -45,12 +54,23 @@ GLOBAL_OPTIONS = [
         "-o",
         "--output",
         type=click.Choice(FORMATS),
-        help="How to show results (ECHOPOINT_OUTPUT_FORMAT; table if absent).",
+        help="How to show results (ECHOPOINT_OUTPUT_FORMAT; table if absent). A table"
+        " that does not go to a terminal has no header, and tabs between its columns.",
     ),
     shared(
         "--debug",
         is_flag=True,
         help="Tell of every request on stderr: method, path, status, id and time.",
+    ),
+    # In place of click's own, which takes no notice of what cannot be written.
+    click.option(
+        "-h",
+        "--help",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show_help,
+        help="Show this message and exit.",
     ),
 ]
 
@@ -125,3 +145,21 @@ class PathId(click.ParamType):
                 f"{value!r} is not an id. Ids have letters, digits, - and _ only."
             )
         return value
+
+
+class Assignment(click.ParamType):
+    """A name and its value, as name=value. What is refused is not repeated."""
+
+    name = "assignment"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, sign, text = value.partition("=")
+        if not sign or not name or name != name.strip():
+            self.fail("A variable is written as name=value.")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            self.fail("A variable holds bytes that are not text in UTF-8.")
+        return name, text

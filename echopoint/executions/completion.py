@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 SKIPPED = "NODE_SKIPPED"
 MAX_AMOUNT = 10**12  # milliseconds; some thirty years
+LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class NodeOutcome(NamedTuple):
@@ -16,17 +17,20 @@ class NodeOutcome(NamedTuple):
     status: str
     record: dict
     started_at: datetime | None
+    completed_at: datetime | None
     duration_ms: int | None
 
-    @property
-    def completed_at(self):
-        """Return when the node ended, if the runner told."""
-        if self.started_at is None or self.duration_ms is None:
-            return None
-        try:
-            return self.started_at + timedelta(milliseconds=self.duration_ms)
-        except OverflowError:
-            return None
+    @classmethod
+    def of(cls, node_id, record):
+        """Return the outcome that a record tells of.
+
+        `executed_at` is the end of the node; the start is `started_at`, or as long before
+        as the node took. Of a delay the public runner tells `delay_ms` alone.
+        """
+        duration = amount(record.get("duration_ms", record.get("delay_ms")))
+        ended = moment(record.get("executed_at"))
+        started = moment(record.get("started_at")) or earlier(ended, duration)
+        return cls(node_id, status_of(record), record, started, ended, duration)
 
 
 class Completion(NamedTuple):
@@ -72,17 +76,23 @@ def digest(values):
 
 
 def outcomes(result):
-    """Return the `NodeOutcome` of each node in a result, in the order it ran in."""
-    return [
-        NodeOutcome(
-            node_id,
-            status_of(record),
-            record,
-            moment(record.get("executed_at")),
-            amount(record.get("duration_ms")),
-        )
-        for node_id, record in (result.get("execution_results") or {}).items()
-    ]
+    """Return the `NodeOutcome` of each node in a result, in the order they started in.
+
+    Those whose start is unknown come last, as they came.
+    """
+    records = (result.get("execution_results") or {}).items()
+    found = [NodeOutcome.of(node_id, record) for node_id, record in records]
+    return sorted(found, key=lambda one: one.started_at or LAST)
+
+
+def earlier(when, duration_ms):
+    """Return the time so many milliseconds before, or None."""
+    if when is None or duration_ms is None:
+        return None
+    try:
+        return when - timedelta(milliseconds=duration_ms)
+    except OverflowError:
+        return None
 
 
 def moment(text):

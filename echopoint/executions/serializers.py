@@ -313,7 +313,9 @@ class NodeExecutionResultSerializer(serializers.Serializer):
     updated_at = serializers.DateTimeField()
 
     def get_missing_inputs(self, node_result) -> list[str] | None:
-        return None
+        told = node_result.result.get("missing_inputs")
+        is_list = isinstance(told, list) and all(isinstance(one, str) for one in told)
+        return told if is_list else None
 
 
 class EphemeralCompletionResponseSerializer(serializers.Serializer):

@@ -183,6 +183,9 @@ def test_a_line_break_in_the_key_begins_no_command(step, given, api):
         ({"flow-id": "a", "parallel": "1; touch ran"}, "parallel"),
         ({"flow-id": "a", "poll-timeout": "5m"}, "poll-timeout"),
         ({"flow-id": "a", "poll-timeout": ""}, "poll-timeout"),
+        ({"flow-id": "a", "variables": "a=1\nno sign"}, "variables holds a line"),
+        ({"flow-id": "a", "variables": "=x"}, "variables holds a line"),
+        ({"flow-id": "a", "variables": "a\ntouch ran"}, "variables holds a line"),
         ({"flow-id": "a", "api-url": "file:///etc/passwd"}, "api-url"),
         ({"flow-id": "a", "api-key": " "}, "api-key is empty"),
         ({"flow-id": "a", "organization-id": ""}, "organization-id is empty"),
@@ -225,6 +228,65 @@ def test_an_input_is_data_whatever_it_holds(step, given, api, nasty, tmp_path):
     assert only_our_commands(ended.log)
 
 
+@pytest.mark.parametrize("nasty", [n for n in NASTY if "\n" not in n])
+def test_a_variable_is_data_whatever_it_holds(step, given, api, nasty, tmp_path):
+    variables = {"url": "{{url}}", "other": "{{other}}"}
+    node = NODE | {"type": "set_variable", "data": {"variables": variables}}
+    api.inputs = {"url": "of the launch", "other": "kept"}
+    flow = api.add_flow("F", nodes=[node])
+
+    ended = step(given | {"flow-id": flow, "variables": f"\r\n  url=x{nasty}y\n"})
+
+    (execution,) = api.executions.values()
+    recorded = execution["result"]["execution_results"]["wait"]
+    assert ended.code == 0, ended.log
+    assert recorded["inputs"] == {"url": f"x{nasty}y", "other": "kept"}
+    assert not list(tmp_path.glob("**/ran"))
+    assert only_our_commands(ended.log)
+
+
+def test_a_report_is_written_where_the_job_asks_for_it(step, given, api, tmp_path):
+    flow = api.add_flow("F", nodes=[NODE])
+    (tmp_path / "workspace" / "two words").mkdir(parents=True)
+
+    ended = step(given | {"flow-id": flow, "junit": "two words/$(touch ran).xml"})
+
+    report = (tmp_path / "workspace/two words/$(touch ran).xml").read_text()
+    assert ended.code == 0, ended.log
+    assert 'name="Wait"' in report
+    assert not list(tmp_path.glob("**/ran"))
+
+
+def test_a_report_in_a_folder_that_is_not_there_costs_no_run(step, given, api):
+    ended = step(given | {"flow-id": api.add_flow(), "junit": "missing/junit.xml"})
+
+    assert ended.code == 3
+    assert "JUnit report cannot be written" in ended.log
+    assert api.seen == []
+
+
+def test_a_file_of_variables_is_passed_on(step, given, api):
+    ended = step(given | {"flow-id": api.add_flow(), "env-file": "not there/.env"})
+
+    assert ended.code == 3
+    assert "'not there/.env' does not exist" in ended.log
+    assert api.seen == []
+
+
+def test_a_file_of_variables_is_read_and_hidden(step, given, api, tmp_path):
+    (tmp_path / ".env").write_text("pin=CANARY-4711\n")
+    read = NODE | {"type": "set_variable", "data": {"variables": {"x": "{{pin}}"}}}
+    flow = api.add_flow("F", nodes=[read])
+
+    ended = step(given | {"flow-id": flow, "env-file": str(tmp_path / ".env")})
+
+    assert ended.code == 0, ended.log
+    (execution,) = api.executions.values()
+    record = execution["result"]["execution_results"]["wait"]
+    assert (record["inputs"], record["outputs"]) == ({"pin": "***"}, {"x": "***"})
+    assert "CANARY" not in ended.log + ended.summary + str(ended.outputs)
+
+
 def test_an_idempotency_key_is_used_and_none_is_a_new_one_each_time(step, given, api):
     given |= {"flow-id": api.add_flow("F", nodes=[NODE])}
 
@@ -239,6 +301,17 @@ def test_an_idempotency_key_is_used_and_none_is_a_new_one_each_time(step, given,
     assert "earlier execution" in named[1].summary
     assert json.loads(named[1].outputs["results-json"])["replayed"] is True
     assert "earlier execution" not in anew[1].summary
+
+
+def test_a_template_that_names_nothing_is_in_the_summary(step, given, api):
+    odd = {"variables": {"x": "{{typo}}"}}
+    node = NODE | {"type": "set_variable", "data": odd}
+
+    ended = step(given | {"flow-id": api.add_flow("F", nodes=[node])})
+
+    assert ended.code == 0
+    assert "Warning: " in ended.summary
+    assert "Wait: nothing is known as typo" in ended.summary
 
 
 def test_tags_are_data_whatever_they_hold(step, given, api, tmp_path):

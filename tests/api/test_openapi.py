@@ -1,18 +1,22 @@
 """The OpenAPI document: generated, valid, and true."""
 
+import http.client
 import json
+import socket
 import uuid
 
 import jsonschema
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError
+from django.http import HttpResponse
 from django.test import Client
 from openapi_spec_validator import validate
 
 from echopoint import errors
 from echopoint.api.operations import operations
 from echopoint.core import rate_limits
+from echopoint.core.malformed import write_refusal
 from tests.clock import clock_at
 
 CONTRACT_IDS = {
@@ -222,6 +226,16 @@ def test_limits_are_stated_where_they_can_be_reached(document):
     }
 
 
+def answered_by_the_server(status):
+    """Return what is answered to a request that never reaches the site."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        write_refusal(ours, status, "", "")
+        answer = http.client.HTTPResponse(theirs)
+        answer.begin()
+        return HttpResponse(answer.read(), status=answer.status)
+
+
 def test_a_refusal_that_is_shown_is_one_that_comes(
     document, api, alice, rf, monkeypatch
 ):
@@ -232,8 +246,10 @@ def test_a_refusal_that_is_shown_is_one_that_comes(
         "403": api("webhooks:read").get("/flows"),
         "404": people.get(f"/flows/{uuid.uuid4()}"),
         "413": people.post("/flows", {"name": "x" * 1_100_000}),
+        "414": answered_by_the_server(414),
         "415": people("POST", "/flows", b"x", Content_Type="text/plain"),
         "429": too_many(api, monkeypatch),
+        "431": answered_by_the_server(431),
         "500": errors.unexpected(rf.get("/flows")),
         "503": without_database(rf.get("/flows")),
     }

@@ -183,7 +183,8 @@ class Server(ThreadingHTTPServer):
 class Service:
     """A running server: its `url`, and what it has `seen` so far."""
 
-    def __init__(self, certificate=None):
+    def __init__(self, certificate=None, trusts=None):
+        """Serve, over TLS with a certificate; ask clients for one that `trusts` vouches for."""
         self.seen = []
         self.closing = threading.Event()
         self.server = Server(("127.0.0.1", 0), Handler)
@@ -191,6 +192,9 @@ class Service:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
+            if trusts:
+                context.load_verify_locations(trusts)
+                context.verify_mode = ssl.CERT_REQUIRED
             # The handshake is left to the thread of the connection.
             self.server.socket = context.wrap_socket(
                 self.server.socket, server_side=True, do_handshake_on_connect=False

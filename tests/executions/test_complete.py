@@ -46,8 +46,8 @@ def test_a_published_run_has_ended(launch, publish):
         "node_type": "request",
         "result": completion()["result"]["execution_results"]["pay"],
         "status": "completed",
-        "started_at": "2026-01-05T10:00:00.250000Z",
-        "completed_at": "2026-01-05T10:00:00.370000Z",
+        "started_at": "2026-01-05T10:00:00.130000Z",
+        "completed_at": "2026-01-05T10:00:00.250000Z",
         "error_message": None,
         "error_code": None,
         "skip_reason": None,
@@ -399,14 +399,35 @@ def test_a_secret_is_in_nothing_that_is_kept_or_told(launch, publish, variables)
     [
         {"executed_at": "0001-01-01T00:00:00+14:00"},
         {"executed_at": "9999-12-31T23:59:59-14:00"},
-        {"executed_at": "9999-12-31T23:59:59Z", "duration_ms": 10**12},
+        {"executed_at": "0001-01-01T00:00:01Z", "duration_ms": 10**12},
     ],
 )
 def test_a_node_at_the_end_of_time_is_no_fault_of_ours(launch, publish, told):
     response = publish(launch(), result=record(**told))
 
     assert response.status_code == 200
-    assert response.json()["nodes"][0]["completed_at"] is None
+    assert response.json()["nodes"][0]["started_at"] is None
+
+
+def test_nodes_are_in_the_order_in_which_they_started(launch, publish):
+    def at(seconds, **more):
+        return {"executed_at": f"2026-01-05T10:00:{seconds:02d}Z"} | more
+
+    records = {
+        "a": at(9, duration_ms=1000),
+        "b": at(9, delay_ms=7000),
+        "c": at(9, duration_ms=1, started_at="2026-01-05T10:00:01Z"),
+        "unknown": {},
+        "d": at(3, duration_ms=0),
+    }
+
+    nodes = publish(launch(), result={"execution_results": records}).json()["nodes"]
+
+    assert [node["node_id"] for node in nodes] == ["c", "b", "d", "a", "unknown"]
+    assert (nodes[1]["duration_ms"], nodes[1]["started_at"]) == (
+        7000,
+        "2026-01-05T10:00:02Z",
+    )
 
 
 @pytest.mark.parametrize("field", ["node_type", "error_code", "display_name"])

@@ -173,3 +173,17 @@ def test_a_list_costs_the_same_for_one_and_for_many(
         with django_assert_num_queries(lookups + 3):  # the count, sizes, the page
             assert reader.get(path).status_code == 200
         launch(), launch()
+
+
+def test_a_node_shows_which_names_it_did_not_know(launch, publish):
+    known = completion()["result"]["execution_results"]["pay"]
+    records = {
+        "a": known | {"missing_inputs": ["typo"]},
+        "b": known | {"missing_inputs": "typo"},
+        "c": known,
+    }
+
+    response = publish(launch(), result={"execution_results": records})
+
+    shown = [node["missing_inputs"] for node in response.json()["nodes"]]
+    assert shown == [["typo"], None, None]

@@ -92,9 +92,10 @@ def command_arguments():
         f"--parallel={number('PARALLEL', 'parallel')}",
         f"--match-mode={match_mode()}",
     ]
-    for name in ("ENVIRONMENT", "VERSION_ID"):
+    for name in ("ENVIRONMENT", "VERSION_ID", "ENV_FILE", "JUNIT"):
         if value := text_of(name).strip():
             arguments.append(f"--{name.lower().replace('_', '-')}={value}")
+    arguments += [f"--var={line}" for line in variables()]
     if key := text_of("IDEMPOTENCY_KEY").strip():
         anew = f"anew-{secrets.token_hex(16)}"
         arguments.append(f"--idempotency-key={anew if key == 'none' else key}")
@@ -128,6 +129,16 @@ def match_mode():
     if mode not in ("any", "all"):
         raise Refused('The input match-mode is neither "any" nor "all".')
     return mode
+
+
+def variables():
+    """Return the lines name=value; what is refused is not repeated, as it may be secret."""
+    lines = [line.strip() for line in re.split(r"[\r\n]+", text_of("VARIABLES"))]
+    for line in filter(None, lines):
+        name, sign, _ = line.partition("=")
+        if not sign or not name or name != name.strip():
+            raise Refused("The input variables holds a line that is not name=value.")
+    return list(filter(None, lines))
 
 
 def selected():
@@ -281,7 +292,7 @@ def write_summary(document, results):
     if "flow_id" in results[0]:
         lines += ["| Flow | Result | Time | Why |", "|---|---|---|---|"]
         lines += [row(result) for result in results]
-        lines += ["", *failed_nodes(results)]
+        lines += ["", *failed_nodes(results), "", *warnings(results)]
     with open(path, "a", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
 
@@ -317,6 +328,18 @@ def failed_nodes(results):
     ]
     left_out = len(nodes) - MOST_ROWS
     return nodes[:MOST_ROWS] + ([f"- … and {left_out} more"] if left_out > 0 else [])
+
+
+def warnings(results):
+    """Return a line for each node with a template that named nothing."""
+    nodes = [
+        f"- Warning: {literal(node.get('display_name') or node.get('node_id'))}: nothing"
+        f" is known as {literal(', '.join(node['missing_inputs']))}"
+        for result in results
+        for node in result.get("nodes") or []
+        if node.get("missing_inputs")
+    ]
+    return nodes[:MOST_ROWS]
 
 
 def literal(value):

@@ -8,7 +8,8 @@ import click
 from echopoint.cli.errors import UnexpectedAnswer
 from echopoint.cli.fetching import fetch, items_of
 from echopoint.cli.options import PathId, global_options, page_options, settings_of
-from echopoint.cli.terminal import emit, table_of
+from echopoint.cli.tables import facts_of, table_of
+from echopoint.cli.terminal import emit
 
 STATUSES = ["pending", "running", "completed", "failed", "cancelled"]
 
@@ -85,8 +86,8 @@ def show(context: click.Context, method: str, path: str) -> None:
         raise UnexpectedAnswer(
             "The answer is not an execution. Check the API's address (--api-url)."
         )
-    title = ["ID", str(execution.get("id"))]
-    emit(execution, table_of(title, facts(execution)), settings)
+    title = ("ID", execution.get("id"))
+    emit(execution, facts_of(title, *facts(execution)), settings)
 
 
 def facts(execution: dict) -> list[tuple[str, Any]]:

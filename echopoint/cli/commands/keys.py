@@ -10,7 +10,9 @@ from echopoint.cli.errors import UnexpectedAnswer
 from echopoint.cli.expiry import expires_at, in_words, left
 from echopoint.cli.fetching import fetch, items_of
 from echopoint.cli.options import global_options, settings_of
-from echopoint.cli.terminal import emit, one_line, table_of
+from echopoint.cli.tables import facts_of, table_of
+from echopoint.cli.terminal import emit
+from echopoint.cli.text import one_line
 
 # The presets that the API itself names, as GET /permissions?type=… lists them.
 PRESETS = {
@@ -46,7 +48,8 @@ def whoami(context: click.Context) -> None:
     settings = settings_of(context, organization=False)
     answer = asyncio.run(fetch(settings, "GET", "/api-keys/self"))
     document = identity(answer.document, answer.headers)
-    emit(document, table_of(["KEY", document["api_key_id"]], facts(document)), settings)
+    title = ("KEY", document["api_key_id"])
+    emit(document, facts_of(title, *facts(document)), settings)
 
 
 def identity(document: Any, headers: Any) -> dict:

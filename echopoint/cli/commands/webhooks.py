@@ -6,7 +6,9 @@ import click
 
 from echopoint.cli.fetching import fetch, items_of
 from echopoint.cli.options import PathId, global_options, page_options, settings_of
-from echopoint.cli.terminal import emit, table_of
+from echopoint.cli.retries import Repeat
+from echopoint.cli.tables import table_of
+from echopoint.cli.terminal import emit
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 SHOWN_BODY = 80
@@ -47,7 +49,7 @@ def requests(
     if methods:
         body["filter"] = {"methods": list(methods)}
     path = f"/webhooks/{webhook_id}/requests/search"
-    answer = asyncio.run(fetch(settings, "POST", path, json=body))
+    answer = asyncio.run(fetch(settings, "POST", path, json=body, repeat=Repeat.READS))
     columns = ["RECEIVED", "METHOD", "FROM", "CONTENT TYPE", "BODY"]
     emit(
         answer.document,

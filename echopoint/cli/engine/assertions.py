@@ -1,11 +1,11 @@
 """The assertions of a node, one after the other until one fails."""
 
-from echopoint.cli.engine.extractors import NothingFound, Source, extract
-from echopoint.cli.engine.operators import UNARY, CannotCompare, holds
-from echopoint.cli.engine.problems import NodeFailed
+from echopoint.cli.engine.extractors import Source, extract
+from echopoint.cli.engine.operators import ABSENCE, UNARY, CannotCompare, holds
+from echopoint.cli.engine.problems import Absent, NodeFailed, NothingFound
 from echopoint.cli.engine.record import Recorder
 from echopoint.cli.engine.templates import Renderer
-from echopoint.cli.engine.values import compact
+from echopoint.masking.json_text import compact
 
 MAX_SHOWN = 200  # characters of a value in a message
 
@@ -42,6 +42,10 @@ def _checked(
         result["actual"] = recorder.value(actual)
         expected = real.render(assertion["operator_data"].get("value"))
         result["passed"] = holds(operator, actual, expected)
+    except Absent as error:
+        result["passed"] = ABSENCE.get(operator, False)
+        if operator not in ABSENCE:
+            result["error"] = recorder.text(str(error))
     except (NothingFound, CannotCompare) as error:
         result["error"] = recorder.text(str(error))
     return result
@@ -56,6 +60,8 @@ def _message(assertion: dict, result: dict) -> str:
     said = f"Assertion {result['index'] + 1} failed: {what} {result['operator']}"
     if result["operator"] not in UNARY:
         said += f" {_short(result['expected'])}"
+    if result["operator"] == "exists":
+        return f"{said}, but there is nothing."
     if "error" in result:
         return f"{said}: {result['error']}."
     return f"{said}, but it is {_short(result['actual'])}."

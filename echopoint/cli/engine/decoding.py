@@ -4,10 +4,14 @@ httpx decodes whatever it is given in one go: 64 KiB that were compressed twice 
 gigabytes then.
 """
 
+import io
 import zlib
+from collections.abc import Callable
 
 # With either header, and "deflate" with or without one, as servers have it.
 GZIP, DEFLATE, RAW_DEFLATE = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
+GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_WINDOW = 8 * 2**20
 MAX_ENCODINGS = 5
 
 
@@ -19,33 +23,40 @@ class BadEncoding(ValueError):
     """The body is not encoded as it says."""
 
 
-def decode(body: bytes, content_encoding: str, most: int) -> bytes:
-    """Return the body decoded; one whose encoding is unknown is returned as it is.
+def decode(body: bytes, content_encoding: str, most: int) -> tuple[bytes, list[str]]:
+    """Return the body decoded, and notes on what of it is not as its headers say.
 
-    Raises TooLarge beyond `most` bytes, and BadEncoding.
+    A body whose encoding is unknown stays encoded. Raises TooLarge beyond `most` bytes,
+    and BadEncoding.
     """
     encodings = [name.strip().lower() for name in content_encoding.split(",")]
     encodings = [name for name in encodings if name not in ("", "identity")]
     if len(encodings) > MAX_ENCODINGS:
         raise BadEncoding(f"it is encoded more than {MAX_ENCODINGS} times")
+    notes: list[str] = []
     for name in reversed(encodings):
-        if name in ("gzip", "x-gzip"):
-            body = _inflated(body, GZIP, most)
-        elif name == "deflate":
-            body = _deflated(body, most)
-        else:
+        if name not in DECODERS:
+            notes.append(
+                f'The Content-Encoding "{name[:40]}" is unknown: the body is still'
+                " encoded."
+            )
             break
-    return body
+        body = DECODERS[name](body, most, notes)
+    return body, notes
 
 
-def _deflated(body: bytes, most: int) -> bytes:
+def _gunzipped(body: bytes, most: int, notes: list[str]) -> bytes:
+    return _inflated(body, GZIP, most, notes)
+
+
+def _deflated(body: bytes, most: int, notes: list[str]) -> bytes:
     try:
-        return _inflated(body, DEFLATE, most)
+        return _inflated(body, DEFLATE, most, notes)
     except BadEncoding:
-        return _inflated(body, RAW_DEFLATE, most)
+        return _inflated(body, RAW_DEFLATE, most, notes)
 
 
-def _inflated(body: bytes, window: int, most: int) -> bytes:
+def _inflated(body: bytes, window: int, most: int, notes: list[str]) -> bytes:
     if not body:
         return b""
     parts, left = [], most
@@ -60,7 +71,57 @@ def _inflated(body: bytes, window: int, most: int) -> bytes:
             if not stream.eof:
                 raise BadEncoding("it ends too early")
             # gzip files may follow each other (RFC 1952, section 2.2).
-            body = stream.unused_data if window == GZIP else b""
+            body = stream.unused_data
+            if body and not (window == GZIP and body.startswith(GZIP_MAGIC)):
+                notes.append(
+                    f"{len(body)} bytes after the compressed body are ignored."
+                )
+                break
     except zlib.error as error:
         raise BadEncoding(str(error)) from None
     return b"".join(parts)
+
+
+def _unbrotlied(body: bytes, most: int, notes: list[str]) -> bytes:
+    import brotli
+
+    if not body:
+        return b""
+    stream, decoded, more = brotli.Decompressor(), bytearray(), body
+    try:
+        while not stream.is_finished():
+            room = most + 1 - len(decoded)
+            part = stream.process(more, output_buffer_limit=room)
+            decoded += part
+            if len(decoded) > most:
+                raise TooLarge
+            if not part and not more and not stream.is_finished():
+                raise BadEncoding("it ends too early")
+            more = b""
+    except brotli.error as error:
+        raise BadEncoding(str(error)) from None
+    return bytes(decoded)
+
+
+def _unzstandard(body: bytes, most: int, notes: list[str]) -> bytes:
+    import zstandard
+
+    # RFC 9659: what HTTP sends asks for no more than this much memory.
+    engine = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
+    try:
+        with engine.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
+            decoded = reader.read(most + 1)
+    except zstandard.ZstdError as error:
+        raise BadEncoding(str(error)) from None
+    if len(decoded) > most:
+        raise TooLarge
+    return decoded
+
+
+DECODERS: dict[str, Callable[[bytes, int, list[str]], bytes]] = {
+    "gzip": _gunzipped,
+    "x-gzip": _gunzipped,
+    "deflate": _deflated,
+    "br": _unbrotlied,
+    "zstd": _unzstandard,
+}

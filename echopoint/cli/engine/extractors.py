@@ -9,15 +9,13 @@ from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError
 from jsonpath_rfc9535.function_extensions import ExpressionType, FilterFunction
 
 from echopoint.cli.engine import patterns
+from echopoint.cli.engine.problems import Absent, NothingFound
 from echopoint.cli.engine.values import parse_json
+from echopoint.masking.json_text import text_of
 
 JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json|text/json", re.IGNORECASE)
 # What one path may find; each further match costs the same again.
 MAX_MATCHES = 100_000
-
-
-class NothingFound(ValueError):
-    """There is nothing to extract, or no way to."""
 
 
 class Source:
@@ -38,6 +36,10 @@ class Source:
                 return self.value
         return self.value
 
+    def xml(self) -> bytes:
+        """Return what an XPath is applied to."""
+        return text_of(self.value).encode(errors="replace")
+
     def status(self) -> int:
         raise NothingFound("only a request node has a status code")
 
@@ -46,9 +48,19 @@ class Source:
 
 
 class Answer(Source):
-    """What a service answered: status, headers as (name, value), and the decoded body."""
+    """What a service answered: status, headers as (name, value), and the decoded body.
 
-    def __init__(self, status: int, headers: Iterable[tuple[str, str]], body: bytes):
+    `notes` say what of the body is not as the headers say.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        notes: Iterable[str] = (),
+    ):
+        self.notes = list(notes)
         self.status_code = status
         self.headers = list(headers)
         self.content = body
@@ -64,14 +76,23 @@ class Answer(Source):
 
     @cached_property
     def text(self) -> str:
-        """Return the body as text, in the charset that it names, or UTF-8."""
+        """Return the body as text, in the charset that it names, or else in UTF-8.
+
+        Without the mark at its start, which is none of the text.
+        """
         charset = re.search(r"charset=\"?([\w.:-]+)", self.content_type, re.IGNORECASE)
+        name = charset[1] if charset else "utf-8"
         try:
-            return self.content.decode(
-                charset[1] if charset else "utf-8-sig", "replace"
-            )
-        except LookupError:
-            return self.content.decode("utf-8-sig", "replace")
+            text = self.content.decode(name)
+        # Some codecs of Python make no text, or raise errors of their own.
+        except Exception:  # noqa: BLE001 - whatever it is, it is none of a text
+            text = self.content.decode(errors="replace")
+            if charset:
+                self.notes.append(
+                    f'The body is not text in "{name[:40]}", as its Content-Type says.'
+                    " It was read as UTF-8, with � for what is not."
+                )
+        return text.removeprefix("\ufeff")
 
     @cached_property
     def parsed(self) -> object:
@@ -89,13 +110,20 @@ class Answer(Source):
                 f"the body is not JSON that can be read: {error}"
             ) from None
 
+    def xml(self) -> bytes:
+        return self.content
+
     def status(self) -> int:
         return self.status_code
 
     def header(self, name: str) -> str:
         for value in self._named(name):
             return value
-        raise NothingFound(f'the answer has no header "{name}"')
+        raise Absent(f'the answer has no header "{name}"')
+
+    def all(self, name: str) -> list[str]:
+        """Return all values of a header."""
+        return list(self._named(name))
 
     def _named(self, name: str) -> Iterator[str]:
         return (value for key, value in self.headers if key.lower() == name.lower())
@@ -119,7 +147,7 @@ def _find(path: str, value: object) -> object:
     except (JSONPathError, patterns.BadPattern, RecursionError) as error:
         raise NothingFound(f"the path {path} cannot be followed: {error}") from None
     if not found:
-        raise NothingFound(f"nothing is at the path {path}")
+        raise Absent(f"nothing is at the path {path}")
     return found[0] if len(found) == 1 else found
 
 
@@ -155,8 +183,16 @@ def _header(source: Source, data: dict) -> str:
     return source.header(data.get("header_name") or data.get("headerName") or "")
 
 
+def _xml(source: Source, data: dict) -> object:
+    # Loaded when it is needed: most flows have no XML.
+    from echopoint.cli.engine import xml_path
+
+    return xml_path.find(data.get("path") or "", source.xml())
+
+
 EXTRACTORS: dict[str, Callable[[Source, dict], object]] = {
     "jsonPath": lambda source, data: _find(data.get("path") or "", source.json()),
+    "xmlPath": _xml,
     "statusCode": lambda source, data: source.status(),
     "header": _header,
     "body": lambda source, data: source.body(),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 
 from echopoint.cli.engine.problems import NodeFailed
+from echopoint.cli.network import REFUSED, EnvironmentFault, ProxyFailed
 
 # How httpx and h11 say that the other side ended the connection too early.
 HUNG_UP = ("disconnected", "closed connection")
@@ -15,6 +16,13 @@ HUNG_UP = ("disconnected", "closed connection")
 def failure_of(error: Exception) -> NodeFailed:
     """Return the failure of a node for an error of httpx, or one that it lets pass."""
     causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, EnvironmentFault):
+            return NodeFailed("REQUEST_FAILED", str(cause))
+        if isinstance(cause, ProxyFailed):
+            is_refusal = REFUSED in str(cause)
+            code = "CONNECTION_REFUSED" if is_refusal else "CONNECTION_FAILED"
+            return NodeFailed(code, str(cause))
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
             return NodeFailed("TLS_ERROR", _tls_message(cause))

@@ -8,11 +8,11 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from echopoint.cli.engine.masking import MASK
 from echopoint.cli.engine.problems import NodeFailed
 from echopoint.cli.engine.record import Recorder
 from echopoint.cli.engine.templates import Renderer
-from echopoint.cli.engine.values import text_of
+from echopoint.masking.json_text import text_of
+from echopoint.masking.spellings import MASK
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # RFC 9110, section 5.5: no control characters but the tab.
@@ -102,10 +102,11 @@ def _check_framing(headers: httpx.Headers, length: int) -> None:
 def _url(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text.strip())
-    # Hosts that are no names under IDNA, and halves of characters, raise others.
+        is_web = url.scheme in ("http", "https") and url.host
+    # A host that is no name under IDNA and half a character raise ValueErrors.
     except (httpx.InvalidURL, ValueError) as error:
         raise _refused(f"The URL is not valid: {error}.") from None
-    if url.scheme not in ("http", "https") or not url.host:
+    if not is_web:
         raise _refused(
             f'The URL "{text}" is not one of http:// or https:// with a host. '
             "Check it, and the variables in it."

@@ -10,6 +10,7 @@ from echopoint.cli.engine.decoding import BadEncoding, TooLarge, decode
 from echopoint.cli.engine.extractors import Answer
 from echopoint.cli.engine.http_errors import failure_of
 from echopoint.cli.engine.problems import NodeFailed
+from echopoint.cli.network import Tls, Transport
 
 MAX_BODY = 10 * 1024 * 1024  # bytes, as sent and as decoded
 MAX_REDIRECTS = 10
@@ -24,8 +25,8 @@ def silence() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def new_client() -> httpx.AsyncClient:
-    """Return a client that takes proxies and trusted certificates from the environment.
+def new_client(tls: Tls) -> httpx.AsyncClient:
+    """Return a client that takes its proxies from the environment.
 
     It keeps no connection open: one that the service closes meanwhile would fail the
     next node for nothing.
@@ -36,11 +37,12 @@ def new_client() -> httpx.AsyncClient:
         # Run from a checkout that is not installed.
         release = "dev"
     return httpx.AsyncClient(
+        follow_redirects=False,
         headers={
             "User-Agent": f"echopoint-cli/{release}",
-            "Accept-Encoding": "gzip, deflate",
+            "Accept-Encoding": "gzip, deflate, br, zstd",
         },
-        limits=httpx.Limits(max_keepalive_connections=0),
+        transport=Transport(httpx.Limits(max_keepalive_connections=0), tls),
         # There is one deadline for all of a request, in send().
         timeout=httpx.Timeout(None),
     )
@@ -53,16 +55,20 @@ async def send(
     timeout: int,
     private: set[str],
     is_body_private: bool,
+    follow: bool = True,
 ) -> Answer:
     """Return the answer; raises NodeFailed with the code that tells the reason.
 
     `timeout` is in milliseconds, 0 the default, and is for everything: from the name
     of the host to the last byte of the last redirect. `private` are the headers that
-    are not sent to another origin.
+    are not sent to another origin. Unless `follow`, a redirect is the answer.
     """
     timeout = timeout or DEFAULT_TIMEOUT
     try:
         async with asyncio.timeout(timeout / 1000):
+            if not follow:
+                response = await client.send(request, stream=True)
+                return await _taken(response)
             return await _follow(client, request, private, is_body_private)
     except TimeoutError:
         raise NodeFailed(
@@ -74,6 +80,13 @@ async def send(
         raise failure_of(error) from None
 
 
+async def _taken(response: httpx.Response) -> Answer:
+    try:
+        return await _read(response)
+    finally:
+        await response.aclose()
+
+
 async def _follow(
     client: httpx.AsyncClient,
     request: httpx.Request,
@@ -81,12 +94,10 @@ async def _follow(
     is_body_private: bool,
 ) -> Answer:
     for _ in range(MAX_REDIRECTS + 1):
-        response = await client.send(request, stream=True, follow_redirects=False)
-        try:
-            if response.next_request is None:
-                return await _read(response)
-        finally:
-            await response.aclose()
+        response = await client.send(request, stream=True)
+        if response.next_request is None:
+            return await _taken(response)
+        await response.aclose()
         request = _redirected(request, response.next_request, private, is_body_private)
     raise NodeFailed(
         "REQUEST_FAILED",
@@ -133,14 +144,15 @@ async def _read(response: httpx.Response) -> Answer:
             raise _too_large()
     headers = response.headers
     try:
-        content = decode(bytes(body), headers.get("content-encoding", ""), MAX_BODY)
+        encoding = headers.get("content-encoding", "")
+        content, notes = decode(bytes(body), encoding, MAX_BODY)
     except TooLarge:
         raise _too_large() from None
     except BadEncoding as error:
         raise NodeFailed(
             "REQUEST_FAILED", f"The body of the answer could not be decoded: {error}."
         ) from None
-    return Answer(response.status_code, headers.multi_items(), content)
+    return Answer(response.status_code, headers.multi_items(), content, notes)
 
 
 def _too_large() -> NodeFailed:

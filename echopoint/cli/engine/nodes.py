@@ -2,31 +2,43 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from echopoint.cli.engine import assertions, http_request
-from echopoint.cli.engine.extractors import Answer, NothingFound, Source, extract
+from echopoint.cli.engine.dynamic import Draws, is_dynamic
+from echopoint.cli.engine.extractors import Answer, Source, extract
 from echopoint.cli.engine.http_send import send
-from echopoint.cli.engine.masking import MASK
-from echopoint.cli.engine.problems import NodeFailed
+from echopoint.cli.engine.problems import NodeFailed, NothingFound
 from echopoint.cli.engine.record import MAX_BODY
 from echopoint.cli.engine.stage import Stage
-from echopoint.cli.engine.templates import MISSING, Renderer, TooLong, references
+from echopoint.cli.engine.templates import (
+    MISSING,
+    Renderer,
+    TooLong,
+    references,
+)
+from echopoint.masking.spellings import MASK
 
 # For the assertions and outputs of a node: a JSONPath can ask for too much.
 MAX_SECONDS = 10
+MAX_MISSING = 100  # names in one record
+SKIPPED = "NODE_SKIPPED"
 
 
 def blank(node: dict) -> dict:
-    """Return the result of a node that has not done anything."""
+    """Return the result of a node that has not done anything.
+
+    `executed_at` is the end of the node, as in the results of the public runner.
+    """
     return {
         "node_id": node["id"],
         "display_name": node["display_name"],
         "node_type": node["type"],
         "inputs": {},
         "outputs": {},
+        "started_at": now(),
         "executed_at": now(),
         "duration_ms": 0,
     }
@@ -45,8 +57,11 @@ class Attempt:
         self.data = node["data"]
         self.stage = stage
         self.recorder = stage.recorder
-        self.real = Renderer(stage.real.find)
-        self.shown = Renderer(stage.shown.find)
+        # As they are and without secrets, for the nodes that follow.
+        self.outputs: tuple[dict, dict] = {}, {}
+        draws = Draws(stage.made)
+        self.real = Renderer(stage.real.find, draws)
+        self.shown = Renderer(stage.shown.find, draws)
         self.result = blank(node) | {
             "display_name": self.recorder.text(node["display_name"])
         }
@@ -56,10 +71,12 @@ class Attempt:
         """Run the node to its end; what goes wrong is in the result."""
         try:
             self.result["inputs"] = self._inputs()
+            if self.stage.is_strict:
+                self._require_resolved()
             source, outputs = await ACTS[self.node["type"]](self)
             kept = await self._off_the_loop(self._assessed, source, outputs)
             outputs, hidden, self.result["outputs"] = kept
-            self.stage.add(self.node["id"], outputs, hidden)
+            self.outputs = outputs, hidden
         except NodeFailed as failure:
             self.fail(failure.code, failure.message)
         except TooLong as error:
@@ -76,21 +93,47 @@ class Attempt:
             "error_message": self.recorder.text(message),
         }
 
+    def skip(self, reason: str, message: str) -> None:
+        """Record why the node did not run: a code, and words for it."""
+        self.result |= {"error_code": SKIPPED, "skip_reason": reason}
+        self.result["error_message"] = self.recorder.text(message)
+        self.finish()
+
     def finish(self) -> None:
+        self.result["executed_at"] = now()
         self.result["duration_ms"] = round((time.monotonic() - self._began) * 1000)
         if results := self.result.get("assertion_results"):
             # A thread that took too long may still be adding to it.
             self.result["assertion_results"] = list(results)
+        if missing := list(self.real.missing)[:MAX_MISSING]:
+            self.result["missing_inputs"] = [self.recorder.text(one) for one in missing]
 
     def _inputs(self) -> dict:
         """Return what the templates of the node read, as it may be shown."""
-        operands = [each["operator_data"] for each in self._listed("assertions")]
         inputs = {}
-        for name in references([self.data, operands]):
+        for name in self.references():
             if self.stage.real.find(name) is not MISSING:
                 value = self.stage.shown.find(name)
                 inputs[name] = MASK if value is MISSING else self.recorder.value(value)
         return inputs
+
+    def references(self) -> Iterator[str]:
+        """Yield what the templates of the node name."""
+        operands = [each["operator_data"] for each in self._listed("assertions")]
+        return references([self.data, operands])
+
+    def _require_resolved(self) -> None:
+        """Raise NodeFailed for a template that names nothing."""
+        for name in self.references():
+            if not is_dynamic(name) and self.stage.real.find(name) is MISSING:
+                self.real.missing[name] = None
+        if missing := list(self.real.missing)[:MAX_MISSING]:
+            named = ", ".join(f"{{{{{name}}}}}" for name in missing)
+            raise NodeFailed(
+                "NODE_INPUT_VALIDATION_FAILED",
+                f"Nothing is known as {named}. Set a variable of that name, or take it "
+                "from the output of a node that runs before.",
+            )
 
     def _listed(self, key: str) -> list[dict]:
         return self.node.get(key) or []
@@ -156,6 +199,7 @@ class Attempt:
             timeout=self.data.get("timeout") or 0,
             private=private,
             is_body_private=self.stage.mask.body(request.content) != request.content,
+            follow=self.data.get("follow_redirects") is not False,
         )
         self.result |= await self._off_the_loop(self._answered, answer)
         return answer, {}
@@ -175,6 +219,10 @@ class Attempt:
             # What is not JSON is in response_body; assertions on it say what is wrong.
             with suppress(ValueError):
                 fields["response_body_parsed"] = self.recorder.value(answer.parsed)
+        if cookies := answer.all("set-cookie"):
+            fields["response_set_cookies"] = [self.recorder.value(c) for c in cookies]
+        if answer.content and answer.text and answer.notes:
+            fields["response_notes"] = [self.recorder.text(n) for n in answer.notes]
         return fields
 
     async def _delay(self) -> tuple[Source, dict]:
@@ -182,7 +230,7 @@ class Attempt:
         return Source(None), {}
 
     async def _set_variable(self) -> tuple[Source, dict]:
-        variables = self.real.render(self.data["variables"])
+        variables = self._rendered(self.data["variables"])
         return Source(variables), dict(variables)
 
     async def _assert(self) -> tuple[Source, dict]:
@@ -190,7 +238,12 @@ class Attempt:
         # Without a target, it is the initial inputs.
         if target is None:
             return Source(self.stage.real.inputs), {}
-        return Source(self.real.render(target)), {}
+        return Source(self._rendered(target)), {}
+
+    def _rendered(self, value: object) -> object:
+        """Return the value rendered. Both renderers pass the same places, in order."""
+        self.shown.render(value)
+        return self.real.render(value)
 
 
 ACTS: dict[str, Callable] = {

@@ -1,9 +1,10 @@
-"""The fourteen operators of an assertion."""
+"""The operators of an assertion: the fourteen of the API, exists and notExists."""
 
 from collections.abc import Callable
 
 from echopoint.cli.engine import patterns
-from echopoint.cli.engine.values import is_empty, number_of, text_of
+from echopoint.cli.engine.values import is_empty, number_of
+from echopoint.masking.json_text import text_of
 
 
 class CannotCompare(ValueError):
@@ -67,6 +68,10 @@ OPERATORS: dict[str, Callable[[object, object], bool]] = {
     "greaterThanOrEqual": _as_numbers(lambda actual, expected: actual >= expected),
     "lessThanOrEqual": _as_numbers(lambda actual, expected: actual <= expected),
     "between": _between,
+    # Of what is there; of what is not, the assertion itself knows.
+    "exists": lambda actual, expected: True,
+    "notExists": lambda actual, expected: False,
 }
 # These compare with nothing.
-UNARY = {"empty", "notEmpty"}
+UNARY = {"empty", "notEmpty", "exists", "notExists"}
+ABSENCE = {"exists": False, "notExists": True}

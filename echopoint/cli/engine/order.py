@@ -27,20 +27,20 @@ def refuse_circles(before: dict[str, set[str]]) -> None:
         raise Circle(error.args[1]) from None
 
 
-def in_order(definition: dict) -> Iterator[dict]:
-    """Yield each node once all before it are done, which is when the next is asked for.
+def in_waves(definition: dict) -> Iterator[list[dict]]:
+    """Yield the nodes that may run together, once all before them are done.
 
-    Among the ready, the first of the definition; those that always run come when no
-    other is ready. So they come last, but for nodes that an edge makes wait for them.
+    A wave is done when the next is asked for. Nodes that always run come when no other
+    is ready. So they come last, but for nodes that an edge makes wait for them.
     """
     before = predecessors(definition)
-    waiting = sorted(definition["nodes"], key=runs_always)
-    done = set()
+    waiting, done = list(definition["nodes"]), set()
     while waiting:
-        node = next(node for node in waiting if before[node["id"]] <= done)
-        yield node
-        waiting.remove(node)
-        done.add(node["id"])
+        ready = [node for node in waiting if before[node["id"]] <= done]
+        wave = [node for node in ready if not runs_always(node)] or ready
+        yield wave
+        done |= {node["id"] for node in wave}
+        waiting = [node for node in waiting if node["id"] not in done]
 
 
 def runs_always(node: dict) -> bool:

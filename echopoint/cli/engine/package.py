@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
+from echopoint.cli.engine.dynamic import is_dynamic, require_known
 from echopoint.cli.engine.extractors import EXTRACTORS
 from echopoint.cli.engine.filling import filled
 from echopoint.cli.engine.operators import OPERATORS
 from echopoint.cli.engine.order import Circle, predecessors, refuse_circles
 from echopoint.cli.engine.problems import InvalidPackage, UnsupportedFlow
+from echopoint.cli.engine.templates import references
 from echopoint.cli.engine.values import is_deep
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 RUN_WHEN = (None, "on_success", "always")
 EDGE_TYPES = (None, "success", "failure")  # whatever the type, an edge is an order
-# Flows may hold these, and other runners know them; so do nodes of types not in CHECKS.
-UNSUPPORTED_EXTRACTORS = frozenset({"xmlPath"})
 # Longer than any run may take, and short enough for every clock.
 MAX_MILLISECONDS = 24 * 60 * 60 * 1000
 MAX_DEPTH = 100
@@ -81,19 +81,6 @@ def _unsupported(definition: dict) -> Iterator[str]:
         name = f'node "{_quote(node["id"])}"'
         if node["type"] not in CHECKS:
             yield f'the {name} of type "{_quote(node["type"])}"'
-            continue
-        for kind in _extractor_types(node):
-            if isinstance(kind, str) and kind in UNSUPPORTED_EXTRACTORS:
-                yield f"the {kind} extractor of the {name}"
-
-
-def _extractor_types(node: dict) -> Iterator[object]:
-    for output in node.get("outputs") or ():
-        extractor = output.get("extractor") if isinstance(output, dict) else None
-        yield extractor.get("type") if isinstance(extractor, dict) else None
-    for assertion in node.get("assertions") or ():
-        if isinstance(assertion, dict):
-            yield assertion.get("extractor_type")
 
 
 def _check_shape(definition: object) -> None:
@@ -110,6 +97,8 @@ def _check_shape(definition: object) -> None:
 def _check(definition: dict) -> None:
     """Require all else: what the nodes need, and edges between them without circles."""
     nodes = definition["nodes"]
+    for reference in filter(is_dynamic, references(nodes)):
+        require_known(reference)
     ids = {node["id"] for node in nodes}
     _require(len(ids) == len(nodes), "Two nodes have the same id.")
     for node in nodes:
@@ -165,6 +154,7 @@ def _check_request(data: dict, name: str) -> None:
     )
     _optional(data, "query_params", dict, name)
     _optional(data, "queryParams", dict, name)
+    _optional(data, "follow_redirects", bool, name)
     _check_milliseconds(data.get("timeout") or 0, f"The timeout of the {name}")
 
 

@@ -17,6 +17,14 @@ class UnsupportedFlow(Exception):
         self.message = message
 
 
+class NothingFound(ValueError):
+    """There is nothing to extract, or no way to."""
+
+
+class Absent(NothingFound):
+    """What could be there is not."""
+
+
 class NodeFailed(Exception):
     """One node has failed: a code that programs know, and words for people."""
 

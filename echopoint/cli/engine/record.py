@@ -4,8 +4,9 @@ import base64
 import json
 import re
 
-from echopoint.cli.engine.masking import Mask
-from echopoint.cli.engine.values import compact, is_deep
+from echopoint.cli.engine.values import is_deep
+from echopoint.masking.json_text import compact
+from echopoint.masking.mask import Mask
 
 MAX_BODY = 256 * 1024  # bytes of a response's body
 MAX_VALUE = 64 * 1024  # characters of JSON
@@ -29,18 +30,18 @@ class Recorder:
 
     def text(self, text: str) -> str:
         """Return a message without secrets, cut where it is too long."""
-        return _cut(_storable(self.mask.text(text)), MAX_TEXT)
+        return _cut(storable(self.mask.text(text)), MAX_TEXT)
 
     def value(self, value: object) -> object:
         """Return a JSON value without secrets; one that is too large becomes text.
 
         What is cut is cut after the secrets are hidden: none is left by half.
         """
-        return _bounded(_storable(self.mask.value(value)), MAX_VALUE)
+        return _bounded(storable(self.mask.value(value)), MAX_VALUE)
 
     def values(self, values: dict) -> dict:
-        """Return an object whose names are kept, and whose values are recorded."""
-        return {name: self.value(value) for name, value in values.items()}
+        """Return an object whose names are the flow's, with its values recorded."""
+        return {storable(name): self.value(value) for name, value in values.items()}
 
     def body(self, body: bytes) -> dict:
         """Return the fields that hold the body of a response, in base64."""
@@ -70,13 +71,14 @@ def _size(value: object) -> int:
     return len(json.dumps(value))
 
 
-def _storable(value: object) -> object:
+def storable(value: object) -> object:
+    """Return a JSON value with � for what no column of a database holds."""
     if isinstance(value, str):
         return UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {_storable(name): _storable(item) for name, item in value.items()}
+        return {storable(name): storable(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_storable(item) for item in value]
+        return [storable(item) for item in value]
     return value
 
 

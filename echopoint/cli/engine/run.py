@@ -1,20 +1,22 @@
-"""Run a flow, node after node, and return the document that tells how it went."""
+"""Run a flow, wave by wave of nodes, and return the document that tells how it went."""
 
 import asyncio
 import time
 from collections.abc import Callable
 
 from echopoint.cli.engine.http_send import silence
-from echopoint.cli.engine.nodes import Attempt, blank, now
-from echopoint.cli.engine.order import in_order, runs_always
+from echopoint.cli.engine.nodes import SKIPPED, Attempt, now
+from echopoint.cli.engine.order import in_waves, runs_always
 from echopoint.cli.engine.package import require_package
 from echopoint.cli.engine.stage import Stage
 from echopoint.cli.engine.threads import DaemonThreads
+from echopoint.cli.network import Tls
 
 CANCELLED = "CANCELLED"
 CANCELLED_MESSAGE = "The run was cancelled."
 # For what is in flight to let go, once it is told to.
 GRACE = 0.1  # seconds
+MOST_AT_ONCE = 16  # nodes
 
 Progress = Callable[[dict], None]
 
@@ -29,6 +31,8 @@ async def run_flow(
     progress: Progress = _no_progress,
     cancelled: asyncio.Event | None = None,
     cleanup_over: asyncio.Event | None = None,
+    strict_variables: bool = False,
+    tls: Tls | None = None,
 ) -> dict:
     """Run the flow of an ephemeral package and return its result document.
 
@@ -38,23 +42,42 @@ async def run_flow(
     duration_ms, result, error_message?, error_code?}`; status is "completed" or
     "failed".
 
-    Nodes run one at a time, each once all that lead to it are done. Any failure ends
-    the nodes that run on success: those left are recorded as skipped. Those that run
-    always come last, and one that fails does not stop the others.
+    Nodes that are ready run together, each once all that lead to it are done, and read no
+    outputs of each other. A failure lets those beside it end, and the nodes left that run
+    on success are recorded as skipped. Those that run always come last; one that fails
+    does not stop the others, and one that reads a node without outputs is skipped.
 
     `progress` is called with `{type, payload}` as nodes start and end. Once `cancelled`
     is set, the node in flight fails with CANCELLED, and of the others only those run that
     always do, until `cleanup_over` is set; without it they get no time.
+
+    A template that names nothing is sent as it is written, and is in `missing_inputs` of
+    its node; with `strict_variables` the node fails before it does anything. `tls` says
+    which certificates are trusted and shown, if not those of the environment.
 
     Raises InvalidPackage and UnsupportedFlow before anything runs.
     """
     package = require_package(package)
     silence()
     asyncio.get_running_loop().set_default_executor(DaemonThreads())
-    async with Stage(package["inputs"], package["secret_input_keys"]) as stage:
+    async with Stage(
+        package["inputs"],
+        package["secret_input_keys"],
+        execution_id=package["execution_id"],
+        is_strict=strict_variables,
+        tls=tls,
+    ) as stage:
         cancelled = cancelled or asyncio.Event()
         run = Run(package, stage, progress, cancelled, cleanup_over or cancelled)
         return await run.document()
+
+
+def why_without(dependency: dict) -> tuple[str, str]:
+    """Return the code and the words for skipping what reads a node without outputs."""
+    name = dependency["display_name"]
+    if dependency["error_code"] == SKIPPED:
+        return "dependency_skipped", f'It reads the node "{name}", which was skipped.'
+    return "dependency_failed", f'It reads the node "{name}", which failed.'
 
 
 class Run:
@@ -87,8 +110,8 @@ class Run:
             execution_id=self.package["execution_id"],
             flowName=self.recorder.text(str(self.definition.get("name") or "")),
         )
-        for node in in_order(self.definition):
-            await self._step(node)
+        for wave in in_waves(self.definition):
+            await self._run_together(wave)
         duration = round((time.monotonic() - began) * 1000)
         return {
             "status": "failed" if self.failure else "completed",
@@ -112,41 +135,66 @@ class Run:
             **self.failure,
         }
 
-    async def _step(self, node: dict) -> None:
-        if reason := self._reason_to_skip(node):
-            result = blank(node) | {
-                "display_name": self.recorder.text(node["display_name"]),
-                "error_code": "NODE_SKIPPED",
-                "skip_reason": reason,
-            }
-        else:
-            result = await self._run(node)
-        self.results[node["id"]] = self.recorder.fit(result)
+    async def _run_together(self, wave: list[dict]) -> None:
+        places = asyncio.Semaphore(MOST_AT_ONCE)
+        attempts = [Attempt(node, self.stage) for node in wave]
+        await asyncio.gather(*(self._step(attempt, places) for attempt in attempts))
+        for attempt in attempts:
+            result = attempt.result
+            self.results[attempt.node["id"]] = self.recorder.fit(result)
+            code = result.get("error_code")
+            if code is None:
+                self.stage.add(attempt.node["id"], *attempt.outputs)
+            elif code != SKIPPED:
+                self.failed_node = self.failed_node or result["display_name"]
+                self._fail(code, result["error_message"])
 
-    def _reason_to_skip(self, node: dict) -> str:
+    async def _step(self, attempt: Attempt, places: asyncio.Semaphore) -> None:
+        async with places:
+            if reason := self._reason_to_skip(attempt):
+                attempt.skip(*reason)
+            else:
+                await self._run(attempt)
+
+    def _reason_to_skip(self, attempt: Attempt) -> tuple[str, str] | None:
+        """Return the code and the words for it, if the node is to be skipped.
+
+        The codes are those of the public runner.
+        """
         if self.cancelled.is_set():
             self._fail(CANCELLED, CANCELLED_MESSAGE)
-            return CANCELLED_MESSAGE if self._end_of(node).is_set() else ""
-        if self.failure and not runs_always(node):
-            return f'The node "{self.failed_node}" failed before this one.'
-        return ""
+        if self._end_of(attempt.node).is_set():
+            return "cancelled", CANCELLED_MESSAGE
+        if runs_always(attempt.node):
+            return self._without_dependency(attempt)
+        if self.failure:
+            message = f'The node "{self.failed_node}" failed before this one.'
+            return "aborted_after_failure", message
+        return None
 
-    async def _run(self, node: dict) -> dict:
-        attempt = Attempt(node, self.stage)
-        result = attempt.result
+    def _without_dependency(self, attempt: Attempt) -> tuple[str, str] | None:
+        for name in attempt.references():
+            for id, result in self.results.items():
+                code = result.get("error_code")
+                if code and name.startswith(f"{id}."):
+                    attempt.real.missing[name] = None
+                    return why_without(result)
+        return None
+
+    async def _run(self, attempt: Attempt) -> None:
+        node, result = attempt.node, attempt.result
         named = {"nodeId": node["id"], "displayName": result["display_name"]}
         self._tell("node.started", **named, nodeType=node["type"])
         if not await self._ended(attempt):
             attempt.fail(CANCELLED, CANCELLED_MESSAGE)
             attempt.finish()
         told = named | {"duration": result["duration_ms"]}
+        if missing := result.get("missing_inputs"):
+            told["missingInputs"] = missing
         if "error_code" not in result:
             self._tell("node.completed", **told, success=True)
-            return result
-        self.failed_node = self.failed_node or result["display_name"]
-        self._fail(result["error_code"], result["error_message"])
+            return
         self._tell("node.failed", **told, success=False, error=result["error_message"])
-        return result
 
     def _end_of(self, node: dict) -> asyncio.Event:
         """Return the event at which the node may run no longer."""

@@ -4,18 +4,30 @@ from contextlib import AsyncExitStack
 
 import httpx
 
-from echopoint.cli.engine.http_errors import failure_of
+from echopoint.cli.engine.dynamic import Made
 from echopoint.cli.engine.http_send import new_client
-from echopoint.cli.engine.masking import MASK, Mask
-from echopoint.cli.engine.problems import NodeFailed
 from echopoint.cli.engine.record import Recorder
 from echopoint.cli.engine.templates import Scope
+from echopoint.cli.network import Tls
+from echopoint.masking.mask import Mask
+from echopoint.masking.spellings import MASK
 
 
 class Stage:
     """What the nodes of one run share: values, both real and shown, and a client."""
 
-    def __init__(self, inputs: dict, secret_keys: list[str]):
+    def __init__(
+        self,
+        inputs: dict,
+        secret_keys: list[str],
+        *,
+        execution_id: str = "",
+        is_strict: bool = False,
+        tls: Tls | None = None,
+    ):
+        self.tls = tls or Tls()
+        self.made = Made(execution_id)
+        self.is_strict = is_strict
         secrets = {key: inputs[key] for key in secret_keys if key in inputs}
         self.real = Scope(inputs)
         self.mask = Mask(secrets.values())
@@ -37,19 +49,11 @@ class Stage:
     async def client(self) -> httpx.AsyncClient:
         """Return the client of this run, made when the first request needs it.
 
-        It knows no cookies: they live as long as the redirects of one request.
+        It keeps the cookies that services set, for all nodes that follow.
         """
         if self._client is None:
-            try:
-                client = new_client()
-            except (OSError, ValueError, httpx.InvalidURL) as error:
-                raise NodeFailed(
-                    "REQUEST_FAILED",
-                    f"No request can be sent: {failure_of(error).message} "
-                    "Check SSL_CERT_FILE and the proxies in the environment.",
-                ) from None
+            client = new_client(self.tls)
             self._client = await self._closing.enter_async_context(client)
-        self._client.cookies.clear()
         return self._client
 
     def add(self, node_id: str, outputs: dict, hidden: dict) -> None:

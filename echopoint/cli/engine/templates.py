@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Iterator
 
-from echopoint.cli.engine.values import text_of
+from echopoint.cli.engine.dynamic import Draws, is_dynamic
+from echopoint.masking.json_text import text_of
 
 TEMPLATE = re.compile(r"\{\{([^{}]+)\}\}")
 # As the whole of a text, three braces keep the type of the value.
@@ -82,12 +83,15 @@ class Renderer:
 
     A rendered value is never rendered again: what a service answers is no template.
     Names of fields, headers and parameters are taken as they are written. A reference
-    that names nothing stays as it is written.
+    that names nothing stays as it is written, and is in `missing`.
     """
 
-    def __init__(self, lookup: Lookup):
+    def __init__(self, lookup: Lookup, draws: Draws):
         self.lookup = lookup
+        self.draws = draws
+        self.drawn = 0
         self.left = MAX_RENDERED
+        self.missing: dict[str, None] = {}  # in the order in which they were met
 
     def render(self, value: object) -> object:
         """Return the value with the templates in all its texts replaced."""
@@ -102,7 +106,7 @@ class Renderer:
     def text(self, text: str) -> object:
         """Return a text rendered; of one whole `{{{reference}}}`, the value itself."""
         if match := TYPED.fullmatch(text):
-            value = self.lookup(match[1].strip())
+            value = self._value(match[1].strip())
             if value is not MISSING:
                 self._count(text_of(value))
                 return value
@@ -110,8 +114,17 @@ class Renderer:
         return TEMPLATE.sub(self._replacement, text)
 
     def _replacement(self, match: re.Match) -> str:
-        value = self.lookup(match[1].strip())
+        value = self._value(match[1].strip())
         return self._count(match[0] if value is MISSING else text_of(value))
+
+    def _value(self, reference: str) -> object:
+        if is_dynamic(reference):
+            self.drawn += 1
+            return self.draws.at(self.drawn - 1, reference)
+        value = self.lookup(reference)
+        if value is MISSING:
+            self.missing[reference] = None
+        return value
 
     def _count(self, text: str) -> str:
         self.left -= len(text)

@@ -9,7 +9,7 @@ from echopoint.cli.execution.order import Order
 from echopoint.cli.execution.outcome import Outcome
 from echopoint.cli.execution.progress import Progress, progress_for
 from echopoint.cli.execution.stopping import Stops
-from echopoint.cli.terminal import fault
+from echopoint.cli.terminal import fault, say
 
 
 class Batch:
@@ -21,12 +21,18 @@ class Batch:
         self.progress = progress
         self.stops = Stops(order.cleanup_timeout)
         self.places = asyncio.Semaphore(order.parallel)
+        # For each flow that was launched, the names of --var that it does not read.
+        self.unused: list[set[str]] = []
 
     async def execute(self, flow_ids: list[str]) -> list[Outcome]:
         """Return an outcome for each flow, in their order."""
         several = len(flow_ids) > 1
         with self.stops.at_signals():
-            return await asyncio.gather(*(self.one(i, several) for i in flow_ids))
+            flows = (self.one(id, several) for id in flow_ids)
+            outcomes = await asyncio.gather(*flows)
+        if several and self.unused:
+            self.warn_of(set.intersection(*self.unused))
+        return outcomes
 
     async def one(self, flow_id: str, several: bool) -> Outcome:
         async with self.places:
@@ -48,9 +54,19 @@ class Batch:
             client=self.client,
             order=self.order,
             progress=self.progress,
+            note_unused=self.unused.append if several else self.warn_of,
         )
         with self.stops.one(self.order.time_limit) as stop:
             return await flow.execute(stop)
+
+    def warn_of(self, unused: set[str]) -> None:
+        """Say that a variable has no effect: its name may be mistyped."""
+        if unused:
+            names = ", ".join(sorted(unused))
+            say(
+                f"Warning: no template reads the variables of --var named {names}.",
+                settings=self.client.settings,
+            )
 
 
 async def execute(client: Client, order: Order, flow_ids: list[str]) -> list[Outcome]:

@@ -1,6 +1,8 @@
 """Running a flow with an external runner: a package on its stdin, a result on its stdout.
 
-Its exit code says how it went: 0 completed, 1 the flow failed, 3 a bad package.
+It is started as `PATH ephemeral`: without that word the public runner would register as
+a server and claim jobs. Its exit code says how it went: 0 completed, 1 the flow failed, 3
+a bad package.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from echopoint.cli.engine.record import storable
 from echopoint.cli.errors import UnexpectedAnswer
 from echopoint.cli.execution.secrets import Secrets
 from echopoint.cli.execution.stopping import Stop
@@ -23,6 +26,9 @@ GRACE = 3.0
 DRAIN = 1.0
 CODES = {0: "completed", 1: "failed"}
 BAD_PACKAGE = 3
+COMMAND = "ephemeral"
+# What a runner of jobs is configured with, its key among it.
+OF_A_SERVER = ("ECHOPOINT_RUNNER_", "ECHOPOINT_FLOW_API_KEY")
 
 
 class ExternalRunner:
@@ -71,6 +77,7 @@ class ExternalRunner:
         try:
             return await asyncio.create_subprocess_exec(
                 self.program,
+                COMMAND,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -164,7 +171,9 @@ def environment_without(api_key: str) -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name != "ECHOPOINT_API_KEY" and not (api_key and api_key in value)
+        if name != "ECHOPOINT_API_KEY"
+        and not name.startswith(OF_A_SERVER)
+        and not (api_key and api_key in value)
     }
 
 
@@ -196,7 +205,7 @@ def read(code: int, output: bytes, secrets: Secrets) -> dict:
             f"The runner's result is not of the form agreed: {problem}. Use a runner of"
             " this API's version."
         )
-    return secrets.clean(document)
+    return storable(secrets.clean(document))
 
 
 def parsed(output: bytes) -> Any:

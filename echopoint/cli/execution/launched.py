@@ -14,6 +14,8 @@ from echopoint.cli.execution.outcome import (
     milliseconds,
     nodes_of_record,
 )
+from echopoint.cli.execution.variables import Variables
+from echopoint.cli.retries import Repeat
 from echopoint.cli.settings import PATH_ID
 from echopoint.cli.terminal import say
 
@@ -55,7 +57,7 @@ class Launched:
         inputs = self.execution["runner_inputs"]
         return [inputs[key] for key in self.secret_keys if key in inputs]
 
-    def package(self) -> dict:
+    def package(self, variables: Variables) -> dict:
         """Return what a runner is given, or raise `CommandError` if it lacks secrets."""
         inputs = self.execution["runner_inputs"]
         named = self.execution.get("secret_input_keys")
@@ -64,26 +66,29 @@ class Launched:
             for key, value in inputs.items()
             if value == MASKED and (named is None or key in named)
         ]
-        if hidden:
-            raise CommandError(
-                f"The secret inputs {', '.join(sorted(hidden))} came masked: only the"
-                " key that launched an execution gets them. Use another idempotency key."
-            )
-        return {
+        package = {
             "execution_id": self.id,
             "flow_id": self.flow_id,
             "flow_definition": self.execution["flow_snapshot"],
             "inputs": inputs,
             "referenced_flows": self.execution["referenced_flows"],
-            "secret_input_keys": self.secret_keys,
+            "secret_input_keys": list(dict.fromkeys([*self.secret_keys, *hidden])),
         }
+        replaced = variables.for_flow(package)
+        if lacking := sorted(set(hidden) - set(replaced)):
+            raise CommandError(
+                f"The secret inputs {', '.join(lacking)} came masked: only the"
+                " key that launched an execution gets them. Use another idempotency key."
+            )
+        return variables.put_into(package)
 
 
 async def launch(client: Client, order: Order, flow_id: str, key: str) -> Launched:
     """Launch a flow, once however often it is sent; raises `CommandError`."""
-    answer = await client.post_until_answered(
+    answer = await client.post(
         f"/flows/{flow_id}/launch",
         order.body(),
+        repeat=Repeat.ONCE,
         headers={
             "Idempotency-Key": key,
             # After that time the execution reads failed, if no result comes.
@@ -126,15 +131,14 @@ async def recorded(
     `replayed` says whether an earlier launch had made it.
     """
     execution = launched.execution
+    started_at = execution.get("execution_started_at") or execution.get("started_at")
     return Outcome(
         flow_id=launched.flow_id,
         exit_code=recorded_code(execution),
         execution_id=launched.id,
         name=launched.name,
-        duration_ms=milliseconds(
-            execution.get("execution_started_at") or execution.get("started_at"),
-            execution.get("completed_at"),
-        ),
+        started_at=started_at,
+        duration_ms=milliseconds(started_at, execution.get("completed_at")),
         error_message=execution.get("error_message"),
         replayed=replayed,
         age_seconds=age_of(execution) if replayed else None,

@@ -2,18 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from echopoint.cli.client import Client
 from echopoint.cli.engine import InvalidPackage, UnsupportedFlow
 from echopoint.cli.errors import ERROR, FAILED, ApiError, CommandError
+from echopoint.cli.execution.endings import end_of, unpublished, worst
 from echopoint.cli.execution.launched import Launched, age_of, launch, recorded
 from echopoint.cli.execution.order import Order
 from echopoint.cli.execution.outcome import EXIT_CODES, Outcome, nodes_of_result
 from echopoint.cli.execution.progress import Progress
-from echopoint.cli.execution.publish import failure, publish
+from echopoint.cli.execution.publish import failure, publish, timestamp
 from echopoint.cli.execution.running import run_package
 from echopoint.cli.execution.stopping import Stop
 from echopoint.cli.terminal import say
@@ -21,7 +22,6 @@ from echopoint.cli.terminal import say
 # How long what is being awaited may take once it is to end, in seconds.
 GRACE = 5.0
 ALREADY_COMPLETED = 409
-ABANDONED = "EXECUTION_ABANDONED"
 
 
 class Flow:
@@ -35,17 +35,22 @@ class Flow:
         client: Client,
         order: Order,
         progress: Progress,
+        note_unused: Callable[[set[str]], None],
     ):
         self.flow_id = flow_id
         self.key = key
         self.client = client
         self.order = order
         self.progress = progress
+        # Is told the names of --var that the flow does not read.
+        self.note_unused = note_unused
         self.started = time.monotonic()
+        self.started_at = timestamp(datetime.now(UTC))
 
     async def execute(self, stop: Stop) -> Outcome:
         """Launch, run and publish. Whatever goes wrong is the outcome of this flow."""
         self.started = time.monotonic()
+        self.started_at = timestamp(datetime.now(UTC))
         try:
             launched = await within(stop.event, self.launch())
             if launched is None:
@@ -57,12 +62,14 @@ class Flow:
                 f"{launched.name}: answered from execution {launched.id}, which an"
                 " earlier launch with this idempotency key made."
             )
+            self.tell_unused_variables(launched)
             return await recorded(self.client, launched)
         self.progress.launched(launched)
         try:
-            package = launched.package()
+            package = launched.package(self.order.variables)
         except CommandError as error:
             return self.error(error, execution_id=launched.id, name=launched.name)
+        self.tell_variables(launched, package)
         return await self.run(launched, package, stop)
 
     def error(self, error: CommandError, **known: Any) -> Outcome:
@@ -71,8 +78,26 @@ class Flow:
             ERROR,
             duration_ms=self.elapsed_ms,
             error_message=error.message,
+            started_at=self.started_at,
             **known,
         )
+
+    def tell_variables(self, launched: Launched, package: dict) -> None:
+        """Say what differs from the inputs that the API has on record."""
+        variables = self.order.variables
+        if names := ", ".join(variables.for_flow(package)):
+            self.tell(
+                f"[{launched.name}] Variables replaced on the command line: {names}."
+            )
+        self.note_unused(set(variables.unused(package)))
+
+    def tell_unused_variables(self, launched: Launched) -> None:
+        """Say that an answer from an earlier execution is one for its own inputs."""
+        if self.order.variables.public or self.order.variables.secret:
+            self.tell(
+                f"[{launched.name}] Warning: the variables of the command line were not"
+                " used. Give another --idempotency-key to run with them."
+            )
 
     async def launch(self) -> Launched:
         return await launch(self.client, self.order, self.flow_id, self.key)
@@ -84,6 +109,7 @@ class Flow:
             EXIT_CODES[stop.reason.code],
             duration_ms=self.elapsed_ms,
             error_message=f"{stop.reason.message} Its launch was not answered.",
+            started_at=self.started_at,
         )
 
     async def run(self, launched: Launched, package: dict, stop: Stop) -> Outcome:
@@ -135,6 +161,7 @@ class Flow:
             duration_ms=document["duration_ms"],
             error_message=document.get("error_message"),
             nodes=nodes_of_result(document.get("result")),
+            started_at=document["started_at"],
             replayed=launched.replayed,
             age_seconds=age_of(launched.execution) if launched.replayed else None,
         )
@@ -173,41 +200,6 @@ class Flow:
 
     def tell(self, text: str) -> None:
         say(text, settings=self.client.settings)
-
-
-def end_of(launched: Launched) -> str:
-    """Return how an execution ended that did not end with the result from here."""
-    code = launched.execution.get("error_code")
-    if launched.execution["status"] == "cancelled":
-        return f"execution {launched.id} was cancelled meanwhile"
-    if code == ABANDONED:
-        return f"execution {launched.id} was past its deadline"
-    return f"another process has published the result of execution {launched.id}"
-
-
-def worst(here: Outcome, on_record: Outcome, ended: str) -> Outcome:
-    """Return the outcome on record, unless the run here ended worse: that never passes."""
-    if here.exit_code <= on_record.exit_code:
-        return on_record
-    why = here.error_message or "A node failed."
-    message = f"It failed here: {why} On record is {on_record.status}: {ended}."
-    return replace(here, error_message=message)
-
-
-def unpublished(outcome: Outcome, error: CommandError) -> Outcome:
-    """Return the outcome of what ran here and is not known to the API."""
-    why = "The result was not published"
-    if isinstance(error, ApiError) and error.status == 401:
-        why = "The API key is no longer accepted, so the result was not published"
-    return Outcome(
-        outcome.flow_id,
-        max(outcome.exit_code, ERROR),
-        execution_id=outcome.execution_id,
-        name=outcome.name,
-        duration_ms=outcome.duration_ms,
-        error_message=f"{why}: {error.message}",
-        nodes=outcome.nodes,
-    )
 
 
 async def within(end: asyncio.Event, work: Awaitable) -> Any:

@@ -3,10 +3,12 @@
 import math
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from echopoint.cli.errors import CommandError
 from echopoint.cli.execution import github
+from echopoint.cli.execution.variables import Variables
+from echopoint.cli.network import EnvironmentFault, Tls
 from echopoint.cli.terminal import say
 
 LONGEST_KEY = 255
@@ -27,10 +29,17 @@ class Order:
     cleanup_timeout: float = 30.0
     parallel: int = 1
     runner_binary: str | None = None
+    ca_cert: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    strict_variables: bool = False
     verbose: bool = False
+    variables: Variables = field(default_factory=Variables)
+    variables_digest: str = ""
 
     def check(self, flow_ids: list[str]) -> None:
-        """Raise `CommandError` for an order that could not be sent."""
+        """Raise `CommandError` for an order that could not be carried out."""
+        self.tls()
         if self.idempotency_key == "":
             raise CommandError(
                 "The idempotency key is empty. Leave it out, or give one."
@@ -52,6 +61,26 @@ class Order:
                 " 17 of them for telling flows apart where there are several."
             )
 
+    def tls(self) -> Tls:
+        """Return the certificates; raise `CommandError` for a file that does not serve."""
+        named = {
+            "ca": ("--ca-cert", self.ca_cert),
+            "certificate": ("--client-cert", self.client_cert),
+            "key": ("--client-key", self.client_key),
+        }
+        if self.client_key and not self.client_cert:
+            raise CommandError(
+                "--client-key needs the certificate: --client-cert FILE."
+            )
+        given = {name: pair for name, pair in named.items() if pair[1]}
+        tls = Tls(**given)
+        if given:
+            try:
+                tls.context()
+            except EnvironmentFault as error:
+                raise CommandError(str(error)) from error
+        return tls
+
     @property
     def timeout_seconds(self) -> int:
         """Return how long a flow may take, as a launch takes it: whole seconds, a week at most."""
@@ -62,7 +91,11 @@ class Order:
     def base_key(self) -> str | None:
         if self.idempotency_key:
             return self.idempotency_key
-        return github.idempotency_key() if github.is_present() else None
+        if not github.is_present():
+            return None
+        # Other values make another run: a step must not be answered from one with these.
+        values = f"-{self.variables_digest}" if self.variables_digest else ""
+        return github.idempotency_key() + values
 
     def key_for(self, flow_id: str, *, several: bool) -> str:
         """Return the idempotency key of one flow's launch.

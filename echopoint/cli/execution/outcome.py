@@ -39,6 +39,7 @@ class Outcome:
     # Whether an earlier launch made the execution, and how many seconds ago.
     replayed: bool = False
     age_seconds: int | None = None
+    started_at: str | None = None
 
     @property
     def replay_note(self) -> str:
@@ -109,7 +110,7 @@ def status_of(recorded: dict) -> str:
 
 
 def node(status: Any, named: dict, result: dict, duration_ms: Any) -> dict:
-    """Return one node of the results; a failed one with what was asserted of it."""
+    """Return one node of the results; if it did not pass, with the reason."""
     shown = {
         "node_id": named.get("node_id"),
         "display_name": named.get("display_name"),
@@ -118,10 +119,22 @@ def node(status: Any, named: dict, result: dict, duration_ms: Any) -> dict:
         "duration_ms": duration_ms,
         "error_message": named.get("error_message"),
     }
-    assertions = result.get("assertion_results")
-    if status == "failed" and assertions:
-        shown["assertions"] = assertions
+    if missing := result.get("missing_inputs"):
+        shown["missing_inputs"] = missing
+    if status == "failed":
+        shown["error_code"] = result.get("error_code")
+        assertions = result.get("assertion_results")
+        if assertions and isinstance(assertions, list):
+            shown["assertions"] = assertions
+    if status == "skipped":
+        shown["skip_reason"] = result.get("skip_reason")
     return shown
+
+
+def words_of(missing: list[str]) -> str:
+    """Return what is said of templates that named nothing."""
+    named = ", ".join(f"{{{{{name}}}}}" for name in missing)
+    return f"nothing is known as {named}, which was used as it is written"
 
 
 def milliseconds(started: Any, completed: Any) -> int | None:

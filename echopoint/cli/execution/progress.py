@@ -6,9 +6,12 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from echopoint.cli.execution.launched import Launched
-from echopoint.cli.execution.outcome import Outcome
+from echopoint.cli.execution.outcome import Outcome, words_of
 from echopoint.cli.settings import Settings
-from echopoint.cli.terminal import console_for, one_line, say
+from echopoint.cli.streams import Tolerant, is_terminal
+from echopoint.cli.tables import console_for
+from echopoint.cli.terminal import say
+from echopoint.cli.text import one_line
 
 WORDS = {
     0: "✓ passed",
@@ -31,7 +34,7 @@ class Progress(Protocol):
 
 def progress_for(settings: Settings, *, verbose: bool) -> AbstractContextManager:
     """Return the progress that suits who reads stderr."""
-    is_live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    is_live = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
     if is_live and not os.environ.get("CI"):
         return LiveProgress()
     return PlainProgress(settings, verbose=verbose)
@@ -77,7 +80,9 @@ class LiveProgress:
 
         self.lines: dict[str, dict[str, Any]] = {}
         # What is said on stderr meanwhile appears above.
-        self.live = Live(console=console_for(sys.stderr), refresh_per_second=8)
+        self.live = Live(
+            console=console_for(Tolerant(sys.stderr)), refresh_per_second=8
+        )
 
     def __enter__(self) -> "LiveProgress":
         self.live.start()
@@ -120,10 +125,17 @@ def line_of(event: dict, *, verbose: bool) -> str:
     if event.get("type") == "node.started":
         return f"… {name}" if verbose else ""
     if event.get("type") == "node.completed":
-        return f"✓ {name} passed in {took(payload)}"
+        return f"✓ {name} passed in {took(payload)}{unresolved(payload)}"
     if event.get("type") == "node.failed":
-        return f"✗ {name} failed in {took(payload)}: {reason_of(payload)}"
+        reason = reason_of(payload)
+        return f"✗ {name} failed in {took(payload)}: {reason}{unresolved(payload)}"
     return ""
+
+
+def unresolved(payload: dict) -> str:
+    """Return a warning of templates that named nothing, if there were any."""
+    missing = payload.get("missingInputs")
+    return f" (warning: {words_of(missing)})" if missing else ""
 
 
 def took(payload: dict) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from echopoint.cli.client import Client
 from echopoint.cli.execution.launched import Launched
+from echopoint.cli.retries import Repeat
 
 FIELDS = (
     "status",
@@ -24,7 +25,7 @@ async def publish(client: Client, launched: Launched, document: dict) -> None:
     """
     body = {name: document.get(name) for name in FIELDS}
     path = f"/runner/ephemeral/executions/{launched.id}/complete"
-    await client.post_until_answered(path, body)
+    await client.post(path, body, repeat=Repeat.ONCE)
 
 
 def failure(

@@ -41,6 +41,8 @@ async def run_package(
             progress=progress,
             cancelled=stop.event,
             cleanup_over=stop.cleanup_over,
+            strict_variables=order.strict_variables,
+            tls=order.tls(),
         )
     except (CommandError, UnsupportedFlow, InvalidPackage):
         raise

@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Any
 
-from echopoint.cli.engine.masking import Mask
+from echopoint.masking.mask import Mask
 
 SHORTEST_OVERRIDE = 6  # characters
 # Names that others look up and dates that others read: no runner puts a value there.

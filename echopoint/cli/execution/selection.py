@@ -5,6 +5,7 @@ from typing import Any
 from echopoint.cli.client import Client
 from echopoint.cli.errors import ApiError, CommandError, UnexpectedAnswer
 from echopoint.cli.fetching import items_of
+from echopoint.cli.retries import Repeat
 from echopoint.cli.settings import PATH_ID
 from echopoint.cli.terminal import say
 
@@ -50,7 +51,7 @@ async def search(client: Client, tags: tuple[str, ...], match_mode: str) -> Any:
         "pagination": {"limit": MOST, "offset": 0},
     }
     try:
-        return (await client.post("/flows/search", body)).document
+        return (await client.post("/flows/search", body, repeat=Repeat.READS)).document
     except ApiError as error:
         if error.code != LACKING:
             raise

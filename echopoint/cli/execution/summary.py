@@ -4,28 +4,26 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from echopoint.cli.execution.outcome import Outcome
+from echopoint.cli.execution.outcome import Outcome, words_of
 from echopoint.cli.execution.progress import WORDS
-from echopoint.cli.terminal import one_line, table_of
+from echopoint.cli.tables import Table, table_of
+from echopoint.cli.text import one_line
 
 COLOURS = {0: "green", 2: "yellow"}
 LONGEST_VALUE = 300
 
 
-def summary(outcomes: list[Outcome]) -> Any:
+def summary(outcomes: list[Outcome]) -> Table:
     """Return the flows in a table, and below it why each failed one did."""
-    from rich.console import Group
-    from rich.text import Text
-
     rows = [
         (o.name or o.flow_id, result(o), passed(o), seconds(o.duration_ms))
         for o in outcomes
     ]
     table = table_of(["FLOW", "RESULT", "NODES PASSED", "TIME"], rows)
-    for row, outcome in zip(table.rows, outcomes, strict=True):
-        row.style = COLOURS.get(outcome.exit_code, "red")
-    lines = [Text(line) for outcome in outcomes for line in failures(outcome)]
-    return Group(table, *lines)
+    table.colours = [COLOURS.get(outcome.exit_code, "red") for outcome in outcomes]
+    table.notes = [line for outcome in outcomes for line in failures(outcome)]
+    table.notes += [line for outcome in outcomes for line in warnings(outcome)]
+    return table
 
 
 def result(outcome: Outcome) -> str:
@@ -58,6 +56,15 @@ def failures(outcome: Outcome) -> Iterator[str]:
             name = node["display_name"] or node["node_id"]
             yield f"  ✗ {one_line(name)}: {one_line(node['error_message'] or 'failed.')}"
             yield from assertion_lines(node.get("assertions") or [])
+
+
+def warnings(outcome: Outcome) -> Iterator[str]:
+    """Yield a line for each node that used a template as it is written."""
+    for node in outcome.nodes:
+        if missing := node.get("missing_inputs"):
+            name = node["display_name"] or node["node_id"]
+            flow = outcome.name or outcome.flow_id
+            yield one_line(f"Warning: {flow}, {name}: {words_of(missing)}.")
 
 
 def assertion_lines(assertions: list[Any]) -> Iterator[str]:

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from echopoint.core.locks import for_change
 from echopoint.environments.resolve import resolve
+from echopoint.environments.sealed import MASK
 from echopoint.executions.callers import Nobody
 from echopoint.executions.exceptions import ExecutionConflict
-from echopoint.executions.masking import MASK
 from echopoint.executions.models.ending import FLOW_DELETED, MOST_AT_ONCE, lost_before
 from echopoint.executions.references import referenced_flows
 from echopoint.flows.definition_spelling import in_both_spellings

@@ -29,7 +29,9 @@ class Ended(NamedTuple):
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch):
     """What the machine says of itself must not change a test."""
-    for name in ("GITHUB_ACTIONS", "GITLAB_CI", "CI", "NO_COLOR", "FORCE_COLOR"):
+    for name in ("GITHUB_ACTIONS", "GITLAB_CI", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("API_URL", "OUTPUT_FORMAT", "IDEMPOTENCY_KEY"):
         monkeypatch.delenv(f"ECHOPOINT_{name}", raising=False)

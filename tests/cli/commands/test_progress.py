@@ -1,15 +1,12 @@
 """Progress on a terminal, and where there is none."""
 
 import os
-import pty
 import subprocess
-import sys
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent.parent
+from tests.cli.commands.terminals import COMMAND, ROOT, read_all, terminal
+
 NODE = {
     "id": "wait",
     "display_name": "Wait a bit",
@@ -21,34 +18,21 @@ NODE = {
 }
 
 
-@contextmanager
-def terminal():
-    """Yield both ends of a terminal: what is shown on it, and where to write."""
-    shown, end = pty.openpty()
-    with os.fdopen(shown, "rb", buffering=0) as shown:
-        yield shown, end
-
-
 def shown_to_a_person(*arguments, **environment):
     """Return what the command shows on stderr when that is a terminal, and stdout."""
     with terminal() as (shown, end):
         process = subprocess.Popen(
-            [sys.executable, "-m", "echopoint.cli", *arguments],
+            [*COMMAND, *arguments],
             stdout=subprocess.PIPE,
             stderr=end,
             env=os.environ | {"TERM": "xterm"} | environment,
             cwd=ROOT,
         )
         os.close(end)
-        text = b""
-        try:
-            while part := shown.read(4096):
-                text += part
-        except OSError:
-            pass  # so Linux says that nobody writes any more
+        text = read_all(shown)
         out, _ = process.communicate(timeout=30)
     assert process.returncode == 0
-    return text.decode(), out.decode()
+    return text, out.decode()
 
 
 def test_a_person_sees_the_nodes_live(api):

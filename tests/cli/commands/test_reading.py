@@ -168,3 +168,24 @@ def test_captured_requests_are_read(echopoint, sign, acme, client):
     assert "4200" in some.out
     assert "other" not in some.out
     json.loads(every.out)
+
+
+def test_a_fault_of_the_environment_is_named_and_not_tried_again(
+    echopoint, api, monkeypatch
+):
+    monkeypatch.setenv("HTTP_PROXY", "ftp://proxy.test")
+
+    ended = echopoint("flows", "list")
+
+    assert ended.code == 3
+    assert 'HTTP_PROXY names a proxy of the kind "ftp"' in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_a_proxy_that_refuses_is_named_instead_of_the_api(echopoint, api, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+
+    ended = echopoint("flows", "list")
+
+    assert ended.code == 3
+    assert "The proxy 127.0.0.1:1 in HTTP_PROXY refused the connection" in ended.err

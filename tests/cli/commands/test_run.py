@@ -524,8 +524,9 @@ def test_a_launch_says_how_long_it_may_take(echopoint, api, runner):
     echopoint(*arguments, "--poll-timeout", "90.5s")
 
     first, second = api.requests_to("/launch$")
-    assert first["headers"]["X-Execution-Timeout"] == "1800"
-    assert second["headers"]["X-Execution-Timeout"] == "91"
+    # With the 30 s for cleaning up.
+    assert first["headers"]["X-Execution-Timeout"] == "1830"
+    assert second["headers"]["X-Execution-Timeout"] == "121"
 
 
 def test_a_replay_without_flows_read_has_no_nodes_and_says_so(echopoint, api, runner):
@@ -608,3 +609,59 @@ def test_a_job_that_cannot_be_told_from_others_is_warned_of(
     assert "Warning" not in named.err
     assert "Warning: GITHUB_RUN_ID not set" in unnamed.err
     assert (named.code, unnamed.code) == (0, 0)
+
+
+@pytest.mark.usefixtures("github")
+def test_in_one_job_other_variables_are_another_launch(
+    echopoint, api, runner, tmp_path
+):
+    flow = api.add_flow()
+    (tmp_path / "env").write_text("pin=4711")
+
+    def key_with(*arguments):
+        echopoint("flows", "run", flow, "--runner-binary", runner(PASSES), *arguments)
+        return api.requests_to("/launch$")[-1]["headers"]["Idempotency-Key"]
+
+    one, again = (key_with("--var", "url=http://one") for _ in range(2))
+    keys = [
+        key_with(),
+        one,
+        key_with("--var", "url=http://two"),
+        key_with("--env-file", str(tmp_path / "env")),
+    ]
+
+    assert one == again
+    assert len(set(keys)) == 4
+    assert all(key.startswith(keys[0]) for key in keys)
+    assert not any("4711" in key for key in keys)
+
+
+@pytest.mark.usefixtures("github")
+def test_who_does_not_know_the_key_cannot_try_values_out(
+    echopoint, api, runner, monkeypatch
+):
+    flow, keys = api.add_flow(), []
+
+    for _ in range(2):
+        echopoint(
+            "flows", "run", flow, "--runner-binary", runner(PASSES), "--var", "a=1"
+        )
+        keys.append(api.requests_to("/launch$")[-1]["headers"]["Idempotency-Key"])
+        monkeypatch.setenv("ECHOPOINT_API_KEY", "epk_live_BBBBBBBBBBBB_" + "m" * 49)
+
+    assert keys[0] != keys[1]
+
+
+def test_half_a_character_does_not_keep_a_result_from_being_published(
+    echopoint, api, runner
+):
+    program = runner(r"result(nodes=[node('a', outputs={'x\ud800': '\ud800\x00y'})])")
+
+    ended = echopoint(
+        "flows", "run", api.add_flow(), "--runner-binary", program, "-o", "json"
+    )
+
+    assert ended.code == 0, ended.err
+    (execution,) = api.executions.values()
+    outputs = execution["result"]["execution_results"]["a"]["outputs"]
+    assert outputs == {"x\ufffd": "\ufffd\ufffdy"}

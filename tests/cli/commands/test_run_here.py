@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.commands.test_secrets import CANARY, SHORT, is_shown
 from tests.cli.commands.test_stopping import started
+from tests.cli.engine.flows import chain
 from tests.cli.service import Service
 
 
@@ -55,7 +56,7 @@ def test_a_failed_assertion_shows_what_was_expected_and_what_came(
     echopoint, api, target
 ):
     nodes = [request("home", f"{target.url}/status/503"), request("next", target.url)]
-    flow = api.add_flow(nodes=nodes)
+    flow = api.add_flow(flow_definition=chain(*nodes))
 
     told, shown = (echopoint("flows", "run", flow, "-o", o) for o in ("json", "table"))
 
@@ -156,3 +157,37 @@ def test_an_engine_that_breaks_is_published_and_shows_no_value(
     assert "RuntimeError" in ended.err
     assert execution["error_code"] == "RUNNER_FAILED"
     assert "CANARY" not in ended.err + json.dumps(api.requests_to("/complete$"))
+
+
+def test_a_template_that_names_nothing_is_warned_of(echopoint, api, target):
+    nodes = [request("home", f"{target.url}/status/200?x={{{{typo}}}}")]
+    flow = api.add_flow(nodes=nodes)
+
+    told, shown = (echopoint("flows", "run", flow, "-o", o) for o in ("json", "table"))
+
+    assert (told.code, shown.code) == (0, 0)
+    assert told.json["nodes"][0]["missing_inputs"] == ["typo"]
+    assert "warning: nothing is known as {{typo}}" in told.err
+    assert "Warning: Smoke, Home: nothing is known as {{typo}}" in shown.out
+
+
+def test_strict_variables_fail_the_node(echopoint, api, target):
+    flow = api.add_flow(nodes=[request("home", f"{target.url}/{{{{typo}}}}")])
+
+    ended = echopoint("flows", "run", flow, "--strict-variables", "-o", "json")
+
+    assert ended.code == 1
+    assert "{{typo}}" in ended.json["nodes"][0]["error_message"]
+    assert target.seen == []
+
+
+def test_strict_variables_are_not_for_another_runner(echopoint, api, runner):
+    flow = api.add_flow()
+
+    ended = echopoint(
+        "flows", "run", flow, "--strict-variables", "--runner-binary", runner()
+    )
+
+    assert ended.code == 3
+    assert "--runner-binary" in ended.err
+    assert api.executions == {}

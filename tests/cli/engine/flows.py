@@ -72,9 +72,9 @@ def package(definition, *, inputs=None, secrets=()):
     }
 
 
-def run(definition, *, progress=None, inputs=None, secrets=()):
+def run(definition, *, progress=None, inputs=None, secrets=(), **options):
     """Return the result document of the flow."""
-    told = {"progress": progress} if progress else {}
+    told = options | ({"progress": progress} if progress else {})
     ready = package(definition, inputs=inputs, secrets=secrets)
     return asyncio.run(run_flow(ready, **told))
 

@@ -2,7 +2,9 @@ import gzip
 import tracemalloc
 import zlib
 
+import brotli
 import pytest
+import zstandard
 
 from echopoint.cli.engine.decoding import BadEncoding, TooLarge, decode
 
@@ -25,21 +27,45 @@ def raw_deflate(body):
         (zlib.compress(TEXT), "deflate"),
         (raw_deflate(TEXT), "deflate"),
         (gzip.compress(zlib.compress(TEXT)), "deflate, gzip"),
+        (brotli.compress(TEXT), "br"),
+        (zstandard.compress(TEXT), "zstd"),
+        (zstandard.compress(TEXT[:500]) + zstandard.compress(TEXT[500:]), "zstd"),
+        (zstandard.compress(brotli.compress(TEXT)), "br, zstd"),
     ],
 )
 def test_a_body_is_decoded_up_to_the_bound(body, encoding):
-    assert decode(body, encoding, len(TEXT)) == TEXT
+    assert decode(body, encoding, len(TEXT)) == (TEXT, [])
     if body != TEXT:
         with pytest.raises(TooLarge):
             decode(body, encoding, len(TEXT) - 1)
 
 
 def test_an_empty_body_is_empty_whatever_its_encoding():
-    assert decode(b"", "gzip, deflate", 10) == b""
+    assert decode(b"", "br, zstd, gzip, deflate", 10) == (b"", [])
 
 
-def test_a_body_of_an_unknown_encoding_is_left_alone():
-    assert decode(b"\x1b\x00", "br", 10) == b"\x1b\x00"
+def test_a_body_of_an_unknown_encoding_is_left_alone_and_that_is_said():
+    body, notes = decode(gzip.compress(b"\x1b\x00"), "odd, gzip", 100)
+
+    assert body == b"\x1b\x00"
+    assert notes == [
+        'The Content-Encoding "odd" is unknown: the body is still encoded.'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (gzip.compress(TEXT) + b"\0\0\0", "gzip"),
+        (gzip.compress(TEXT) + b"abc", "gzip"),
+        (zlib.compress(TEXT) + b"abc", "deflate"),
+    ],
+)
+def test_bytes_after_the_compressed_body_are_ignored_and_that_is_said(body, encoding):
+    decoded, notes = decode(body, encoding, 10_000)
+
+    assert decoded == TEXT
+    assert notes == ["3 bytes after the compressed body are ignored."]
 
 
 @pytest.mark.parametrize(
@@ -48,6 +74,9 @@ def test_a_body_of_an_unknown_encoding_is_left_alone():
         (TEXT, "gzip"),
         (TEXT, "deflate"),
         (gzip.compress(TEXT)[:-9], "gzip"),
+        (TEXT, "br"),
+        (TEXT, "zstd"),
+        (brotli.compress(TEXT)[:-1], "br"),
         (TEXT, ",".join(["gzip"] * 6)),
     ],
 )
@@ -56,12 +85,20 @@ def test_a_body_that_is_not_encoded_as_it_says_is_an_error(body, encoding):
         decode(body, encoding, 10_000)
 
 
-def test_a_bomb_in_a_bomb_is_stopped_before_it_goes_off():
-    bomb = gzip.compress(gzip.compress(b"\0" * 200_000_000))
+@pytest.mark.parametrize(
+    ("compress", "encoding"),
+    [
+        (gzip.compress, "gzip"),
+        (brotli.compress, "br"),
+        (zstandard.compress, "zstd"),
+    ],
+)
+def test_a_bomb_in_a_bomb_is_stopped_before_it_goes_off(compress, encoding):
+    bomb = compress(compress(b"\0" * 200_000_000))
     tracemalloc.start()
 
     with pytest.raises(TooLarge):
-        decode(bomb, "gzip, gzip", 1_000_000)
+        decode(bomb, f"{encoding}, {encoding}", 1_000_000)
 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -3,6 +3,7 @@ import time
 import pytest
 
 from echopoint.cli.engine.extractors import Answer, NothingFound, Source, extract
+from tests.cli.engine.flows import assertion, request, run_node
 
 JSON = [("Content-Type", "application/json; charset=utf-8")]
 BODY = b'{"id": 7, "tags": ["a", "b"], "none": null, "users": [{"n": "x"}, {"n": "y"}]}'
@@ -132,3 +133,78 @@ def test_what_is_no_answer_has_a_body_and_nothing_else():
         extract("statusCode", {}, source)
     with pytest.raises(NothingFound, match="only a request node has headers"):
         extract("header", {"header_name": "X"}, source)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("application/json", b'\xef\xbb\xbf{"a": 1}'),
+        ("application/json; charset=utf-8", b'\xef\xbb\xbf{"a": 1}'),
+        ("APPLICATION/Problem+JSON", b'{"a": 1}'),
+        ("application/json; charset=utf-16", '{"a": 1}'.encode("utf-16")),
+        ("application/json; charset=utf-16le", '\ufeff{"a": 1}'.encode("utf-16le")),
+        ("application/json; charset=odd", b'{"a": 1}'),
+        ("application/json; charset=utf-32", b'{"a": 1}'),
+        ("application/json; charset=hex", b'{"a": 1}'),
+        ("application/json; charset=idna", b'{"a": 1}'),
+        ("application/json; charset=undefined", b'{"a": 1}'),
+    ],
+)
+def test_json_is_read_whatever_mark_or_charset_it_has(kind, content):
+    answer = Answer(200, [("Content-Type", kind)], content)
+
+    assert answer.body() == {"a": 1}
+
+
+def test_a_charset_that_does_not_fit_is_said():
+    answer = Answer(
+        200, [("Content-Type", "text/plain; charset=utf-16")], b"abc\xff\xff"
+    )
+
+    assert answer.text == "abc\ufffd\ufffd"
+    (note,) = answer.notes
+    assert '"utf-16"' in note
+
+
+def test_a_charset_that_fits_needs_no_word():
+    answer = Answer(200, [("Content-Type", "text/plain; charset=latin-1")], b"\xe9")
+
+    assert (answer.text, answer.notes) == ("é", [])
+
+
+ABSENCES = [
+    ("jsonPath", {"path": "$.a"}, {"path": "$.none"}),
+    ("header", {"header_name": "X-A"}, {"header_name": "X-None"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "there", "not_there"), ABSENCES)
+def test_absence_can_be_asserted(service, kind, there, not_there):
+    url = f"{service.url}/answer?type=application/json&body=%7B%22a%22:null%7D"
+    if kind == "header":
+        url = f"{service.url}/headers?name=X-A&value=1"
+
+    def result_of(operator, data):
+        checks = [assertion(operator, kind=kind, **data)]
+        return run_node(request("a", url, assertions=checks))
+
+    for operator, passes, fails in (
+        ("exists", there, not_there),
+        ("notExists", not_there, there),
+    ):
+        assert "error_code" not in result_of(operator, passes)
+        failed = result_of(operator, fails)
+        assert failed["error_code"] == "ASSERTION_FAILED"
+        assert "error" not in failed["assertion_results"][0]
+        assert operator in failed["error_message"]
+
+
+@pytest.mark.parametrize("operator", ["exists", "notExists"])
+def test_a_body_that_cannot_be_read_says_nothing_of_absence(service, operator):
+    checks = [assertion(operator, kind="jsonPath", path="$.a")]
+    url = f"{service.url}/answer?type=text/plain&body=%3Chtml"
+
+    result = run_node(request("a", url, assertions=checks))
+
+    assert result["error_code"] == "ASSERTION_FAILED"
+    assert "not JSON" in result["assertion_results"][0]["error"]

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.cli.engine.flows import assertion, chain, request, run, run_node
+from tests.cli.engine.flows import assertion, chain, flow, request, run, run_node
 
 
 @pytest.mark.parametrize(
@@ -176,11 +176,36 @@ def test_a_status_fails_a_node_only_where_it_is_asserted(service):
     assert checked["error_code"] == "ASSERTION_FAILED"
 
 
-def test_cookies_are_not_shared_between_nodes(service):
-    set_cookie = f"{service.url}/headers?name=Set-Cookie&value=a%3D1"
-    run(chain(request("a", set_cookie), request("b", f"{service.url}/echo")))
+def test_cookies_are_kept_for_the_nodes_of_a_run_and_no_other(service, other_service):
+    pair = "name=Set-Cookie&value={}%3D1%3B%20Path%3D/"
+    set_both = f"{service.url}/headers?{pair.format('a')}&{pair.format('b')}"
+    own = request("own", f"{service.url}/echo", headers={"Cookie": "own=1"})
+    document = run(
+        chain(request("a", set_both), request("b", f"{service.url}/echo"), own)
+    )
+    run(flow(request("c", f"{service.url}/echo")))
 
-    assert "cookie" not in service.seen[1]["headers"]
+    cookies = [one["headers"].get("cookie") for one in service.seen]
+    assert cookies == [None, "a=1; b=1", "own=1", None]
+    first = document["result"]["execution_results"]["a"]
+    assert first["response_set_cookies"] == ["a=1; Path=/", "b=1; Path=/"]
+
+
+@pytest.mark.parametrize(("follow", "status"), [(False, 302), (True, 200), (None, 200)])
+def test_a_redirect_is_followed_unless_the_node_says_otherwise(service, follow, status):
+    one = request(
+        "a",
+        f"{service.url}/redirect/1",
+        follow_redirects=follow,
+        assertions=[assertion("equals", status)],
+    )
+    if not follow and follow is not None:
+        one["assertions"].append(
+            assertion("equals", "/echo", kind="header", header_name="Location")
+        )
+
+    assert "error_code" not in run_node(one)
+    assert len(service.seen) == (1 if follow is False else 2)
 
 
 def test_a_user_and_password_in_the_url_are_sent_as_basic_credentials(service):

@@ -59,23 +59,6 @@ def test_another_node_type_is_refused_with_the_way_out(kind):
     )
 
 
-def test_an_xml_path_is_refused_in_outputs_and_assertions():
-    taken = node("request", "one", {"method": "GET", "url": "http://h/"})
-    taken["outputs"] = [{"name": "a", "extractor": {"type": "xmlPath", "path": "/a"}}]
-    asserted = request(
-        "two", "http://h/", assertions=[assertion("empty", kind="xmlPath")]
-    )
-
-    with pytest.raises(
-        UnsupportedFlow, match='the xmlPath extractor of the node "one"'
-    ):
-        require_supported(flow(taken), {})
-    with pytest.raises(
-        UnsupportedFlow, match='the xmlPath extractor of the node "two"'
-    ):
-        require_supported(flow(asserted), {})
-
-
 def test_a_referenced_flow_is_looked_through_as_well():
     referenced = {"x": {"flow_definition": flow(node("sse", "inner", {}))}}
 

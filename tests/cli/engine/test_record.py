@@ -1,8 +1,8 @@
 import base64
 import json
 
-from echopoint.cli.engine.masking import Mask
 from echopoint.cli.engine.record import Recorder
+from echopoint.masking.mask import Mask
 from tests.cli.engine.flows import chain, flow, node, request, run, run_node, variables
 
 LIMIT = 8 * 1024 * 1024

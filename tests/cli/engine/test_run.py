@@ -83,12 +83,15 @@ def test_a_flow_that_passes_is_told_as_a_runner_tells_it(service):
         "call.body": '{"who":"Ada","n":3}',
     }
     call = result["execution_results"]["call"]
-    assert call | {"duration_ms": 0, "executed_at": "", "response_headers": {}} == {
+    varies = {"duration_ms": 0, "started_at": "", "executed_at": ""}
+    assert call["started_at"] <= call["executed_at"]
+    assert call | varies | {"response_headers": {}} == {
         "node_id": "call",
         "display_name": "Call",
         "node_type": "request",
         "inputs": {"set.who": "Ada", "set.count": 3},
         "outputs": {"body": '{"who":"Ada","n":3}'},
+        "started_at": "",
         "executed_at": "",
         "duration_ms": 0,
         "request_method": "POST",
@@ -140,7 +143,8 @@ def test_a_failed_node_ends_the_phase_and_the_always_nodes_run():
         'Assertion 1 failed: body equals "yes", but it is "no".'
     )
     skipped = result["execution_results"]["third"]
-    assert skipped["skip_reason"] == 'The node "Second" failed before this one.'
+    assert skipped["skip_reason"] == "aborted_after_failure"
+    assert skipped["error_message"] == 'The node "Second" failed before this one.'
 
 
 def test_the_flow_fails_for_its_first_failure():
@@ -196,6 +200,94 @@ def test_the_order_is_that_of_the_edges_then_of_the_definition():
     document = run(flow(*nodes, edges=edges))
 
     assert list(outcomes(document)) == ["c", "b", "a", "d"]
+
+
+def test_nodes_that_are_ready_run_together():
+    slow = [node("delay", id, {"duration": 400}) for id in "abcd"]
+
+    document = run(flow(*slow))
+
+    results = document["result"]["execution_results"].values()
+    assert max(r["started_at"] for r in results) < min(
+        r["executed_at"] for r in results
+    )
+    assert list(outcomes(document)) == ["a", "b", "c", "d"]
+
+
+def test_no_more_run_at_once_than_the_bound(service, monkeypatch):
+    monkeypatch.setattr("echopoint.cli.engine.run.MOST_AT_ONCE", 2)
+    told = []
+
+    run(
+        flow(*(node("delay", id, {"duration": 5}) for id in "abcdef")),
+        progress=told.append,
+    )
+
+    running = most = 0
+    for event in told:
+        running += {"node.started": 1, "node.completed": -1}.get(event["type"], 0)
+        most = max(most, running)
+    assert (most, running) == (2, 0)
+
+
+def test_what_runs_beside_a_failure_ends_and_what_follows_is_skipped():
+    slow = node("delay", "slow", {"duration": 200})
+    edges = [edge("slow", "after"), edge("quick", "after too")]
+
+    document = run(
+        flow(
+            fails("quick"),
+            slow,
+            variables("after"),
+            variables("after too"),
+            edges=edges,
+        )
+    )
+
+    assert outcomes(document) == {
+        "quick": "ASSERTION_FAILED",
+        "slow": "done",
+        "after": "NODE_SKIPPED",
+        "after too": "NODE_SKIPPED",
+    }
+
+
+def test_of_two_failures_beside_each_other_the_first_of_the_flow_counts():
+    slow = node("delay", "slow", {"duration": 100})
+    slow["outputs"] = [{"name": "a", "extractor": {"type": "statusCode"}}]
+
+    document = run(flow(slow, fails("quick")))
+
+    assert outcomes(document)["quick"] == "ASSERTION_FAILED"
+    assert document["error_code"] == "OUTPUT_EXTRACTION_FAILED"
+
+
+def test_nodes_that_run_together_do_not_read_each_other():
+    reads = variables("b", x="{{a.x}}")
+
+    beside = run(flow(variables("a", x="1"), reads))
+    after = run(chain(variables("a", x="1"), reads))
+
+    outputs = [
+        d["result"]["execution_results"]["b"]["outputs"] for d in (beside, after)
+    ]
+    assert outputs == [{"x": "{{a.x}}"}, {"x": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("read", "reason"),
+    [("a", "dependency_failed"), ("b", "dependency_skipped")],
+)
+def test_an_always_node_that_reads_what_has_no_outputs_is_skipped(read, reason):
+    reads = variables("reads", x=f"{{{{{read}.x}}}}") | {"run_when": "always"}
+
+    document = run(chain(fails("a"), variables("b", x="1"), reads, always("c")))
+
+    result = document["result"]["execution_results"]["reads"]
+    assert (result["error_code"], result["skip_reason"]) == ("NODE_SKIPPED", reason)
+    assert f'"{read.title()}"' in result["error_message"]
+    assert result["missing_inputs"] == [f"{read}.x"]
+    assert outcomes(document)["c"] == "done"
 
 
 def test_assertions_stop_at_the_first_that_fails_and_nothing_is_extracted():
@@ -316,7 +408,8 @@ def test_a_cancelled_run_ends_wherever_it_is(service, path):
     assert document["error_code"] == document["result"]["error_code"] == "CANCELLED"
     assert document["error_message"] == "The run was cancelled."
     results = document["result"]["execution_results"]
-    assert results["c"]["skip_reason"] == "The run was cancelled."
+    assert results["c"]["skip_reason"] == "cancelled"
+    assert results["c"]["error_message"] == "The run was cancelled."
 
 
 def cancelled_run(definition, *, cleanup):
@@ -337,7 +430,7 @@ def test_nodes_that_always_run_do_so_when_a_run_is_cancelled(service):
     slow = node("delay", "slow", {"duration": 60_000})
     tidy = request("tidy", f"{service.url}/echo", outputs={"path": "$.path"})
     read = request("read", service.url + "{{tidy.path}}") | {"run_when": "always"}
-    definition = flow(slow, variables("b"), tidy | {"run_when": "always"}, read)
+    definition = chain(slow, variables("b"), tidy | {"run_when": "always"}, read)
 
     document = cancelled_run(definition, cleanup=20)
 
@@ -366,7 +459,7 @@ def test_cleaning_up_ends_with_its_time(service):
         request(id, f"{service.url}/silent") | {"run_when": "always"} for id in "abc"
     ]
 
-    document = cancelled_run(flow(slow, *tidy), cleanup=0.5)
+    document = cancelled_run(chain(slow, *tidy), cleanup=0.5)
 
     assert outcomes(document) == {
         "slow": "CANCELLED",
@@ -438,8 +531,8 @@ def test_a_fault_of_the_engine_fails_the_node_alone(monkeypatch):
         raise RuntimeError("no such thing: s3cret-value.")
 
     monkeypatch.setitem(ACTS, "delay", broken)
-    definition = flow(
-        node("delay", "odd", {"duration": 1}), always("tidy"), variables("c")
+    definition = chain(
+        node("delay", "odd", {"duration": 1}), variables("c"), always("tidy")
     )
 
     document = run(definition, inputs={"k": "s3cret-value"}, secrets=["k"])

@@ -1,5 +1,6 @@
 import pytest
 
+from echopoint.cli.engine.dynamic import Draws, Made
 from echopoint.cli.engine.templates import (
     MAX_RENDERED,
     Renderer,
@@ -27,7 +28,7 @@ def scope():
 
 @pytest.fixture
 def render(scope):
-    return Renderer(scope.find).render
+    return Renderer(scope.find, Draws(Made("e"))).render
 
 
 @pytest.mark.parametrize(
@@ -84,17 +85,17 @@ def test_what_names_nothing_stays_as_it_is_written(render, template):
 
 def test_an_input_is_not_read_in_place_of_an_output_of_a_node_that_ran():
     scope = Scope({"login.token": "of the input"})
-    before = Renderer(scope.find).render("{{login.token}}")
+    before = Renderer(scope.find, Draws(Made("e"))).render("{{login.token}}")
     scope.add("login", {})
 
-    after = Renderer(scope.find).render("{{login.token}}")
+    after = Renderer(scope.find, Draws(Made("e"))).render("{{login.token}}")
 
     assert (before, after) == ("of the input", "{{login.token}}")
 
 
 def test_a_rendered_value_is_no_template():
     scope = Scope({"evil": "{{secret}}", "secret": "s", "open": "{{", "close": "}}"})
-    render = Renderer(scope.find).render
+    render = Renderer(scope.find, Draws(Made("e"))).render
 
     assert render("{{evil}}") == "{{secret}}"
     assert render("{{{evil}}}") == "{{secret}}"
@@ -102,13 +103,15 @@ def test_a_rendered_value_is_no_template():
 
 
 def test_a_template_bomb_is_refused():
-    render = Renderer(Scope({"long": "x" * 65_536}).find).render
+    render = Renderer(Scope({"long": "x" * 65_536}).find, Draws(Made("e"))).render
 
     assert len(render("{{long}}" * 100)) == 6_553_600
     with pytest.raises(TooLong, match="more than 10 MiB"):
         render(["{{long}}"] * 200)
     with pytest.raises(TooLong, match="more than 10 MiB"):
-        Renderer(Scope({"long": ["x" * 65_536]}).find).render(["{{{long}}}"] * 200)
+        Renderer(Scope({"long": ["x" * 65_536]}).find, Draws(Made("e"))).render(
+            ["{{{long}}}"] * 200
+        )
     assert MAX_RENDERED == 10 * 1024 * 1024
 
 

@@ -4,8 +4,8 @@ from echopoint.cli.engine.values import (
     is_empty,
     number_of,
     parse_json,
-    text_of,
 )
+from echopoint.masking.json_text import text_of
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,12 @@ from echopoint.cli.engine.values import (
         (1.50, "1.5"),
         (1e3, "1000"),
         (-0.0, "0"),
-        (1e-7, "1e-07"),
-        (1e300, "1e+300"),
+        (1e-7, "0.0000001"),
+        (1.5e-7, "0.00000015"),
+        (1e21, "1" + "0" * 21),
+        (1e300, "1" + "0" * 300),
+        (-2.50, "-2.5"),
+        (123456789.125, "123456789.125"),
         (10**30, "1" + "0" * 30),
         (True, "true"),
         (False, "false"),

@@ -6,7 +6,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from echopoint.cli.engine.masking import Mask
+from echopoint.masking.mask import Mask
 
 SECRETS = [
     "CANARY-5f3a9c",
@@ -165,3 +165,12 @@ def test_no_text_takes_the_mask_forever(secret, text):
     Mask([secret]).text(text + "x")
 
     assert time.monotonic() - began < 20
+
+
+def test_a_long_secret_is_found_in_its_usual_spellings():
+    secret = "-----BEGIN KEY-----\n" + "a/b+c<&\n" * 1000 + "é-end"
+    mask = Mask([secret])
+
+    for way in ("plain", "json", "json of unicode", "json twice", "quote plus", "html"):
+        written = WAYS[way](secret)
+        assert written.strip('"') not in mask.text(f"<{written}>")

@@ -1,0 +1,268 @@
+"""Proxies and trusted certificates as the environment names them, read as curl does.
+
+httpx reads them too, but ends the program for an entry of NO_PROXY that is a network, and
+for a variable that is wrong it names a class of Python.
+"""
+
+import ipaddress
+import os
+import ssl
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+SCHEMES = ("http", "https", "socks5", "socks5h")
+REFUSED = "refused the connection"
+
+
+class EnvironmentFault(httpx.ConnectError):
+    """A variable of the environment that is wrong; the text names it."""
+
+
+class ProxyFailed(httpx.ConnectError):
+    """The proxy, not the service, could not be reached or would not connect."""
+
+
+class NoProxy:
+    """What NO_PROXY names: hosts, domains, addresses, networks; each perhaps with a port.
+
+    A domain stands for its subdomains too, with or without `.` or `*.` before it.
+    """
+
+    def __init__(self, text: str):
+        entries = text.replace(",", " ").lower().split()
+        self.is_all = "*" in entries
+        self.networks = [n for entry in entries if (n := network_of(entry))]
+        self.domains = [domain_of(entry) for entry in entries if not network_of(entry)]
+
+    def covers(self, host: str, port: int | None) -> bool:
+        """Whether requests to a host go there without a proxy."""
+        host = host.strip("[]").rstrip(".").lower()
+        if self.is_all:
+            return True
+        if address := address_of(host):
+            return any(address in network for network in self.networks)
+        return any(
+            (host == name or host.endswith(f".{name}")) and only in (None, port)
+            for name, only in self.domains
+            if name
+        )
+
+
+def network_of(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(entry.replace("[", "").replace("]", ""), False)
+    except ValueError:
+        return None
+
+
+def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def domain_of(entry: str) -> tuple[str, int | None]:
+    """Return the domain and the port of an entry such as `*.example.com:8080`."""
+    name, colon, port = entry.rpartition(":")
+    if not colon or not port.isdecimal():
+        name, port = entry, ""
+    return name.removeprefix("*").strip("."), int(port) if port else None
+
+
+class Proxy:
+    """The proxy that a variable names. Raises `EnvironmentFault` for what is none."""
+
+    def __init__(self, variable: str, value: str):
+        self.variable = variable
+        url = value if "://" in value else f"http://{value}"
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise self.fault("is not the address of a proxy") from None
+        if parts.scheme.lower() not in SCHEMES:
+            raise self.fault(f'names a proxy of the kind "{parts.scheme[:20]}"')
+        if not parts.hostname:
+            raise self.fault("names no host")
+        # Without the user and the password that may stand before it.
+        self.address = f"{parts.hostname}:{port}" if port else parts.hostname
+        try:
+            self.proxy = httpx.Proxy(url)
+        except (httpx.InvalidURL, ValueError):
+            raise self.fault("is not the address of a proxy") from None
+
+    def fault(self, what: str) -> EnvironmentFault:
+        return EnvironmentFault(
+            f"{self.variable} {what}. Set it to one such as http://proxy.example:8080;"
+            f" {', '.join(SCHEMES[:-1])} and {SCHEMES[-1]} are known. Or unset it."
+        )
+
+    def failure(self, what: str) -> ProxyFailed:
+        return ProxyFailed(
+            f"The proxy {self.address} in {self.variable} {what}. Check the variable, or"
+            " name the host in NO_PROXY if it is to be reached without a proxy."
+        )
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """Sends each request directly or through the proxy for it.
+
+    What is wrong in the environment is raised by the request that needs it.
+    """
+
+    def __init__(self, limits: httpx.Limits, tls: "Tls"):
+        self.limits = limits
+        self.tls = tls
+        self.named = urllib.request.getproxies()
+        self.no_proxy = NoProxy(self.named.get("no", ""))
+        self.ways: dict[str, tuple[Proxy | None, httpx.AsyncHTTPTransport]] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        proxy, transport = self.way_of(request.url)
+        if proxy is None:
+            return await transport.handle_async_request(request)
+        try:
+            return await transport.handle_async_request(request)
+        except httpx.ProxyError as error:
+            what = f"did not connect to {request.url.host}: {error}"
+            raise proxy.failure(what) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if is_tls(error):
+                raise
+            refused = isinstance(innermost(error), ConnectionRefusedError)
+            what = REFUSED if refused else f"cannot be reached: {innermost(error)}"
+            raise proxy.failure(what) from error
+
+    def way_of(self, url: httpx.URL) -> tuple[Proxy | None, httpx.AsyncHTTPTransport]:
+        """Return the proxy for a URL, or None, and the transport; each is made once."""
+        port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+        is_direct = self.no_proxy.covers(url.host, port)
+        # A certificate is needed for https alone, and may be what is wrong.
+        name = f"{url.scheme} {'direct' if is_direct else 'proxied'}"
+        if name not in self.ways:
+            proxy = None if is_direct else self.proxy_for(url.scheme)
+            is_safe = url.scheme == "https" or (
+                proxy and proxy.proxy.url.scheme == "https"
+            )
+            transport = httpx.AsyncHTTPTransport(
+                verify=self.tls.context() if is_safe else False,
+                proxy=proxy and proxy.proxy,
+                limits=self.limits,
+                trust_env=False,
+            )
+            self.ways[name] = proxy, transport
+        return self.ways[name]
+
+    def proxy_for(self, scheme: str) -> Proxy | None:
+        for name in (scheme, "all"):
+            if value := self.named.get(name, "").strip():
+                return Proxy(variable_of(f"{name}_proxy"), value)
+        return None
+
+    async def aclose(self) -> None:
+        for _, transport in self.ways.values():
+            await transport.aclose()
+
+
+def variable_of(name: str) -> str:
+    """Return the spelling that is set; the small letters win, as with curl."""
+    spellings = [one for one in (name, name.upper()) if os.environ.get(one)]
+    return spellings[0] if spellings else "the system's settings"
+
+
+def innermost(error: BaseException) -> BaseException:
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return error
+
+
+def is_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+class Tls:
+    """Which certificates are trusted, and which one is shown.
+
+    `ca`, `certificate` and `key` are paths of PEM files, with the words by which the
+    person named them: ("--ca-cert", path). SSL_CERT_FILE counts where there is no `ca`.
+    """
+
+    def __init__(
+        self,
+        ca: tuple[str, str] | None = None,
+        certificate: tuple[str, str] | None = None,
+        key: tuple[str, str] | None = None,
+    ):
+        self.ca, self.certificate, self.key = ca, certificate, key
+        self._context: ssl.SSLContext | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context; raise `EnvironmentFault` for a file that does not serve."""
+        if self._context is None:
+            context = self.trusting()
+            if self.certificate:
+                self.show(context, self.certificate)
+            self._context = context
+        return self._context
+
+    def trusting(self) -> ssl.SSLContext:
+        ca = self.ca or of_environment("SSL_CERT_FILE")
+        folder = os.environ.get("SSL_CERT_DIR")
+        if ca:
+            return context_with(ca)
+        if folder:
+            if not Path(folder).is_dir():
+                raise EnvironmentFault(f"SSL_CERT_DIR is {folder}, which is no folder.")
+            return ssl.create_default_context(capath=folder)
+        return httpx.create_ssl_context(trust_env=False)
+
+    def show(self, context: ssl.SSLContext, certificate: tuple[str, str]) -> None:
+        name, path = certificate
+        require_readable(name, path)
+        if self.key:
+            require_readable(*self.key)
+        try:
+            # A password cannot be asked for here; without this, OpenSSL would.
+            context.load_cert_chain(path, self.key and self.key[1], password="")
+        except (ssl.SSLError, ValueError) as error:
+            raise EnvironmentFault(
+                f"{name} is {path}, which with its key is no client certificate in PEM"
+                f" ({getattr(error, 'reason', None) or error}). Give an unencrypted one."
+            ) from None
+
+
+def of_environment(variable: str) -> tuple[str, str] | None:
+    value = os.environ.get(variable)
+    return (variable, value) if value else None
+
+
+def context_with(ca: tuple[str, str]) -> ssl.SSLContext:
+    name, path = ca
+    require_readable(name, path)
+    try:
+        return ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise EnvironmentFault(
+            f"{name} is {path}, which holds no certificates in PEM. Name a file that"
+            " begins with -----BEGIN CERTIFICATE-----."
+        ) from None
+
+
+def require_readable(name: str, path: str) -> None:
+    try:
+        with open(path, "rb"):
+            pass
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "its name cannot be"
+        raise EnvironmentFault(
+            f"{name} is {path}, which cannot be read ({why}). Name a file in PEM, or leave"
+            " it out."
+        ) from None

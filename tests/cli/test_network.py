@@ -1,0 +1,237 @@
+"""Proxies and certificates of the environment, for the API and for services."""
+
+import asyncio
+import gc
+import socket
+import threading
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from echopoint.cli.network import EnvironmentFault, NoProxy, ProxyFailed, Tls, Transport
+from tests.cli.engine.flows import request, run_node
+
+VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUEST_METHOD")
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    for name in (*VARIABLES, "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def get(url, tls=None):
+    """Return the answer that a request through the environment's proxies gets."""
+
+    async def get():
+        transport = Transport(httpx.Limits(max_keepalive_connections=0), tls or Tls())
+        async with httpx.AsyncClient(transport=transport, timeout=10) as client:
+            return await client.get(url)
+
+    return asyncio.run(get())
+
+
+def closed_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@contextmanager
+def socks_proxy():
+    """Yield the port of a SOCKS5 proxy (RFC 1928) without sign-in, and what it was asked."""
+    asked = []
+
+    async def serve(reader, writer):
+        try:
+            await connect(reader, writer)
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+    async def connect(reader, writer):
+        await reader.readexactly((await reader.readexactly(2))[1])
+        writer.write(b"\5\0")
+        kind = (await reader.readexactly(4))[3]
+        length = 4 if kind == 1 else (await reader.readexactly(1))[0]
+        host = await reader.readexactly(length)
+        port = int.from_bytes(await reader.readexactly(2))
+        host = socket.inet_ntoa(host) if kind == 1 else host.decode()
+        asked.append((host, port))
+        try:
+            there = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            writer.write(b"\5\5\0\1\0\0\0\0\0\0")
+            return
+        writer.write(b"\5\0\0\1\0\0\0\0\0\0")
+        await asyncio.gather(pipe(reader, there[1]), pipe(there[0], writer))
+
+    async def pipe(reader, writer):
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def main(started, port):
+        stopped = asyncio.Event()
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port.append(server.sockets[0].getsockname()[1])
+            port.append(lambda: loop.call_soon_threadsafe(stopped.set))
+            loop = asyncio.get_running_loop()
+            started.set()
+            await stopped.wait()
+
+    started, port = threading.Event(), []
+    thread = threading.Thread(target=lambda: asyncio.run(main(started, port)))
+    thread.start()
+    started.wait(10)
+    try:
+        yield port[0], asked
+    finally:
+        port[1]()
+        thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "host", "covered"),
+    [
+        ("*", "example.com", True),
+        ("example.com", "example.com", True),
+        ("example.com", "EXAMPLE.com.", True),
+        ("example.com", "api.example.com", True),
+        ("example.com", "notexample.com", False),
+        (".example.com", "api.example.com", True),
+        (".example.com", "example.com", True),
+        ("*.example.com", "api.example.com", True),
+        ("a.test, example.com", "example.com", True),
+        ("a.test example.com", "example.com", True),
+        ("example.com:443", "example.com", True),
+        ("example.com:80", "example.com", False),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("10.1.2.3/8", "10.9.9.9", True),
+        ("192.168.0.7", "192.168.0.7", True),
+        ("::1", "::1", True),
+        ("[::1]", "::1", True),
+        ("fd00::/8", "fd12::1", True),
+        ("[fd00::]/8", "fd12::1", True),
+        ("fd00::/8", "fe80::1", False),
+        ("10.0.0.0/99", "10.1.2.3", False),
+        ("http://odd/, ,:8080,/", "example.com", False),
+        ("", "example.com", False),
+        ("10.0.0.0/8", "10.example.com", False),
+    ],
+)
+def test_no_proxy_is_read_as_curl_does(no_proxy, host, covered):
+    assert NoProxy(no_proxy).covers(host, 443) is covered
+
+
+def test_requests_go_through_the_proxy_but_for_what_is_named(service, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", service.url)
+
+    get("http://elsewhere.test/echo")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.0/8")
+    get(f"{service.url}/echo")
+
+    assert [one["headers"]["host"] for one in service.seen] == [
+        "elsewhere.test",
+        service.url.removeprefix("http://"),
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+def test_a_socks_proxy_is_used(service, monkeypatch, scheme):
+    port = int(service.url.rpartition(":")[2])
+    with socks_proxy() as (proxy, asked):
+        monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:{proxy}")
+        answer = get(f"http://localhost:{port}/echo")
+
+    assert answer.status_code == 200
+    assert asked[0][1] == port
+
+
+# httpcore leaves a connection to a SOCKS proxy that refuses to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_socks_proxy_that_cannot_connect_is_named(monkeypatch):
+    with socks_proxy() as (proxy, _):
+        monkeypatch.setenv("all_proxy", f"socks5://127.0.0.1:{proxy}")
+        with pytest.raises(ProxyFailed, match="in all_proxy did not connect to h.test"):
+            get(f"http://h.test:{closed_port()}/")
+    gc.collect()
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_a_proxy_that_refuses_is_named_and_not_the_service(
+    service, monkeypatch, scheme
+):
+    port = closed_port()
+    monkeypatch.setenv("HTTP_PROXY", f"{scheme}://user:hidden@127.0.0.1:{port}")
+
+    result = run_node(request("call", f"{service.url}/echo"))
+
+    assert result["error_code"] == "CONNECTION_REFUSED"
+    named = f"The proxy 127.0.0.1:{port} in HTTP_PROXY refused the connection"
+    assert named in result["error_message"]
+    assert "hidden" not in result["error_message"]
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("ftp://proxy.test", 'names a proxy of the kind "ftp"'),
+        ("socks4://proxy.test", 'names a proxy of the kind "socks4"'),
+        ("http://", "names no host"),
+        ("http://proxy.test:port", "is not the address of a proxy"),
+        ("http://[::1", "is not the address of a proxy"),
+        ("http://proxy.test:99999", "is not the address of a proxy"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY", "http_proxy"])
+def test_a_proxy_that_is_none_is_said_with_its_variable(
+    service, monkeypatch, variable, value, says
+):
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(EnvironmentFault, match=f"^{variable} {says}"):
+        get(f"{service.url}/echo")
+
+
+def test_a_proxy_for_another_scheme_is_in_nobodys_way(service, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "ftp://proxy.test")
+
+    assert get(f"{service.url}/echo").status_code == 200
+
+
+def test_a_proxy_may_be_named_without_a_scheme(service, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", service.url.removeprefix("http://"))
+
+    assert get("http://elsewhere.test/echo").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "cannot be read"),
+        (b"", "no certificates"),
+        (b"\xff\0", "no certificates"),
+    ],
+)
+def test_certificates_that_are_none_are_said_with_their_variable(
+    tmp_path, monkeypatch, content, says
+):
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+
+    with pytest.raises(EnvironmentFault, match=rf"^SSL_CERT_FILE is .*{says}"):
+        get("https://127.0.0.1:1/")
+
+
+def test_a_folder_of_certificates_that_is_none_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+
+    with pytest.raises(EnvironmentFault, match=r"^SSL_CERT_DIR is .* no folder"):
+        get("https://127.0.0.1:1/")
