@@ -14,6 +14,10 @@ from echopoint.flows.definition_shapes import Problem
 NUMERAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
+# These compare with nothing.
+UNARY = ("empty", "notEmpty", "exists", "notExists")
+
+
 class Beside(NamedTuple):
     """What the rules of a node need to know of the flow around it."""
 
@@ -96,7 +100,7 @@ def _extractor_problems(kind: str, data: dict, path: str) -> Iterator[Problem]:
 
 
 def _operand_message(operator: str, data: dict, patterns: Patterns) -> str | None:
-    if operator in ("empty", "notEmpty"):
+    if operator in UNARY:
         return None
     if "value" not in data:
         return f"The operator {operator} needs a value to compare with."

@@ -21,6 +21,8 @@ OPERATORS = [
     "regex",
     "empty",
     "notEmpty",
+    "exists",
+    "notExists",
     "greaterThan",
     "lessThan",
     "greaterThanOrEqual",
@@ -158,6 +160,7 @@ SCHEMAS: dict[str, dict] = {
             "queryParams": _ANYTHING_BY_NAME,
             "body": _ANY,
             "timeout": _AMOUNT,
+            "follow_redirects": _FLAG | {"default": True},
         },
         ("method", "url"),
         description="`timeout` is in milliseconds. Templates such as `{{login.token}}` "
@@ -253,6 +256,6 @@ SCHEMAS: dict[str, dict] = {
         ("extractor_type", "extractor_data", "operator_type", "operator_data"),
         description="`extractor_data` holds the `path` or `header_name` as an Output's "
         "extractor does; `operator_data` holds the expected `value`, for between a "
-        "list of two numbers. empty and notEmpty need none.",
+        "list of two numbers. empty, notEmpty, exists and notExists need none.",
     ),
 }

@@ -15,14 +15,15 @@ from echopoint.flows.definition_scopes import Scope, each, scopes_of
 # The codes of all warnings, for programs: they stay, whatever the messages say.
 DOTTED_NODE_ID = "DOTTED_NODE_ID"
 LISTED_BEFORE_SOURCE = "LISTED_BEFORE_SOURCE"
+NEEDS_COMMAND = "NEEDS_COMMAND"
 NEEDS_RUNNER = "NEEDS_RUNNER"
 SPELLINGS_DIFFER = "SPELLINGS_DIFFER"
-UNKNOWN_BY_ENGINES = "UNKNOWN_BY_ENGINES"
 UNKNOWN_DYNAMIC_VARIABLE = "UNKNOWN_DYNAMIC_VARIABLE"
 UNKNOWN_INPUT = "UNKNOWN_INPUT"
 CODES = [
     (DOTTED_NODE_ID, "A template reads a node whose id has a dot in it."),
     (LISTED_BEFORE_SOURCE, "A node is listed before one that it reads."),
+    (NEEDS_COMMAND, "The public runner does not run a part of the flow."),
     (
         NEEDS_RUNNER,
         "The engine of the echopoint command does not run a part of the flow.",
@@ -31,7 +32,6 @@ CODES = [
         SPELLINGS_DIFFER,
         "A field was sent under both of its names, with different values.",
     ),
-    (UNKNOWN_BY_ENGINES, "An extractor of the contract that no known engine has."),
     (
         UNKNOWN_DYNAMIC_VARIABLE,
         "A template names a dynamic variable that there is not.",
@@ -42,7 +42,9 @@ CODES = [
 MAX_WARNINGS = 50
 # What the engine of the command runs; a test compares it with that engine.
 BUILT_IN_NODES = {"request", "delay", "set_variable", "assert"}
-BUILT_IN_EXTRACTORS = {"jsonPath", "statusCode", "header", "body"}
+# What the public runner does not know, or does not do yet.
+COMMAND_EXTRACTORS = {"xmlPath"}
+COMMAND_OPERATORS = {"exists", "notExists"}
 
 
 class FlowWarning(NamedTuple):
@@ -75,7 +77,7 @@ def _warnings(definition: dict, inputs: Collection[str]) -> Iterator[FlowWarning
 def _scope_warnings(scope: Scope, inputs: Collection[str]) -> Iterator[FlowWarning]:
     places = {node["id"]: place for place, node in enumerate(scope.nodes)}
     for path, node in each(scope.nodes, at(scope.path, "nodes")):
-        yield from _runner_warnings(node, path)
+        yield from _engine_warnings(node, path)
         for where, reference in references(node, path):
             if reference.startswith("$"):
                 yield from _dynamic_warnings(reference, where)
@@ -85,7 +87,7 @@ def _scope_warnings(scope: Scope, inputs: Collection[str]) -> Iterator[FlowWarni
                 yield from _input_warnings(reference, inputs, where)
 
 
-def _runner_warnings(node: dict, path: str) -> Iterator[FlowWarning]:
+def _engine_warnings(node: dict, path: str) -> Iterator[FlowWarning]:
     kind = node["type"]
     if kind not in BUILT_IN_NODES:
         message = (
@@ -94,31 +96,46 @@ def _runner_warnings(node: dict, path: str) -> Iterator[FlowWarning]:
             "--runner-binary."
         )
         yield FlowWarning(NEEDS_RUNNER, message, at(path, "type"))
-    for field, extractor in _extractors(node, path):
-        if extractor not in BUILT_IN_EXTRACTORS:
-            message = (
-                f"Neither the echopoint command nor the public runner has the {extractor} "
-                "extractor. Use another one: with body, contains and regex see all text."
-            )
-            yield FlowWarning(UNKNOWN_BY_ENGINES, message, field)
-
-
-def _extractors(node: dict, path: str) -> Iterator[tuple[str, str]]:
+    if kind == "request" and node["data"].get("follow_redirects") is False:
+        where = at(path, "data", "follow_redirects")
+        yield _needs_command("requests that follow no redirects", where)
     for where, output in each(node.get("outputs", []), at(path, "outputs")):
-        yield at(where, "extractor", "type"), output["extractor"]["type"]
-    for where, assertion in each(node.get("assertions", []), at(path, "assertions")):
-        yield at(where, "extractor_type"), assertion["extractor_type"]
+        extractor, where = output["extractor"]["type"], at(where, "extractor", "type")
+        if extractor in COMMAND_EXTRACTORS:
+            yield _needs_command(f"the {extractor} extractor", where)
+    for where, assertion in _assertions(node, path):
+        extractor, operator = assertion["extractor_type"], assertion["operator_type"]
+        if extractor in COMMAND_EXTRACTORS:
+            where_type = at(where, "extractor_type")
+            yield _needs_command(f"the {extractor} extractor", where_type)
+        if operator in COMMAND_OPERATORS:
+            where_type = at(where, "operator_type")
+            yield _needs_command(f"the {operator} operator", where_type)
+
+
+def _assertions(node: dict, path: str) -> Iterator[tuple[str, dict]]:
+    yield from each(node.get("assertions", []), at(path, "assertions"))
     cases = node["data"]["cases"] if node["type"] == "branch" else []
     for where, case in each(cases, at(path, "data", "cases")):
-        yield at(where, "when", "extractor_type"), case["when"]["extractor_type"]
+        yield at(where, "when"), case["when"]
+
+
+def _needs_command(what: str, field: str) -> FlowWarning:
+    return FlowWarning(
+        NEEDS_COMMAND,
+        f"The public runner does not know {what}. Run this flow with the engine of the "
+        "echopoint command.",
+        field,
+    )
 
 
 def _dynamic_warnings(reference: str, field: str) -> Iterator[FlowWarning]:
     name = reference[1:].partition(":")[0]
     if name not in DYNAMIC_VARIABLES:
         message = (
-            f'There is no dynamic variable "${quote(name)}": it stays in the text as it '
-            "is. Use another one, such as {{$uuid}}, or a variable of your own."
+            f'There is no dynamic variable "${quote(name)}". The echopoint command '
+            "refuses the flow, and runners leave it in the text. Use another one, such "
+            "as {{$uuid}}, or a variable of your own."
         )
         yield FlowWarning(UNKNOWN_DYNAMIC_VARIABLE, message, field)
 

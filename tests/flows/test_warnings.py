@@ -4,11 +4,15 @@ import time
 
 import pytest
 
+from echopoint.cli.engine.dynamic import MAKERS
 from echopoint.cli.engine.extractors import EXTRACTORS
+from echopoint.cli.engine.operators import OPERATORS
 from echopoint.cli.engine.package import CHECKS
 from echopoint.flows import definition_warnings
 from echopoint.flows.definition import problems
 from echopoint.flows.definition_dynamics import DYNAMIC_VARIABLES
+from echopoint.flows.definition_schemas import EXTRACTORS as DEFINITION_EXTRACTORS
+from echopoint.flows.definition_schemas import OPERATORS as DEFINITION_OPERATORS
 from echopoint.flows.definition_warnings import CODES, warnings_of
 from tests.flows.test_definition import (
     assertion,
@@ -106,10 +110,6 @@ def test_an_unknown_dynamic_variable_is_warned_of(text):
     ]
 
 
-def test_there_are_59_dynamic_variables():
-    assert len(DYNAMIC_VARIABLES) == 59
-
-
 @pytest.mark.parametrize("text", ["{{base}}", "{{ base.url.0 }}", "{{{base}}}"])
 def test_an_unknown_input_is_warned_of(text):
     definition = flow(request("a", text))
@@ -146,24 +146,39 @@ def test_a_node_that_only_runners_run_is_warned_of(kind):
     assert ("NEEDS_RUNNER", "nodes[0].type") in warned(flow(one))
 
 
-def test_an_extractor_that_no_engine_has_is_warned_of():
+def test_what_only_the_command_runs_is_warned_of():
     xml = {"type": "xmlPath", "path": "/a"}
     checked = assertion("notEmpty", "xmlPath", {"path": "/a"})
-    one = request("a") | {"outputs": [{"name": "id", "extractor": xml}]}
+    one = request("a", follow_redirects=False) | {
+        "outputs": [{"name": "id", "extractor": xml}]
+    }
 
     assert warned(flow(one)) == [
-        ("UNKNOWN_BY_ENGINES", "nodes[0].outputs[0].extractor.type"),
+        ("NEEDS_COMMAND", "nodes[0].data.follow_redirects"),
+        ("NEEDS_COMMAND", "nodes[0].outputs[0].extractor.type"),
     ]
     assert warned(flow(request("a") | {"assertions": [checked]})) == [
-        ("UNKNOWN_BY_ENGINES", "nodes[0].assertions[0].extractor_type"),
+        ("NEEDS_COMMAND", "nodes[0].assertions[0].extractor_type"),
     ]
     case = "nodes[5].data.cases[0].when.extractor_type"
-    assert ("UNKNOWN_BY_ENGINES", case) in warned(everything())
+    assert ("NEEDS_COMMAND", case) in warned(everything())
+    assert warned(flow(request("a", follow_redirects=True))) == []
 
 
-def test_what_the_command_runs_is_what_its_engine_runs():
+@pytest.mark.parametrize("operator", ["exists", "notExists"])
+def test_an_operator_that_only_the_command_has_is_warned_of(operator):
+    one = assertion(operator, "jsonPath", {"path": "$.a"})
+
+    assert warned(flow(request("a") | {"assertions": [one]})) == [
+        ("NEEDS_COMMAND", "nodes[0].assertions[0].operator_type"),
+    ]
+
+
+def test_what_is_accepted_is_what_the_command_runs():
     assert set(CHECKS) == definition_warnings.BUILT_IN_NODES
-    assert set(EXTRACTORS) == definition_warnings.BUILT_IN_EXTRACTORS
+    assert set(DEFINITION_EXTRACTORS) == set(EXTRACTORS)
+    assert set(DEFINITION_OPERATORS) == set(OPERATORS)
+    assert set(MAKERS) == DYNAMIC_VARIABLES
 
 
 def test_a_message_repeats_no_long_name():
