@@ -26,6 +26,9 @@ OPERATORS = [
     "greaterThanOrEqual",
     "lessThanOrEqual",
     "between",
+    # Not in the first version of the API: the public runner does not know these.
+    "exists",
+    "notExists",
 ]
 
 NODE_SCHEMAS = {
@@ -158,6 +161,7 @@ SCHEMAS: dict[str, dict] = {
             "queryParams": _ANYTHING_BY_NAME,
             "body": _ANY,
             "timeout": _AMOUNT,
+            "follow_redirects": _FLAG | {"default": True},
         },
         ("method", "url"),
         description="`timeout` is in milliseconds. Templates such as `{{login.token}}` "

@@ -8,10 +8,12 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from echopoint.core.json_paths import at, quote
+from echopoint.flows.definition_dynamic import DYNAMIC
 from echopoint.flows.definition_references import references, source_of
-from echopoint.flows.definition_scopes import Scope, each, scopes_of
+from echopoint.flows.definition_scopes import Scope, each, get, scopes_of
 
 # The codes of all warnings, for programs: they stay, whatever the messages say.
+NEEDS_COMMAND = "NEEDS_COMMAND"
 DOTTED_NODE_ID = "DOTTED_NODE_ID"
 LISTED_BEFORE_SOURCE = "LISTED_BEFORE_SOURCE"
 NEEDS_RUNNER = "NEEDS_RUNNER"
@@ -21,80 +23,18 @@ UNKNOWN_INPUT = "UNKNOWN_INPUT"
 CODES = {
     DOTTED_NODE_ID: "A template reads a node whose id has a dot in it.",
     LISTED_BEFORE_SOURCE: "A node is listed before one that it reads.",
+    NEEDS_COMMAND: "Only the engine of the echopoint command runs a part of the flow.",
     NEEDS_RUNNER: "The engine of the echopoint command does not run a part of the flow.",
     SPELLINGS_DIFFER: "A field was sent under both of its names, with different values.",
-    UNKNOWN_DYNAMIC_VARIABLE: "A template names a dynamic variable that there is not.",
+    UNKNOWN_DYNAMIC_VARIABLE: "A template begins with $ and is no dynamic variable.",
     UNKNOWN_INPUT: "A template names a variable that there is not, as yet.",
 }
 
 MAX_WARNINGS = 50
 # What the engine of the command runs; a test compares it with that engine.
 BUILT_IN_NODES = {"request", "delay", "set_variable", "assert"}
-BUILT_IN_EXTRACTORS = {"jsonPath", "statusCode", "header", "body"}
-# Values that are made up as a node runs: `{{$uuid}}`, `{{$int:1:100}}`.
-DYNAMIC_VARIABLES = frozenset(
-    [
-        "runId",
-        "timestamp",
-        "isoTimestamp",
-        "today",
-        "futureDate",
-        "pastDate",
-        "weekday",
-        "firstName",
-        "lastName",
-        "fullName",
-        "username",
-        "gender",
-        "jobTitle",
-        "ssn",
-        "email",
-        "phone",
-        "phoneFormatted",
-        "street",
-        "city",
-        "state",
-        "stateAbbr",
-        "zip",
-        "country",
-        "countryAbbr",
-        "latitude",
-        "longitude",
-        "timezone",
-        "creditCard",
-        "creditCardCvv",
-        "currency",
-        "price",
-        "achRouting",
-        "achAccount",
-        "bitcoinAddress",
-        "url",
-        "domain",
-        "ipv4",
-        "ipv6",
-        "mac",
-        "userAgent",
-        "httpMethod",
-        "emoji",
-        "company",
-        "productName",
-        "productCategory",
-        "sku",
-        "word",
-        "words",
-        "sentence",
-        "slug",
-        "color",
-        "hexColor",
-        "int",
-        "float",
-        "bool",
-        "digits",
-        "letters",
-        "string",
-        "uuid",
-    ]
-)
+# What the public runner does not know.
+COMMAND_OPERATORS = {"exists", "notExists"}
 
 
 class FlowWarning(NamedTuple):
@@ -128,6 +68,7 @@ def _scope_warnings(scope: Scope, inputs: Collection[str]) -> Iterator[FlowWarni
     places = {node["id"]: place for place, node in enumerate(scope.nodes)}
     for path, node in each(scope.nodes, at(scope.path, "nodes")):
         yield from _runner_warnings(node, path)
+        yield from _command_warnings(node, path)
         for where, reference in references(node, path):
             if reference.startswith("$"):
                 yield from _dynamic_warnings(reference, where)
@@ -142,17 +83,27 @@ def _runner_warnings(node: dict, path: str) -> Iterator[FlowWarning]:
     if kind not in BUILT_IN_NODES:
         what = f"nodes of type {kind}"
         yield FlowWarning(NEEDS_RUNNER, _needs_runner(what), at(path, "type"))
-    for field, extractor in _extractors(node, path):
-        if extractor not in BUILT_IN_EXTRACTORS:
-            what = f"the {extractor} extractor"
-            yield FlowWarning(NEEDS_RUNNER, _needs_runner(what), field)
 
 
-def _extractors(node: dict, path: str) -> Iterator[tuple[str, str]]:
-    for where, output in each(node.get("outputs", []), at(path, "outputs")):
-        yield at(where, "extractor", "type"), output["extractor"]["type"]
+def _command_warnings(node: dict, path: str) -> Iterator[FlowWarning]:
     for where, assertion in each(node.get("assertions", []), at(path, "assertions")):
-        yield at(where, "extractor_type"), assertion["extractor_type"]
+        operator = assertion["operator_type"]
+        if operator in COMMAND_OPERATORS:
+            what = f"the operator {operator}"
+            yield FlowWarning(
+                NEEDS_COMMAND, _needs_command(what), at(where, "operator_type")
+            )
+    if get(node["data"], "follow_redirects", bool) is False:
+        what = "follow_redirects: false"
+        field = at(path, "data", "follow_redirects")
+        yield FlowWarning(NEEDS_COMMAND, _needs_command(what), field)
+
+
+def _needs_command(what: str) -> str:
+    return (
+        f"The public runner does not know {what}. Run this flow with the echopoint "
+        "command."
+    )
 
 
 def _needs_runner(what: str) -> str:
@@ -163,11 +114,12 @@ def _needs_runner(what: str) -> str:
 
 
 def _dynamic_warnings(reference: str, field: str) -> Iterator[FlowWarning]:
-    name = reference[1:].partition(":")[0]
-    if name not in DYNAMIC_VARIABLES:
+    # Of names that could be one, those that are none are refused.
+    if not DYNAMIC.fullmatch(reference):
         message = (
-            f'There is no dynamic variable "${quote(name)}": it stays in the text as it '
-            "is. Use another one, such as {{$uuid}}, or a variable of your own."
+            f'"{{{{{quote(reference)}}}}}" is no dynamic variable: the echopoint command '
+            "leaves it as it is, and a runner fails the node. Write it without braces, or "
+            "use a variable."
         )
         yield FlowWarning(UNKNOWN_DYNAMIC_VARIABLE, message, field)
 

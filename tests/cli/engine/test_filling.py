@@ -1,7 +1,7 @@
 import pytest
 
 from echopoint.cli.engine.filling import filled
-from tests.cli.engine.flows import assertion, flow, run, run_node, variables
+from tests.cli.engine.flows import assertion, chain, flow, run, run_node, variables
 
 
 def test_a_node_without_a_display_name_goes_by_its_id():
@@ -29,7 +29,7 @@ def test_an_empty_run_when_is_on_success():
     first = variables("a", x=1) | {"assertions": [assertion("empty", kind="body")]}
     second = variables("b", x=1) | {"run_when": ""}
 
-    results = run(flow(first, second))["result"]["execution_results"]
+    results = run(chain(first, second))["result"]["execution_results"]
 
     assert results["b"]["error_code"] == "NODE_SKIPPED"
 
