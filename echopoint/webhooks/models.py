@@ -116,24 +116,29 @@ class CapturedRequestQuerySet(models.QuerySet):
     """What was sent to webhooks."""
 
     def containing(self, text):
-        """Only requests with the text in their body, headers, parameters or method.
+        """Only requests with the text in their body, headers, parameters, path or method.
 
         Of each, the first `SEARCHED` letters are looked at: a webhook can hold a
         gigabyte, and no index finds a part of a word in it on both databases.
         """
         if not text:
             return self
-        begun = {n: Substr(n, 1, SEARCHED) for n in ("body", "search_text")}
+        names = ("body", "body_decoded", "search_text")
+        begun = {n: Substr(n, 1, SEARCHED) for n in names}
         rows = self.alias(**{f"start_of_{n}": start for n, start in begun.items()})
         # Letters of base64 that happen to spell the text are no match.
         in_body = Q(start_of_body__icontains=text, body_is_base64=False)
-        return rows.filter(in_body | Q(start_of_search_text__icontains=text))
+        decoded = Q(start_of_body_decoded__icontains=text)
+        return rows.filter(in_body | decoded | Q(start_of_search_text__icontains=text))
 
 
 class CapturedRequest(Sized):
     """A request as it was sent to a webhook."""
 
-    measured = ("body", "headers", "query_params", "search_text")
+    measured = (
+        *("body", "body_decoded", "headers", "query_params", "search_text"),
+        *("path", "raw_path", "raw_query", "repeated_headers", "repeated_params"),
+    )
     organization_path = "webhook__organization"
 
     id = models.CharField(
@@ -146,10 +151,20 @@ class CapturedRequest(Sized):
         db_index=False,  # the index of the list begins with it
     )
     method = models.CharField(max_length=10)
+    path = models.TextField(blank=True, default="", db_default="")
+    # Null: it came before these were kept, or the server does not tell.
+    raw_path = models.TextField(blank=True, null=True)  # noqa: DJ001
+    raw_query = models.TextField(blank=True, null=True)  # noqa: DJ001
     headers = models.JSONField(default=dict)
+    repeated_headers = models.JSONField(blank=True, null=True)
     query_params = models.JSONField(default=dict)
+    repeated_params = models.JSONField(blank=True, null=True)
     body = models.TextField(blank=True)
     body_is_base64 = models.BooleanField(default=False)
+    body_decoded = models.TextField(blank=True, default="", db_default="")
+    body_decoding = models.CharField(
+        max_length=10, blank=True, default="", db_default=""
+    )
     content_type = models.TextField(blank=True)
     user_agent = models.TextField(blank=True)
     ip_address = models.CharField(max_length=64, blank=True)
@@ -175,5 +190,5 @@ class CapturedRequest(Sized):
     def save(self, **options):
         pairs = [*self.headers.items(), *self.query_params.items()]
         lines = [f"{name}: {value}" for name, value in pairs]
-        self.search_text = "\n".join([self.method, *lines])
+        self.search_text = "\n".join([self.method, self.path, *lines])
         super().save(**options)

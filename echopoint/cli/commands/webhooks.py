@@ -8,7 +8,7 @@ from echopoint.cli.fetching import fetch, items_of
 from echopoint.cli.options import PathId, global_options, page_options, settings_of
 from echopoint.cli.terminal import emit, table_of
 
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 SHOWN_BODY = 80
 
 
@@ -61,5 +61,5 @@ def row(captured: dict) -> tuple:
     names = ("received_at", "method", "ip_address", "content_type")
     return (
         *(captured.get(name) for name in names),
-        str(captured.get("body") or "")[:SHOWN_BODY],
+        str(captured.get("body_decoded") or captured.get("body") or "")[:SHOWN_BODY],
     )
