@@ -160,6 +160,7 @@ MIDDLEWARE = [
     "echopoint.api.middleware.RequestIdMiddleware",
     "echopoint.api.observing.ObservingMiddleware",
     "echopoint.core.headers.BrowserHeadersMiddleware",
+    "echopoint.webhooks.cors.ReceiverOriginsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

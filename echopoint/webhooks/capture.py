@@ -10,9 +10,11 @@ from rest_framework.exceptions import APIException, MethodNotAllowed
 from echopoint.api.exceptions import CODES, NOT_FOUND, RateExceeded, plain
 from echopoint.api.quotas import LimitReached
 from echopoint.core import rate_limits
+from echopoint.webhooks import cors
 from echopoint.webhooks.contents import contents
+from echopoint.webhooks.cors import METHODS_RECEIVED
 from echopoint.webhooks.models import WEBHOOK_ID, Webhook
-from echopoint.webhooks.serializers import METHODS_RECEIVED, WebhookResponseSerializer
+from echopoint.webhooks.serializers import WebhookResponseSerializer
 
 FULL = "This webhook cannot store the request: its organization has reached its limit."
 
@@ -21,6 +23,10 @@ FULL = "This webhook cannot store the request: its organization has reached its 
 @login_not_required
 def receive(request, id, below=""):
     """Keep the request for the webhook's organization; it needs no credential."""
+    if cors.is_preflight(request):
+        # It is a question of the browser, and the same for ids that name nothing: the
+        # page gets the 404 for the request that it asks about.
+        return cors.allow(request)
     try:
         captured = capture(request, id, below)
     except Http404:
@@ -37,6 +43,8 @@ def answer(request, captured) -> HttpResponse:
     """Return what a sender is told."""
     response = JsonResponse(WebhookResponseSerializer(captured).data)
     response["Cache-Control"] = "no-store"
+    if request.method == "OPTIONS":
+        response["Allow"] = ", ".join(METHODS_RECEIVED)
     return response
 
 

@@ -6,8 +6,6 @@ from rest_framework import serializers
 from echopoint.api.fields import Boolean, Method, Name, TextOrNull
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
 
-METHODS_RECEIVED = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-
 
 class WebhookSerializer(serializers.Serializer):
     """A webhook, with the address to send to."""
