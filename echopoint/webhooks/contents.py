@@ -11,7 +11,7 @@ from echopoint.api.exceptions import PayloadTooLarge
 from echopoint.core.client import address
 from echopoint.core.header_lines import HEADER_LINES
 from echopoint.core.redaction import redact
-from echopoint.webhooks.decoding import State, decode
+from echopoint.webhooks.decoding import decode
 
 # NUL, and what stands for bytes that are not UTF-8 (PEP 383).
 UNSTORABLE = re.compile(r"[\x00\udc80-\udcff]")

@@ -5,7 +5,8 @@ from echopoint.webhooks.cors import METHODS_RECEIVED
 ERRORS = {
     "400": "The body ended too early.",
     "404": "There is no webhook at this address.",
-    "409": "The organization keeps as many bytes as it may.",
+    "409": "The organization keeps as many bytes as it may, and this webhook has too few of"
+    " them to make room.",
     "413": "The body is too large.",
     "429": "Too many requests in this minute. Try again after Retry-After.",
     "500": "A fault on our side.",

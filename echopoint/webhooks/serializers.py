@@ -16,6 +16,12 @@ class WebhookSerializer(serializers.Serializer):
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     request_count = serializers.IntegerField()
+    dropped_count = serializers.IntegerField(
+        help_text="Captured requests that made room for newer ones."
+    )
+    dropped_at = serializers.DateTimeField(
+        allow_null=True, help_text="When that happened last."
+    )
 
     def get_url(self, webhook) -> str:
         path = reverse("receive_webhook", args=[webhook.pk])

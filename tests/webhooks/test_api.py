@@ -46,6 +46,8 @@ def test_a_webhook_is_created_with_the_address_to_send_to(acme_api, acme):
         "created_at": "",
         "updated_at": "",
         "request_count": 0,
+        "dropped_count": 0,
+        "dropped_at": None,
     }
     assert row.organization == acme
 

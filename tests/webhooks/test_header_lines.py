@@ -4,7 +4,7 @@ import runpy
 from pathlib import Path
 
 import pytest
-from django.core.handlers.wsgi import WSGIHandler
+from django.test.client import ClientHandler
 from gunicorn.config import Config
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.wsgi import create
@@ -41,16 +41,11 @@ def environ_of(configuration):
 @pytest.fixture
 def ask(db, environ_of):
     """Return a caller of the site that answers with the status."""
-    application = HeaderLines(WSGIHandler())
+    handler = ClientHandler()
 
     def ask(*args, **options):
-        statuses = []
-        answer = application(
-            environ_of(*args, **options),
-            lambda status, headers: statuses.append(int(status[:3])),
-        )
-        answer.close()
-        return statuses[0]
+        application = HeaderLines(lambda environ, start: handler(environ))
+        return application(environ_of(*args, **options), None).status_code
 
     return ask
 
