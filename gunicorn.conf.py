@@ -11,6 +11,8 @@ from gunicorn import util
 
 # Only the process's environment is read: .env is read anew by each worker.
 bind = os.environ.get("BIND", "127.0.0.1:8000")
+# Not dropped here: `pre_request` takes them out, before they can pass for another header.
+header_map = "dangerous"
 
 EXPOSED = (
     "Listening on %s, which other machines may reach: slow clients can hold all threads."
@@ -56,6 +58,13 @@ def post_worker_init(worker):
     answer_in_the_envelope()
     end_waiting_on_stop(worker)
     send_mail()
+
+
+def pre_request(worker, request):
+    """Keep header names with an underscore from the site, but let webhooks show them."""
+    from echopoint.core.header_lines import set_apart
+
+    set_apart(request)
 
 
 def send_mail():

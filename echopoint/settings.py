@@ -160,6 +160,7 @@ MIDDLEWARE = [
     "echopoint.api.middleware.RequestIdMiddleware",
     "echopoint.api.observing.ObservingMiddleware",
     "echopoint.core.headers.BrowserHeadersMiddleware",
+    "echopoint.webhooks.cors.ReceiverOriginsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -323,6 +324,8 @@ MAX_WEBHOOKS = number("MAX_WEBHOOKS", 1000, least=1)
 MAX_FLOWS = number("MAX_FLOWS", 10_000, least=1)
 MAX_COLLECTIONS = number("MAX_COLLECTIONS", 1000, least=1)
 MAX_STORED_MEGABYTES = number("MAX_STORED_MEGABYTES", 10_000, least=1)
+# Of one webhook: whoever knows its address fills no more. Its oldest make room.
+WEBHOOK_MAX_STORED_MEGABYTES = number("WEBHOOK_MAX_STORED_MEGABYTES", 250, least=1)
 if API_REQUESTS_PER_MINUTE > API_MAX_REQUESTS_PER_MINUTE:
     raise ImproperlyConfigured(
         f"API_REQUESTS_PER_MINUTE is {API_REQUESTS_PER_MINUTE}. Set it to at most"

@@ -10,6 +10,7 @@ application = get_wsgi_application()
 
 from echopoint.api.chunks import Dechunked  # noqa: E402, needs Django to be set up
 from echopoint.core.availability import bound_waiting  # noqa: E402
+from echopoint.core.header_lines import HeaderLines  # noqa: E402
 
 bound_waiting()
-application = Dechunked(application)
+application = HeaderLines(Dechunked(application))

@@ -21,6 +21,7 @@ OUTSIDE = {
     "docs": "the same, as people type it",
     "admin": "the console, as people type it",
     "webhook/<str:id>": "the public receiver, keyless",
+    "webhook/<str:id><below:below>": "the same, for paths below",
 }
 PAGES = ("orgs/", "accounts/", "admin/")
 

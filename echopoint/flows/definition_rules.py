@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from echopoint.core.json_paths import at, quote
+from echopoint.flows.definition_dynamic import dynamic_problems
 from echopoint.flows.definition_names import node_name_problems
 from echopoint.flows.definition_patterns import Patterns
 from echopoint.flows.definition_references import TEMPLATE
@@ -12,10 +13,6 @@ from echopoint.flows.definition_scopes import each, get
 from echopoint.flows.definition_shapes import Problem
 
 NUMERAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
-
-
-# These compare with nothing.
-UNARY = ("empty", "notEmpty", "exists", "notExists")
 
 
 class Beside(NamedTuple):
@@ -41,6 +38,7 @@ def _unknown(name: str) -> str:
 def rule_problems(node: dict, path: str, beside: Beside) -> Iterator[Problem]:
     """Yield what is wrong with a node whose shape is right."""
     yield from node_name_problems(node, path)
+    yield from dynamic_problems(node, path)
     for where, output in each(node.get("outputs", []), at(path, "outputs")):
         extractor = output["extractor"]
         where = at(where, "extractor")
@@ -100,7 +98,7 @@ def _extractor_problems(kind: str, data: dict, path: str) -> Iterator[Problem]:
 
 
 def _operand_message(operator: str, data: dict, patterns: Patterns) -> str | None:
-    if operator in UNARY:
+    if operator in ("empty", "notEmpty", "exists", "notExists"):
         return None
     if "value" not in data:
         return f"The operator {operator} needs a value to compare with."

@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from echopoint.core.json_paths import at, quote
-from echopoint.flows.definition_dynamics import DYNAMIC_VARIABLES
+from echopoint.flows.definition_dynamic import DYNAMIC
 from echopoint.flows.definition_references import references, source_of
-from echopoint.flows.definition_scopes import Scope, each, scopes_of
+from echopoint.flows.definition_scopes import Scope, each, get, scopes_of
 
 # The codes of all warnings, for programs: they stay, whatever the messages say.
+NEEDS_COMMAND = "NEEDS_COMMAND"
 DOTTED_NODE_ID = "DOTTED_NODE_ID"
 LISTED_BEFORE_SOURCE = "LISTED_BEFORE_SOURCE"
-NEEDS_COMMAND = "NEEDS_COMMAND"
 NEEDS_RUNNER = "NEEDS_RUNNER"
 SPELLINGS_DIFFER = "SPELLINGS_DIFFER"
 UNKNOWN_DYNAMIC_VARIABLE = "UNKNOWN_DYNAMIC_VARIABLE"
@@ -23,7 +23,10 @@ UNKNOWN_INPUT = "UNKNOWN_INPUT"
 CODES = [
     (DOTTED_NODE_ID, "A template reads a node whose id has a dot in it."),
     (LISTED_BEFORE_SOURCE, "A node is listed before one that it reads."),
-    (NEEDS_COMMAND, "The public runner does not run a part of the flow."),
+    (
+        NEEDS_COMMAND,
+        "Only the engine of the echopoint command runs a part of the flow.",
+    ),
     (
         NEEDS_RUNNER,
         "The engine of the echopoint command does not run a part of the flow.",
@@ -32,19 +35,16 @@ CODES = [
         SPELLINGS_DIFFER,
         "A field was sent under both of its names, with different values.",
     ),
-    (
-        UNKNOWN_DYNAMIC_VARIABLE,
-        "A template names a dynamic variable that there is not.",
-    ),
+    (UNKNOWN_DYNAMIC_VARIABLE, "A template begins with $ and is no dynamic variable."),
     (UNKNOWN_INPUT, "A template names a variable that there is not, as yet."),
 ]
 
 MAX_WARNINGS = 50
 # What the engine of the command runs; a test compares it with that engine.
 BUILT_IN_NODES = {"request", "delay", "set_variable", "assert"}
-# What the public runner does not know, or does not do yet.
-COMMAND_EXTRACTORS = {"xmlPath"}
+# What the public runner does not know.
 COMMAND_OPERATORS = {"exists", "notExists"}
+COMMAND_EXTRACTORS = {"xmlPath"}
 
 
 class FlowWarning(NamedTuple):
@@ -77,7 +77,8 @@ def _warnings(definition: dict, inputs: Collection[str]) -> Iterator[FlowWarning
 def _scope_warnings(scope: Scope, inputs: Collection[str]) -> Iterator[FlowWarning]:
     places = {node["id"]: place for place, node in enumerate(scope.nodes)}
     for path, node in each(scope.nodes, at(scope.path, "nodes")):
-        yield from _engine_warnings(node, path)
+        yield from _runner_warnings(node, path)
+        yield from _command_warnings(node, path)
         for where, reference in references(node, path):
             if reference.startswith("$"):
                 yield from _dynamic_warnings(reference, where)
@@ -87,30 +88,28 @@ def _scope_warnings(scope: Scope, inputs: Collection[str]) -> Iterator[FlowWarni
                 yield from _input_warnings(reference, inputs, where)
 
 
-def _engine_warnings(node: dict, path: str) -> Iterator[FlowWarning]:
+def _runner_warnings(node: dict, path: str) -> Iterator[FlowWarning]:
     kind = node["type"]
     if kind not in BUILT_IN_NODES:
-        message = (
-            f"The engine of the echopoint command does not run nodes of type {kind}. "
-            "Run this flow on a self-hosted runner, or give the command one with "
-            "--runner-binary."
-        )
-        yield FlowWarning(NEEDS_RUNNER, message, at(path, "type"))
-    if kind == "request" and node["data"].get("follow_redirects") is False:
-        where = at(path, "data", "follow_redirects")
-        yield _needs_command("requests that follow no redirects", where)
+        what = f"nodes of type {kind}"
+        yield FlowWarning(NEEDS_RUNNER, _needs_runner(what), at(path, "type"))
+
+
+def _command_warnings(node: dict, path: str) -> Iterator[FlowWarning]:
+    if get(node["data"], "follow_redirects", bool) is False:
+        field = at(path, "data", "follow_redirects")
+        yield _needs_command("follow_redirects: false", field)
     for where, output in each(node.get("outputs", []), at(path, "outputs")):
-        extractor, where = output["extractor"]["type"], at(where, "extractor", "type")
-        if extractor in COMMAND_EXTRACTORS:
-            yield _needs_command(f"the {extractor} extractor", where)
+        if (kind := output["extractor"]["type"]) in COMMAND_EXTRACTORS:
+            field = at(where, "extractor", "type")
+            yield _needs_command(f"the extractor {kind}", field)
     for where, assertion in _assertions(node, path):
-        extractor, operator = assertion["extractor_type"], assertion["operator_type"]
-        if extractor in COMMAND_EXTRACTORS:
-            where_type = at(where, "extractor_type")
-            yield _needs_command(f"the {extractor} extractor", where_type)
-        if operator in COMMAND_OPERATORS:
-            where_type = at(where, "operator_type")
-            yield _needs_command(f"the {operator} operator", where_type)
+        if (kind := assertion["extractor_type"]) in COMMAND_EXTRACTORS:
+            field = at(where, "extractor_type")
+            yield _needs_command(f"the extractor {kind}", field)
+        if (operator := assertion["operator_type"]) in COMMAND_OPERATORS:
+            field = at(where, "operator_type")
+            yield _needs_command(f"the operator {operator}", field)
 
 
 def _assertions(node: dict, path: str) -> Iterator[tuple[str, dict]]:
@@ -121,21 +120,27 @@ def _assertions(node: dict, path: str) -> Iterator[tuple[str, dict]]:
 
 
 def _needs_command(what: str, field: str) -> FlowWarning:
-    return FlowWarning(
-        NEEDS_COMMAND,
-        f"The public runner does not know {what}. Run this flow with the engine of the "
-        "echopoint command.",
-        field,
+    message = (
+        f"The public runner does not know {what}. Run this flow with the echopoint "
+        "command."
+    )
+    return FlowWarning(NEEDS_COMMAND, message, field)
+
+
+def _needs_runner(what: str) -> str:
+    return (
+        f"The engine of the echopoint command does not run {what}. Run this flow on a "
+        "self-hosted runner, or give the command one with --runner-binary."
     )
 
 
 def _dynamic_warnings(reference: str, field: str) -> Iterator[FlowWarning]:
-    name = reference[1:].partition(":")[0]
-    if name not in DYNAMIC_VARIABLES:
+    # Of names that could be one, those that are none are refused.
+    if not DYNAMIC.fullmatch(reference):
         message = (
-            f'There is no dynamic variable "${quote(name)}". The echopoint command '
-            "refuses the flow, and runners leave it in the text. Use another one, such "
-            "as {{$uuid}}, or a variable of your own."
+            f'"{{{{{quote(reference)}}}}}" is no dynamic variable: the echopoint command '
+            "leaves it as it is, and a runner fails the node. Write it without braces, or "
+            "use a variable."
         )
         yield FlowWarning(UNKNOWN_DYNAMIC_VARIABLE, message, field)
 

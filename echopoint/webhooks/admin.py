@@ -9,7 +9,10 @@ class WebhookAdmin(DeletableAdmin):
     """Webhooks of all organizations."""
 
     owner = "organization_id"
-    list_display = ["name", "id", "organization", "created_at"]
+    list_display = [
+        *("name", "id", "organization", "created_at"),
+        *("dropped_count", "dropped_at"),
+    ]
     list_filter = ["organization"]
     search_fields = ["name", "=id"]
 

@@ -24,7 +24,10 @@ LOOKUPS = {
     "since": "received_at__gte",
     "until": "received_at__lte",
 }
-HEAVY = ("body", "headers", "query_params", "content_type", "user_agent")
+HEAVY = (
+    *("body", "body_decoded", "headers", "query_params", "content_type", "user_agent"),
+    *("path", "raw_path", "raw_query", "repeated_headers", "repeated_params"),
+)
 ABSENT = {"has_body": Q(body=""), "has_query_params": Q(query_params={})}
 
 
@@ -90,7 +93,7 @@ class WebhookViewSet(OrgScopedViewSet):
         """Search what was sent to the webhook.
 
         A text is looked for in the first 32,768 letters of a body, and in as many of the
-        method, headers and parameters. A page ends early, with fewer requests than its
+        method, path, headers and parameters. A page ends early, with fewer requests than its
         limit, where they are large: go on at the offset plus `count`.
         """
         webhook = self.get_object()

@@ -3,22 +3,21 @@
 import logging
 import re
 
-from django.conf import settings
-from django.db import Error, models
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db import Error, models, transaction
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Substr
 from django.utils import timezone
 
 from apikeys.models.traces import is_lock_timeout, without_waiting
-from echopoint.api.quotas import Sized, add_to_sum
+from echopoint.api.quotas import LimitReached, Sized, add_to_sum
+from echopoint.core.locks import for_change
 from echopoint.organizations.ids import ID_LENGTH, random_base62
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
+from echopoint.webhooks import room
 
 logger = logging.getLogger(__name__)
 
-MAX_CAPTURED_REQUESTS = 1000
 SEARCHED = 32 * 1024  # letters
-BATCH = 100  # rows that one request deletes at most
 WEBHOOK_ID = re.compile(r"wh_[0-9A-Za-z]{1,37}")
 
 
@@ -51,6 +50,11 @@ class Webhook(OrgOwned):
     name = models.CharField(max_length=255)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    # Of captured requests that made room for newer ones; not of those deleted for their age.
+    dropped_count = models.PositiveBigIntegerField(
+        default=0, db_default=0, editable=False
+    )
+    dropped_at = models.DateTimeField(null=True, editable=False)
 
     objects = WebhookQuerySet.as_manager()
 
@@ -68,31 +72,49 @@ class Webhook(OrgOwned):
         return self.name
 
     def capture(self, **values):
-        """Keep a request and return it; the oldest beyond the limit are deleted.
+        """Keep a request and return it; the oldest beyond the limits are dropped.
 
         Raise IntegrityError when the webhook was deleted in the meantime, and
-        `LimitReached` when the organization keeps as much as it may.
+        `LimitReached` when the organization keeps as much as it may, and this webhook has
+        too little of it to make room.
         """
         captured = CapturedRequest(webhook=self, **values)
-        captured.save(force_insert=True, within=self.organization_id)
-        self.trim()
+        try:
+            captured.save(force_insert=True, within=self.organization_id)
+        except LimitReached as full:
+            self.replace_oldest(captured, full)
+        self.trim(captured.stored_bytes)
         return captured
 
     capture.alters_data = True
 
-    def trim(self):
-        """Delete the oldest captured requests beyond WEBHOOK_MAX_CAPTURED_REQUESTS.
+    def replace_oldest(self, captured, full):
+        """Save a request in place of the webhook's oldest, or raise `LimitReached`.
+
+        Those of other webhooks stay: whoever knows one address can only replace what came
+        to it.
+        """
+        stored, most = full.metadata["stored_bytes"], full.metadata["limit_bytes"]
+        needed = stored + captured.stored_bytes - most
+        with transaction.atomic(self.requests.db):
+            pks = room.oldest_of(self, needed)
+            if not pks or self.drop(pks, wait=True) < needed:
+                raise full
+            captured.stored_bytes = 0  # counted once more as it is saved
+            captured.save(force_insert=True, within=self.organization_id)
+
+    replace_oldest.alters_data = True
+
+    def trim(self, growth):
+        """Drop the oldest captured requests beyond the webhook's limits.
+
+        growth  bytes that were just added
 
         A failure is logged, not raised: the sender's request is kept already, and an
         error would make it send again. What could not be deleted goes with the next.
         """
-        limit = getattr(
-            settings, "WEBHOOK_MAX_CAPTURED_REQUESTS", MAX_CAPTURED_REQUESTS
-        )
-        newest_first = self.requests.order_by("-received_at", "-pk")
         try:
-            beyond = newest_first.values_list("pk", flat=True)[limit : limit + BATCH]
-            if pks := list(beyond):
+            if pks := room.too_many(self, growth):
                 self.drop(pks)
         except Error as error:
             if not is_lock_timeout(error):
@@ -100,14 +122,27 @@ class Webhook(OrgOwned):
 
     trim.alters_data = True
 
-    def drop(self, pks):
-        """Delete these captured requests, but those that another process is deleting."""
-        with without_waiting(self.requests.db):
+    def drop(self, pks, *, wait=False):
+        """Delete the captured requests to make room; return the bytes that are free now.
+
+        Without `wait` it gives up where another process changes the webhook. Those that
+        another process is deleting are left to it.
+        """
+        database = self.requests.db
+        with transaction.atomic(database) if wait else without_waiting(database):
+            mine = Webhook.objects.using(database).filter(pk=self.pk)
+            list(for_change(mine).values_list("pk"))
             rows = self.requests.filter(pk__in=pks).order_by("pk")
             sizes = rows.values_list("pk", "stored_bytes")
             free = dict(sizes.select_for_update(skip_locked=True))
-            self.requests.filter(pk__in=free).delete()
-        add_to_sum(self.organization_id, -sum(free.values()))
+            if free:
+                self.requests.filter(pk__in=free).delete()
+                count = F("dropped_count") + len(free)
+                mine.update(dropped_count=count, dropped_at=timezone.now())
+        freed = sum(free.values())
+        add_to_sum(self.organization_id, -freed)
+        room.shrink_sum(self, freed)
+        return freed
 
     drop.alters_data = True
 
@@ -116,24 +151,29 @@ class CapturedRequestQuerySet(models.QuerySet):
     """What was sent to webhooks."""
 
     def containing(self, text):
-        """Only requests with the text in their body, headers, parameters or method.
+        """Only requests with the text in their body, headers, parameters, path or method.
 
         Of each, the first `SEARCHED` letters are looked at: a webhook can hold a
         gigabyte, and no index finds a part of a word in it on both databases.
         """
         if not text:
             return self
-        begun = {n: Substr(n, 1, SEARCHED) for n in ("body", "search_text")}
+        names = ("body", "body_decoded", "search_text")
+        begun = {n: Substr(n, 1, SEARCHED) for n in names}
         rows = self.alias(**{f"start_of_{n}": start for n, start in begun.items()})
         # Letters of base64 that happen to spell the text are no match.
         in_body = Q(start_of_body__icontains=text, body_is_base64=False)
-        return rows.filter(in_body | Q(start_of_search_text__icontains=text))
+        decoded = Q(start_of_body_decoded__icontains=text)
+        return rows.filter(in_body | decoded | Q(start_of_search_text__icontains=text))
 
 
 class CapturedRequest(Sized):
     """A request as it was sent to a webhook."""
 
-    measured = ("body", "headers", "query_params", "search_text")
+    measured = (
+        *("body", "body_decoded", "headers", "query_params", "search_text"),
+        *("path", "raw_path", "raw_query", "repeated_headers", "repeated_params"),
+    )
     organization_path = "webhook__organization"
 
     id = models.CharField(
@@ -146,10 +186,20 @@ class CapturedRequest(Sized):
         db_index=False,  # the index of the list begins with it
     )
     method = models.CharField(max_length=10)
+    path = models.TextField(blank=True, default="", db_default="")
+    # Null: it came before these were kept, or the server does not tell.
+    raw_path = models.TextField(blank=True, null=True)  # noqa: DJ001
+    raw_query = models.TextField(blank=True, null=True)  # noqa: DJ001
     headers = models.JSONField(default=dict)
+    repeated_headers = models.JSONField(blank=True, null=True)
     query_params = models.JSONField(default=dict)
+    repeated_params = models.JSONField(blank=True, null=True)
     body = models.TextField(blank=True)
     body_is_base64 = models.BooleanField(default=False)
+    body_decoded = models.TextField(blank=True, default="", db_default="")
+    body_decoding = models.CharField(
+        max_length=10, blank=True, default="", db_default=""
+    )
     content_type = models.TextField(blank=True)
     user_agent = models.TextField(blank=True)
     ip_address = models.CharField(max_length=64, blank=True)
@@ -162,7 +212,8 @@ class CapturedRequest(Sized):
     class Meta:
         indexes = [
             models.Index(
-                fields=["webhook", "-received_at", "-id"], name="captured_request_list"
+                fields=["webhook", "-received_at", "-id", "stored_bytes"],
+                name="captured_request_list",
             ),
             models.Index(
                 fields=["webhook", "stored_bytes"], name="captured_request_bytes"
@@ -175,5 +226,5 @@ class CapturedRequest(Sized):
     def save(self, **options):
         pairs = [*self.headers.items(), *self.query_params.items()]
         lines = [f"{name}: {value}" for name, value in pairs]
-        self.search_text = "\n".join([self.method, *lines])
+        self.search_text = "\n".join([self.method, self.path, *lines])
         super().save(**options)

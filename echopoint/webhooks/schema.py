@@ -1,15 +1,27 @@
 """The public receiver's part of the OpenAPI document; no viewset stands behind it."""
 
-from echopoint.webhooks.serializers import METHODS_RECEIVED
+from echopoint.webhooks.cors import METHODS_RECEIVED
 
 ERRORS = {
     "400": "The body ended too early.",
     "404": "There is no webhook at this address.",
-    "409": "The organization keeps as many bytes as it may.",
+    "409": "The organization keeps as many bytes as it may, and this webhook has too few of"
+    " them to make room.",
     "413": "The body is too large.",
     "429": "Too many requests in this minute. Try again after Retry-After.",
     "500": "A fault on our side.",
     "503": "The database is away, busy, full or read-only. Try again after Retry-After.",
+}
+ANYONE = (
+    "Anyone may send one; no credential is needed. Paths below the id are captured too,"
+    " as `/webhook/{id}/orders/7`. Pages of any origin may send, and read the answer."
+)
+MORE = {
+    "HEAD": ["The answer has no body."],
+    "OPTIONS": [
+        "A CORS preflight, with Origin and Access-Control-Request-Method, is answered and"
+        " not captured: the browser sends it, not the page."
+    ],
 }
 
 
@@ -35,10 +47,14 @@ def operation(method):
     responses = {"200": answer("The request is captured.", "WebhookResponse")}
     for status, description in ERRORS.items():
         responses[status] = answer(description, "ApiErrorResponse")
+    if method == "HEAD":
+        responses = {n: {"description": r["description"]} for n, r in responses.items()}
+    if method == "OPTIONS":
+        responses["204"] = {"description": "A CORS preflight is allowed."}
     return {
         "operationId": f"receiveWebhook{method.capitalize()}",
         "summary": f"Capture a {method.upper()} request",
-        "description": "Anyone may send one; no credential is needed.",
+        "description": " ".join([ANYONE, *MORE.get(method, ())]),
         "tags": ["Webhooks"],
         "parameters": [
             {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}

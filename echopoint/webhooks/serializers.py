@@ -6,8 +6,6 @@ from rest_framework import serializers
 from echopoint.api.fields import Boolean, Method, Name, TextOrNull
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
 
-METHODS_RECEIVED = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-
 
 class WebhookSerializer(serializers.Serializer):
     """A webhook, with the address to send to."""
@@ -18,6 +16,12 @@ class WebhookSerializer(serializers.Serializer):
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     request_count = serializers.IntegerField()
+    dropped_count = serializers.IntegerField(
+        help_text="Captured requests that made room for newer ones."
+    )
+    dropped_at = serializers.DateTimeField(
+        allow_null=True, help_text="When that happened last."
+    )
 
     def get_url(self, webhook) -> str:
         path = reverse("receive_webhook", args=[webhook.pk])
@@ -56,14 +60,52 @@ class WebhookRequestResponseSerializer(serializers.Serializer):
     id = serializers.CharField()
     webhook_id = serializers.CharField()
     method = Method()
+    path = serializers.CharField(
+        help_text="What came after the id: empty, or from / on."
+    )
+    raw_path = serializers.CharField(
+        allow_null=True,
+        help_text="The whole path with its percent-encoding; null where it is not known.",
+    )
+    raw_query = serializers.CharField(
+        allow_null=True,
+        help_text="The query with its percent-encoding; null where it is not known.",
+    )
     headers = serializers.DictField(child=serializers.CharField())
+    headers_all = serializers.SerializerMethodField(
+        help_text="All values of each header; null where they are not known."
+    )
     query_params = serializers.DictField(child=serializers.CharField())
+    query_params_all = serializers.SerializerMethodField(
+        help_text="All values of each parameter; null where they are not known."
+    )
     body = TextOrNull()
     body_is_base64 = serializers.BooleanField()
+    body_decoded = TextOrNull(
+        help_text="The body without its Content-Encoding and in its charset; null where it"
+        " is the same as `body`, or `body_decoding` says why it cannot be shown."
+    )
+    body_decoding = TextOrNull(
+        help_text="`complete`; `cut`: larger than 1 MiB; `failed`: not encoded as it says,"
+        " or unknown; `not_text`; null where there is nothing to decode."
+    )
     content_type = TextOrNull()
     user_agent = TextOrNull()
     ip_address = serializers.CharField()
     received_at = serializers.DateTimeField()
+
+    def get_headers_all(self, captured) -> dict[str, list[str]] | None:
+        return with_all_values(captured.headers, captured.repeated_headers)
+
+    def get_query_params_all(self, captured) -> dict[str, list[str]] | None:
+        return with_all_values(captured.query_params, captured.repeated_params)
+
+
+def with_all_values(single, repeated):
+    """Return the values of each name as a list, or None where only joined ones are known."""
+    if repeated is None:
+        return None
+    return {name: repeated.get(name, [value]) for name, value in single.items()}
 
 
 class WebhookRequestFilterSerializer(serializers.Serializer):

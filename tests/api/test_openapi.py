@@ -41,7 +41,10 @@ CONTRACT_IDS = {
     "nextRunnerJob", "heartbeatRunnerJobs", "sendRunnerJobEvents", "completeRunnerJob",
     "listLiveRunners",
 }  # fmt: skip
-RECEIVER_IDS = {f"receiveWebhook{m}" for m in ("Get", "Post", "Put", "Patch", "Delete")}
+RECEIVER_IDS = {
+    f"receiveWebhook{method}"
+    for method in ("Get", "Post", "Put", "Patch", "Delete", "Head", "Options")
+}
 
 
 @pytest.fixture(scope="module")

@@ -527,7 +527,7 @@ def test_extractors_of_outputs_and_branches_are_checked_too():
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_only_some_operators_need_no_value(operator):
+def test_only_these_operators_need_no_value(operator):
     found = problems(asserting(operator))
 
     if operator in ("empty", "notEmpty", "exists", "notExists"):

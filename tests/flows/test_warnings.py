@@ -8,11 +8,9 @@ from echopoint.cli.engine.dynamic import MAKERS
 from echopoint.cli.engine.extractors import EXTRACTORS
 from echopoint.cli.engine.operators import OPERATORS
 from echopoint.cli.engine.package import CHECKS
-from echopoint.flows import definition_warnings
+from echopoint.flows import definition_schemas, definition_warnings
 from echopoint.flows.definition import problems
-from echopoint.flows.definition_dynamics import DYNAMIC_VARIABLES
-from echopoint.flows.definition_schemas import EXTRACTORS as DEFINITION_EXTRACTORS
-from echopoint.flows.definition_schemas import OPERATORS as DEFINITION_OPERATORS
+from echopoint.flows.definition_dynamic import DYNAMIC_VARIABLES
 from echopoint.flows.definition_warnings import CODES, warnings_of
 from tests.flows.test_definition import (
     assertion,
@@ -48,11 +46,13 @@ def test_every_code_is_listed_and_given():
     codes = {
         value for name, value in vars(definition_warnings).items() if name == value
     }
-    dotted = chain(request("a.b", outputs=["id"]), request("c", "{{a.b.id}}{{$x}}"))
+    dotted = chain(request("a.b", outputs=["id"]), request("c", "{{a.b.id}}{{$.x}}"))
     late = flow(request("r", "{{s.id}}"), request("s", outputs=["id"]))
     late["edges"] = [edge("s", "r")]
 
-    given = {code for each in (dotted, late, everything()) for code, _ in warned(each)}
+    apart = flow(request("a", follow_redirects=False))
+    flows = (dotted, late, apart, everything())
+    given = {code for each in flows for code, _ in warned(each)}
 
     assert codes == set(dict(CODES))
     # That one is of what was sent, not of the definition that came of it.
@@ -103,11 +103,23 @@ def test_a_dynamic_variable_is_known(text):
     assert warned(flow(request("a", text))) == []
 
 
-@pytest.mark.parametrize("text", ["{{$guid}}", "{{$UUID}}", "{{$}}", "{{$guid:1.5}}"])
-def test_an_unknown_dynamic_variable_is_warned_of(text):
+@pytest.mark.parametrize("text", ["{{$}}", "{{$.path}}", "{{$1}}", "{{$a-b}}"])
+def test_what_begins_as_a_dynamic_variable_is_warned_of(text):
     assert warned(flow(request("a", text))) == [
         ("UNKNOWN_DYNAMIC_VARIABLE", "nodes[0].data.url")
     ]
+
+
+@pytest.mark.parametrize("text", ["{{$guid}}", "{{ $UUID }}", "{{$guid:1.5}}"])
+def test_an_unknown_dynamic_variable_is_refused_as_no_engine_runs_it(text):
+    (problem,) = problems(flow(request("a", text)))
+
+    assert problem.field == "nodes[0].data.url"
+    assert "There is no dynamic variable" in problem.message
+
+
+def test_there_are_59_dynamic_variables():
+    assert len(DYNAMIC_VARIABLES) == 59
 
 
 @pytest.mark.parametrize("text", ["{{base}}", "{{ base.url.0 }}", "{{{base}}}"])
@@ -146,15 +158,36 @@ def test_a_node_that_only_runners_run_is_warned_of(kind):
     assert ("NEEDS_RUNNER", "nodes[0].type") in warned(flow(one))
 
 
-def test_what_only_the_command_runs_is_warned_of():
+@pytest.mark.parametrize("operator", ["exists", "notExists"])
+def test_an_operator_that_only_the_command_knows_is_warned_of(operator):
+    checked = assertion(operator, "jsonPath", {"path": "$.a"})
+    one = request("a") | {"assertions": [checked]}
+
+    assert problems(flow(one)) == []
+    assert warned(flow(one)) == [
+        ("NEEDS_COMMAND", "nodes[0].assertions[0].operator_type")
+    ]
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_redirect_that_is_not_followed_is_for_the_command_alone(follow):
+    one = request("a", follow_redirects=follow)
+
+    expected = [("NEEDS_COMMAND", "nodes[0].data.follow_redirects")]
+    assert warned(flow(one)) == ([] if follow else expected)
+
+
+def test_what_the_command_runs_is_what_its_engine_runs():
+    assert set(CHECKS) == definition_warnings.BUILT_IN_NODES
+    assert set(MAKERS) == DYNAMIC_VARIABLES
+
+
+def test_an_extractor_that_only_the_command_has_is_warned_of():
     xml = {"type": "xmlPath", "path": "/a"}
     checked = assertion("notEmpty", "xmlPath", {"path": "/a"})
-    one = request("a", follow_redirects=False) | {
-        "outputs": [{"name": "id", "extractor": xml}]
-    }
+    one = request("a") | {"outputs": [{"name": "id", "extractor": xml}]}
 
     assert warned(flow(one)) == [
-        ("NEEDS_COMMAND", "nodes[0].data.follow_redirects"),
         ("NEEDS_COMMAND", "nodes[0].outputs[0].extractor.type"),
     ]
     assert warned(flow(request("a") | {"assertions": [checked]})) == [
@@ -162,27 +195,15 @@ def test_what_only_the_command_runs_is_warned_of():
     ]
     case = "nodes[5].data.cases[0].when.extractor_type"
     assert ("NEEDS_COMMAND", case) in warned(everything())
-    assert warned(flow(request("a", follow_redirects=True))) == []
 
 
-@pytest.mark.parametrize("operator", ["exists", "notExists"])
-def test_an_operator_that_only_the_command_has_is_warned_of(operator):
-    one = assertion(operator, "jsonPath", {"path": "$.a"})
-
-    assert warned(flow(request("a") | {"assertions": [one]})) == [
-        ("NEEDS_COMMAND", "nodes[0].assertions[0].operator_type"),
-    ]
-
-
-def test_what_is_accepted_is_what_the_command_runs():
-    assert set(CHECKS) == definition_warnings.BUILT_IN_NODES
-    assert set(DEFINITION_EXTRACTORS) == set(EXTRACTORS)
-    assert set(DEFINITION_OPERATORS) == set(OPERATORS)
-    assert set(MAKERS) == DYNAMIC_VARIABLES
+def test_what_is_accepted_is_what_the_command_knows():
+    assert set(definition_schemas.EXTRACTORS) == set(EXTRACTORS)
+    assert set(definition_schemas.OPERATORS) == set(OPERATORS)
 
 
 def test_a_message_repeats_no_long_name():
-    for text in ("{{$%s}}", "{{%s}}"):
+    for text in ("{{$-%s}}", "{{%s}}"):
         (warning,) = warnings_of(flow(request("a", text % ("x" * 900))), ())
         assert "x" * 61 not in warning.message
 

@@ -112,7 +112,9 @@ ANYTHING = {
         f"webhooks.CapturedRequest.{name}": "captured as it came, keys ended at their id"
         for name in (
             *("method", "headers", "query_params", "body", "content_type"),
-            *("user_agent", "ip_address", "search_text"),
+            *("user_agent", "ip_address", "search_text", "path", "raw_path"),
+            *("raw_query", "repeated_headers", "repeated_params"),
+            *("body_decoded", "body_decoding"),
         )
     },
     "collections.SavedRequest.method": FIXED,

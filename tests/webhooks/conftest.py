@@ -21,7 +21,7 @@ def send(db, webhook):
     client = Client(raise_request_exception=False)
 
     def send(method="POST", body=b"", query="", content_type="text/plain", **extra):
-        path = f"/webhook/{extra.pop('id', webhook.pk)}"
+        path = f"/webhook/{extra.pop('id', webhook.pk)}{extra.pop('below', '')}"
         return client.generic(
             method, path, body, content_type, QUERY_STRING=query, **extra
         )

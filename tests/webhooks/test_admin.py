@@ -35,6 +35,12 @@ def test_a_list_of_captured_requests_shows_none_of_their_contents(console, webho
     assert "hello" not in page.content.decode()
 
 
+def test_the_list_of_webhooks_says_what_was_dropped(console, webhook):
+    Webhook.objects.update(dropped_count=4711)
+
+    assert "4711" in console.get("/admin/webhooks/webhook/").content.decode()
+
+
 def test_a_webhook_can_be_deleted_with_what_it_captured(console, webhook):
     webhook.capture(method="POST")
 

@@ -46,6 +46,8 @@ def test_a_webhook_is_created_with_the_address_to_send_to(acme_api, acme):
         "created_at": "",
         "updated_at": "",
         "request_count": 0,
+        "dropped_count": 0,
+        "dropped_at": None,
     }
     assert row.organization == acme
 
@@ -284,9 +286,16 @@ def test_a_captured_request_is_read_as_it_came(search, captured, webhook):
         "id": row.pk,
         "webhook_id": webhook.pk,
         "method": "PUT",
+        "path": "",
+        "raw_path": None,
+        "raw_query": "a=1",
+        "headers_all": None,
         "query_params": {"a": "1"},
+        "query_params_all": {"a": ["1"]},
         "body": "hello",
         "body_is_base64": False,
+        "body_decoded": None,
+        "body_decoding": None,
         "content_type": "text/plain",
         "user_agent": "curl/8",
         "ip_address": "127.0.0.1",

@@ -8,7 +8,8 @@ from django.test import Client
 
 from echopoint.webhooks.models import CapturedRequest, Webhook
 
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+ALLOWED = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 LIMIT = 1024 * 1024
 
 
@@ -17,7 +18,7 @@ def code(response):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_anyone_may_send_with_any_of_five_methods(send, webhook, method):
+def test_anyone_may_send_with_any_method(send, webhook, method):
     response = send(method, b"hello")
 
     captured = webhook.requests.get()
@@ -42,13 +43,24 @@ def test_a_capture_costs_three_queries(send, django_assert_num_queries):
         send(body=b"x", query="a=1")
 
 
-@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "PROPFIND"])
+def test_a_head_request_is_captured_and_answered_without_a_body(send, webhook):
+    response = send("HEAD")
+
+    assert (response.status_code, response.content) == (200, b"")
+    assert webhook.requests.get().method == "HEAD"
+
+
+def test_a_plain_options_request_is_told_the_methods(send):
+    assert send("OPTIONS")["Allow"] == ALLOWED
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PROPFIND"])
 def test_other_methods_are_refused_with_those_allowed(send, webhook, method):
     response = send(method)
 
     assert response.status_code == 405
-    assert response["Allow"] == "GET, POST, PUT, PATCH, DELETE"
-    assert method == "HEAD" or code(response) == "METHOD_NOT_ALLOWED"
+    assert response["Allow"] == ALLOWED
+    assert code(response) == "METHOD_NOT_ALLOWED"
     assert not webhook.requests.exists()
 
 

@@ -57,17 +57,139 @@ def test_what_one_webhook_refuses_leaves_the_others_theirs(client, webhook, sett
     assert send(client, second).status_code == 200
 
 
-def test_a_full_organization_captures_nothing(client, webhook, settings):
+def kept(webhook):
+    return list(webhook.requests.order_by("received_at").values_list("pk", flat=True))
+
+
+def sent(client, webhook, body):
+    response = send(client, webhook, body)
+    assert response.status_code == 200, response.content
+    return response.json()["request_id"]
+
+
+def test_in_a_full_organization_a_webhook_replaces_its_oldest(
+    client, webhook, settings
+):
     settings.MAX_STORED_MEGABYTES = 1
+    first, second, third = [
+        sent(client, webhook, "x" * size) for size in (300_000, 300_000, 500_000)
+    ]
 
-    first = send(client, webhook, "x" * 700_000)
-    second = send(client, webhook, "x" * 700_000)
-    small = send(client, webhook, "x")
+    webhook.refresh_from_db()
+    assert kept(webhook) == [second, third]
+    assert webhook.dropped_count == 1
+    assert webhook.dropped_at is not None
+    # The sum knows what was dropped: there is room for a little more.
+    sent(client, webhook, "x" * 100_000)
+    assert len(kept(webhook)) == 3
 
-    assert [one.status_code for one in (first, second, small)] == [200, 409, 200]
-    assert second.json()["errors"][0]["code"] == "LIMIT_REACHED"
-    assert "MB" not in second.text
-    assert CapturedRequest.objects.count() == 2
+
+def test_what_other_webhooks_keep_is_not_dropped_for_one(client, webhook, settings):
+    settings.MAX_STORED_MEGABYTES = 1
+    other = Webhook.objects.create(organization=webhook.organization, name="B")
+    theirs = sent(client, other, "x" * 700_000)
+    own = sent(client, webhook, "x" * 100_000)
+
+    refused = send(client, webhook, "x" * 700_000)
+
+    assert refused.status_code == 409
+    assert refused.json()["errors"][0]["code"] == "LIMIT_REACHED"
+    assert "MB" not in refused.text
+    assert kept(other) == [theirs]
+    # Nothing is dropped for a request that has no room all the same.
+    assert kept(webhook) == [own]
+    webhook.refresh_from_db()
+    assert (webhook.dropped_count, webhook.dropped_at) == (0, None)
+
+
+def test_a_webhook_beyond_its_bytes_drops_its_oldest(client, webhook, settings):
+    settings.WEBHOOK_MAX_STORED_MEGABYTES = 1
+    other = Webhook.objects.create(organization=webhook.organization, name="B")
+    theirs = sent(client, other, "x" * 900_000)
+
+    ids = [sent(client, webhook, "x" * 200_000) for _ in range(5)]
+
+    assert kept(webhook) == ids[1:]
+    assert kept(other) == [theirs]
+
+
+def test_a_webhook_within_its_bytes_drops_nothing(client, webhook, settings):
+    settings.WEBHOOK_MAX_STORED_MEGABYTES = 1
+
+    ids = [sent(client, webhook, "x" * 240_000) for _ in range(4)]
+
+    assert kept(webhook) == ids
+
+
+def test_bytes_that_came_before_this_process_count(client, webhook, settings):
+    settings.WEBHOOK_MAX_STORED_MEGABYTES = 1
+    old = [webhook.requests.create(method="PUT", body="x" * 500_000) for _ in "12"]
+
+    new = sent(client, webhook, "x" * 100_000)
+
+    assert kept(webhook) == [old[1].pk, new]
+
+
+def test_a_sum_that_is_out_of_date_drops_nothing(client, webhook, settings):
+    settings.WEBHOOK_MAX_STORED_MEGABYTES = 1
+    sent(client, webhook, "x" * 900_000)
+    webhook.requests.all().delete()
+
+    ids = [sent(client, webhook, "x" * size) for size in (650_000, 300_000)]
+
+    assert kept(webhook) == ids
+
+
+def test_a_request_that_is_larger_than_all_a_webhook_keeps_comes_alone(
+    client, webhook, settings
+):
+    settings.WEBHOOK_MAX_STORED_MEGABYTES = 1
+    sent(client, webhook, "x")
+
+    # In base64 its body is a third larger.
+    large = sent(client, webhook, b"\xff" * 1_000_000)
+
+    assert kept(webhook) == [large]
+
+
+def test_a_full_webhook_is_not_looked_through_for_each_request(
+    client, webhook, settings, statements
+):
+    settings.WEBHOOK_MAX_STORED_MEGABYTES = 1
+    for _ in range(5):
+        sent(client, webhook, "x" * 200_000)
+
+    with statements() as found:
+        sent(client, webhook, "x" * 50_000)
+
+    assert len(found) == 3
+    assert webhook.requests.count() == 5
+
+
+@pytest.mark.parametrize("path", ["/webhooks", "/webhooks/{}"])
+def test_what_was_dropped_is_said_on_the_row(client, webhook, settings, api, path):
+    settings.WEBHOOK_MAX_CAPTURED_REQUESTS = 1
+    for _ in range(3):
+        sent(client, webhook, "x")
+
+    answer = api("webhooks:read").get(path.format(webhook.pk)).json()
+
+    row = answer["items"][0] if "items" in answer else answer
+    webhook.refresh_from_db()
+    assert (row["request_count"], row["dropped_count"]) == (1, 2)
+    assert row["dropped_at"] == webhook.dropped_at.isoformat().replace("+00:00", "Z")
+
+
+def test_a_dropped_request_is_no_change_of_the_webhook(client, webhook, settings):
+    settings.WEBHOOK_MAX_CAPTURED_REQUESTS = 1
+    before = webhook.updated_at
+
+    for _ in range(2):
+        sent(client, webhook, "x")
+
+    webhook.refresh_from_db()
+    assert webhook.dropped_count == 1
+    assert webhook.updated_at == before
 
 
 def test_what_is_trimmed_counts_no_more(client, webhook, settings):

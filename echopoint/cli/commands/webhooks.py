@@ -10,7 +10,7 @@ from echopoint.cli.retries import Repeat
 from echopoint.cli.tables import table_of
 from echopoint.cli.terminal import emit
 
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 SHOWN_BODY = 80
 
 
@@ -63,5 +63,5 @@ def row(captured: dict) -> tuple:
     names = ("received_at", "method", "ip_address", "content_type")
     return (
         *(captured.get(name) for name in names),
-        str(captured.get("body") or "")[:SHOWN_BODY],
+        str(captured.get("body_decoded") or captured.get("body") or "")[:SHOWN_BODY],
     )

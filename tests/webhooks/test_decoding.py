@@ -1,0 +1,207 @@
+"""Bodies as their sender meant them, beside the bytes that came."""
+
+import base64
+import gzip
+import time
+import zlib
+
+import pytest
+
+from echopoint.webhooks.decoding import CHARSETS, charset_of, decode
+
+LIMIT = 1024 * 1024
+TEXT = '{"paid": "4200 €"}'
+
+
+def raw_deflate(data):
+    stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return stream.compress(data) + stream.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [
+        ("gzip", gzip.compress),
+        ("X-GZIP", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", raw_deflate),
+        ("identity, gzip", gzip.compress),
+        ("gzip, gzip", lambda data: gzip.compress(gzip.compress(data))),
+        ("deflate, gzip", lambda data: gzip.compress(zlib.compress(data))),
+        ("gzip", lambda data: gzip.compress(data[:5]) + gzip.compress(data[5:])),
+    ],
+)
+def test_an_encoded_body_is_kept_with_its_text(captured, encoding, encode):
+    body = encode(TEXT.encode())
+
+    row = captured(body=body, HTTP_CONTENT_ENCODING=encoding)
+
+    assert base64.b64decode(row.body) == body
+    assert (row.body_decoded, row.body_decoding) == (TEXT, "complete")
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec"),
+    [
+        ("iso-8859-1", "latin-1"),
+        ('"ISO-8859-15"', "iso8859-15"),
+        ("windows-1252", "cp1252"),
+        ("windows-874", "cp874"),
+        ("utf-16", "utf-16"),
+        ("utf-16le; x=y", "utf-16-le"),
+        ("Shift_JIS", "shift_jis"),
+    ],
+)
+def test_a_body_in_a_charset_is_kept_with_its_text(captured, charset, codec):
+    text = "日本" if codec == "shift_jis" else "ก" if codec == "cp874" else "é"
+    body = text.encode(codec)
+
+    row = captured(body=body, content_type=f"text/plain; charset={charset}")
+
+    assert base64.b64decode(row.body) == body
+    assert (row.body_decoded, row.body_decoding) == (text, "complete")
+
+
+def test_an_encoded_body_in_a_charset_is_decoded_in_both_ways(captured):
+    body = gzip.compress("café".encode("latin-1"))
+
+    row = captured(
+        body=body, HTTP_CONTENT_ENCODING="gzip", content_type="a/b;charset=latin1"
+    )
+
+    assert row.body_decoded == "café"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"content_type": "text/plain; charset=utf-8"},
+        {"content_type": "text/plain; charset=latin-1"},
+        {"content_type": "text/plain; charset=punycode"},
+        {"HTTP_CONTENT_ENCODING": "identity"},
+    ],
+)
+def test_a_body_that_reads_the_same_is_not_kept_twice(captured, headers):
+    row = captured(body=b"plain", **headers)
+
+    assert (row.body, row.body_decoded, row.body_decoding) == ("plain", "", "")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", b"no gzip"),
+        ("gzip", gzip.compress(b"cut short")[:-4]),
+        ("gzip", gzip.compress(b"followed by") + b"something else"),
+        ("deflate", b"\xff\xff"),
+        ("br", b"\x0b\x02\x80hello\x03"),
+        ("gzip, gzip, gzip", b"x"),
+    ],
+)
+def test_a_body_that_cannot_be_decoded_is_kept_as_it_came(captured, encoding, body):
+    row = captured(body=body, HTTP_CONTENT_ENCODING=encoding)
+
+    assert row.body
+    assert (row.body_decoded, row.body_decoding) == ("", "failed")
+
+
+@pytest.mark.parametrize("inside", [b"\xff\xfe\x00", b"a\x00b"])
+def test_what_is_no_text_when_inflated_says_so(captured, inside):
+    row = captured(body=gzip.compress(inside), HTTP_CONTENT_ENCODING="gzip")
+
+    assert (row.body_decoded, row.body_decoding) == ("", "not_text")
+
+
+def test_a_null_character_in_a_charset_is_replaced(captured):
+    row = captured(
+        body="a\x00b".encode("utf-16-le"), content_type="a/b; charset=utf-16le"
+    )
+
+    assert row.body_decoded == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_a_body_is_inflated_up_to_the_limit(captured):
+    whole = captured(body=gzip.compress(b"x" * LIMIT), HTTP_CONTENT_ENCODING="gzip")
+    more = captured(
+        body=gzip.compress(b"x" * (LIMIT + 1)), HTTP_CONTENT_ENCODING="gzip"
+    )
+
+    assert (len(whole.body_decoded), whole.body_decoding) == (LIMIT, "complete")
+    assert (len(more.body_decoded), more.body_decoding) == (LIMIT, "cut")
+
+
+def test_a_letter_that_is_cut_in_two_is_left_out(captured):
+    text = "x" + "é" * LIMIT
+    body = gzip.compress(text.encode())
+
+    row = captured(body=body, HTTP_CONTENT_ENCODING="gzip")
+
+    assert row.body_decoding == "cut"
+    assert row.body_decoded == text[: LIMIT // 2]
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        gzip.compress(bytes(200 * LIMIT)),
+        gzip.compress(gzip.compress(bytes(200 * LIMIT))),
+        gzip.compress(b"") * (LIMIT // 20),
+    ],
+)
+def test_a_bomb_costs_neither_time_nor_memory(bomb):
+    encoding = "gzip, gzip" if len(bomb) < 2000 else "gzip"
+    begun = time.process_time()
+
+    decode(bomb, encoding, "", LIMIT)
+
+    assert time.process_time() - begun < 1
+
+
+def test_names_of_charsets_come_from_a_list():
+    """Python keeps each name that it looks up, and strangers would make them up."""
+    made_up = [f"x-{n}" for n in range(50)]
+
+    names = [
+        *made_up,
+        "idna",
+        "punycode",
+        "unicode_escape",
+        "utf-7",
+        "zip",
+        "latin1\x00",
+    ]
+    assert not [n for n in names if charset_of(f"text/plain; charset={n}") == n]
+    assert not [n for n in names if CHARSETS.fullmatch(n)]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", ""])
+def test_a_key_in_an_encoded_body_is_kept_nowhere(captured, issue, encoding):
+    _, secret = issue()
+    text = f'{{"key": "{secret}"}}'
+    sent = text.encode("utf-16")
+
+    row = captured(
+        body=gzip.compress(sent) if encoding else sent,
+        content_type="text/plain; charset=utf-16",
+        HTTP_CONTENT_ENCODING=encoding,
+    )
+
+    texts = [str(value) for value in vars(row).values()]
+    assert not [t for t in texts if secret[30:] in t]
+    assert row.body == text.replace(secret, f"{secret[:22]}…")
+    assert not row.body_is_base64
+    assert row.body_decoded == ""
+
+
+def test_a_decoded_body_is_found_by_search_and_read_on_the_wire(api, captured, webhook):
+    captured(body=gzip.compress(b"needle"), HTTP_CONTENT_ENCODING="gzip")
+    captured(body=gzip.compress(b"hay"), HTTP_CONTENT_ENCODING="gzip")
+    path = f"/webhooks/{webhook.pk}/requests/search"
+
+    found = api("webhooks:read").post(path, {"full_text_search": "NEEDLE"}).json()
+
+    (item,) = found["items"]
+    assert item["body_decoded"] == "needle"
+    assert item["body_decoding"] == "complete"
+    assert item["body_is_base64"]
