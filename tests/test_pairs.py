@@ -46,7 +46,7 @@ from echopoint.masking import spellings
 from echopoint.organizations import roles
 from echopoint.organizations.admin import OrganizationAdmin
 from echopoint.organizations.models import Organization
-from echopoint.webhooks.serializers import METHODS_RECEIVED
+from echopoint.webhooks.cors import METHODS_RECEIVED
 
 SCHEMAS = definition_schemas.SCHEMAS
 EDGE = SCHEMAS["FlowEdge"]["properties"]["type"]["enum"]
