@@ -98,9 +98,11 @@ class Webhook(OrgOwned):
         needed = stored + captured.stored_bytes - most
         with transaction.atomic(self.requests.db):
             pks = room.oldest_of(self, needed)
-            if not pks or self.drop(pks, wait=True) < needed:
+            if not pks:
                 raise full
-            captured.stored_bytes = 0  # counted once more as it is saved
+            self.drop(pks, wait=True)
+            # Its size is compared with what is free as for a new one.
+            captured.stored_bytes = 0
             captured.save(force_insert=True, within=self.organization_id)
 
     replace_oldest.alters_data = True
@@ -123,7 +125,7 @@ class Webhook(OrgOwned):
     trim.alters_data = True
 
     def drop(self, pks, *, wait=False):
-        """Delete the captured requests to make room; return the bytes that are free now.
+        """Delete the captured requests to make room, and count them on the row.
 
         Without `wait` it gives up where another process changes the webhook. Those that
         another process is deleting are left to it.
@@ -142,7 +144,6 @@ class Webhook(OrgOwned):
         freed = sum(free.values())
         add_to_sum(self.organization_id, -freed)
         room.shrink_sum(self, freed)
-        return freed
 
     drop.alters_data = True
 

@@ -79,25 +79,31 @@ def test_in_a_full_organization_a_webhook_replaces_its_oldest(
     assert kept(webhook) == [second, third]
     assert webhook.dropped_count == 1
     assert webhook.dropped_at is not None
-    # The sum knows what was dropped: there is room for a little more.
-    sent(client, webhook, "x" * 100_000)
-    assert len(kept(webhook)) == 3
+    # The sum knows what was dropped, and what came in its place.
+    fourth = sent(client, webhook, "x" * 100_000)
+    assert kept(webhook) == [second, third, fourth]
+    fifth = sent(client, webhook, "x" * 150_000)
+    assert kept(webhook) == [third, fourth, fifth]
 
 
-def test_what_other_webhooks_keep_is_not_dropped_for_one(client, webhook, settings):
+def test_what_other_webhooks_keep_is_not_dropped_for_one(
+    client, webhook, settings, statements
+):
     settings.MAX_STORED_MEGABYTES = 1
     other = Webhook.objects.create(organization=webhook.organization, name="B")
     theirs = sent(client, other, "x" * 700_000)
     own = sent(client, webhook, "x" * 100_000)
 
-    refused = send(client, webhook, "x" * 700_000)
+    with statements() as found:
+        refused = send(client, webhook, "x" * 700_000)
 
     assert refused.status_code == 409
     assert refused.json()["errors"][0]["code"] == "LIMIT_REACHED"
     assert "MB" not in refused.text
     assert kept(other) == [theirs]
-    # Nothing is dropped for a request that has no room all the same.
+    # Nothing is dropped for a request that has no room all the same, nor locked.
     assert kept(webhook) == [own]
+    assert len(found) == 2
     webhook.refresh_from_db()
     assert (webhook.dropped_count, webhook.dropped_at) == (0, None)
 
@@ -134,10 +140,11 @@ def test_a_sum_that_is_out_of_date_drops_nothing(client, webhook, settings):
     settings.WEBHOOK_MAX_STORED_MEGABYTES = 1
     sent(client, webhook, "x" * 900_000)
     webhook.requests.all().delete()
+    old = webhook.requests.create(method="PUT", body="x" * 600_000)
 
-    ids = [sent(client, webhook, "x" * size) for size in (650_000, 300_000)]
+    new = sent(client, webhook, "x" * 350_000)
 
-    assert kept(webhook) == ids
+    assert kept(webhook) == [old.pk, new]
 
 
 def test_a_request_that_is_larger_than_all_a_webhook_keeps_comes_alone(
@@ -156,14 +163,14 @@ def test_a_full_webhook_is_not_looked_through_for_each_request(
     client, webhook, settings, statements
 ):
     settings.WEBHOOK_MAX_STORED_MEGABYTES = 1
-    for _ in range(5):
-        sent(client, webhook, "x" * 200_000)
+    for _ in range(11):
+        sent(client, webhook, "x" * 95_000)
 
     with statements() as found:
         sent(client, webhook, "x" * 50_000)
 
     assert len(found) == 3
-    assert webhook.requests.count() == 5
+    assert webhook.requests.count() == 10
 
 
 @pytest.mark.parametrize("path", ["/webhooks", "/webhooks/{}"])
