@@ -102,10 +102,23 @@ def test_its_variables_lead_to_the_echo_service_wherever_it_is_served(demo, sett
     demo()
 
     after = resolve(Flow.objects.first())
-    assert before.values["base_url"] == "http://localhost:8000/demo/echo"
-    assert after.values["base_url"] == "http://localhost:9000/demo/echo"
+    assert before.values["base_url"] == "http://localhost:8000"
+    assert after.values["base_url"] == "http://localhost:9000"
     assert after.secret_keys == ["PAYMENT_KEY"]
     assert after.values["PAYMENT_KEY"] == before.values["PAYMENT_KEY"]
+
+
+def test_flows_of_an_older_demo_find_the_service_too(demo):
+    demo()
+    for flow in Flow.objects.all():
+        older = json.dumps(flow.flow_definition).replace("/demo/echo", "")
+        flow.flow_definition = json.loads(older)
+        flow.save()
+
+    demo()
+
+    values = resolve(Flow.objects.first()).values
+    assert values["base_url"] == "http://localhost:8000/demo/echo"
 
 
 @pytest.fixture

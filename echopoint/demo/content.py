@@ -7,7 +7,7 @@ from django.db import transaction
 
 from apikeys.actors import Actor
 from echopoint.collections.models import Collection
-from echopoint.demo.flows import demo_flows
+from echopoint.demo.flows import ECHO, demo_flows
 from echopoint.environments.models import VariableSet
 from echopoint.flows.models import Flow
 from echopoint.webhooks.models import Webhook
@@ -38,8 +38,9 @@ def fill(organization):
     collect(organization)
 
 
-def set_variables(organization, base_url):
-    """Let the flows find the echo service, and have a secret to send to it."""
+def set_variables(organization, url):
+    """Let the flows find the echo service of a site, and have a secret to send to it."""
+    base_url = url if names_the_service(organization) else f"{url}{ECHO}"
     actor = Actor.command("demo")
     with transaction.atomic():
         variables = VariableSet.objects.lock(organization)
@@ -47,6 +48,12 @@ def set_variables(organization, base_url):
         if not variables.variables.filter(key="PAYMENT_KEY").exists():
             secret = f"demo-payment-{secrets.token_urlsafe(12)}"
             variables.put("PAYMENT_KEY", secret, secret=True, by=actor)
+
+
+def names_the_service(organization):
+    """Whether the flows have the path of the service; an older demo's have not."""
+    flows = Flow.objects.for_org(organization).values_list("flow_definition", flat=True)
+    return any(f"{{{{base_url}}}}{ECHO}/" in json.dumps(flow) for flow in flows)
 
 
 def captured(event):
@@ -74,5 +81,8 @@ def collect(organization):
         (orders, "Create an order", "POST", "orders"),
     ]:
         collection.requests.create(
-            folder=folder, name=name, method=method, url=f"{{{{base_url}}}}/{path}"
+            folder=folder,
+            name=name,
+            method=method,
+            url=f"{{{{base_url}}}}{ECHO}/{path}",
         )

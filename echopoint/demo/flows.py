@@ -1,6 +1,7 @@
 """The demo's flows. They call the demo's own echo service, one of them in vain."""
 
 ALWAYS = {"run_when": "always"}
+ECHO = "/demo/echo"  # the path of the service
 
 
 def demo_flows():
@@ -143,8 +144,9 @@ def node(id, display_name, kind, data, *assertions):
 
 
 def request(id, display_name, method, path, *assertions, **data):
-    """Return a request node; the service is where `base_url` says."""
-    data |= {"method": method, "url": "{{base_url}}" + path, "timeout": 10_000}
+    """Return a request node to the echo service of the site that `base_url` names."""
+    url = f"{{{{base_url}}}}{ECHO}{path}"
+    data |= {"method": method, "url": url, "timeout": 10_000}
     return node(id, display_name, "request", data, *assertions)
 
 

@@ -8,6 +8,8 @@ from django.http import JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
+from echopoint.demo.flows import ECHO
+
 
 @csrf_exempt
 @login_not_required
@@ -40,4 +42,4 @@ def status_of(text):
     return int(text) if is_status and 200 <= int(text) <= 599 else 200
 
 
-urlpatterns = [path("demo/echo/<path:path>", echo, name="demo_echo")]
+urlpatterns = [path(f"{ECHO[1:]}/<path:path>", echo, name="demo_echo")]

@@ -39,7 +39,7 @@ class Command(AnsweringCommand):
             known = remembered.get(organization.pk, {})
             password = self.password(user, known.get("password"))
             secret = self.secret(organization, known.get("secret"))
-            set_variables(organization, f"{self.url}/demo/echo")
+            set_variables(organization, self.url)
         fields = {
             "url": self.url,
             "email": user.email,
