@@ -13,6 +13,8 @@ GZIP, DEFLATE, RAW_DEFLATE = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBIT
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_WINDOW = 8 * 2**20
 MAX_ENCODINGS = 5
+# gzip members that follow each other; each costs a copy of the rest.
+MAX_MEMBERS = 1000
 
 
 class TooLarge(ValueError):
@@ -63,6 +65,8 @@ def _inflated(body: bytes, window: int, most: int, notes: list[str]) -> bytes:
     try:
         while body:
             stream = zlib.decompressobj(window)
+            if len(parts) == MAX_MEMBERS:
+                raise BadEncoding(f"it has more than {MAX_MEMBERS} parts")
             # One byte more than allowed tells that there is more.
             parts.append(stream.decompress(body, left + 1))
             left -= len(parts[-1])

@@ -27,6 +27,7 @@ def raw_deflate(body):
         (zlib.compress(TEXT), "deflate"),
         (raw_deflate(TEXT), "deflate"),
         (gzip.compress(zlib.compress(TEXT)), "deflate, gzip"),
+        (gzip.compress(b"") * 999 + gzip.compress(TEXT), "gzip"),
         (brotli.compress(TEXT), "br"),
         (zstandard.compress(TEXT), "zstd"),
         (zstandard.compress(TEXT[:500]) + zstandard.compress(TEXT[500:]), "zstd"),
@@ -77,6 +78,7 @@ def test_bytes_after_the_compressed_body_are_ignored_and_that_is_said(body, enco
         (TEXT, "br"),
         (TEXT, "zstd"),
         (brotli.compress(TEXT)[:-1], "br"),
+        (gzip.compress(b"") * 1001, "gzip"),
         (TEXT, ",".join(["gzip"] * 6)),
     ],
 )
