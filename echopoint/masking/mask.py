@@ -26,31 +26,32 @@ class Mask:
     """
 
     def __init__(self, secrets: Iterable[object] = ()):
-        self._forms: list[Form] = []
         self._known: set[str] = set()
+        # Replaced as one: threads mask while another secret is learned.
+        self._finder: tuple[list[Form], Anchors] = [], Anchors([])
         self.learn(*secrets)
 
     def __repr__(self) -> str:
-        return f"<Mask of {len(self._forms)} forms>"
+        return f"<Mask of {len(self._finder[0])} forms>"
 
     def learn(self, *secrets: object) -> None:
         """Hide these from now on as well; of objects and lists, each text in them."""
-        added = list(self._forms)
+        found, known = list(self._finder[0]), set(self._known)
         for text in chain.from_iterable(map(_texts, secrets)):
             for variant in _variants(text):
                 # A mask of stars would hide nothing of stars.
-                if variant not in self._known and variant.strip("*"):
-                    self._known.add(variant)
-                    added += forms(variant)
-        self._forms = sorted(added, key=lambda form: -len(form.text))
-        self._anchors = Anchors(
-            (form.anchor, place) for place, form in enumerate(self._forms)
-        )
+                if variant not in known and variant.strip("*"):
+                    known.add(variant)
+                    found += forms(variant)
+        found.sort(key=lambda form: -len(form.text))
+        places = ((form.anchor, place) for place, form in enumerate(found))
+        self._known, self._finder = known, (found, Anchors(places))
 
     def text(self, text: str) -> str:
         """Return the text without secrets."""
-        for place in sorted(self._anchors.in_text(text)):
-            text = self._forms[place].hidden_in(text)
+        found, anchors = self._finder
+        for place in sorted(anchors.in_text(text)):
+            text = found[place].hidden_in(text)
         return text
 
     def hides(self, text: str) -> bool:
@@ -62,8 +63,8 @@ class Mask:
         if isinstance(value, str):
             return self.text(value)
         dump = json.dumps(value)
-        places = self._anchors.in_text(dump)
-        if not any(self._forms[place].may_be_in(dump) for place in places):
+        found, anchors = self._finder
+        if not any(found[place].may_be_in(dump) for place in anchors.in_text(dump)):
             return value
         return self._value(value)
 

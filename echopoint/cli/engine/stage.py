@@ -52,8 +52,9 @@ class Stage:
         It keeps the cookies that services set, for all nodes that follow.
         """
         if self._client is None:
-            client = new_client(self.tls)
-            self._client = await self._closing.enter_async_context(client)
+            # Known before anything is awaited: nodes run together, and share its cookies.
+            self._client = new_client(self.tls)
+            await self._closing.enter_async_context(self._client)
         return self._client
 
     def add(self, node_id: str, outputs: dict, hidden: dict) -> None:
