@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.cli.engine.flows import assertion, chain, flow, request, run, run_node
+from tests.cli.engine.flows import assertion, chain, edge, flow, request, run, run_node
 
 
 @pytest.mark.parametrize(
@@ -189,6 +189,19 @@ def test_cookies_are_kept_for_the_nodes_of_a_run_and_no_other(service, other_ser
     assert cookies == [None, "a=1; b=1", "own=1", None]
     first = document["result"]["execution_results"]["a"]
     assert first["response_set_cookies"] == ["a=1; Path=/", "b=1; Path=/"]
+
+
+def test_nodes_that_run_together_fill_the_same_cookie_jar(service):
+    def setting(name):
+        pair = f"name=Set-Cookie&value={name}%3D1%3B%20Path%3D/"
+        return request(name, f"{service.url}/headers?{pair}")
+
+    last = request("last", f"{service.url}/echo")
+    edges = [edge("a", "last"), edge("b", "last")]
+    run(flow(setting("a"), setting("b"), last, edges=edges))
+
+    cookies = service.seen[-1]["headers"]["cookie"].split("; ")
+    assert sorted(cookies) == ["a=1", "b=1"]
 
 
 @pytest.mark.parametrize(("follow", "status"), [(False, 302), (True, 200), (None, 200)])
