@@ -1,6 +1,8 @@
 """Imports run one way: each layer may import the ones below it, and no others."""
 
 import ast
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = {
     "echopoint.core": set(),
+    # Pure text: the site and the command hide secrets with the same table.
+    "echopoint.masking": set(),
     "echopoint.organizations": {"echopoint.core"},
     "apikeys": {"echopoint.core", "echopoint.organizations"},
     "echopoint.api": {"echopoint.core", "echopoint.organizations", "apikeys"},
@@ -50,10 +54,8 @@ LAYERS = {
         "echopoint.organizations",
         "echopoint.environments",
     },
-    # The command talks to the API over HTTP, and is installed without the site. How a
-    # secret may be written is one table for both.
+    # The command talks to the API over HTTP, and is installed without the site.
     "echopoint.cli": {"echopoint.masking"},
-    "echopoint.masking": set(),
 }
 # The composition root puts all of it together.
 ROOT_MODULES = {
@@ -121,3 +123,26 @@ def test_the_scope_catalog_and_the_package_load_without_django():
 
     assert not [name for name in modules if name.startswith("django")]
     assert (ROOT / "echopoint/__init__.py").read_text() == ""
+
+
+def test_the_installed_command_has_all_that_it_imports():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    targets = settings["tool"]["hatch"]["build"]["targets"]
+    installed = {
+        "echopoint/cli",
+        *(n.replace(".", "/") for n in LAYERS["echopoint.cli"]),
+    }
+
+    for target in ("wheel", "sdist"):
+        included = set(targets[target]["only-include"])
+        assert included == installed | {"echopoint/__init__.py"}
+
+
+def test_masking_imports_nothing_but_the_standard_library():
+    modules = {
+        module for path in files_of("echopoint.masking") for module in imported(path)
+    }
+
+    outside = {module.split(".")[0] for module in modules} - sys.stdlib_module_names
+
+    assert outside == {"echopoint"}

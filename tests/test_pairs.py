@@ -42,7 +42,7 @@ from echopoint.executions import completion, serializers
 from echopoint.executions.job_serializers import EVENT_TYPES
 from echopoint.executions.models import Execution, NodeResult
 from echopoint.flows import definition_references, definition_schemas
-from echopoint.masking import spellings
+from echopoint.masking import mask
 from echopoint.organizations import roles
 from echopoint.organizations.admin import OrganizationAdmin
 from echopoint.organizations.models import Organization
@@ -113,8 +113,8 @@ def test_both_sides_read_templates_and_hide_secrets_alike():
     assert pattern == templates.TEMPLATE.pattern, (
         f"Templates differ: {ENGINE}/templates.py, definition_references.py."
     )
-    assert {spellings.MASK, launched.MASKED} == {sealed.MASK}, (
-        "A secret is shown otherwise: environments/sealed.py, masking/spellings.py,"
+    assert {mask.MASK, launched.MASKED} == {sealed.MASK}, (
+        "A secret is shown otherwise: environments/sealed.py, masking/mask.py,"
         " cli/execution/launched.py."
     )
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 
 from echopoint.masking.mask import Mask
 
@@ -10,7 +11,6 @@ STRUCTURE = {
     "node_id",
     "node_type",
     "error_code",
-    "started_at",
     "executed_at",
     "request_method",
     "response_status_code",
@@ -20,29 +20,50 @@ STRUCTURE = {
     "operator",
     "passed",
     "success",
-    "truncated",
 }
 # Names in here are ours, or the flow's; in all other objects they may be anyone's.
 NAMED_BY_THE_FLOW = {"inputs", "outputs", "final_outputs"}
+# Fields of results and records. A name that is not ours may be anything.
+FIELDS = (
+    STRUCTURE
+    | NAMED_BY_THE_FLOW
+    | {
+        "execution_results",
+        "error_message",
+        "display_name",
+        "skip_reason",
+        "status",
+        "started_at",
+        "completed_at",
+        "assertion_results",
+        "expected",
+        "actual",
+        "error",
+        "request_url",
+        "request_headers",
+        "request_body",
+        "response_headers",
+        "response_body",
+        "response_body_parsed",
+        "response_body_truncated",
+        "record_truncated",
+        "truncated",
+        "truncated_fields",
+        "from_events",
+        "missing_inputs",
+    }
+)
+# A secret of this length is not in base64 by chance.
+CERTAIN = 8
+CODE = re.compile("[A-Z][A-Z0-9_]{0,99}")
 
 
-class Masker:
-    """Replaces each secret by `***`, however it is written, and keeps a result's structure."""
-
-    def __init__(self, secrets):
-        self.mask = Mask(secret for secret in secrets if secret)
-
-    def text(self, text):
-        """Return the text without secrets."""
-        return self.mask.text(text)
-
-    def value(self, value):
-        """Return a JSON value without secrets, in its objects' names too."""
-        return self.mask.value(value)
+class Masker(Mask):
+    """Replaces secrets by `***` in results, and leaves their structure as it is."""
 
     def result(self, result):
         """Return a runner's `result` without secrets, its structure as it was."""
-        if not isinstance(result, dict):
+        if not isinstance(result, dict) or not self._known:
             return result
         nodes = result.get("execution_results")
         masked = self.fields(result)
@@ -55,9 +76,14 @@ class Masker:
 
     def fields(self, record):
         """Return a record whose field names are known, its values without secrets."""
-        return {name: self.field(name, value) for name, value in record.items()}
+        return {
+            name if name in FIELDS else self.text(name): self.field(name, value)
+            for name, value in record.items()
+        }
 
     def field(self, name, value):
+        if name == "error_code" and isinstance(value, str):
+            return self.code(value)
         if name in STRUCTURE and not isinstance(value, dict | list):
             return value
         if name in NAMED_BY_THE_FLOW and isinstance(value, dict):
@@ -71,10 +97,17 @@ class Masker:
             return self.encoded(value)
         return self.value(value)
 
+    def code(self, code):
+        """Return a code as it is; what has not the form of one is a text."""
+        return code if CODE.fullmatch(code) else self.text(code)
+
     def encoded(self, body):
         """Return a body in base64 without secrets; one that is not base64, as text."""
         try:
             plain = base64.b64decode(body, validate=True)
         except (binascii.Error, ValueError):
             return self.text(body)
-        return base64.b64encode(self.mask.body(plain)).decode()
+        if any(len(known) >= CERTAIN and known in body for known in self._known):
+            # Letters and digits alone can be plain text that looks like base64.
+            return self.text(body)
+        return base64.b64encode(self.body(plain)).decode()

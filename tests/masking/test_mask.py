@@ -157,6 +157,12 @@ def test_a_mask_does_not_tell_what_it_hides():
         ("        x", "+" * 300_000),
         ("abc", "YWJj" * 100_000),
         ("%%%%%%%%x", "%25" * 100_000),
+        ('\\"' * 12 + "x", '\\\\\\\\"' * 60_000),
+        ("abc", "YWJj%2B" * 60_000),
+        ("abc", "YWJj" + "%2B" * 100_000),
+        ("*x", "*" + "x" * 300_000),
+        ("k" * 2000 + "z", "k" * 300_000),
+        ("abcdefghz", "abcdefgh" * 40_000),
     ],
 )
 def test_no_text_takes_the_mask_forever(secret, text):
@@ -165,12 +171,3 @@ def test_no_text_takes_the_mask_forever(secret, text):
     Mask([secret]).text(text + "x")
 
     assert time.monotonic() - began < 20
-
-
-def test_a_long_secret_is_found_in_its_usual_spellings():
-    secret = "-----BEGIN KEY-----\n" + "a/b+c<&\n" * 1000 + "é-end"
-    mask = Mask([secret])
-
-    for way in ("plain", "json", "json of unicode", "json twice", "quote plus", "html"):
-        written = WAYS[way](secret)
-        assert written.strip('"') not in mask.text(f"<{written}>")

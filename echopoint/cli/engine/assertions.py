@@ -5,7 +5,7 @@ from echopoint.cli.engine.operators import ABSENCE, UNARY, CannotCompare, holds
 from echopoint.cli.engine.problems import Absent, NodeFailed, NothingFound
 from echopoint.cli.engine.record import Recorder
 from echopoint.cli.engine.templates import Renderer
-from echopoint.masking.json_text import compact
+from echopoint.cli.engine.values import compact
 
 MAX_SHOWN = 200  # characters of a value in a message
 

@@ -10,8 +10,7 @@ from jsonpath_rfc9535.function_extensions import ExpressionType, FilterFunction
 
 from echopoint.cli.engine import patterns
 from echopoint.cli.engine.problems import Absent, NothingFound
-from echopoint.cli.engine.values import parse_json
-from echopoint.masking.json_text import text_of
+from echopoint.cli.engine.values import parse_json, text_of
 
 JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json|text/json", re.IGNORECASE)
 # What one path may find; each further match costs the same again.

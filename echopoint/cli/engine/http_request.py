@@ -11,8 +11,8 @@ import httpx
 from echopoint.cli.engine.problems import NodeFailed
 from echopoint.cli.engine.record import Recorder
 from echopoint.cli.engine.templates import Renderer
-from echopoint.masking.json_text import text_of
-from echopoint.masking.spellings import MASK
+from echopoint.cli.engine.values import text_of
+from echopoint.masking.mask import MASK
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # RFC 9110, section 5.5: no control characters but the tab.

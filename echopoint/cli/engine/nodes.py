@@ -19,7 +19,7 @@ from echopoint.cli.engine.templates import (
     TooLong,
     references,
 )
-from echopoint.masking.spellings import MASK
+from echopoint.masking.mask import MASK
 
 # For the assertions and outputs of a node: a JSONPath can ask for too much.
 MAX_SECONDS = 10

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from echopoint.cli.engine import patterns
-from echopoint.cli.engine.values import is_empty, number_of
-from echopoint.masking.json_text import text_of
+from echopoint.cli.engine.values import is_empty, number_of, text_of
 
 
 class CannotCompare(ValueError):

@@ -4,8 +4,7 @@ import base64
 import json
 import re
 
-from echopoint.cli.engine.values import is_deep
-from echopoint.masking.json_text import compact
+from echopoint.cli.engine.values import compact, is_deep
 from echopoint.masking.mask import Mask
 
 MAX_BODY = 256 * 1024  # bytes of a response's body

@@ -9,8 +9,7 @@ from echopoint.cli.engine.http_send import new_client
 from echopoint.cli.engine.record import Recorder
 from echopoint.cli.engine.templates import Scope
 from echopoint.cli.network import Tls
-from echopoint.masking.mask import Mask
-from echopoint.masking.spellings import MASK
+from echopoint.masking.mask import MASK, Mask
 
 
 class Stage:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from echopoint.cli.engine.dynamic import Draws, is_dynamic
-from echopoint.masking.json_text import text_of
+from echopoint.cli.engine.values import text_of
 
 TEMPLATE = re.compile(r"\{\{([^{}]+)\}\}")
 # As the whole of a text, three braces keep the type of the value.

@@ -4,8 +4,8 @@ from echopoint.cli.engine.values import (
     is_empty,
     number_of,
     parse_json,
+    text_of,
 )
-from echopoint.masking.json_text import text_of
 
 
 @pytest.mark.parametrize(

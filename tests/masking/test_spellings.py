@@ -1,0 +1,83 @@
+"""For random secrets and all ways to write them: none can be read in what is masked."""
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from echopoint.masking.mask import Mask
+from tests.masking.ways import (
+    AROUND,
+    LONG_SECRETS,
+    SECRETS,
+    TABLE,
+    WAYS,
+    from_base64,
+)
+
+few = settings(max_examples=50, deadline=None, database=None)
+
+
+def hidden(secret, text):
+    """Return the text without the secret; masking it again must change nothing."""
+    mask = Mask([secret])
+    masked = mask.text(text)
+    assert mask.text(masked) == masked
+    return masked
+
+
+@pytest.mark.parametrize("way", WAYS)
+@given(secret=st.one_of(SECRETS, LONG_SECRETS), before=AROUND, after=AROUND)
+@few
+def test_a_secret_cannot_be_read_back(way, secret, before, after):
+    write, read = WAYS[way]
+    text = write(before + secret + after)
+    assert secret in read(text)
+
+    masked = hidden(secret, text)
+
+    assert secret not in masked
+    assert secret not in read(masked)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@given(secret=SECRETS, outer=st.sampled_from(sorted(WAYS)), before=AROUND, after=AROUND)
+@few
+def test_a_secret_that_is_written_twice_cannot_be_read_back(
+    way, secret, outer, before, after
+):
+    write, read = WAYS[way]
+    write_outer, read_outer = WAYS[outer]
+    text = write_outer(write(before + secret + after))
+    # `windows-1252` has no way back for all that it writes.
+    assume(secret in read(read_outer(text)))
+
+    masked = hidden(secret, text)
+
+    assert secret not in read(read_outer(masked))
+
+
+@pytest.mark.parametrize("table", TABLE)
+@given(secret=SECRETS, before=st.binary(max_size=9), after=st.binary(max_size=9))
+@few
+def test_a_secret_in_base64_cannot_be_read_back(table, secret, before, after):
+    text = TABLE[table](before + secret.encode() + after).decode()
+    assert secret in from_base64(text)
+
+    assert hidden(secret, f"\0{text}\0") == "\0***\0"
+
+
+@given(
+    user=st.text(max_size=9), secret=SECRETS, way=st.sampled_from(sorted(WAYS)),
+    table=st.sampled_from(sorted(TABLE)),
+)  # fmt: skip
+@settings(max_examples=300, deadline=None, database=None)
+def test_a_basic_credential_cannot_be_read_back_however_it_is_written(
+    user, secret, way, table
+):
+    token = TABLE[table](f"{user}:{secret}".encode(errors="replace")).decode()
+    write, read = WAYS[way]
+
+    masked = hidden(secret, write(f"Basic {token}"))
+
+    assert secret not in from_base64(read(masked))
+    assert token not in read(masked)
