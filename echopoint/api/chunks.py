@@ -9,7 +9,9 @@ from django.conf import settings
 from echopoint.api.exceptions import error
 
 # Where runners publish what they recorded.
-RECORDINGS = re.compile("/runner/[^/]+/[^/]+/(events|complete)$|/runner/ephemeral/")
+RECORDINGS = re.compile(
+    "/runner/(jobs/[^/]+/(events|complete)|ephemeral/executions/[^/]+/complete)$"
+)
 
 
 class Dechunked:

@@ -16,11 +16,17 @@ from echopoint.api.shortening import MAX_DEPTH, Shortener, Unreadable
 SURROGATES = re.compile("[\ud800-\udfff]")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 MAX_PATH = 100  # characters
-ENDED_EARLY = "The body ended too early. Send it again."
 
 
 # A body that is of no endpoint: it has no rules of its own.
 NO_VIEW = SimpleNamespace(action="", recordings=())
+
+
+class EndedEarly(ParseError):
+    """A body of which only a part arrived: what is missing can be sent again."""
+
+    default_code = "BAD_REQUEST"
+    default_detail = "The body ended too early. Send it again."
 
 
 def refuse_constant(name):
@@ -67,11 +73,14 @@ class StrictJSONParser(BaseParser):
         return data
 
 
-def parsed(body):
-    """Return the value of a JSON text in UTF-8; raise `ParseError`."""
+def parsed(body, pairs=once_each):
+    """Return the value of a JSON text in UTF-8; raise `ParseError`.
+
+    `pairs` makes an object of its (name, value) pairs.
+    """
     try:
         return json.loads(
-            body.decode(), parse_constant=refuse_constant, object_pairs_hook=once_each
+            body.decode(), parse_constant=refuse_constant, object_pairs_hook=pairs
         )
     except UnicodeDecodeError:
         raise ParseError("The body is not UTF-8. Encode the JSON as UTF-8.") from None
@@ -93,10 +102,13 @@ def recording(stream):
         raise BodyTooLarge(most)
     if length > room:
         # Half of the room for a string leaves some for all others.
-        return shortened(stream, room, longest=room // 2)
+        return shortened(stream, length, room, longest=room // 2)
     body = read(stream, room)
+    if len(body) < length:
+        raise EndedEarly
     try:
-        data = parsed(body)
+        # The last value of a name counts: it is of a service, which a runner repeats.
+        data = parsed(body, dict)
     except ParseError as error:
         if not isinstance(error.__context__, RecursionError):
             raise
@@ -105,17 +117,38 @@ def recording(stream):
             data = replace_unstorable(data)
             if not any(unstorable(data)):
                 return data
-    return shortened(io.BytesIO(body), room, longest=room)
+    return shortened(io.BytesIO(body), 0, room, longest=room)
 
 
-def shortened(stream, room, longest):
-    """Return the JSON value of a stream without what is too deep or too large."""
+def shortened(stream, most, room, longest):
+    """Return the JSON value of a stream without what is too deep or too large.
+
+    Of fewer bytes than `most` the rest is missing.
+    """
+    counted = Counted(stream)
     try:
-        return replace_unstorable(Shortener(room, longest).read(stream))
-    except Unreadable:
-        raise ParseError("The body is not valid JSON.") from None
+        return replace_unstorable(Shortener(room, longest).read(counted))
+    except Unreadable as error:
+        if counted.has_ended and counted.length < most:
+            raise EndedEarly from None
+        raise ParseError(f"The body is not valid JSON, or too much. {error}") from None
     except OSError:
-        raise ParseError(ENDED_EARLY) from None
+        raise EndedEarly from None
+
+
+class Counted:
+    """A stream that counts the bytes that are read of it."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.length = 0
+        self.has_ended = False
+
+    def read(self, size=-1):
+        data = self.stream.read(size)
+        self.has_ended = not data
+        self.length += len(data)
+        return data
 
 
 def read(stream, limit=None):
@@ -126,7 +159,7 @@ def read(stream, limit=None):
     try:
         return stream.read(limit)
     except OSError:
-        raise ParseError(ENDED_EARLY) from None
+        raise EndedEarly from None
 
 
 def depth_of(data):

@@ -6,8 +6,10 @@ masked any more.
 """
 
 import math
+from contextlib import suppress
 
 from ijson import JSONError
+from ijson import utils as ijson_utils
 from ijson.backends import python as ijson  # that in C crashes on some numbers
 
 MAX_DEPTH = 64
@@ -18,7 +20,9 @@ MARKED = (2, 4)  # depths whose objects may get a marker beside their own fields
 SHORT = 256  # characters; kept in the envelope when the room is used up
 SHORT_ROOM = 2_000_000  # bytes of all of those
 OVERHEAD = 16  # bytes counted for each value beside its text
+CHUNK = 64 * 1024  # bytes
 MOST_NAMED = 20  # fields that a marker names
+MOST_VALUES = 1_000_000  # of them, a body of megabytes takes many seconds
 LONGEST_PATH = 100  # characters
 OPENING, CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 LEFT_OUT = "[truncated]"
@@ -44,7 +48,7 @@ class Frame:
     def step(self, ahead):
         """Return the path to the value that comes (`ahead` is 0) or came last (1)."""
         if isinstance(self.container, dict):
-            return f".{self.name[:LONGEST_PATH]}"
+            return f".{self.name}"
         return f"[{len(self.container) - ahead}]"
 
 
@@ -61,17 +65,37 @@ class Shortener:
         self.short_room = SHORT_ROOM
         self.frames = []
         self.skipping = 0  # open objects and lists that are left out
+        self.parts = 0
         self.root = Frame([])
 
     def read(self, stream):
         """Return the value in a binary stream; raise `Unreadable`."""
+        events = ijson_utils.sendable_list()
+        parser = ijson.basic_parse_coro(events)
         try:
-            for event, value in ijson.basic_parse(stream):
-                self.take(event, value)
+            while data := stream.read(CHUNK):
+                parser.send(data)
+                self.take_all(events)
+            parser.close()
+            self.take_all(events)
         # Numbers of thousands of digits raise the last two.
+        except Unreadable:
+            raise
         except (JSONError, ValueError, ArithmeticError) as error:
             raise Unreadable(str(error)) from error
+        finally:
+            # A parser that is left in the middle complains when it is collected.
+            with suppress(JSONError, ValueError):
+                parser.close()
         return self.root.container[0]
+
+    def take_all(self, events):
+        self.parts += len(events)
+        if self.parts > MOST_VALUES:
+            raise Unreadable(f"It has more than {MOST_VALUES} parts.")
+        for event, value in events:
+            self.take(event, value)
+        del events[:]
 
     def take(self, event, value):
         if self.skipping:
@@ -130,18 +154,28 @@ class Shortener:
             around = self.frames[depth - 1].container
             if isinstance(around, dict):
                 around["truncated"] = True
-                named, path = around, self.path_below(depth)
+                named, at = around, depth
         if named:
             paths = named.setdefault("truncated_fields", [])
-            is_ours = isinstance(paths, list) and len(paths) < MOST_NAMED
-            if is_ours and path not in paths:
-                paths.append(path)
+            if isinstance(paths, list) and len(paths) < MOST_NAMED:
+                path = self.path_below(at)
+                if path not in paths:
+                    paths.append(path)
 
     def path_below(self, depth):
-        """Return the path of the value that comes, from the object at a depth."""
+        """Return the path of the value that comes, from the object at a depth.
+
+        It ends before the step that makes it too long: half of a name could be half of a
+        secret.
+        """
         *outer, last = self.frames[depth - 1 :]
-        path = "".join([*(one.step(1) for one in outer), last.step(0)])
-        return path.removeprefix(".")[:LONGEST_PATH]
+        path = ""
+        for step in (*(one.step(1) for one in outer), last.step(0)):
+            if len(path) + len(step) > LONGEST_PATH:
+                path += "…"
+                break
+            path += step
+        return path.removeprefix(".")
 
 
 def as_json(number):

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from apikeys.exceptions import KeyRejected
 from apikeys.models import ApiKey
 from echopoint.api.exceptions import as_api_exception, errors_of
+from echopoint.api.parsers import EndedEarly
 from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.core.client import address
 from echopoint.executions.callers import Caller
@@ -136,6 +137,9 @@ class RunnerJobViewSet(OrgScopedViewSet):
         job = self.find(self.get_queryset(), jobId)
         try:
             values = self.body()
+        except EndedEarly:
+            # The runner can send it again.
+            raise
         except UNREADABLE as error:
             if getattr(error, "status_code", 413) not in UNREADABLE_STATUSES:
                 raise

@@ -25,7 +25,7 @@ def with_events(completion, events):
     records = records_of(events.filter(type__in=ENDS))
     if not records:
         return completion
-    failed = next((r for r in records.values() if r.get("error_code")), {})
+    failed = next((r for r in records.values() if text_or(r.get("error_code"), "")), {})
     message = f"{failed.get('display_name')}: {failed.get('error_message')}"
     result = {
         "execution_results": records,
@@ -77,9 +77,14 @@ def record_of(event):
     record = {n: value for n, value in known.items() if value is not None} | record
     if event.type == "node.failed":
         code, message = error_of(payload.get("error"))
-        record["error_code"] = record.get("error_code") or code
-        record["error_message"] = record.get("error_message") or message
+        record["error_code"] = text_or(record.get("error_code"), code)
+        record["error_message"] = text_or(record.get("error_message"), message)
     return record
+
+
+def text_or(value, other):
+    """Return a text that is there and not empty, or the other one."""
+    return value if isinstance(value, str) and value else other
 
 
 def error_of(error):

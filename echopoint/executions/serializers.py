@@ -258,7 +258,8 @@ def without_excess(nodes):
     if len(kept) == len(nodes):
         return {}
     left = [id for id in nodes if id not in kept]
-    paths = [f"execution_results.{id}"[:LONGEST_PATH] for id in left[:MOST_NAMED]]
+    short = (id if len(id) <= LONGEST_PATH else "…" for id in left[:MOST_NAMED])
+    paths = [f"execution_results.{id}" for id in short]
     return {"execution_results": kept, "truncated": True, "truncated_fields": paths}
 
 

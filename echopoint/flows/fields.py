@@ -1,5 +1,6 @@
 """A flow definition on the wire: what is refused of it, and what is warned of."""
 
+import json
 from typing import NamedTuple
 
 from drf_spectacular.utils import extend_schema_field
@@ -21,13 +22,18 @@ class Written(NamedTuple):
     differing: list[FlowWarning]
 
 
+def is_same(one, other):
+    """Whether two JSON values are the same, which 1 and true are not."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
 @extend_schema_field({"$ref": "#/components/schemas/FlowDefinition"})
 class Definition(serializers.Field):
     """A flow definition, refused with the place of each mistake in it."""
 
     def to_internal_value(self, data):
         stored = self.parent.instance
-        if stored is not None and data == stored.flow_definition:
+        if stored is not None and is_same(data, stored.flow_definition):
             # It may be older than some rule. Who sends it back wants no change of it.
             return Written(stored.flow_definition, [])
         definition, differing = canonical(data)

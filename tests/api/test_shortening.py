@@ -47,6 +47,14 @@ def test_other_text_is_unreadable(text):
         read(text)
 
 
+def test_a_body_of_countless_values_is_not_read_to_its_end(monkeypatch):
+    monkeypatch.setattr("echopoint.api.shortening.MOST_VALUES", 100)
+
+    with pytest.raises(Unreadable, match="more than 100 parts"):
+        read(json.dumps([1] * 200))
+    assert read(json.dumps([1] * 90)) == [1] * 90
+
+
 def test_the_depth_that_the_api_takes_is_kept_and_no_more():
     assert read(nested(64)) == json.loads(nested(64))
     assert read(nested(65)) == json.loads(nested(64))

@@ -246,6 +246,41 @@ def test_a_number_that_no_column_holds_is_left_out(launch, ci):
     assert node["result"]["truncated_fields"] == ["outputs.a"]
 
 
+def test_a_path_does_not_end_in_half_a_secret(launch, ci, variables):
+    variables("/organization/variables", SECRET_A="canary-0123456789")
+    text = json.dumps(completion(result=record(outputs={"a": "DEEP"})))
+    deep = '{"' + "x" * 80 + '":{"canary-0123456789":' + "[" * 70 + "]" * 70 + "}}"
+    path = f"/runner/ephemeral/executions/{launch()['id']}/complete"
+
+    response = ci.post(path, text.replace('"DEEP"', deep).encode())
+
+    (node,) = response.json()["nodes"]
+    assert node["result"]["truncated_fields"] == [f"outputs.a.{'x' * 80}…"]
+    assert "canary" not in str(Execution.objects.values().get())
+
+
+def test_what_a_service_says_twice_does_not_lose_the_result(launch, ci):
+    text = json.dumps(completion(result=record(outputs={"a": "TWICE"})))
+    path = f"/runner/ephemeral/executions/{launch()['id']}/complete"
+
+    response = ci.post(path, text.replace('"TWICE"', '{"b": 1, "b": 2}').encode())
+
+    assert response.json()["nodes"][0]["result"]["outputs"] == {"a": {"b": 2}}
+
+
+def test_a_code_that_is_none_is_masked(launch, publish, variables):
+    variables("/organization/variables", SECRET_A="canary-7")
+    told = record(error_code="it was canary-7")
+
+    response = publish(
+        launch(), status="failed", result=told, error_code="canary-7 again"
+    )
+
+    assert response.json()["execution"]["error_code"] == "*** again"
+    assert response.json()["nodes"][0]["error_code"] == "it was ***"
+    assert "canary" not in str(Execution.objects.values().get())
+
+
 def test_of_too_many_nodes_the_first_are_kept(launch, publish):
     records = {f"n{n}": {"node_id": f"n{n}"} for n in range(1002)}
     records |= {"a": "no record", "i" * 256: {}}
@@ -255,7 +290,7 @@ def test_of_too_many_nodes_the_first_are_kept(launch, publish):
     assert len(response.json()["nodes"]) == 1000
     result = Execution.objects.get().result
     assert result["truncated"] is True
-    left = ["n1000", "n1001", "a", "i" * 82]
+    left = ["n1000", "n1001", "a", "…"]
     assert result["truncated_fields"] == [f"execution_results.{id}" for id in left]
 
 

@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from echopoint.api.parsers import EndedEarly
 from echopoint.executions.models import Execution, NodeResult, RunnerJob
 from tests.executions.conftest import RunnerClient, completion
 from tests.executions.test_launch import error_of
@@ -175,7 +176,6 @@ def test_an_end_that_cannot_be_read_lets_the_job_fail(runner, job, change, field
         (b"\xff", "not UTF-8"),
         (b"{", "not valid JSON"),
         (b"", "Send a JSON object"),
-        (b'{"a": 1, "a": 2}', "there twice"),
         (b"[" * 100_000, "not valid JSON"),
     ],
 )
@@ -184,6 +184,35 @@ def test_a_body_that_is_no_json_lets_the_job_fail(runner, job, body, reason):
 
     assert reason in error_of(response, 400)["message"]
     assert reason in Execution.objects.get().error_message
+
+
+def test_a_body_that_broke_off_can_be_sent_again(runner, job, monkeypatch):
+    def broken(stream):
+        raise EndedEarly
+
+    with monkeypatch.context() as patch:
+        patch.setattr("echopoint.api.parsers.recording", broken)
+        answer = runner.complete(job)
+
+    error = error_of(answer, 400)
+    assert (error["code"], error["message"]) == (
+        "BAD_REQUEST",
+        "The body ended too early. Send it again.",
+    )
+    assert Execution.objects.get().status == "running"
+    assert runner.complete(job).status_code == 204
+
+
+def test_an_unreadable_end_of_who_had_the_job_before_does_not_end_it(
+    runner, other_runner, job, lapse
+):
+    lapse(job)
+    other_runner.claim()
+
+    answer = runner.api.post(f"/runner/jobs/{job['job_id']}/complete", b"{")
+
+    assert error_of(answer, 409)["code"] == "CONFLICT"
+    assert Execution.objects.get().status == "running"
 
 
 def test_a_result_that_is_too_large_to_read_lets_the_job_fail(runner, job, settings):

@@ -142,3 +142,15 @@ def test_more_than_a_result_may_hold_is_cut_and_says_so(runner, job, settings):
     assert "response_body" not in row.result
     assert (row.error_code, row.error_message) == ("NODE_FAILED", "no")
     assert "truncated" not in NodeResult.objects.get(node_id="login").result
+
+
+@pytest.mark.parametrize("code", [5, {"a": 1}, ["x"], None, ""])
+def test_a_code_that_is_no_text_is_not_one(runner, job, code):
+    told = {"error_code": code, "error_message": code}
+    runner.tell(job, failed(1, "pay", "no route", result=told))
+
+    answer = runner.complete(job, status="failed", **NOTHING)
+
+    assert answer.status_code == 204
+    assert rows() == [("pay", "failed", "NODE_FAILED", "no route")]
+    assert Execution.objects.get().error_code == "NODE_FAILED"

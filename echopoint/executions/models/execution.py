@@ -262,10 +262,7 @@ class Execution(Ending, Sized, OrgOwned):
         self.status = completion.status
         self.result = masker.result(completion.result)
         self.error_message = cut(masker.text(completion.error_message), LONGEST_MESSAGE)
-        self.error_code = completion.error_code
-        if len(self.error_code) > ERROR_CODE_LENGTH:
-            # That is a text, and may hold a secret.
-            self.error_code = cut(masker.text(self.error_code), ERROR_CODE_LENGTH)
+        self.error_code = cut(masker.code(completion.error_code), ERROR_CODE_LENGTH)
         self.execution_started_at = completion.started_at
         self.completed_at = completion.completed_at
         self.published_at = at

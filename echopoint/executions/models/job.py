@@ -231,15 +231,18 @@ class RunnerJob(Sized, OrgOwned):
 
         Otherwise other runners would claim the job, run it anew and fail alike. `holder`
         is None where the body does not even say who sent it: then the key must be the one
-        that claimed the job. Return the status of a job that had ended before, or None.
+        that claimed the job, and the job never have been another's. Return the status of a job that had ended before, or None.
         Raise `ExecutionConflict` for a job that is another's.
         """
         at = at or timezone.now()
         job = self.locked()
         if holder:
             job.require_held_by(holder)
-        elif job.claimed_by_key_id is None or job.claimed_by_key != by.key:
-            raise ExecutionConflict("This job is another's; nothing was changed.")
+        elif job.attempts != 1 or job.claimed_by_key != by.key:
+            raise ExecutionConflict(
+                "The body does not say which runner sent it, and this job may be"
+                " another's: nothing was changed."
+            )
         if job.execution.has_ended:
             return job.execution.status
         began = job.execution.execution_started_at or job.claimed_at
