@@ -34,8 +34,9 @@ def node_name_problems(node: dict, path: str) -> Iterator[Problem]:
     yield from _no_secrets(node["data"], data, at(path, "data"))
     for place, output in enumerate(node.get("outputs", [])):
         yield from _no_secrets(output, ("name",), at(path, "outputs", place))
-    field = NAMED_OUTPUTS.get(node["type"], "")
-    if any(map(holds_a_secret, node["data"].get(field, {}))):
+    # Other types may have any field in their data, one without a name too.
+    field = NAMED_OUTPUTS.get(node["type"])
+    if field and any(map(holds_a_secret, node["data"].get(field, {}))):
         yield Problem(at(path, "data", field), LOOKS_LIKE_A_KEY)
 
 

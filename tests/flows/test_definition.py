@@ -1002,3 +1002,8 @@ def test_the_checks_say_what_the_published_schemas_say(kind):
             given = changed(field, junk, sample)
             flaws = list(shape_problems(NODE_SCHEMAS[kind], given, ""))
             assert (not flaws) == other.is_valid(given), (field, junk, flaws)
+
+
+@pytest.mark.parametrize("value", [None, 5, "text", [], {"a": 1}])
+def test_a_field_without_a_name_is_one_that_no_schema_has(value):
+    assert problems(flow(request("a", **{"": value}))) == []
