@@ -7,6 +7,10 @@ gigabytes then.
 import io
 import zlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import zstandard
 
 # With either header, and "deflate" with or without one, as servers have it.
 GZIP, DEFLATE, RAW_DEFLATE = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
@@ -115,11 +119,26 @@ def _unzstandard(body: bytes, most: int, notes: list[str]) -> bytes:
     try:
         with engine.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
             decoded = reader.read(most + 1)
+        if len(decoded) <= most:
+            _require_whole(engine, body)
     except zstandard.ZstdError as error:
         raise BadEncoding(str(error)) from None
     if len(decoded) > most:
         raise TooLarge
     return decoded
+
+
+def _require_whole(engine: "zstandard.ZstdDecompressor", body: bytes) -> None:
+    """Raise BadEncoding for frames that end too early, which a reader does not tell.
+
+    What comes of them must be known to be small.
+    """
+    while body:
+        stream = engine.decompressobj()
+        stream.decompress(body)
+        if not stream.eof:
+            raise BadEncoding("it ends too early")
+        body = stream.unused_data
 
 
 DECODERS: dict[str, Callable[[bytes, int, list[str]], bytes]] = {

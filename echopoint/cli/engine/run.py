@@ -112,6 +112,9 @@ class Run:
         )
         for wave in in_waves(self.definition):
             await self._run_together(wave)
+        if self.cancelled.is_set():
+            # Also when only nodes that always run were left: that was in vain.
+            self._fail(CANCELLED, CANCELLED_MESSAGE)
         duration = round((time.monotonic() - began) * 1000)
         return {
             "status": "failed" if self.failure else "completed",

@@ -3,11 +3,15 @@
 Entities are not expanded and nothing is fetched: a document is somebody else's text.
 """
 
+import math
+from collections.abc import Iterator
+
 from lxml import etree
 
 from echopoint.cli.engine.problems import Absent, NothingFound
 
 MAX_MATCHES = 100_000
+MAX_LENGTH = 10 * 1024 * 1024  # characters of all matches
 # A prefix for the default namespace of the root, which XPath 1.0 has no name for.
 DEFAULT_PREFIX = "ns"
 
@@ -20,18 +24,22 @@ def find(path: str, document: bytes) -> object:
     """
     try:
         root = etree.fromstring(document, parser=_parser())
-        found = etree.XPath(path, namespaces=_prefixes(root))(root)
+        # Without EXSLT's regular expressions, which can take for ever.
+        xpath = etree.XPath(path, namespaces=_prefixes(root), regexp=False)
+        found = xpath(root)
     except (etree.XMLSyntaxError, etree.ParserError) as error:
         raise NothingFound(f"the body is not XML that can be read: {error}") from None
     except (etree.XPathError, ValueError, TypeError) as error:
         raise NothingFound(f"the path {path} cannot be followed: {error}") from None
+    if isinstance(found, float) and not math.isfinite(found):
+        raise NothingFound(f"the path {path} gives no number")
     if not isinstance(found, list):
         return str(found) if isinstance(found, str) else found
     if not found:
         raise Absent(f"nothing is at the path {path}")
     if len(found) > MAX_MATCHES:
         raise NothingFound(f"the path {path} has more than {MAX_MATCHES} matches")
-    values = [_value_of(match) for match in found]
+    values = list(_values_of(found, path))
     return values[0] if len(values) == 1 else values
 
 
@@ -43,6 +51,17 @@ def _parser() -> etree.XMLParser:
 
 def _prefixes(root: etree._Element) -> dict[str, str]:
     return {prefix or DEFAULT_PREFIX: uri for prefix, uri in root.nsmap.items()}
+
+
+def _values_of(found: list, path: str) -> Iterator[object]:
+    """Yield the values of the matches, which may lie in each other, up to a bound."""
+    left = MAX_LENGTH
+    for match in found:
+        value = _value_of(match)
+        left -= len(value)
+        if left < 0:
+            raise NothingFound(f"the path {path} finds too much")
+        yield value
 
 
 def _value_of(match: object) -> object:

@@ -79,6 +79,9 @@ def test_bytes_after_the_compressed_body_are_ignored_and_that_is_said(body, enco
         (TEXT, "zstd"),
         (brotli.compress(TEXT)[:-1], "br"),
         (gzip.compress(b"") * 1001, "gzip"),
+        (zstandard.compress(TEXT)[:-1], "zstd"),
+        (zstandard.compress(TEXT)[:3], "zstd"),
+        (zstandard.compress(TEXT) + zstandard.compress(TEXT)[:-1], "zstd"),
         (TEXT, ",".join(["gzip"] * 6)),
     ],
 )

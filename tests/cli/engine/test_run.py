@@ -450,7 +450,8 @@ def test_a_node_that_always_runs_and_was_running_goes_on(service):
 
     # The other one comes first, as nodes that always run come last.
     assert outcomes(document) == {"b": "done", "slow": "done"}
-    assert document["status"] == "completed"
+    # A run that was stopped did not pass.
+    assert (document["status"], document["error_code"]) == ("failed", "CANCELLED")
 
 
 def test_cleaning_up_ends_with_its_time(service):

@@ -81,3 +81,23 @@ def test_entities_are_not_expanded_and_no_file_is_read():
 
 def test_a_text_of_a_node_is_read_as_xml():
     assert extract("xmlPath", {"path": "/a"}, Source("<a>1</a>")) == "1"
+
+
+def test_no_regular_expression_is_run_that_can_take_for_ever():
+    body = f'<x xmlns:re="http://exslt.org/regular-expressions">{"a" * 40}!</x>'
+
+    with pytest.raises(NothingFound, match="cannot be followed"):
+        find("/x[re:test(., '^(a+)+$')]", body.encode())
+
+
+@pytest.mark.parametrize("path", ["number(/shop/none)", "1 div 0", "-1 div 0"])
+def test_what_is_no_number_is_not_found(path):
+    with pytest.raises(NothingFound, match="no number"):
+        find(path)
+
+
+def test_matches_that_lie_in_each_other_do_not_fill_the_memory():
+    body = "<a>" * 200 + "x" * 100_000 + "</a>" * 200
+
+    with pytest.raises(NothingFound, match="too much"):
+        find("//*", body.encode())
