@@ -65,6 +65,11 @@ class Attempt:
         self.result = blank(node) | {
             "display_name": self.recorder.text(node["display_name"])
         }
+        self.begin()
+
+    def begin(self) -> None:
+        """Count the time of the node from now on: it may have waited for its turn."""
+        self.result["started_at"] = now()
         self._began = time.monotonic()
 
     async def run(self) -> None:

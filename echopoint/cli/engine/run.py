@@ -154,6 +154,7 @@ class Run:
 
     async def _step(self, attempt: Attempt, places: asyncio.Semaphore) -> None:
         async with places:
+            attempt.begin()
             if reason := self._reason_to_skip(attempt):
                 attempt.skip(*reason)
             else:

@@ -230,6 +230,16 @@ def test_no_more_run_at_once_than_the_bound(service, monkeypatch):
     assert (most, running) == (2, 0)
 
 
+def test_a_node_that_waited_for_its_turn_does_not_count_the_waiting(monkeypatch):
+    monkeypatch.setattr("echopoint.cli.engine.run.MOST_AT_ONCE", 1)
+
+    document = run(flow(*(node("delay", id, {"duration": 300}) for id in "abc")))
+
+    results = list(document["result"]["execution_results"].values())
+    assert max(one["duration_ms"] for one in results) < 600
+    assert results[1]["started_at"] >= results[0]["executed_at"]
+
+
 def test_what_runs_beside_a_failure_ends_and_what_follows_is_skipped():
     slow = node("delay", "slow", {"duration": 200})
     edges = [edge("slow", "after"), edge("quick", "after too")]
