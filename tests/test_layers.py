@@ -12,6 +12,8 @@ LAYERS = {
     "echopoint.core": set(),
     # Pure text: the site and the command hide secrets with the same table.
     "echopoint.masking": set(),
+    # What a pattern may be is one grammar for both, too.
+    "echopoint.regular_expressions": set(),
     "echopoint.organizations": {"echopoint.core"},
     "apikeys": {"echopoint.core", "echopoint.organizations"},
     "echopoint.api": {"echopoint.core", "echopoint.organizations", "apikeys"},
@@ -20,6 +22,7 @@ LAYERS = {
         "echopoint.organizations",
         "apikeys",
         "echopoint.api",
+        "echopoint.regular_expressions",
     },
     "echopoint.webhooks": {
         "echopoint.core",
@@ -55,7 +58,7 @@ LAYERS = {
         "echopoint.environments",
     },
     # The command talks to the API over HTTP, and is installed without the site.
-    "echopoint.cli": {"echopoint.masking"},
+    "echopoint.cli": {"echopoint.masking", "echopoint.regular_expressions"},
 }
 # The composition root puts all of it together.
 ROOT_MODULES = {
