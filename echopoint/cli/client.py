@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from echopoint.cli import expiry, pipeline
+from echopoint.cli.causes import innermost
 from echopoint.cli.errors import ApiError, CommandError, NoAnswer, UnexpectedAnswer
 from echopoint.cli.network import EnvironmentFault, ProxyFailed, Tls, Transport, is_tls
 from echopoint.cli.retries import ATTEMPTS, Repeat, pause_before
@@ -159,8 +160,7 @@ class Client:
 
 def reason(error: Exception) -> str:
     """Return the innermost cause in a few words; httpx puts its own words around it."""
-    while inner := error.__cause__ or error.__context__:
-        error = inner
+    error = innermost(error)
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return one_line(text)[:200]
 

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from echopoint.cli.causes import causes_of, innermost
+
 SCHEMES = ("http", "https", "socks5", "socks5h")
 REFUSED = "refused the connection"
 
@@ -174,18 +176,8 @@ def variable_of(name: str) -> str:
     return spellings[0] if spellings else "the system's settings"
 
 
-def innermost(error: BaseException) -> BaseException:
-    while inner := error.__cause__ or error.__context__:
-        error = inner
-    return error
-
-
-def is_tls(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+def is_tls(error: BaseException) -> bool:
+    return any(isinstance(cause, ssl.SSLError) for cause in causes_of(error))
 
 
 class Tls:

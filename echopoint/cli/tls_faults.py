@@ -2,17 +2,17 @@
 
 import ssl
 
+from echopoint.cli.causes import causes_of
 from echopoint.cli.text import one_line
 
 # OpenSSL's codes for a certificate of another host or address.
 WRONG_HOST = {62, 64}
 
 
-def untrusted(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+def untrusted(error: BaseException) -> ssl.SSLCertVerificationError | None:
     """Return the fault of a certificate that led to the error."""
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        error = error.__cause__ or error.__context__
-    return error
+    kind = ssl.SSLCertVerificationError
+    return next((one for one in causes_of(error) if isinstance(one, kind)), None)
 
 
 def distrust(host: str, fault: ssl.SSLCertVerificationError) -> str:

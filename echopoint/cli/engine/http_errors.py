@@ -2,10 +2,10 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
 
 import httpx
 
+from echopoint.cli.causes import causes_of
 from echopoint.cli.engine.problems import NodeFailed
 from echopoint.cli.network import REFUSED, EnvironmentFault, ProxyFailed
 
@@ -15,7 +15,7 @@ HUNG_UP = ("disconnected", "closed connection")
 
 def failure_of(error: Exception) -> NodeFailed:
     """Return the failure of a node for an error of httpx, or one that it lets pass."""
-    causes = list(_causes(error))
+    causes = list(causes_of(error))
     for cause in causes:
         if isinstance(cause, EnvironmentFault):
             return NodeFailed("REQUEST_FAILED", str(cause))
@@ -67,15 +67,3 @@ def _tls_message(error: ssl.SSLError) -> str:
             "Name a file of trusted certificates in SSL_CERT_FILE."
         )
     return f"TLS failed: {error.reason or error}. Check that the port speaks https."
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and all that led to it, those in groups included."""
-    waiting, seen = [error], set()
-    while waiting:
-        one = waiting.pop(0)
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        waiting += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
