@@ -65,7 +65,6 @@ class Attempt:
         self.result = blank(node) | {
             "display_name": self.recorder.text(node["display_name"])
         }
-        self.begin()
 
     def begin(self) -> None:
         """Count the time of the node from now on: it may have waited for its turn."""

@@ -4,6 +4,7 @@ import math
 import re
 import uuid
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from echopoint.cli.errors import CommandError
 from echopoint.cli.execution import github
@@ -39,7 +40,7 @@ class Order:
 
     def check(self, flow_ids: list[str]) -> None:
         """Raise `CommandError` for an order that could not be carried out."""
-        self.tls()
+        _ = self.tls  # raises for files that do not serve
         if self.idempotency_key == "":
             raise CommandError(
                 "The idempotency key is empty. Leave it out, or give one."
@@ -61,6 +62,7 @@ class Order:
                 " 17 of them for telling flows apart where there are several."
             )
 
+    @cached_property
     def tls(self) -> Tls:
         """Return the certificates; raise `CommandError` for a file that does not serve."""
         named = {

@@ -42,7 +42,7 @@ async def run_package(
             cancelled=stop.event,
             cleanup_over=stop.cleanup_over,
             strict_variables=order.strict_variables,
-            tls=order.tls(),
+            tls=order.tls,
         )
     except (CommandError, UnsupportedFlow, InvalidPackage):
         raise
