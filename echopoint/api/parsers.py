@@ -67,7 +67,8 @@ class StrictJSONParser(BaseParser):
         view = (parser_context or {}).get("view", NO_VIEW)
         if view.action in view.recordings:
             return recording(stream)
-        data = parsed(read(stream))
+        # This property applies DATA_UPLOAD_MAX_MEMORY_SIZE; read() would not.
+        data = parsed(stream.body)
         for path, message in unstorable(data):
             raise ValidationError({path or "body": [message]})
         return data
@@ -103,9 +104,7 @@ def recording(stream):
     if length > room:
         # Half of the room for a string leaves some for all others.
         return shortened(stream, length, room, longest=room // 2)
-    body = read(stream, room)
-    if len(body) < length:
-        raise EndedEarly
+    body = received(stream, room, length)
     try:
         # The last value of a name counts: it is of a service, which a runner repeats.
         data = parsed(body, dict)
@@ -117,19 +116,30 @@ def recording(stream):
             data = replace_unstorable(data)
             if not any(unstorable(data)):
                 return data
-    return shortened(io.BytesIO(body), 0, room, longest=room)
+    return shortened(io.BytesIO(body), len(body), room, longest=room)
 
 
-def shortened(stream, most, room, longest):
+def received(stream, most, length):
+    """Return the bytes of a body that is `length` long; raise `EndedEarly` for fewer."""
+    try:
+        body = stream.read(most)
+    except OSError:
+        raise EndedEarly from None
+    if len(body) < length:
+        raise EndedEarly
+    return body
+
+
+def shortened(stream, length, room, longest):
     """Return the JSON value of a stream without what is too deep or too large.
 
-    Of fewer bytes than `most` the rest is missing.
+    Raise `EndedEarly` for fewer bytes than its `length`.
     """
     counted = Counted(stream)
     try:
         return replace_unstorable(Shortener(room, longest).read(counted))
     except Unreadable as error:
-        if counted.has_ended and counted.length < most:
+        if counted.has_ended and counted.length < length:
             raise EndedEarly from None
         raise ParseError(f"The body is not valid JSON, or too much. {error}") from None
     except OSError:
@@ -149,17 +159,6 @@ class Counted:
         self.has_ended = not data
         self.length += len(data)
         return data
-
-
-def read(stream, limit=None):
-    """Return the bytes of a body, or raise for one that is larger than it may be."""
-    if limit is None:
-        # Applies DATA_UPLOAD_MAX_MEMORY_SIZE, which reading the stream would not.
-        return stream.body
-    try:
-        return stream.read(limit)
-    except OSError:
-        raise EndedEarly from None
 
 
 def depth_of(data):

@@ -28,8 +28,8 @@ OPENING, CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 LEFT_OUT = "[truncated]"
 
 
-class Unreadable(ValueError):
-    """The bytes are not JSON."""
+class Unreadable(Exception):
+    """The bytes are not JSON, or have too many values."""
 
 
 class Frame:
@@ -79,8 +79,6 @@ class Shortener:
             parser.close()
             self.take_all(events)
         # Numbers of thousands of digits raise the last two.
-        except Unreadable:
-            raise
         except (JSONError, ValueError, ArithmeticError) as error:
             raise Unreadable(str(error)) from error
         finally:
@@ -149,18 +147,22 @@ class Shortener:
 
     def mark(self):
         """Write into the objects around it that a value was left out."""
-        named = []
+        around = []
         for depth in (one for one in MARKED if one <= len(self.frames)):
-            around = self.frames[depth - 1].container
-            if isinstance(around, dict):
-                around["truncated"] = True
-                named, at = around, depth
-        if named:
-            paths = named.setdefault("truncated_fields", [])
-            if isinstance(paths, list) and len(paths) < MOST_NAMED:
-                path = self.path_below(at)
-                if path not in paths:
-                    paths.append(path)
+            container = self.frames[depth - 1].container
+            if isinstance(container, dict):
+                container["truncated"] = True
+                around.append((depth, container))
+        if around:
+            depth, nearest = around[-1]
+            self.name_in(nearest.setdefault("truncated_fields", []), depth)
+
+    def name_in(self, paths, depth):
+        """Add the path of the value that comes, if there is room, to paths of ours."""
+        if isinstance(paths, list) and len(paths) < MOST_NAMED:
+            path = self.path_below(depth)
+            if path not in paths:
+                paths.append(path)
 
     def path_below(self, depth):
         """Return the path of the value that comes, from the object at a depth.
