@@ -91,12 +91,8 @@ def test_senders_at_once_replace_the_oldest_in_a_full_organization(webhook, sett
     assert second.requests.count() == 3
 
 
-@pytest.mark.usefixtures("committing")
-def test_a_sender_does_not_wait_for_another_change_of_the_webhook(
-    webhook, send, settings
-):
-    settings.WEBHOOK_MAX_CAPTURED_REQUESTS = 1
-    send()
+def sent_while(locking, send):
+    """Send while the row of a locking query is locked; return the answer."""
 
     def ask():
         try:
@@ -105,8 +101,18 @@ def test_a_sender_does_not_wait_for_another_change_of_the_webhook(
             connections.close_all()
 
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        Webhook.objects.select_for_update(no_key=True).get()
-        answer = pool.submit(ask).result(10)
+        locking.get()
+        return pool.submit(ask).result(10)
+
+
+@pytest.mark.usefixtures("committing")
+def test_a_sender_does_not_wait_for_another_change_of_the_webhook(
+    webhook, send, settings
+):
+    settings.WEBHOOK_MAX_CAPTURED_REQUESTS = 1
+    send()
+
+    answer = sent_while(Webhook.objects.select_for_update(no_key=True), send)
 
     assert answer.status_code == 200
     assert webhook.requests.count() == 2
@@ -119,15 +125,7 @@ def test_a_sender_does_not_wait_for_the_deletion_of_old_requests(
     settings.WEBHOOK_MAX_CAPTURED_REQUESTS = 1
     send()
 
-    def ask():
-        try:
-            return send()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        webhook.requests.select_for_update().get()
-        answer = pool.submit(ask).result(10)
+    answer = sent_while(webhook.requests.select_for_update(), send)
 
     assert answer.status_code == 200
     assert webhook.requests.count() == 2
