@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 
 from echopoint.cli.engine.values import compact, is_deep
@@ -71,9 +72,14 @@ def _size(value: object) -> int:
 
 
 def storable(value: object) -> object:
-    """Return a JSON value with � for what no column of a database holds."""
+    """Return a JSON value with � for what no column of a database holds.
+
+    A number that JSON has no spelling for becomes text.
+    """
     if isinstance(value, str):
         return UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, dict):
         return {storable(name): storable(item) for name, item in value.items()}
     if isinstance(value, list):

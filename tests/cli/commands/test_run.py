@@ -652,6 +652,25 @@ def test_who_does_not_know_the_key_cannot_try_values_out(
     assert keys[0] != keys[1]
 
 
+def test_a_number_beyond_all_numbers_does_not_keep_a_result_from_being_published(
+    echopoint, api, runner
+):
+    program = runner(
+        "import builtins",
+        "show = lambda text: builtins.print(text.replace('\"BIG\"', '-1e999'))",
+        "print = show",
+        "result(nodes=[node('a', outputs={'x': 'BIG'})])",
+    )
+
+    ended = echopoint(
+        "flows", "run", api.add_flow(), "--runner-binary", program, "-o", "json"
+    )
+
+    assert ended.code == 0, ended.err
+    (execution,) = api.executions.values()
+    assert execution["result"]["execution_results"]["a"]["outputs"] == {"x": "-inf"}
+
+
 def test_half_a_character_does_not_keep_a_result_from_being_published(
     echopoint, api, runner
 ):
