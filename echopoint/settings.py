@@ -338,8 +338,8 @@ if 0 < KEEP_AUDIT_DAYS < 90:
         f"KEEP_AUDIT_DAYS is {KEEP_AUDIT_DAYS}. Set it to 0, for good, or to 90 or more."
     )
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-# What a runner publishes holds the answers of the services that it tested. As much of it
-# is stored; the rest of a larger one is cut, and none that is over the second limit is read.
+# Bytes of what a runner publishes, which holds the responses of the services it tested.
+# What is beyond API_RESULT_MAX_SIZE is cut; a body over API_RESULT_READ_SIZE is not read.
 API_RESULT_MAX_SIZE = 8 * 1024 * 1024
 API_RESULT_READ_SIZE = 32 * 1024 * 1024
 

@@ -106,7 +106,8 @@ def recording(stream):
         return shortened(stream, length, room, longest=room // 2)
     body = received(stream, room, length)
     try:
-        # The last value of a name counts: it is of a service, which a runner repeats.
+        # If an object repeats a name, the last value counts: the object may be part of a
+        # service's response that the runner recorded.
         data = parsed(body, dict)
     except ParseError as error:
         if not isinstance(error.__context__, RecursionError):

@@ -143,7 +143,7 @@ class Transport(httpx.AsyncBaseTransport):
         """Return the proxy for a URL, or None, and the transport; each is made once."""
         port = url.port or {"http": 80, "https": 443}.get(url.scheme)
         is_direct = self.no_proxy.covers(url.host, port)
-        # A certificate is needed for https alone, and may be what is wrong.
+        # Certificates are read for https only: a wrong file does not fail plain http.
         name = f"{url.scheme} {'direct' if is_direct else 'proxied'}"
         if name not in self.ways:
             proxy = None if is_direct else self.proxy_for(url.scheme)

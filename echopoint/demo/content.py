@@ -51,7 +51,7 @@ def set_variables(organization, url):
 
 
 def names_the_service(organization):
-    """Whether the flows have the path of the service; an older demo's have not."""
+    """Whether the URLs of the flows have the service's path; older demos' have not."""
     flows = Flow.objects.for_org(organization).values_list("flow_definition", flat=True)
     return any(f"{{{{base_url}}}}{ECHO}/" in json.dumps(flow) for flow in flows)
 

@@ -12,7 +12,7 @@ class InvalidLaunch(InvalidField):
 
 
 class ResultUnreadable(Refused):
-    """A runner's result that is no result; `fate` says what became of its job."""
+    """A runner's result cannot be read; `fate` says what happened to the job."""
 
     code = UNREADABLE
 

@@ -28,7 +28,7 @@ from echopoint.executions.job_serializers import (
 from echopoint.executions.models import Runner, RunnerJob
 from echopoint.executions.waiting import has_hung_up, seconds_to_wait, waiting_room
 
-# Of a body. A runner does not send it otherwise the next time.
+# Errors of a body that cannot be read. A retry of the runner would send the same body.
 UNREADABLE = (APIException, RequestDataTooBig)
 UNREADABLE_STATUSES = (400, 413, 415)
 

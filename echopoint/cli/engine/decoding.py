@@ -129,9 +129,9 @@ def _unzstandard(body: bytes, most: int, notes: list[str]) -> bytes:
 
 
 def _require_whole(engine: "zstandard.ZstdDecompressor", body: bytes) -> None:
-    """Raise BadEncoding for frames that end too early, which a reader does not tell.
+    """Raise BadEncoding for a body that ends too early; stream_reader does not.
 
-    What comes of them must be known to be small.
+    Decodes the body again, without a bound: the caller has checked the size.
     """
     while body:
         stream = engine.decompressobj()

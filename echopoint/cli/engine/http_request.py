@@ -103,7 +103,7 @@ def _url(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text.strip())
         is_web = url.scheme in ("http", "https") and url.host
-    # A host that is no name under IDNA and half a character raise ValueErrors.
+    # Invalid IDNA hosts and lone surrogates raise ValueError.
     except (httpx.InvalidURL, ValueError) as error:
         raise _refused(f"The URL is not valid: {error}.") from None
     if not is_web:

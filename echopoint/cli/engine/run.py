@@ -22,7 +22,7 @@ Progress = Callable[[dict], None]
 
 
 def _no_progress(event: dict) -> None:
-    """Tell nobody."""
+    """Ignore the event."""
 
 
 async def run_flow(
@@ -113,7 +113,7 @@ class Run:
         for wave in in_waves(self.definition):
             await self._run_together(wave)
         if self.cancelled.is_set():
-            # Also when only nodes that always run were left: that was in vain.
+            # A run that was stopped did not pass, even if all nodes that were left did.
             self._fail(CANCELLED, CANCELLED_MESSAGE)
         duration = round((time.monotonic() - began) * 1000)
         return {

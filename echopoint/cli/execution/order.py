@@ -40,7 +40,7 @@ class Order:
 
     def check(self, flow_ids: list[str]) -> None:
         """Raise `CommandError` for an order that could not be carried out."""
-        _ = self.tls  # raises for files that do not serve
+        _ = self.tls  # raises for files that cannot be used
         if self.idempotency_key == "":
             raise CommandError(
                 "The idempotency key is empty. Leave it out, or give one."
@@ -64,7 +64,7 @@ class Order:
 
     @cached_property
     def tls(self) -> Tls:
-        """Return the certificates; raise `CommandError` for a file that does not serve."""
+        """Return the certificates; raise `CommandError` for files that cannot be used."""
         named = {
             "ca": ("--ca-cert", self.ca_cert),
             "certificate": ("--client-cert", self.client_cert),

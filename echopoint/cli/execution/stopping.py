@@ -30,9 +30,10 @@ CANCELLED = Reason("CANCELLED", "The run was cancelled.")
 
 
 class Stop:
-    """Tells one execution to end, and why: `event` at once, `cleanup_over` for good.
+    """Stops one execution, and keeps the reason.
 
-    Between the two, nodes run that always do: for `cleanup_timeout` seconds.
+    `event` stops it. Nodes that always run may still run for `cleanup_timeout` seconds;
+    then `cleanup_over` stops those, too.
     """
 
     def __init__(self, cleanup_timeout: float) -> None:

@@ -227,12 +227,13 @@ class RunnerJob(Sized, OrgOwned):
 
     @transaction.atomic
     def end_unreadable(self, reason, *, holder, by, at=None):
-        """Let the execution fail, as the runner sent an end that cannot be read.
+        """Fail the execution, because the runner sent a completion that cannot be read.
 
-        Otherwise other runners would claim the job, run it anew and fail alike. `holder`
-        is None where the body does not even say who sent it: then the key must be the one
-        that claimed the job, and the job never have been another's. Return the status of a job that had ended before, or None.
-        Raise `ExecutionConflict` for a job that is another's.
+        Without this, the next runner would claim the job and run it again, in vain.
+        `holder` is None if the body does not even name the runner. Then the caller's key
+        must be the one that claimed the job, and the job must have been claimed once.
+        Return the previous status if the job had ended already, else None. Raise
+        `ExecutionConflict` for a job of another holder.
         """
         at = at or timezone.now()
         job = self.locked()
