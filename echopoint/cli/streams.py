@@ -19,7 +19,9 @@ def write(stream: TextIO | None, text: str) -> None:
     try:
         if stream is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        stream.write(text)
+        # An unbuffered stream would write nothing at all too, which can fail by itself.
+        if text:
+            stream.write(text)
         stream.flush()
     except (OSError, ValueError) as error:
         silence(stream)

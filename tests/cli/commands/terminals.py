@@ -55,7 +55,7 @@ def shown_on_a_terminal(*arguments, **environment):
 
 
 def buffered():
-    """Return our environment, without what would write all at once: few machines have it."""
+    """Return our environment, without what would write all at once: the usual case."""
     return {n: v for n, v in os.environ.items() if n != "PYTHONUNBUFFERED"}
 
 

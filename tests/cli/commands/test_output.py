@@ -36,15 +36,19 @@ def left():
     os.close(write)
 
 
+@pytest.mark.parametrize("environment", [{}, {"PYTHONUNBUFFERED": "1"}])
 @pytest.mark.parametrize("arguments", READING)
 @pytest.mark.parametrize("how", ["full", "left", "closed"])
 def test_a_result_that_cannot_be_written_is_an_error_in_one_line(
-    api, full, left, arguments, how
+    api, full, left, arguments, how, environment
 ):
     streams = {"full": {"stdout": full}, "left": {"stdout": left}}
 
     ended = run(
-        *arguments, closed=[1] if how == "closed" else [], **streams.get(how, {})
+        *arguments,
+        closed=[1] if how == "closed" else [],
+        environment=environment,
+        **streams.get(how, {}),
     )
 
     assert ended.code == 3
