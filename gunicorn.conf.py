@@ -122,6 +122,6 @@ def end_waiting_on_stop(worker):
 def worker_int(worker):
     """Do the same when it is interrupted."""
     # Not on top: the code is the worker's own, and may be newer than the parent's.
-    from echopoint.executions.waiting import waiting_room
+    from echopoint.executions.jobs.long_poll import waiting_room
 
     waiting_room.close()

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from apikeys.clients import Client
 from apikeys.exceptions import FreshSignInRequired
-from echopoint.organizations import doing, fresh
+from echopoint.accounts import fresh_sign_in
+from echopoint.core import acting
+from echopoint.core.client_metadata import Client
 from echopoint.organizations.models import Membership
 
 NOT_SIGNED_IN = "someone not signed in"
@@ -35,8 +36,10 @@ class Actor:
     @classmethod
     def from_request(cls, request, *, via):
         """Return the signed-in user of a request, with where they are."""
-        is_fresh = fresh.is_fresh(request)
-        url = "" if is_fresh else request.build_absolute_uri(fresh.where(request))
+        is_fresh = fresh_sign_in.is_fresh(request)
+        url = (
+            "" if is_fresh else request.build_absolute_uri(fresh_sign_in.where(request))
+        )
         return cls.person(
             request.user,
             via=via,
@@ -53,12 +56,12 @@ class Actor:
     @classmethod
     def present(cls):
         """Return who sent the request that is served now, or the command that runs."""
-        request = doing.request()
+        request = acting.request()
         if request is None:
-            name = doing.command()
+            name = acting.command()
             known = cls("system", "command line", "the command line", "command")
             return cls.command(name) if name else known
-        via = "admin" if doing.is_in_console(request) else "page"
+        via = "admin" if acting.is_in_console(request) else "page"
         client = Client.of(request)
         if request.user.is_authenticated:
             return cls.person(request.user, via=via, client=client)

@@ -4,10 +4,10 @@ from django.contrib import admin, messages
 from django.template.response import TemplateResponse
 
 from apikeys.actors import Actor
+from apikeys.audit.timeline import in_words
 from apikeys.exceptions import Refused
-from apikeys.filters import public_id_in
-from apikeys.forms import RevokeApiKeyForm
-from apikeys.history import in_words
+from apikeys.forms.issue import RevokeApiKeyForm
+from apikeys.forms.key_filters import public_id_in
 from apikeys.models import (
     ApiKey,
     AuditChain,

@@ -9,9 +9,10 @@ class ApiKeysConfig(AppConfig):
     verbose_name = "API keys"
 
     def ready(self):
-        from apikeys import checks, sign_ins  # noqa: F401, they register themselves
+        from apikeys import checks  # noqa: F401, they register themselves
+        from apikeys.audit import sign_ins  # noqa: F401, likewise
+        from apikeys.audit.people import People
         from apikeys.models.pepper import record_configured_peppers
-        from apikeys.people import People
 
         trail.register(People())
         post_migrate.connect(record_configured_peppers, sender=self)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from rest_framework import authentication, exceptions
 
-from apikeys.clients import Client
 from apikeys.exceptions import OrganizationMismatch, Refused
 from apikeys.models import ApiKey
 from apikeys.models.api_key import require_one_organization
+from echopoint.core.client_metadata import Client
 from echopoint.organizations.models import Membership
 
 KEY_HEADER = "X-Api-Key"

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from apikeys.clients import Client, one_line
+from echopoint.core.client_metadata import Client, one_line
 from echopoint.core.redaction import cleaned
 
 # Sent by the command and the GitHub Action with every request: repository, workflow and

@@ -16,7 +16,7 @@ from django.conf import settings
 
 from apikeys.exceptions import MalformedKey
 from echopoint.core.base62 import CRC_LENGTH, checksum
-from echopoint.organizations.ids import random_base62
+from echopoint.core.ids import random_base62
 
 PUBLIC_ID_LENGTH = 12
 SECRET_LENGTH = 43

@@ -2,14 +2,15 @@
 
 from django.urls import path
 
-from apikeys.audit_views import AuditExportView, AuditListView, AuditVerifyView
-from apikeys.list_views import (
+from apikeys.views.audit import AuditExportView, AuditListView, AuditVerifyView
+from apikeys.views.issue import ApiKeyIssueView, ApiKeyRevokeView
+from apikeys.views.list import (
     ApiKeyFindView,
     ApiKeyListView,
     ApiKeyRevokeSelectedView,
 )
-from apikeys.policy_views import PolicyView
-from apikeys.rotation_views import (
+from apikeys.views.policy import PolicyView
+from apikeys.views.rotation import (
     ApiKeyCancelRotationView,
     ApiKeyDetailView,
     ApiKeyLimitView,
@@ -20,7 +21,6 @@ from apikeys.rotation_views import (
     ApiKeyUnretireView,
     RotationStatusView,
 )
-from apikeys.views import ApiKeyIssueView, ApiKeyRevokeView
 
 app_name = "apikeys"
 urlpatterns = [

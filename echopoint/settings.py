@@ -158,8 +158,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "echopoint.health.HealthMiddleware",
     "echopoint.api.middleware.RequestIdMiddleware",
-    "echopoint.api.observing.ObservingMiddleware",
-    "echopoint.core.headers.BrowserHeadersMiddleware",
+    "echopoint.api.request_log.ObservingMiddleware",
+    "echopoint.core.middleware.BrowserHeadersMiddleware",
     "echopoint.webhooks.cors.ReceiverOriginsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -170,11 +170,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # Pages are closed unless a view says otherwise.
-    "echopoint.organizations.middleware.SignInRequiredMiddleware",
+    "echopoint.accounts.middleware.SignInRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "echopoint.organizations.fresh.FreshSignInMiddleware",
-    "echopoint.organizations.known_browser.KnownBrowserMiddleware",
+    "echopoint.accounts.fresh_sign_in.FreshSignInMiddleware",
+    "echopoint.accounts.known_browser.KnownBrowserMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "echopoint.urls"
@@ -209,7 +209,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "account_login"
 
-ACCOUNT_ADAPTER = "echopoint.organizations.accounts.AccountAdapter"
+ACCOUNT_ADAPTER = "echopoint.accounts.adapters.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
@@ -224,7 +224,7 @@ ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (
     "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105, a class
 )
 ACCOUNT_RATE_LIMITS = {
-    # What each counts, and who gets in all the same: echopoint/organizations/attempts.py.
+    # What each counts, and who gets in all the same: echopoint/accounts/attempts.py.
     "sign_in_by_address": "60/m/ip",  # right ones too: a password takes a second of a core
     "sign_in_in_known_browser": "30/m/key",
     "password_by_address": "10/m/ip,100/h/ip",
@@ -245,27 +245,27 @@ ACCOUNT_ANSWER_SECONDS = 1
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_FORMS = {
-    "login": "echopoint.organizations.account_forms.SignInForm",
-    "signup": "echopoint.organizations.account_forms.SignUpForm",
-    "reauthenticate": "echopoint.organizations.account_forms.PasswordAgainForm",
-    "change_password": "echopoint.organizations.account_forms.ChangePasswordForm",
-    "set_password": "echopoint.organizations.account_forms.SetPasswordForm",
-    "reset_password": "echopoint.organizations.account_forms.ResetPasswordForm",
-    "reset_password_from_key": "echopoint.organizations.account_forms.NewPasswordForm",
+    "login": "echopoint.accounts.forms.SignInForm",
+    "signup": "echopoint.accounts.forms.SignUpForm",
+    "reauthenticate": "echopoint.accounts.forms.PasswordAgainForm",
+    "change_password": "echopoint.accounts.forms.ChangePasswordForm",
+    "set_password": "echopoint.accounts.forms.SetPasswordForm",
+    "reset_password": "echopoint.accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "echopoint.accounts.forms.NewPasswordForm",
 }
-MFA_ADAPTER = "echopoint.organizations.accounts.MFAAdapter"
+MFA_ADAPTER = "echopoint.accounts.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Echopoint"
 MFA_FORMS = {
-    "authenticate": "echopoint.organizations.account_forms.CodeForm",
-    "reauthenticate": "echopoint.organizations.account_forms.CodeAgainForm",
-    "activate_totp": "echopoint.organizations.account_forms.ActivateTOTPForm",
-    "add_webauthn": "echopoint.organizations.passkey_forms.AddPasskeyForm",
-    "authenticate_webauthn": "echopoint.organizations.passkey_forms.SecondFactorPasskeyForm",
-    "login_webauthn": "echopoint.organizations.passkey_forms.LoginPasskeyForm",
-    "reauthenticate_webauthn": "echopoint.organizations.passkey_forms.PasskeyAgainForm",
-    "edit_webauthn": "echopoint.organizations.account_forms.EditPasskeyForm",
+    "authenticate": "echopoint.accounts.forms.CodeForm",
+    "reauthenticate": "echopoint.accounts.forms.CodeAgainForm",
+    "activate_totp": "echopoint.accounts.forms.ActivateTOTPForm",
+    "add_webauthn": "echopoint.accounts.passkey_forms.AddPasskeyForm",
+    "authenticate_webauthn": "echopoint.accounts.passkey_forms.SecondFactorPasskeyForm",
+    "login_webauthn": "echopoint.accounts.passkey_forms.LoginPasskeyForm",
+    "reauthenticate_webauthn": "echopoint.accounts.passkey_forms.PasskeyAgainForm",
+    "edit_webauthn": "echopoint.accounts.forms.EditPasskeyForm",
 }
 
 LANGUAGE_CODE = "en"
@@ -289,7 +289,7 @@ X_FRAME_OPTIONS = "DENY"
 FORM_RENDERER = "echopoint.core.forms.Renderer"
 DEFAULT_EXCEPTION_REPORTER = "echopoint.core.redaction.RedactedReporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "echopoint.core.redaction.NoValues"
-CSRF_FAILURE_VIEW = "echopoint.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "echopoint.error_views.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -394,7 +394,7 @@ SPECTACULAR_SETTINGS = {
         "TagMatchMode": ["any", "all"],
         "MembershipStatus": ["PENDING_SYNC", "READY"],
         "FlowRunStatus": "echopoint.flows.models.Flow.LastRunStatus",
-        "FlowWarningCode": "echopoint.flows.definition_warnings.CODES",
+        "FlowWarningCode": "echopoint.flows.definition.warnings.CODES",
         "ExecutionStatus": "echopoint.executions.models.Execution.Status",
         "NodeExecutionStatus": ["pending", "running", "completed", "failed", "skipped"],
         "RunnerType": ["cloud", "self_hosted", "ephemeral"],

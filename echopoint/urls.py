@@ -27,8 +27,8 @@ urlpatterns = [
 if settings.DEMO:
     urlpatterns.append(path("", include("echopoint.demo.service")))
 
-handler400 = "echopoint.errors.bad_request"
-handler403 = "echopoint.errors.forbidden"
-handler404 = "echopoint.errors.not_found"
-handler429 = "echopoint.organizations.attempts.too_many_requests"
-handler500 = "echopoint.errors.unexpected"
+handler400 = "echopoint.error_views.bad_request"
+handler403 = "echopoint.error_views.forbidden"
+handler404 = "echopoint.error_views.not_found"
+handler429 = "echopoint.accounts.attempts.too_many_requests"
+handler500 = "echopoint.error_views.unexpected"

@@ -108,7 +108,7 @@ if __name__ == "__main__":
     django.setup()
     from django.test.utils import setup_databases, teardown_databases
 
-    from apikeys.models.counts import flusher
+    from apikeys.db.buffered_counts import flusher
 
     databases = setup_databases(verbosity=0, interactive=False)
     try:

@@ -95,7 +95,7 @@ def fill(organization, count, members, *, all_rare=False):
     from django.utils import timezone
 
     from apikeys.models import ApiKey
-    from echopoint.organizations.ids import random_base62
+    from echopoint.core.ids import random_base62
 
     now, dice = timezone.now(), random.Random(count)  # noqa: S311, no secret
     kinds = list(RARE_KINDS.values())
@@ -183,8 +183,8 @@ def form(organization, query):
     """Return the filters of a query string of the page."""
     from django.http import QueryDict
 
-    from apikeys.creators import Creators
-    from apikeys.filters import KeyFilterForm
+    from apikeys.forms.creators import Creators
+    from apikeys.forms.key_filters import KeyFilterForm
 
     creators = Creators(organization)
     form = KeyFilterForm.read(QueryDict(query), creators=creators)
@@ -194,7 +194,7 @@ def form(organization, query):
 
 def places(order, organization):
     """Return where pages begin, by name."""
-    from apikeys import keyset
+    from apikeys.db import keyset
     from apikeys.models import ApiKey
 
     keys = ApiKey.objects.for_org(organization).annotate(sort_value=order.value)
@@ -217,8 +217,8 @@ def timed(call):
 
 def pages(organization, query):
     """Yield (milliseconds, order, place) for each page of a filter that is measured."""
-    from apikeys import keyset
-    from apikeys.filters import SORTS
+    from apikeys.db import keyset
+    from apikeys.forms.key_filters import SORTS
     from apikeys.models import ApiKey
 
     for sort, label in SORTS:

@@ -58,7 +58,7 @@ if __name__ == "__main__":
     from django.conf import settings
     from django.test.utils import get_runner, override_settings
 
-    from apikeys.models.counts import flusher
+    from apikeys.db.buffered_counts import flusher
 
     as_served = {
         "PASSWORD_HASHERS": ["django.contrib.auth.hashers.PBKDF2PasswordHasher"],

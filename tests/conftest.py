@@ -12,9 +12,9 @@ from django.db import connection
 from django.test import Client
 
 from apikeys.actors import Actor
+from apikeys.db.buffered_counts import flusher
 from apikeys.models import ApiKey
 from apikeys.models.api_key import retired_uses_seen
-from apikeys.models.counts import flusher
 from echopoint.organizations.models import Membership, Organization, User
 from tests.signing_in import sign_in
 from tests.sinks import log  # noqa: F401

@@ -9,7 +9,7 @@ from django.test import Client
 
 from apikeys.models import ApiKey
 from echopoint.environments.resolve import resolve
-from echopoint.flows.definition import problems
+from echopoint.flows.definition.validation import problems
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import Organization
 

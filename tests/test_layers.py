@@ -9,14 +9,26 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = {
-    "echopoint.core": set(),
+    "echopoint.core": {"echopoint.organizations"},
     # Pure text: the site and the command hide secrets with the same table.
     "echopoint.masking": set(),
     # What a pattern may be is one grammar for both, too.
     "echopoint.regular_expressions": set(),
-    "echopoint.organizations": {"echopoint.core"},
-    "apikeys": {"echopoint.core", "echopoint.organizations"},
-    "echopoint.api": {"echopoint.core", "echopoint.organizations", "apikeys"},
+    "echopoint.accounts": {"echopoint.core", "echopoint.organizations"},
+    "echopoint.organizations": {"echopoint.core", "echopoint.accounts"},
+    "apikeys": {"echopoint.core", "echopoint.accounts", "echopoint.organizations"},
+    "echopoint.keys_api": {
+        "echopoint.core",
+        "echopoint.organizations",
+        "apikeys",
+        "echopoint.api",
+    },
+    "echopoint.api": {
+        "echopoint.core",
+        "echopoint.organizations",
+        "apikeys",
+        "echopoint.keys_api",
+    },
     "echopoint.flows": {
         "echopoint.core",
         "echopoint.organizations",
@@ -67,7 +79,7 @@ ROOT_MODULES = {
     "settings",
     "urls",
     "wsgi",
-    "errors",
+    "error_views",
     "health",
     "demo",
     "management",

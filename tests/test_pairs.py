@@ -10,7 +10,9 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
+from apikeys.audit.timeline import REASONS
 from apikeys.authentication import KEY_HEADER, ORGANIZATION_HEADER
+from apikeys.db.index_probes import ALONG
 from apikeys.exceptions import (
     OrganizationMismatch,
     OrganizationRequired,
@@ -18,54 +20,52 @@ from apikeys.exceptions import (
     ScopeDenied,
     TooManyRequests,
 )
-from apikeys.filters import STATUSES, USABLE
-from apikeys.history import REASONS
-from apikeys.list_views import ATTENTION
+from apikeys.forms.key_filters import STATUSES, USABLE
+from apikeys.forms.policy import LABELS
 from apikeys.models import ApiKey
 from apikeys.models.api_key import BLOCKED, STOPPED
-from apikeys.models.lists import has_status
-from apikeys.narrowing import ALONG
+from apikeys.models.querysets import has_status
 from apikeys.policy import LIMITS
-from apikeys.policy_forms import LABELS
 from apikeys.scopes import PRESETS
-from echopoint.api.key_serializers import PermissionQuerySerializer
+from apikeys.views.list import ATTENTION
 from echopoint.cli import expiry
 from echopoint.cli.client import Client
 from echopoint.cli.commands import keys as key_commands
 from echopoint.cli.commands import webhooks as webhook_commands
-from echopoint.cli.engine import nodes, operators, package, run, templates
+from echopoint.cli.engine import nodes, operators, run, templates, validation
 from echopoint.cli.engine.extractors import EXTRACTORS
-from echopoint.cli.execution import github, launched, outcome, progress
+from echopoint.cli.flow_runs import github, launch, outcome, progress
 from echopoint.cli.settings import Settings
 from echopoint.environments import sealed
 from echopoint.executions import completion, serializers
-from echopoint.executions.job_serializers import EVENT_TYPES
+from echopoint.executions.jobs.serializers import EVENT_TYPES
 from echopoint.executions.models import Execution, NodeResult
-from echopoint.flows import definition_references, definition_schemas
+from echopoint.flows.definition import references, schemas
+from echopoint.keys_api.serializers import PermissionQuerySerializer
 from echopoint.masking import mask
 from echopoint.organizations import roles
 from echopoint.organizations.admin import OrganizationAdmin
 from echopoint.organizations.models import Organization
 from echopoint.webhooks.cors import METHODS_RECEIVED
 
-SCHEMAS = definition_schemas.SCHEMAS
+SCHEMAS = schemas.SCHEMAS
 EDGE = SCHEMAS["FlowEdge"]["properties"]["type"]["enum"]
 RUN_WHEN = SCHEMAS["FlowNodeRunWhen"]["enum"]
-DEFINITION = "echopoint/flows/definition_schemas.py"
+DEFINITION = "echopoint/flows/definition/schemas.py"
 ENGINE = "echopoint/cli/engine"
 STOPPING = {s for s in ApiKey.Status if s not in USABLE}
 
 # what: (what the server takes, what the engine runs, what it refuses by name, where)
 FLOWS = {
-    "operator": (definition_schemas.OPERATORS, operators.OPERATORS, (), "operators.py"),
+    "operator": (schemas.OPERATORS, operators.OPERATORS, (), "operators.py"),
     "extractor": (
-        definition_schemas.EXTRACTORS,
+        schemas.EXTRACTORS,
         EXTRACTORS,
         (),
         "extractors.py",
     ),
     "node type": (
-        definition_schemas.NODE_SCHEMAS,
+        schemas.NODE_SCHEMAS,
         nodes.ACTS,
         {
             "module",
@@ -77,13 +77,13 @@ FLOWS = {
         "nodes.py and package.py, or to what is refused by name here",
     ),
     "HTTP method": (
-        definition_schemas.HTTP_METHODS,
-        package.METHODS,
+        schemas.HTTP_METHODS,
+        validation.METHODS,
         (),
         "package.py",
     ),
-    "run_when": (RUN_WHEN, {*package.RUN_WHEN} - {None}, (), "package.py, order.py"),
-    "edge type": (EDGE, {*package.EDGE_TYPES} - {None}, (), "package.py, order.py"),
+    "run_when": (RUN_WHEN, {*validation.RUN_WHEN} - {None}, (), "package.py, order.py"),
+    "edge type": (EDGE, {*validation.EDGE_TYPES} - {None}, (), "package.py, order.py"),
 }
 
 
@@ -103,17 +103,17 @@ def test_what_a_flow_may_hold_the_engine_runs_or_refuses_by_name(what):
 
 
 def test_each_node_type_that_the_engine_runs_is_checked_first():
-    assert set(package.CHECKS) == set(nodes.ACTS), (
+    assert set(validation.CHECKS) == set(nodes.ACTS), (
         f"Give each node type a check in {ENGINE}/package.py and an act in nodes.py."
     )
 
 
 def test_both_sides_read_templates_and_hide_secrets_alike():
-    pattern = definition_references.TEMPLATE.pattern
+    pattern = references.TEMPLATE.pattern
     assert pattern == templates.TEMPLATE.pattern, (
         f"Templates differ: {ENGINE}/templates.py, definition_references.py."
     )
-    assert {mask.MASK, launched.MASKED} == {sealed.MASK}, (
+    assert {mask.MASK, launch.MASKED} == {sealed.MASK}, (
         "A secret is shown otherwise: environments/sealed.py, masking/mask.py,"
         " cli/execution/launched.py."
     )
@@ -122,7 +122,7 @@ def test_both_sides_read_templates_and_hide_secrets_alike():
 def test_the_command_line_knows_when_an_execution_is_over():
     over = {*Execution.Status} - {Execution.Status.PENDING, Execution.Status.RUNNING}
 
-    assert over == launched.TERMINAL, "Keep cli/execution/launched.py TERMINAL up."
+    assert over == launch.TERMINAL, "Keep cli/execution/launched.py TERMINAL up."
     assert set(serializers.TERMINAL) <= over
 
 
@@ -201,14 +201,14 @@ def test_each_reason_for_which_a_key_is_refused_has_words():
     codes = {f"API_KEY_{status.upper()}" for status in STOPPED}
     codes |= {refusal.code for refusal in refusals} | {BLOCKED}
 
-    assert set(REASONS) == codes, "Say it in REASONS of apikeys/history.py."
+    assert set(REASONS) == codes, "Say it in REASONS of apikeys/audit/timeline.py."
 
 
 def test_each_status_either_works_or_says_why_not():
     """A status that is forgotten must not let requests in."""
     assert set(STOPPED) == STOPPING, (
         "Say in STOPPED of apikeys/models/api_key.py why requests are refused, or name"
-        " the status in USABLE of apikeys/filters.py."
+        " the status in USABLE of apikeys/forms/key_filters.py."
     )
 
 
@@ -235,7 +235,7 @@ def test_what_needs_attention_is_counted_and_put_in_words(acme):
     counts = ApiKey.objects.needing_attention(acme)
 
     assert set(counts) == set(ATTENTION), (
-        "Keep ATTENTION (apikeys/list_views.py) and needing_attention (models/lists.py)"
+        "Keep ATTENTION (apikeys/views/list.py) and needing_attention (models/lists.py)"
         " alike."
     )
 
@@ -246,7 +246,7 @@ def test_each_limit_of_the_policy_is_changed_on_its_page_alone():
     limits = own - {"id", "name", "description", "created_at"}
 
     assert limits == set(LIMITS), "Name it in LIMITS of apikeys/policy.py."
-    assert set(LABELS) == limits, "Give it a label in apikeys/policy_forms.py."
+    assert set(LABELS) == limits, "Give it a label in apikeys/forms/policy.py."
     assert limits <= set(OrganizationAdmin.readonly_fields), (
         "Add it to readonly_fields of OrganizationAdmin."
     )

@@ -17,11 +17,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apikeys.actors import Actor
-from apikeys.clients import Client as CallerClient
+from apikeys.db.buffered_counts import flusher
 from apikeys.models import ApiKey, InstallationEvent
-from apikeys.models.counts import flusher
 from echopoint.api.operations import operations
 from echopoint.collections.models import Collection, Folder, SavedRequest
+from echopoint.core.client_metadata import Client as CallerClient
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import Membership, Organization, User
 from echopoint.webhooks.models import Webhook

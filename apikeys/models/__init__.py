@@ -2,7 +2,7 @@
 
 from apikeys.models.api_key import ApiKey
 from apikeys.models.audit import AuditChain, AuditEvent
-from apikeys.models.installation import InstallationChain, InstallationEvent
+from apikeys.models.installation_audit import InstallationChain, InstallationEvent
 from apikeys.models.nonce import SpentNonce
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.place import KeyPlace

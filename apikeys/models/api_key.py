@@ -14,7 +14,6 @@ from django.utils.functional import cached_property
 
 from apikeys import tokens
 from apikeys.actors import Actor
-from apikeys.clients import USER_AGENT_LENGTH, Client
 from apikeys.exceptions import (
     InvalidKeyRequest,
     KeyConflict,
@@ -26,16 +25,17 @@ from apikeys.exceptions import (
 )
 from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.late_use import LateUseManager
-from apikeys.models.lists import ENDS_AT, IDLE_SINCE
 from apikeys.models.manager import ApiKeyManager, is_usable, require_text
 from apikeys.models.pepper import PepperFingerprint
+from apikeys.models.querysets import ENDS_AT, IDLE_SINCE
 from apikeys.models.refusal import Refusal
 from apikeys.models.rotation import Rotation
-from apikeys.models.traces import is_lock_timeout, without_waiting
 from apikeys.models.usage import KeyUsage
 from apikeys.scopes import PRESETS, canonical, missing
 from echopoint.core import rate_limits
+from echopoint.core.client_metadata import USER_AGENT_LENGTH, Client
 from echopoint.core.fields import FoldedField
+from echopoint.core.lock_timeouts import is_lock_timeout, without_waiting
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization
 

@@ -4,8 +4,8 @@ import re
 
 from django.db import models, transaction
 
-from apikeys import audit_events
-from apikeys.models.chain import (
+from apikeys.audit import events as audit_events
+from apikeys.models.audit_chain import (
     AppendingManager,
     ChainedEvent,
     ChainEnd,
@@ -14,8 +14,8 @@ from apikeys.models.chain import (
 )
 from apikeys.tokens import PUBLIC_ID_LENGTH
 from echopoint.core.characters import fold
+from echopoint.core.ids import ID_LENGTH
 from echopoint.core.locks import for_change
-from echopoint.organizations.ids import ID_LENGTH
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet
 
 __all__ = ["AuditChain", "AuditEvent", "Immutable"]

@@ -1,6 +1,6 @@
 """Uses of keys whose row was locked when they happened."""
 
-from apikeys.models.counts import BufferedManager
+from apikeys.db.buffered_counts import BufferedManager
 
 
 class LateUseManager(BufferedManager):

@@ -9,6 +9,7 @@ from django.utils.functional import cached_property
 
 from apikeys import policy, tokens
 from apikeys.actors import Actor
+from apikeys.db.compiled_lookup import CompiledLookup
 from apikeys.exceptions import (
     InvalidKeyRequest,
     KeyRejected,
@@ -17,9 +18,8 @@ from apikeys.exceptions import (
     ScopeDenied,
 )
 from apikeys.models.audit import AuditEvent, Immutable
-from apikeys.models.lists import ListedKeys
-from apikeys.models.lookup import CompiledLookup
 from apikeys.models.pepper import PepperFingerprint
+from apikeys.models.querysets import ListedKeys
 from apikeys.scopes import canonical, missing, preset_of
 from echopoint.core.names import complaint
 from echopoint.core.redaction import cleaned

@@ -6,8 +6,8 @@ from django.core import signing
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from apikeys.models.retention import FadingManager
-from echopoint.organizations.ids import random_base62
+from apikeys.db.retention import FadingManager
+from echopoint.core.ids import random_base62
 
 MAX_AGE = 24 * 60 * 60  # seconds
 

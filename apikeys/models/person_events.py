@@ -12,11 +12,11 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from apikeys.actors import Actor
-from apikeys.audit_events import Action
+from apikeys.audit.events import Action
+from apikeys.db.buffered_counts import BufferedManager
 from apikeys.models.audit import AuditChain, AuditEvent
-from apikeys.models.chain import EventQuerySet
-from apikeys.models.counts import BufferedManager
-from apikeys.models.traces import is_lock_timeout, without_waiting
+from apikeys.models.audit_chain import EventQuerySet
+from echopoint.core.lock_timeouts import is_lock_timeout, without_waiting
 from echopoint.organizations.models import Organization
 
 PER_HOUR = 30

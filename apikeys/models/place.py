@@ -7,8 +7,8 @@ from typing import NamedTuple
 from django.db import models
 from django.utils import timezone
 
-from apikeys.models.counts import BufferedManager
-from apikeys.models.retention import BATCH
+from apikeys.db.buffered_counts import BufferedManager
+from apikeys.db.retention import BATCH
 from apikeys.places import (
     CLIENT,
     MANY_ADDRESSES,

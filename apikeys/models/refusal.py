@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from apikeys.models.counts import CountingManager
+from apikeys.db.buffered_counts import CountingManager
 
 
 class RefusalManager(CountingManager):

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from apikeys import policy
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict
+from apikeys.last_execution import last_run
 from apikeys.models.audit import AuditEvent
 from apikeys.models.verdict import Facts, unplaced_span
-from apikeys.runs import last_run
 from apikeys.scopes import canonical, missing
 from echopoint.core.locks import for_change
 from echopoint.core.redaction import cleaned

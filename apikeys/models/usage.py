@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Sum
 from django.utils import timezone
 
-from apikeys.models.counts import CountingManager
+from apikeys.db.buffered_counts import CountingManager
 
 NO_SCOPE = ""  # of requests that needed none, or were refused before one was asked for
 

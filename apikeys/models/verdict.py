@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
-from apikeys import moments
+from apikeys import timestamps
 from apikeys.models.place import Group, grouped, many
 from apikeys.places import CLIENT, OTHER, PIPELINE, THING, Place, Sighting, client_name
 from apikeys.scopes import missing
@@ -258,7 +258,7 @@ def still_used(moves, key, at):
     others = [move for move in moves if move.state != State.BOTH]
     sentences = []
     if others:
-        until = moments.in_words(max(move.holds_until for move in others))
+        until = timestamps.in_words(max(move.holds_until for move in others))
         sentences.append(
             f"{used(others, at)}, after the new one came into use. Put the new key there."
             f" If the old one is no longer used there, wait until {until}."
@@ -284,7 +284,7 @@ def undo(key, at):
     ends_at = key.overlap_ends_at
     if not ends_at or ends_at <= at:
         return ""
-    return f" You can undo that until {moments.in_words(ends_at)}."
+    return f" You can undo that until {timestamps.in_words(ends_at)}."
 
 
 def refused(facts):
@@ -308,7 +308,7 @@ def wait(moves, until):
         sentences.append(
             f"Only time without a use of the old key settles {names(others)}."
         )
-    return f"Wait until {moments.in_words(until)}. {' '.join(sentences)}"
+    return f"Wait until {timestamps.in_words(until)}. {' '.join(sentences)}"
 
 
 def not_seen(moves):
@@ -321,7 +321,7 @@ def not_seen(moves):
     (move,) = moves
     return (
         f"Not seen with the new key: {move.label}. It used the old one {move.rhythm},"
-        f" last on {moments.in_words(move.old.last)}. Once it is seen with the new key,"
+        f" last on {timestamps.in_words(move.old.last)}. Once it is seen with the new key,"
         " it holds nothing back."
     )
 

@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import mark_safe
 
-from apikeys import moments
+from apikeys import timestamps
 
 register = template.Library()
 
@@ -89,19 +89,19 @@ def day(when):
 @register.filter
 def exact(when):
     """Return the date and time."""
-    return time_element(when, moments.in_words(when), "exact")
+    return time_element(when, timestamps.in_words(when), "exact")
 
 
 @register.filter
 def with_times(sentence):
     """Return a sentence in which each moment that is named in UTC is a `<time>`."""
     escaped = conditional_escape(sentence)
-    return mark_safe(moments.IN_WORDS.sub(as_time, escaped))  # noqa: S308, escaped
+    return mark_safe(timestamps.IN_WORDS.sub(as_time, escaped))  # noqa: S308, escaped
 
 
 def as_time(found):
     """Return a moment found in a text as a `<time>`, or the text if it is no date."""
-    when = moments.read(found[0])
+    when = timestamps.read(found[0])
     return exact(when) if when else found[0]
 
 

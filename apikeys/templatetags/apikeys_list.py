@@ -3,7 +3,7 @@
 from django import template
 from django.utils.html import format_html, format_html_join
 
-from apikeys.filters import SORTS
+from apikeys.forms.key_filters import SORTS
 
 register = template.Library()
 

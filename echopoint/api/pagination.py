@@ -6,7 +6,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.response import Response
 
-from echopoint.api.budget import page
+from echopoint.api.page_bytes import page
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100

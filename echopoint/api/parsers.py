@@ -11,7 +11,7 @@ from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
-from echopoint.api.shortening import MAX_DEPTH, Shortener, Unreadable
+from echopoint.api.truncation import MAX_DEPTH, Shortener, Unreadable
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

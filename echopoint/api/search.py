@@ -3,8 +3,8 @@
 from django.db.models import F, Q
 from rest_framework import serializers
 
-from echopoint.api.budget import page
 from echopoint.api.fields import Choice, Integer, Text
+from echopoint.api.page_bytes import page
 from echopoint.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
 
 MAX_ITEMS = 100

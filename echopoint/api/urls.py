@@ -4,8 +4,8 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from echopoint.api.keys import ApiKeySelfViewSet, ApiKeyViewSet, PermissionViewSet
-from echopoint.api.me import MeViewSet
+from echopoint.keys_api.api import ApiKeySelfViewSet, ApiKeyViewSet, PermissionViewSet
+from echopoint.keys_api.me import MeViewSet
 
 READS = ["get", "head"]
 

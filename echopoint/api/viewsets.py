@@ -11,11 +11,11 @@ from rest_framework.viewsets import GenericViewSet
 
 from apikeys.actors import Actor
 from apikeys.authentication import KEY_HEADER
-from apikeys.clients import Client
 from apikeys.models import ApiKey
 from echopoint.api.pagination import page_envelope
 from echopoint.api.quotas import Sized, require_room_for_another
 from echopoint.api.search import ordered, page_of
+from echopoint.core.client_metadata import Client
 from echopoint.core.locks import for_change, for_delete
 from echopoint.organizations.models import Membership
 

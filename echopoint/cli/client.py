@@ -11,7 +11,7 @@ import httpx
 
 from echopoint.cli import expiry, pipeline
 from echopoint.cli.causes import innermost
-from echopoint.cli.errors import ApiError, CommandError, NoAnswer, UnexpectedAnswer
+from echopoint.cli.exceptions import ApiError, CommandError, NoAnswer, UnexpectedAnswer
 from echopoint.cli.network import EnvironmentFault, ProxyFailed, Tls, Transport, is_tls
 from echopoint.cli.retries import ATTEMPTS, Repeat, pause_before
 from echopoint.cli.settings import Settings, version

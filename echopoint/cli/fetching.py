@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from echopoint.cli.errors import UnexpectedAnswer
+from echopoint.cli.exceptions import UnexpectedAnswer
 from echopoint.cli.settings import Settings
 
 # The API's largest page.

@@ -11,7 +11,7 @@ from echopoint.cli.commands.executions import executions
 from echopoint.cli.commands.flows import flows
 from echopoint.cli.commands.keys import permissions, whoami
 from echopoint.cli.commands.webhooks import webhooks
-from echopoint.cli.errors import CANCELLED, ERROR, CommandError
+from echopoint.cli.exceptions import CANCELLED, ERROR, CommandError
 from echopoint.cli.options import global_options
 from echopoint.cli.settings import version, without_keys
 from echopoint.cli.streams import Unwritable, finish, write

@@ -2,7 +2,7 @@
 
 import enum
 
-from echopoint.cli.errors import ApiError, CommandError, NoAnswer
+from echopoint.cli.exceptions import ApiError, CommandError, NoAnswer
 
 ATTEMPTS = 3
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from echopoint.cli.errors import CommandError
+from echopoint.cli.exceptions import CommandError
 
 API_URL = "https://api.echopoint.dev"
 FORMATS = ("table", "json", "yaml")

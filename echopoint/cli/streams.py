@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-from echopoint.cli.errors import CommandError
+from echopoint.cli.exceptions import CommandError
 
 
 class Unwritable(CommandError):

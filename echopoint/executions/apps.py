@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from apikeys import runs
+from apikeys import last_execution
 
 
 class ExecutionsConfig(AppConfig):
@@ -10,7 +10,7 @@ class ExecutionsConfig(AppConfig):
     def ready(self):
         from echopoint.flows.models import deleting  # models are loaded only now
 
-        runs.register(self.last_run)
+        last_execution.register(self.last_run)
         deleting.connect(self.cancel_jobs)
 
     def cancel_jobs(self, flow, **options):
@@ -20,6 +20,6 @@ class ExecutionsConfig(AppConfig):
     def last_run(self, key):
         """Return the last execution that the key published, for the key's page."""
         execution = self.get_model("Execution").objects.last_published_with(key)
-        return execution and runs.Run(
+        return execution and last_execution.Run(
             execution.flow_name, execution.status, execution.published_at
         )

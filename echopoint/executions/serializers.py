@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from echopoint.api.fields import Choice, Integer, MachineNote, Object, Text, TextOrNull
-from echopoint.api.shortening import LONGEST_PATH, MOST_NAMED
+from echopoint.api.truncation import LONGEST_PATH, MOST_NAMED
 from echopoint.core.characters import undisguised
 from echopoint.core.names import LOOKS_LIKE_A_KEY, refuse_key
 from echopoint.core.redaction import holds_a_key

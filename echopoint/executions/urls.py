@@ -10,7 +10,7 @@ from echopoint.executions.api import (
     NodeHistoryViewSet,
     NodeResultViewSet,
 )
-from echopoint.executions.job_api import RunnerJobViewSet, RunnerViewSet
+from echopoint.executions.jobs.api import RunnerJobViewSet, RunnerViewSet
 
 urlpatterns = [
     path("runner/jobs/next", RunnerJobViewSet.as_view({"post": "next"})),

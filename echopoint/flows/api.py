@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from echopoint.api.pagination import page_envelope
 from echopoint.api.search import matching, page_of
 from echopoint.api.viewsets import OrgScopedViewSet
-from echopoint.flows.definition_warnings import MAX_WARNINGS, warnings_of
+from echopoint.flows.definition.warnings import MAX_WARNINGS, warnings_of
 from echopoint.flows.models import Flow, FlowTag, as_tag, deleting
 from echopoint.flows.serializers import (
     CreateFlowRequestSerializer,

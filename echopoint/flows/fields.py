@@ -6,9 +6,9 @@ from typing import NamedTuple
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from echopoint.flows.definition import problems
-from echopoint.flows.definition_spelling import canonical, in_both_spellings
-from echopoint.flows.definition_warnings import (
+from echopoint.flows.definition.spelling import canonical, in_both_spellings
+from echopoint.flows.definition.validation import problems
+from echopoint.flows.definition.warnings import (
     CODES,
     SPELLINGS_DIFFER,
     FlowWarning,

@@ -1,6 +1,6 @@
 """The flow definition's part of the OpenAPI document."""
 
-from echopoint.flows.definition_schemas import SCHEMAS
+from echopoint.flows.definition.schemas import SCHEMAS
 
 METADATA = {
     "type": "object",

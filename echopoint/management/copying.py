@@ -8,8 +8,8 @@ from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from apikeys.audit_chain import INSTALLATION
-from apikeys.audit_report import as_json
+from apikeys.audit.hash_chain import INSTALLATION
+from apikeys.audit.report import as_json
 from apikeys.models import AuditEvent, InstallationEvent
 from echopoint.core.redaction import redact
 from echopoint.management.other_database import first_line

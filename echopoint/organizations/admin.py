@@ -10,8 +10,8 @@ from django.db import transaction
 
 from echopoint.core.trail import trail
 from echopoint.organizations.console import NamesChecked, ReadOnlyAdmin
+from echopoint.organizations.console_audit import Recorded
 from echopoint.organizations.models import Membership, Organization, User
-from echopoint.organizations.recorded import Recorded
 
 
 class EmailUserCreationForm(AdminUserCreationForm):

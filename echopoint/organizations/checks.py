@@ -6,7 +6,7 @@ from django.core import checks
 from django.db import connections
 from django.db.utils import DatabaseError
 
-from echopoint.organizations.accounts import vault
+from echopoint.accounts.adapters import vault
 
 ENCRYPTED = {
     Authenticator.Type.TOTP: "secret",

@@ -12,10 +12,10 @@ from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.dateparse import parse_datetime
 
+from echopoint.accounts import fresh_sign_in
 from echopoint.core.addresses import address_of, holds_one, public, shown
 from echopoint.core.names import refuse_secret, validate_name
-from echopoint.organizations import fresh
-from echopoint.organizations.recorded import Recorded
+from echopoint.organizations.console_audit import Recorded
 
 SEARCHED = "_search"  # what a posted search is told from other forms by
 KEY_IN_ADDRESS = (
@@ -58,7 +58,11 @@ class Console(admin.AdminSite):
             if answer := elsewhere(request):
                 return answer
             is_change = request.method == "POST" and request.user.is_authenticated
-            if is_change and view != self.logout and not fresh.is_fresh(request):
+            if (
+                is_change
+                and view != self.logout
+                and not fresh_sign_in.is_fresh(request)
+            ):
                 return self.ask(request)
             return inner(request, *args, **kwargs)
 
@@ -68,7 +72,7 @@ class Console(admin.AdminSite):
         """Say that nothing was changed; the form can be sent again with Back."""
         context = self.each_context(request) | {
             "title": "Nothing was changed yet",
-            "sign_in": fresh.where(request),
+            "sign_in": fresh_sign_in.where(request),
         }
         template = "admin/sign_in_again.html"
         return TemplateResponse(request, template, context, status=403)

@@ -13,10 +13,11 @@ from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from echopoint.core import ids
 from echopoint.core.locks import for_change, for_delete
 from echopoint.core.names import refuse_secret, validate_name
 from echopoint.core.trail import trail
-from echopoint.organizations import ids, roles
+from echopoint.organizations import roles
 
 MAX_LIFETIME_DAYS = 3650
 MAX_KEPT_DAYS = 36_500

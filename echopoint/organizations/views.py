@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 from django.views.generic import ListView
 
-from echopoint.organizations import fresh
+from echopoint.accounts import fresh_sign_in
 from echopoint.organizations.models import Membership
 
 
@@ -42,10 +42,10 @@ class OrgViewMixin:
         self.require(self.permission)
         if request.method == "POST" and self.post_permission:
             self.require(self.post_permission)
-        if self.needs_fresh and not fresh.is_fresh(request):
+        if self.needs_fresh and not fresh_sign_in.is_fresh(request):
             if request.method == "POST":
-                fresh.keep_typed(request)
-            return fresh.ask(request)
+                fresh_sign_in.keep_typed(request)
+            return fresh_sign_in.ask(request)
         return super().dispatch(request, *args, **kwargs)
 
     def require(self, permission):
@@ -54,7 +54,7 @@ class OrgViewMixin:
             raise RoleRefused
 
     def get_initial(self):
-        typed = fresh.typed_before(self.request)
+        typed = fresh_sign_in.typed_before(self.request)
         if typed:
             text = "Nothing was sent yet. Check what you typed, then send it again."
             messages.info(self.request, text)

@@ -8,7 +8,7 @@ from django.conf import settings
 from rest_framework.exceptions import ParseError
 
 from echopoint.api.exceptions import PayloadTooLarge
-from echopoint.core.client import address
+from echopoint.core.client_address import address
 from echopoint.core.header_lines import HEADER_LINES
 from echopoint.core.redaction import redact
 from echopoint.webhooks.decoding import decode

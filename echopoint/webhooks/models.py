@@ -8,10 +8,10 @@ from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Substr
 from django.utils import timezone
 
-from apikeys.models.traces import is_lock_timeout, without_waiting
 from echopoint.api.quotas import LimitReached, Sized, add_to_sum
+from echopoint.core.ids import ID_LENGTH, random_base62
+from echopoint.core.lock_timeouts import is_lock_timeout, without_waiting
 from echopoint.core.locks import for_change
-from echopoint.organizations.ids import ID_LENGTH, random_base62
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 from echopoint.webhooks import room
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from django.conf import settings
 
-from echopoint.api.chunks import Dechunked
+from echopoint.api.chunked_bodies import Dechunked
 
 LIMITS = {
     "/flows": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,

@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from apikeys.actors import Actor
+from apikeys.db.buffered_counts import flusher
 from apikeys.models import ApiKey, AuditEvent
-from apikeys.models.counts import flusher
-from echopoint.api.key_serializers import (
+from echopoint.keys_api.serializers import (
     RotationPlaceSerializer,
     RotationVerdictSerializer,
 )

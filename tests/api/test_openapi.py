@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 from openapi_spec_validator import validate
 
-from echopoint import errors
+from echopoint import error_views
 from echopoint.api.operations import operations
 from echopoint.core import rate_limits
 from echopoint.core.malformed import write_refusal
@@ -201,7 +201,7 @@ def without_database(request):
     try:
         raise OperationalError("the server closed the connection")
     except OperationalError:
-        return errors.unexpected(request)
+        return error_views.unexpected(request)
 
 
 def too_many(api, monkeypatch):
@@ -253,7 +253,7 @@ def test_a_refusal_that_is_shown_is_one_that_comes(
         "415": people("POST", "/flows", b"x", Content_Type="text/plain"),
         "429": too_many(api, monkeypatch),
         "431": answered_by_the_server(431),
-        "500": errors.unexpected(rf.get("/flows")),
+        "500": error_views.unexpected(rf.get("/flows")),
         "503": without_database(rf.get("/flows")),
     }
 

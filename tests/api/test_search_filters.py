@@ -6,10 +6,10 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework import serializers
 
 from echopoint.api.fields import Boolean, Choice
-from echopoint.api.key_serializers import ApiKeySearchRequestSerializer
 from echopoint.api.search import SearchRequestSerializer, Texts
 from echopoint.executions.serializers import ExecutionQuerySerializer
 from echopoint.flows.serializers import FlowSearchRequestSerializer
+from echopoint.keys_api.serializers import ApiKeySearchRequestSerializer
 from echopoint.webhooks.models import Webhook
 from echopoint.webhooks.serializers import (
     WebhookRequestSearchRequestSerializer,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echopoint.api.shortening import SHORT_ROOM, Shortener, Unreadable
+from echopoint.api.truncation import SHORT_ROOM, Shortener, Unreadable
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=5)
 VALUES = st.recursive(
@@ -48,7 +48,7 @@ def test_other_text_is_unreadable(text):
 
 
 def test_a_body_of_countless_values_is_not_read_to_its_end(monkeypatch):
-    monkeypatch.setattr("echopoint.api.shortening.MOST_VALUES", 100)
+    monkeypatch.setattr("echopoint.api.truncation.MOST_VALUES", 100)
 
     with pytest.raises(Unreadable, match="more than 100 parts"):
         read(json.dumps([1] * 200))

@@ -11,9 +11,9 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from apikeys.actors import Actor
-from apikeys.clients import Client
 from apikeys.models import AuditChain, AuditEvent
 from apikeys.models.audit import Immutable
+from echopoint.core.client_metadata import Client
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 Action = AuditEvent.Action

@@ -11,8 +11,8 @@ import pytest
 import rfc8785
 from django.db import models
 
-from apikeys import audit_chain
-from apikeys.audit_chain import FIELDS, GENESIS, LATEST, RECORD, Walk, fingerprint
+from apikeys.audit import hash_chain
+from apikeys.audit.hash_chain import FIELDS, GENESIS, LATEST, RECORD, Walk, fingerprint
 from apikeys.models import AuditEvent
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ def record(sequence=1, prev_hash=GENESIS, version=LATEST, **values):
     made = {
         "organization_id": "org_x",
         "sequence": sequence,
-        "at": audit_chain.written(at, version),
+        "at": hash_chain.written(at, version),
         "action": "api_key.revoked",
         "actor_type": "user",
         "actor_id": "user_1",
@@ -66,7 +66,7 @@ def test_every_column_is_hashed_or_says_why_not():
 
     assert columns - decided == set(), (
         "A new column needs a new version of the hash: add its list to FIELDS in"
-        " apikeys/audit_chain.py and raise LATEST. If it must not be hashed, say why in"
+        " apikeys/audit/hash_chain.py and raise LATEST. If it must not be hashed, say why in"
         " AuditEvent.NOT_HASHED."
     )
     assert decided - columns == set()
@@ -118,12 +118,12 @@ def test_what_databases_or_readers_could_spell_otherwise_is_not_hashed(value):
         record(details={"via": value})
 
     changed = record() | {"details": {"via": value}}
-    assert not audit_chain.is_as_hashed(changed)
+    assert not hash_chain.is_as_hashed(changed)
 
 
 @pytest.mark.parametrize("value", [2**53 - 1, 1 - 2**53, True, None, "", [], {}])
 def test_other_values_are_hashed(value):
-    assert audit_chain.is_as_hashed(record(details={"via": value}))
+    assert hash_chain.is_as_hashed(record(details={"via": value}))
 
 
 @pytest.mark.parametrize(
@@ -142,15 +142,15 @@ def test_other_values_are_hashed(value):
     ],
 )
 def test_a_time_is_written_as_its_version_hashes_it(at, version_1, version_2):
-    assert audit_chain.written(at, 1) == version_1
-    whole = audit_chain.whole_milliseconds(at)
-    assert audit_chain.written(whole, 2) == version_2
+    assert hash_chain.written(at, 1) == version_1
+    whole = hash_chain.whole_milliseconds(at)
+    assert hash_chain.written(whole, 2) == version_2
 
 
 def test_a_time_that_version_2_does_not_record_is_no_match():
     at = datetime(2026, 6, 1, 12, 0, 1, 1, UTC)
 
-    assert audit_chain.written(at, 2) == "2026-06-01T12:00:01.000001Z"
+    assert hash_chain.written(at, 2) == "2026-06-01T12:00:01.000001Z"
 
 
 def test_a_chain_may_go_from_an_older_version_to_a_newer():
@@ -177,7 +177,7 @@ def test_a_version_that_is_not_known_is_never_intact(version, whole):
     assert walk.events == 1
     assert walk.broken is not None
     if version is not True:  # equals 1, whose hash it has not
-        assert walk.broken.reason == audit_chain.UNKNOWN_VERSION
+        assert walk.broken.reason == hash_chain.UNKNOWN_VERSION
 
 
 @pytest.mark.parametrize("name", FIELDS[2])
@@ -253,7 +253,7 @@ def test_a_head_that_was_kept_is_found_where_it_is():
 
 def test_the_checks_need_neither_django_nor_a_database():
     code = (
-        "import sys; from apikeys.audit_chain import Walk;"
+        "import sys; from apikeys.audit.hash_chain import Walk;"
         "assert not [m for m in sys.modules if m.split('.')[0] == 'django']"
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from apikeys.audit_events import (
+from apikeys.audit.events import (
     DETAILS,
     UNREADABLE,
     UNUSED,
@@ -78,7 +78,7 @@ def test_every_action_has_words():
     missing = {action.name for action in set(Action) - set(WORDS)}
 
     assert missing == set(), (
-        "Give the action a function in WORDS, in apikeys/audit_events.py: its keywords"
+        "Give the action a function in WORDS, in apikeys/audit/events.py: its keywords"
         " are the details that the action takes, and it returns what people read."
     )
     assert set(WORDS) == set(Action)
@@ -99,7 +99,7 @@ def test_every_detail_of_an_action_is_in_its_words(action):
         said = in_words(action, AT, beside)
         other = in_words(action, AT, beside | {name: pair[1]})
         assert other not in (said, UNREADABLE), (
-            f"{WORDS[action].__name__}() in apikeys/audit_events.py does not show"
+            f"{WORDS[action].__name__}() in apikeys/audit/events.py does not show"
             f" {name}: a detail that is recorded must be read by someone."
         )
 
@@ -114,7 +114,7 @@ def test_every_action_is_in_one_group():
     groups = [value for _, members in grouped(choices(UNUSED)) for value, _ in members]
 
     assert sorted(groups) == sorted(Action.values), (
-        "Name what the new action begins with in GROUPS, in apikeys/audit_events.py."
+        "Name what the new action begins with in GROUPS, in apikeys/audit/events.py."
     )
 
 
@@ -140,11 +140,11 @@ def actions_in(path):
 
 def test_every_action_is_recorded_by_something_or_is_not_offered():
     files = [*(ROOT / "apikeys").rglob("*.py"), *(ROOT / "echopoint").rglob("*.py")]
-    declared = ROOT / "apikeys/audit_events.py"
+    declared = ROOT / "apikeys/audit/events.py"
     used = {name for file in files if file != declared for name in actions_in(file)}
 
     assert {action.name for action in Action} - used == {a.name for a in UNUSED}, (
-        "An action that no verb records belongs in UNUSED, in apikeys/audit_events.py,"
+        "An action that no verb records belongs in UNUSED, in apikeys/audit/events.py,"
         " so that no filter offers it; one that a verb records does not."
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from apikeys.audit_file import Malformed, check
+from apikeys.audit.exported_file import Malformed, check
 from tests.apikeys.test_audit_chain import chain, record
 from tests.apikeys.test_chain_versions import CHAINS
 
@@ -185,7 +185,7 @@ def test_an_event_of_an_unknown_version_is_not_called_malformed():
 
 def test_a_file_is_checked_without_django():
     code = (
-        "import sys; from apikeys.audit_file import check;"
+        "import sys; from apikeys.audit.exported_file import check;"
         "check(open(sys.argv[1], 'rb'));"
         "assert not [m for m in sys.modules if m.split('.')[0] == 'django']"
     )

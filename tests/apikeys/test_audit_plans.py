@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 from django.http import QueryDict
 
-from apikeys import keyset
-from apikeys.audit_events import choices
-from apikeys.audit_filters import AuditFilterForm
+from apikeys.audit.events import choices
+from apikeys.db import keyset
+from apikeys.forms.audit_filters import AuditFilterForm
 from apikeys.models import AuditEvent
 from tests.apikeys.test_plans import explained  # noqa: F401
 

@@ -12,9 +12,9 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from apikeys import audit_file, audit_report
 from apikeys.actors import Actor
-from apikeys.audit_export import as_ndjson
+from apikeys.audit import exported_file, report
+from apikeys.audit.export import as_ndjson
 from apikeys.models import (
     AuditChain,
     AuditEvent,
@@ -201,22 +201,22 @@ def test_an_event_that_is_put_back_below_the_base_is_found(chain, tamper, acme):
 def test_an_export_of_what_is_left_verifies(chain, acme):
     prune()
 
-    walk = audit_file.check(file_of(acme))[acme.pk]
+    walk = exported_file.check(file_of(acme))[acme.pk]
 
-    assert audit_report.intact(walk) is True
-    assert "events 1 to 3 were deleted for their age" in audit_report.in_words(walk)
+    assert report.intact(walk) is True
+    assert "events 1 to 3 were deleted for their age" in report.in_words(walk)
 
 
 def test_a_file_whose_beginning_was_taken_away_says_so(chain, acme):
     prune()
     lines = file_of(acme)
 
-    lacks_more = audit_file.check(lines[1:])[acme.pk]
-    lacks_the_seal = audit_file.check(lines[:-1])[acme.pk]
+    lacks_more = exported_file.check(lines[1:])[acme.pk]
+    lacks_the_seal = exported_file.check(lines[:-1])[acme.pk]
 
-    assert audit_report.intact(lacks_more) is None
+    assert report.intact(lacks_more) is None
     assert lacks_more.gaps == [(1, 4)]
-    assert audit_report.intact(lacks_the_seal) is None
+    assert report.intact(lacks_the_seal) is None
     assert lacks_the_seal.gaps == [(1, 3)]
 
 
@@ -224,10 +224,10 @@ def test_a_file_of_before_verifies_by_the_last_hash_that_was_deleted(chain, acme
     lines, kept = file_of(acme), chain[2].hash
     prune()
 
-    old = audit_file.check(lines[:3], expected_head=kept)[acme.pk]
+    old = exported_file.check(lines[:3], expected_head=kept)[acme.pk]
     code, answer = verify("--organization", acme.pk, "--expect-head", kept)
 
-    assert audit_report.intact(old) is True
+    assert report.intact(old) is True
     assert code == 0
     assert answer["expected_head"]["sequence"] == 3
 

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from apikeys import tokens
 from apikeys.actors import Actor
-from apikeys.clients import Client
 from apikeys.exceptions import KeyRejected, OrganizationMismatch, OrganizationRequired
 from apikeys.models import ApiKey, AuditEvent, Refusal
+from echopoint.core.client_metadata import Client
 from tests.signing_in import sign_in
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from apikeys.actors import Actor
-from apikeys.audit_chain import FIELDS, GENESIS, UNKNOWN_VERSION, Walk
-from apikeys.audit_export import as_ndjson
+from apikeys.audit.export import as_ndjson
+from apikeys.audit.hash_chain import FIELDS, GENESIS, UNKNOWN_VERSION, Walk
 from apikeys.models import AuditChain, AuditEvent
 from echopoint.organizations.models import Organization
 

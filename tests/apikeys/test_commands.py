@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from apikeys import tokens
 from apikeys.actors import Actor
+from apikeys.db.buffered_counts import flusher
 from apikeys.models import ApiKey, AuditEvent
-from apikeys.models.counts import flusher
 
 FIELDS = {
     "id",

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from django.db import DataError, OperationalError, connection
 
+from apikeys.db.buffered_counts import Flusher, flusher
 from apikeys.models import KeyUsage, Refusal
-from apikeys.models.counts import Flusher, flusher
 from apikeys.models.usage import Day
 
 # What is older is deleted, sooner or later.
@@ -101,7 +101,7 @@ def test_counts_that_no_table_takes_are_dropped_and_logged(key, caplog):
 
 
 def test_what_waits_for_an_absent_database_is_bounded(monkeypatch, issue, caplog):
-    monkeypatch.setattr("apikeys.models.counts.MAX_WAITING", 2)
+    monkeypatch.setattr("apikeys.db.buffered_counts.MAX_WAITING", 2)
     for _ in range(3):
         KeyUsage.objects.allow(issue()[0], (), NOW)
     with failing(OperationalError("gone")):
@@ -114,7 +114,7 @@ def test_what_waits_for_an_absent_database_is_bounded(monkeypatch, issue, caplog
 def test_an_exit_tries_for_a_while_and_logs_what_it_could_not_write(
     key, caplog, monkeypatch
 ):
-    monkeypatch.setattr("apikeys.models.counts.EXIT_SECONDS", 0.3)
+    monkeypatch.setattr("apikeys.db.buffered_counts.EXIT_SECONDS", 0.3)
     KeyUsage.objects.allow(key, (), NOW)
     with failing(OperationalError("locked")):
         flusher.finish()
@@ -128,7 +128,8 @@ def test_an_exit_waits_until_the_database_takes_the_counts(key, caplog, monkeypa
     busy = failing(OperationalError("locked"))
     busy.__enter__()
     monkeypatch.setattr(
-        "apikeys.models.counts.time.sleep", lambda _: busy.__exit__(None, None, None)
+        "apikeys.db.buffered_counts.time.sleep",
+        lambda _: busy.__exit__(None, None, None),
     )
 
     flusher.finish()
@@ -141,7 +142,9 @@ def test_the_timer_starts_again_while_counts_wait(key, settings, monkeypatch):
     settings.API_KEY_COUNT_SECONDS = 3600
     flushes = Flusher()
     flushes.managers = [KeyUsage.objects]
-    monkeypatch.setattr("apikeys.models.counts.connections.close_all", lambda: None)
+    monkeypatch.setattr(
+        "apikeys.db.buffered_counts.connections.close_all", lambda: None
+    )
     KeyUsage.objects.allow(key, (), NOW)
     flusher._timer.cancel()
     flusher.reset()

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from apikeys import moments
-from apikeys.forms import TimeSelect
+from apikeys import timestamps
+from apikeys.forms.issue import TimeSelect
 from apikeys.templatetags import apikeys_display as display
 
 NOW = datetime(2027, 2, 21, 14, 2, tzinfo=UTC)
@@ -40,7 +40,7 @@ def test_an_end_is_due_or_past(left, text):
 
 
 def test_a_moment_in_a_sentence_becomes_an_element_and_the_rest_is_escaped():
-    text = display.with_times(f"<b> until {moments.in_words(NOW)}; & so on")
+    text = display.with_times(f"<b> until {timestamps.in_words(NOW)}; & so on")
 
     assert text == f"&lt;b&gt; until {display.exact(NOW)}; &amp; so on"
     assert 'datetime="2027-02-21T14:02:00Z"' in text
@@ -55,7 +55,7 @@ def test_what_only_looks_like_a_moment_stays_as_it_is(text):
 
 
 def test_an_option_has_the_moment_that_its_label_names():
-    select = TimeSelect(choices=[("1", f"1 day, until {moments.in_words(NOW)}")])
+    select = TimeSelect(choices=[("1", f"1 day, until {timestamps.in_words(NOW)}")])
 
     html = select.render("name", "1")
 

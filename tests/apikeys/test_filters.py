@@ -4,8 +4,8 @@ import pytest
 from django import forms
 from django.http import QueryDict
 
-from apikeys.creators import Creators
-from apikeys.filters import ORDERS, SORTS, KeyFilterForm
+from apikeys.forms.creators import Creators
+from apikeys.forms.key_filters import ORDERS, SORTS, KeyFilterForm
 from apikeys.models import ApiKey
 from apikeys.templatetags.apikeys_list import AT_FIRST
 
@@ -45,7 +45,9 @@ def samples(field):
 
 def test_each_field_of_a_filter_form_has_its_query(acme, sql, monkeypatch):
     form = KeyFilterForm
-    monkeypatch.setattr("apikeys.narrowing.FEW", -1)  # always by conditions, not ids
+    monkeypatch.setattr(
+        "apikeys.db.index_probes.FEW", -1
+    )  # always by conditions, not ids
 
     unfiltered = sql(form)
 
@@ -56,7 +58,7 @@ def test_each_field_of_a_filter_form_has_its_query(acme, sql, monkeypatch):
             assert sql(form, **{name: value}) != unfiltered, (
                 f"{form.__name__} offers {name}={value}, and shows the same rows with"
                 " it. Give the field a query (ChoiceFilter and TextFilter in"
-                " apikeys/filters.py take one), or name it in SETTINGS here if it is no"
+                " apikeys/forms/key_filters.py take one), or name it in SETTINGS here if it is no"
                 " filter."
             )
 
@@ -65,7 +67,9 @@ def test_each_sort_has_its_order_and_each_column_a_sort():
     sorts = {name for name, _ in SORTS if name} | {"-created"}  # the first is unnamed
     both_ways = {f"{sign}{name}" for name in ORDERS for sign in ("", "-")}
 
-    assert sorts == both_ways, "Keep SORTS and ORDERS in apikeys/filters.py alike."
+    assert sorts == both_ways, (
+        "Keep SORTS and ORDERS in apikeys/forms/key_filters.py alike."
+    )
     assert set(AT_FIRST) == set(ORDERS), (
         "Say in AT_FIRST (apikeys/templatetags/apikeys_list.py) how a column of each of"
         " ORDERS is sorted at first."

@@ -7,11 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
-from apikeys import audit_chain, audit_file
 from apikeys.actors import Actor
-from apikeys.audit_chain import FIELDS, LATEST
+from apikeys.audit import exported_file, hash_chain
+from apikeys.audit.hash_chain import FIELDS, LATEST
 from apikeys.models import AuditEvent, InstallationChain, InstallationEvent
-from apikeys.models.chain import Immutable
+from apikeys.models.audit_chain import Immutable
 
 people_audit = import_module("apikeys.migrations.0017_people_audit")
 checkpoint = import_module("apikeys.migrations.0019_audit_checkpoint")
@@ -80,7 +80,7 @@ def test_events_form_a_chain_that_is_named_in_what_is_hashed(chain):
     record = chain[0].as_record()
     assert record["organization_id"] == "installation"
     assert set(record) == {*FIELDS[LATEST], "hash"}
-    assert audit_chain.fingerprint(record) == chain[0].hash
+    assert hash_chain.fingerprint(record) == chain[0].hash
 
 
 def test_a_kept_event_is_read_back_as_it_was_hashed(chain):
@@ -226,7 +226,7 @@ def test_details_are_those_of_the_action_and_hold_no_key(record, issue):
 def test_its_events_can_be_checked_as_a_file(chain):
     lines = [json.dumps(event.as_record()).encode() for event in chain]
 
-    (walk,) = audit_file.check(lines).values()
+    (walk,) = exported_file.check(lines).values()
 
     assert (walk.broken, walk.gaps, walk.events) == (None, [], 3)
 

@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from apikeys import tokens
 from apikeys.actors import Actor
-from apikeys.clients import Client
 from apikeys.exceptions import InvalidKeyRequest, ScopeDenied
 from apikeys.models import ApiKey, AuditEvent
 from apikeys.models.audit import Immutable
 from apikeys.policy import DEFAULT
+from echopoint.core.client_metadata import Client
 from echopoint.organizations import roles
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -7,9 +7,9 @@ import pytest
 from django.db import connection, connections
 
 from apikeys.actors import Actor
-from apikeys.clients import Client
+from apikeys.db.compiled_lookup import CompiledLookup
 from apikeys.models import ApiKey
-from apikeys.models.lookup import CompiledLookup
+from echopoint.core.client_metadata import Client
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.urls import reverse
 
-from apikeys import keyset
 from apikeys.actors import Actor
+from apikeys.db import keyset
 from apikeys.exceptions import InvalidKeyRequest
 from apikeys.models import ApiKey
 from echopoint.core.characters import fold
@@ -108,7 +108,7 @@ def test_search_folds_letters_alike_on_every_database(issue, find, text, found):
 def test_a_page_begins_after_a_name_of_any_letters(
     client, alice, acme, issue, monkeypatch, name
 ):
-    monkeypatch.setattr("apikeys.list_views.ListedKeysPage.page_size", 1)
+    monkeypatch.setattr("apikeys.views.list.ListedKeysPage.page_size", 1)
     sign_in(client, alice)
     for n in (name, f"{name} 2"):
         key, _ = issue()

@@ -7,9 +7,9 @@ import pytest
 from django.urls import reverse
 
 from apikeys.actors import Actor
-from apikeys.clients import USER_AGENT_LENGTH, Client, one_line
 from apikeys.models import ApiKey, AuditEvent
 from apikeys.places import client_name, pipeline_in
+from echopoint.core.client_metadata import USER_AGENT_LENGTH, Client, one_line
 from tests.core.keys import KEY, SHOWN
 from tests.signing_in import sign_in
 from tests.sinks import tables

@@ -18,11 +18,11 @@ from django.test import Client
 from django.urls import reverse
 
 from apikeys.actors import Actor
-from apikeys.clients import Client as Caller
-from apikeys.history import in_words
+from apikeys.audit.timeline import in_words
+from apikeys.db.buffered_counts import flusher
 from apikeys.models import ApiKey, AuditChain, AuditEvent, InstallationEvent
-from apikeys.models.counts import flusher
 from apikeys.models.person_events import PER_HOUR
+from echopoint.core.client_metadata import Client as Caller
 from echopoint.core.trail import trail
 from echopoint.organizations.models import Membership, User
 from tests.conftest import person

@@ -6,8 +6,8 @@ import pytest
 from django.db import OperationalError, connection
 
 from apikeys import tokens
+from apikeys.db.buffered_counts import flusher
 from apikeys.models import KeyPlace
-from apikeys.models.counts import flusher
 from apikeys.models.place import MOST_PLACES
 from apikeys.places import (
     CI_HEADER,

@@ -8,9 +8,9 @@ import pytest
 from django.db import ProgrammingError, connection
 from django.http import QueryDict
 
-from apikeys import keyset, narrowing
-from apikeys.creators import Creators
-from apikeys.filters import SORTS, KeyFilterForm
+from apikeys.db import index_probes, keyset
+from apikeys.forms.creators import Creators
+from apikeys.forms.key_filters import SORTS, KeyFilterForm
 from apikeys.models import ApiKey, Refusal
 from tests.bench_list import fill, people
 
@@ -107,7 +107,7 @@ def test_few_are_sorted_and_not_looked_for_in_the_order(many, explained):
 
 
 def test_many_are_read_in_their_order(many, explained, monkeypatch):
-    monkeypatch.setattr(narrowing, "FEW", 50)
+    monkeypatch.setattr(index_probes, "FEW", 50)
 
     for sort, _ in SORTS:
         for query in ("", "status=active", "scope=flows:read"):

@@ -4,11 +4,11 @@ import pytest
 from django.db import transaction
 
 from apikeys.actors import Actor
-from apikeys.audit_chain import whole_milliseconds
-from apikeys.clients import Client
+from apikeys.audit.hash_chain import whole_milliseconds
 from apikeys.exceptions import InvalidKeyRequest, KeyRejected
 from apikeys.models import ApiKey, AuditEvent, SpentNonce
 from apikeys.models.nonce import SpentForm
+from echopoint.core.client_metadata import Client
 
 pytestmark = pytest.mark.postgresql
 SYSTEM = Actor.command("test")

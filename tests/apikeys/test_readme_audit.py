@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from apikeys.audit_chain import FIELDS
-from apikeys.audit_export import as_ndjson
+from apikeys.audit.export import as_ndjson
+from apikeys.audit.hash_chain import FIELDS
 from apikeys.models import AuditEvent
 from tests.apikeys.test_chain_versions import CHAINS, append, version_1  # noqa: F401
 

@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from apikeys.actors import Actor
+from apikeys.db.buffered_counts import flusher
 from apikeys.models import ApiKey, AuditEvent, KeyUsage, Refusal
-from apikeys.models.counts import flusher
 
 NOW = datetime.now(UTC).replace(second=30, microsecond=0) - timedelta(days=1)
 MINUTE = NOW.replace(second=0)

@@ -4,9 +4,9 @@ import pytest
 from django.conf import settings as site
 
 from apikeys.actors import Actor
+from apikeys.db.buffered_counts import flusher
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict
 from apikeys.models import AuditEvent, Refusal
-from apikeys.models.counts import flusher
 from echopoint.core import rate_limits
 from tests.apikeys.test_authenticate import forged
 from tests.clock import NOON, clock_at

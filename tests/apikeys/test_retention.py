@@ -6,9 +6,9 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from apikeys.history import REFUSALS_SHOWN_FOR
+from apikeys.audit.timeline import REFUSALS_SHOWN_FOR
+from apikeys.db.buffered_counts import flusher
 from apikeys.models import KeyPlace, KeyUsage, Refusal, SpentNonce
-from apikeys.models.counts import flusher
 from apikeys.models.nonce import MAX_AGE
 from apikeys.templatetags.apikeys_usage import DAYS
 

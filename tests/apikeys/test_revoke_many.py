@@ -7,11 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apikeys.actors import Actor
-from apikeys.audit_chain import fingerprint
-from apikeys.audit_export import as_ndjson
-from apikeys.clients import Client
+from apikeys.audit.export import as_ndjson
+from apikeys.audit.hash_chain import fingerprint
 from apikeys.models import ApiKey, AuditEvent
-from apikeys.wire import stamp
+from apikeys.representation import stamp
+from echopoint.core.client_metadata import Client
 from tests.apikeys.test_audit_chain import chain
 from tests.apikeys.test_chain_versions import CHAINS
 

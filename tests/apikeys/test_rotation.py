@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apikeys.actors import Actor
-from apikeys.clients import Client
+from apikeys.db.buffered_counts import flusher
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict, KeyRejected, ScopeDenied
 from apikeys.models import ApiKey, AuditEvent, KeyPlace
-from apikeys.models.counts import flusher
 from apikeys.places import CLIENT, Place
+from echopoint.core.client_metadata import Client
 from echopoint.organizations import roles
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -7,10 +7,10 @@ import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from apikeys.clients import Client
+from apikeys.db.buffered_counts import flusher
 from apikeys.models import ApiKey, AuditChain, AuditEvent, KeyUsage, Refusal
-from apikeys.models.counts import flusher
-from apikeys.models.traces import without_waiting
+from echopoint.core.client_metadata import Client
+from echopoint.core.lock_timeouts import without_waiting
 from echopoint.organizations.models import Organization
 
 AT_MOST = 10  # seconds until a holder gives up, so that a broken guard fails, not hangs

@@ -4,8 +4,8 @@ from datetime import date
 
 from django.template import Context, Template
 
+from apikeys.db.buffered_counts import flusher
 from apikeys.models import KeyUsage
-from apikeys.models.counts import flusher
 from apikeys.models.usage import Day
 from apikeys.templatetags.apikeys_usage import HEIGHT, bars
 

@@ -5,10 +5,10 @@ from itertools import permutations
 
 import pytest
 
+from apikeys.last_execution import Run
 from apikeys.models import ApiKey, KeyPlace
 from apikeys.models.verdict import Facts, Kind, State, Verdict
 from apikeys.places import CLIENT, Place, Sighting, pipeline
-from apikeys.runs import Run
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -12,8 +12,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apikeys.actors import Actor
-from apikeys.audit_chain import GENESIS, fingerprint
-from apikeys.audit_export import as_ndjson
+from apikeys.audit.export import as_ndjson
+from apikeys.audit.hash_chain import GENESIS, fingerprint
 from apikeys.models import AuditEvent
 from tests.apikeys.test_audit_chain import chain, record
 from tests.apikeys.test_chain_versions import CHAINS

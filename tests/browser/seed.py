@@ -22,7 +22,7 @@ from django.test import RequestFactory  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from apikeys.actors import Actor  # noqa: E402
-from apikeys.clients import Client  # noqa: E402
+from apikeys.db.buffered_counts import flusher  # noqa: E402
 from apikeys.models import (  # noqa: E402
     ApiKey,
     AuditEvent,
@@ -30,9 +30,9 @@ from apikeys.models import (  # noqa: E402
     KeyUsage,
     Refusal,
 )
-from apikeys.models.counts import flusher  # noqa: E402
 from apikeys.places import CLIENT, Place, client_name, pipeline  # noqa: E402
 from apikeys.scopes import PRESETS, SCOPES  # noqa: E402
+from echopoint.core.client_metadata import Client  # noqa: E402
 from echopoint.executions.callers import Caller  # noqa: E402
 from echopoint.executions.completion import Completion  # noqa: E402
 from echopoint.executions.models import Execution  # noqa: E402

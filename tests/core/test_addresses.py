@@ -7,7 +7,7 @@ import pytest
 from django.http import QueryDict
 from django.urls import reverse
 
-from apikeys.keyset import Cursor, encode
+from apikeys.db.keyset import Cursor, encode
 from echopoint.core.addresses import holds_one, packed, public, shown
 from tests.core.keys import KEY, RANDOM
 

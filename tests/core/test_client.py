@@ -7,7 +7,7 @@ from django.core import mail
 from django.urls import reverse
 
 from apikeys.models import AuditEvent
-from echopoint.core.client import first_unknown
+from echopoint.core.client_address import first_unknown
 from echopoint.organizations.models import User
 from echopoint.webhooks.models import CapturedRequest, Webhook
 from tests.signing_in import set_back
@@ -96,7 +96,9 @@ def test_an_address_is_never_guessed(
 
     assert [seen(), seen()] == [None, None]
 
-    (warning,) = [r for r in caplog.records if r.name == "echopoint.core.client"]
+    (warning,) = [
+        r for r in caplog.records if r.name == "echopoint.core.client_address"
+    ]
     assert warning.levelname == "WARNING"
     assert advice in warning.getMessage()
     assert "Set TRUSTED_PROXIES to" in warning.getMessage()

@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from apikeys.history import in_words
+from apikeys.audit.timeline import in_words
 from apikeys.models import AuditEvent
 from echopoint.environments.models import Environment, Variable, VariableSet
 from tests.environments.conftest import SYSTEM

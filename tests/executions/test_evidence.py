@@ -6,9 +6,9 @@ import pytest
 from django.urls import reverse
 
 from apikeys.actors import Actor
+from apikeys.db.buffered_counts import flusher
+from apikeys.last_execution import last_run
 from apikeys.models import ApiKey, KeyPlace
-from apikeys.models.counts import flusher
-from apikeys.runs import last_run
 from tests.executions.conftest import RUN
 
 

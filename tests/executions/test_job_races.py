@@ -7,9 +7,9 @@ from django.db import connections, transaction
 
 from echopoint.executions.callers import Caller
 from echopoint.executions.completion import Completion
-from echopoint.executions.job_serializers import RunnerJobCompletionRequestSerializer
+from echopoint.executions.jobs.queue import MAX_ATTEMPTS
+from echopoint.executions.jobs.serializers import RunnerJobCompletionRequestSerializer
 from echopoint.executions.models import Execution, JobEvent, Runner, RunnerJob
-from echopoint.executions.models.job_queue import MAX_ATTEMPTS
 from tests.executions.conftest import RunnerClient, completion
 from tests.executions.test_launch import error_of
 from tests.executions.test_races import at_once

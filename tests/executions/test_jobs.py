@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from echopoint.executions.jobs.queue import MAX_ATTEMPTS
 from echopoint.executions.models import Execution, Runner, RunnerJob
-from echopoint.executions.models.job_queue import MAX_ATTEMPTS
 from echopoint.executions.models.runner import REMEMBERED
 from tests.executions.conftest import RunnerClient, node
 from tests.executions.test_launch import error_of

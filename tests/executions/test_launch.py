@@ -236,7 +236,7 @@ def test_flows_that_call_each_other_are_there_once(launch, make_flow):
 
 @pytest.mark.parametrize(("limit", "status"), [(10_000, 202), (9_000, 409)])
 def test_what_is_called_is_kept_up_to_a_size(ci, make_flow, monkeypatch, limit, status):
-    monkeypatch.setattr("echopoint.executions.references.MAX_SIZE", limit)
+    monkeypatch.setattr("echopoint.executions.referenced_flows.MAX_SIZE", limit)
     long = [node("a", data={"method": "GET", "url": "u" * 3000}) for _ in range(3)]
     called = make_flow(*long)
     caller = make_flow(node("call", type="module", data={"flow_id": str(called.pk)}))

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from echopoint.executions.events import masked_payload
-from echopoint.executions.masking import CERTAIN, FIELDS, STRUCTURE, Masker
+from echopoint.executions.jobs.events import masked_payload
 from echopoint.executions.models import Execution, NodeResult
+from echopoint.executions.result_masking import CERTAIN, FIELDS, STRUCTURE, Masker
 from tests.masking.ways import AROUND, SECRETS, TABLE, WAYS, from_base64
 
 few = settings(

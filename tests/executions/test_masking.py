@@ -7,7 +7,7 @@ from re import _parser as regex_parser
 
 import pytest
 
-from echopoint.executions.masking import Masker
+from echopoint.executions.result_masking import Masker
 from echopoint.masking.forms import LONG
 from echopoint.masking.mask import MASK
 

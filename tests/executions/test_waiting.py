@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from django.db import connection
 
-from echopoint.executions import waiting as module
-from echopoint.executions.waiting import (
+from echopoint.executions.jobs import long_poll
+from echopoint.executions.jobs.long_poll import (
     LOOK_EVERY,
     WaitingRoom,
     has_hung_up,
@@ -31,7 +31,7 @@ def room():
 @pytest.fixture
 def patience(monkeypatch):
     """Let nobody look again by themselves while a test runs."""
-    monkeypatch.setattr(module, "LOOK_EVERY", (20, 20))
+    monkeypatch.setattr(long_poll, "LOOK_EVERY", (20, 20))
 
 
 class Looks:

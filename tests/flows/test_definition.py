@@ -6,17 +6,17 @@ import pytest
 import re2
 from jsonschema import Draft202012Validator, FormatChecker, validators
 
-from echopoint.cli.engine import patterns
-from echopoint.flows import definition_patterns
-from echopoint.flows.definition import Problem, problems
-from echopoint.flows.definition_schemas import (
+from echopoint.cli.engine import bounded_regex
+from echopoint.flows.definition import patterns as definition_patterns
+from echopoint.flows.definition.schemas import (
     EXTRACTORS,
     HTTP_METHODS,
     NODE_SCHEMAS,
     OPERATORS,
     SCHEMAS,
 )
-from echopoint.flows.definition_shapes import shape_problems
+from echopoint.flows.definition.shapes import shape_problems
+from echopoint.flows.definition.validation import Problem, problems
 
 UUID = "2f1b7a0e-5c52-4d0b-9d4e-0a6f6c1f7d11"
 MISSING = "This field is missing. Add it."
@@ -659,16 +659,16 @@ def test_a_refused_pattern_is_in_no_log(capfd):
 def test_the_command_takes_the_patterns_that_the_server_takes(pattern):
     accepted = problems(asserting("regex", value=pattern)) == []
     try:
-        patterns.search(pattern, "a")
+        bounded_regex.search(pattern, "a")
         runs = True
-    except patterns.BadPattern:
+    except bounded_regex.BadPattern:
         runs = False
 
     assert accepted == runs
 
 
 def test_the_command_has_the_bounds_of_the_server():
-    assert patterns.compiled is definition_patterns.compiled
+    assert bounded_regex.compiled is definition_patterns.compiled
 
 
 def test_the_condition_of_a_branch_is_checked_as_an_assertion():

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from echopoint.flows.definition import problems
-from echopoint.flows.definition_spelling import canonical, in_both_spellings
+from echopoint.flows.definition.spelling import canonical, in_both_spellings
+from echopoint.flows.definition.validation import problems
 from echopoint.flows.models import Flow
 from tests.flows.test_definition import (
     JUNK,

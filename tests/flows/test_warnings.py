@@ -4,14 +4,14 @@ import time
 
 import pytest
 
-from echopoint.cli.engine.dynamic import MAKERS
+from echopoint.cli.engine.dynamic_variables import MAKERS
 from echopoint.cli.engine.extractors import EXTRACTORS
 from echopoint.cli.engine.operators import OPERATORS
-from echopoint.cli.engine.package import CHECKS
-from echopoint.flows import definition_schemas, definition_warnings
-from echopoint.flows.definition import problems
-from echopoint.flows.definition_dynamic import DYNAMIC_VARIABLES
-from echopoint.flows.definition_warnings import CODES, warnings_of
+from echopoint.cli.engine.validation import CHECKS
+from echopoint.flows.definition import schemas, warnings
+from echopoint.flows.definition.dynamic_variables import DYNAMIC_VARIABLES
+from echopoint.flows.definition.validation import problems
+from echopoint.flows.definition.warnings import CODES, warnings_of
 from tests.flows.test_definition import (
     assertion,
     chain,
@@ -43,9 +43,7 @@ def test_a_flow_that_every_engine_runs_has_no_warnings():
 
 
 def test_every_code_is_listed_and_given():
-    codes = {
-        value for name, value in vars(definition_warnings).items() if name == value
-    }
+    codes = {value for name, value in vars(warnings).items() if name == value}
     dotted = chain(request("a.b", outputs=["id"]), request("c", "{{a.b.id}}{{$.x}}"))
     late = flow(request("r", "{{s.id}}"), request("s", outputs=["id"]))
     late["edges"] = [edge("s", "r")]
@@ -178,7 +176,7 @@ def test_a_redirect_that_is_not_followed_is_for_the_command_alone(follow):
 
 
 def test_what_the_command_runs_is_what_its_engine_runs():
-    assert set(CHECKS) == definition_warnings.BUILT_IN_NODES
+    assert set(CHECKS) == warnings.BUILT_IN_NODES
     assert set(MAKERS) == DYNAMIC_VARIABLES
 
 
@@ -198,8 +196,8 @@ def test_an_extractor_that_only_the_command_has_is_warned_of():
 
 
 def test_what_is_accepted_is_what_the_command_knows():
-    assert set(definition_schemas.EXTRACTORS) == set(EXTRACTORS)
-    assert set(definition_schemas.OPERATORS) == set(OPERATORS)
+    assert set(schemas.EXTRACTORS) == set(EXTRACTORS)
+    assert set(schemas.OPERATORS) == set(OPERATORS)
 
 
 def test_a_message_repeats_no_long_name():

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from echopoint.cli.engine import InvalidPackage, UnsupportedFlow, run_flow
 from echopoint.cli.engine.extractors import EXTRACTORS
 from echopoint.cli.engine.operators import OPERATORS
-from echopoint.cli.engine.package import METHODS, require_supported
+from echopoint.cli.engine.validation import METHODS, require_supported
 
 LARGEST = 8 * 1024 * 1024  # bytes; what the API stores
 PASSED, FAILED, SKIPPED = "passed", "failed", "NODE_SKIPPED"

@@ -15,6 +15,7 @@ from django.urls import get_resolver
 from django.utils.module_loading import import_string
 from rest_framework import serializers
 
+from echopoint.accounts.forms import EditPasskeyForm, InOurWords
 from echopoint.api.fields import refuse_keys
 from echopoint.api.operations import operations
 from echopoint.core.names import (
@@ -25,7 +26,6 @@ from echopoint.core.names import (
     validate_name,
 )
 from echopoint.flows.serializers import Definition
-from echopoint.organizations.account_forms import EditPasskeyForm, InOurWords
 from echopoint.organizations.models import User
 from tests.core.keys import KEY
 from tests.names.ways import WAYS

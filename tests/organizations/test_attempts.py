@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from echopoint.organizations import known_browser
+from echopoint.accounts import known_browser
 from tests.signing_in import sign_in
 
 LOGIN = "/accounts/login/"

@@ -12,12 +12,12 @@ from django.core.management import call_command
 from django.db import models, transaction
 from django.test import Client
 
-from apikeys.history import in_words
+from apikeys.audit.people import ONE_BY_ONE
+from apikeys.audit.timeline import in_words
 from apikeys.models import AuditEvent, InstallationEvent
-from apikeys.people import ONE_BY_ONE
 from echopoint.collections.models import Collection
+from echopoint.organizations.console_audit import Recorded
 from echopoint.organizations.models import Membership, Organization, User
-from echopoint.organizations.recorded import Recorded
 from echopoint.webhooks.models import Webhook
 from tests.signing_in import sign_in
 

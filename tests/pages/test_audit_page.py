@@ -12,12 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from apikeys.actors import Actor
-from apikeys.audit_export import as_csv, defused
-from apikeys.audit_file import check
-from apikeys.audit_filters import NARROWED, TIMES, AuditFilterForm
-from apikeys.audit_views import AuditListView
-from apikeys.clients import Client
+from apikeys.audit.export import as_csv, defused
+from apikeys.audit.exported_file import check
+from apikeys.forms.audit_filters import NARROWED, TIMES, AuditFilterForm
 from apikeys.models import AuditEvent
+from apikeys.views.audit import AuditListView
+from echopoint.core.client_metadata import Client
 from tests.signing_in import sign_in
 
 
@@ -90,7 +90,7 @@ def test_every_filter_has_a_query(acme):
     """`tz` is none: it says in which zone the times are."""
     fields = {*AuditFilterForm.base_fields} - {"tz"}
     assert fields == set(NARROWED), (
-        "Give the new filter its query in NARROWED, in apikeys/audit_filters.py."
+        "Give the new filter its query in NARROWED, in apikeys/forms/audit_filters.py."
     )
     events = AuditEvent.objects.for_org(acme)
     now = datetime.now(UTC)
@@ -186,7 +186,7 @@ def test_the_page_says_how_many_events_match(signed_in, url, issue, monkeypatch)
     assert "1 event matches." in said(key="first", action="api_key.created")
     assert "4 events match." in said(actor="test")
     assert "No event matches" in said(actor="nobody")
-    monkeypatch.setattr("apikeys.audit_filters.COUNTED", 3)
+    monkeypatch.setattr("apikeys.forms.audit_filters.COUNTED", 3)
     assert "More than 3 events match." in said(actor="test")
     assert "2 events match." in said(key=first.rest_id)
 
@@ -205,7 +205,7 @@ def test_pages_of_few_and_of_many_matches_are_alike(signed_in, url, issue, monke
         return numbers
 
     few = pages()
-    monkeypatch.setattr("apikeys.audit_filters.COUNTED", 2)
+    monkeypatch.setattr("apikeys.forms.audit_filters.COUNTED", 2)
 
     assert few == pages() == [[6, 5], [4, 3], [2, 1]]
 

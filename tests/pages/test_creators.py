@@ -5,8 +5,8 @@ import re
 import pytest
 from django.urls import reverse
 
-from apikeys import creators
 from apikeys.actors import Actor
+from apikeys.forms import creators
 from apikeys.models import ApiKey
 from echopoint.organizations.models import User
 from tests.signing_in import sign_in

@@ -7,9 +7,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apikeys.actors import Actor
-from apikeys.clients import Client
 from apikeys.models import ApiKey, AuditEvent, Refusal
 from apikeys.scopes import SCOPES
+from echopoint.core.client_metadata import Client
 from tests.signing_in import sign_in
 
 SYSTEM = Actor.command("test")

@@ -10,10 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from apikeys import keyset, list_views, tokens
+from apikeys import tokens
 from apikeys.actors import Actor
-from apikeys.clients import Client
+from apikeys.db import keyset
 from apikeys.models import ApiKey, AuditEvent, Refusal
+from apikeys.views import list as list_views
+from echopoint.core.client_metadata import Client
 from tests.signing_in import sign_in
 
 NOW = timezone.now()
@@ -320,7 +322,7 @@ def test_the_summary_counts_no_other_organizations_keys(signed_in, url, issue, g
 
 
 def test_the_summary_counts_only_so_far(signed_in, url, issue, monkeypatch):
-    monkeypatch.setattr("apikeys.models.lists.COUNTED", 2)
+    monkeypatch.setattr("apikeys.models.querysets.COUNTED", 2)
     monkeypatch.setattr(list_views, "COUNTED", 2)
     for _ in range(3):
         issue(expires_in_days=2)
@@ -566,7 +568,7 @@ def test_two_letters_are_looked_for_where_words_begin_and_that_is_said(
 def test_few_keys_are_shown_as_many_are(
     signed_in, url, keys, monkeypatch, few, sort, names
 ):
-    monkeypatch.setattr("apikeys.narrowing.FEW", few)
+    monkeypatch.setattr("apikeys.db.index_probes.FEW", few)
     monkeypatch.setattr(list_views.ListedKeysPage, "page_size", 2)
 
     for query, found in [

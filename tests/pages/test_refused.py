@@ -5,7 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.test import RequestFactory
 from django.urls import reverse
 
-from echopoint.errors import forbidden
+from echopoint.error_views import forbidden
 from tests.signing_in import sign_in
 
 

@@ -8,10 +8,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apikeys.actors import Actor
-from apikeys.clients import Client
+from apikeys.db.buffered_counts import flusher
 from apikeys.models import ApiKey, AuditEvent, KeyPlace, Refusal, SpentNonce
-from apikeys.models.counts import flusher
 from apikeys.places import Place
+from echopoint.core.client_metadata import Client
 from echopoint.organizations import roles
 from tests.signing_in import sign_in
 

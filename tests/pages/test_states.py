@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apikeys.actors import Actor
-from apikeys.clients import Client
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict
 from apikeys.models import ApiKey, SpentNonce
+from echopoint.core.client_metadata import Client
 from tests.signing_in import sign_in
 
 SYSTEM = Actor.command("test")

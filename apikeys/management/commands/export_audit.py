@@ -3,9 +3,9 @@ import os
 from django.core.management.base import CommandError
 
 from apikeys.actors import Actor
-from apikeys.audit_export import as_ndjson, record_export
+from apikeys.audit.export import as_ndjson, record_export
 from apikeys.models import AuditChain, AuditEvent
-from echopoint.organizations.commands import AnsweringCommand, organization_named
+from echopoint.core.commands import AnsweringCommand, organization_named
 
 
 class Command(AnsweringCommand):

@@ -4,9 +4,9 @@ from apikeys.actors import Actor
 from apikeys.exceptions import Refused
 from apikeys.models import ApiKey
 from apikeys.policy import DEFAULT
+from apikeys.representation import describe
 from apikeys.scopes import PRESETS
-from apikeys.wire import describe
-from echopoint.organizations.commands import AnsweringCommand, organization_named
+from echopoint.core.commands import AnsweringCommand, organization_named
 
 
 class Command(AnsweringCommand):

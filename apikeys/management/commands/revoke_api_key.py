@@ -6,14 +6,15 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from apikeys import audit_file, tokens
+from apikeys import tokens
 from apikeys.actors import Actor
-from apikeys.audit_chain import whole_milliseconds
-from apikeys.audit_events import NO_CHANGES
+from apikeys.audit import exported_file
+from apikeys.audit.events import NO_CHANGES
+from apikeys.audit.hash_chain import whole_milliseconds
 from apikeys.exceptions import Refused
 from apikeys.models import ApiKey, PepperFingerprint
-from apikeys.wire import describe, stamp
-from echopoint.organizations.commands import AnsweringCommand, organization_named
+from apikeys.representation import describe, stamp
+from echopoint.core.commands import AnsweringCommand, organization_named
 from echopoint.organizations.models import Organization
 
 NO_SUCH_KEY = (
@@ -182,9 +183,9 @@ class Export:
         export = cls()
         try:
             with open(file, "rb") as lines:
-                for event in audit_file.since(lines, since):
+                for event in exported_file.since(lines, since):
                     export.add(event)
-        except audit_file.Malformed as error:
+        except exported_file.Malformed as error:
             raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"The file cannot be read: {error.strerror}.") from None

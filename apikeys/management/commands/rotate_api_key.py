@@ -8,8 +8,8 @@ from apikeys.exceptions import Refused
 from apikeys.management.commands.revoke_api_key import NO_SUCH_KEY
 from apikeys.models import ApiKey
 from apikeys.policy import DEFAULT
-from apikeys.wire import describe, describe_rotation, stamp
-from echopoint.organizations.commands import AnsweringCommand
+from apikeys.representation import describe, describe_rotation, stamp
+from echopoint.core.commands import AnsweringCommand
 
 CHOICES = ("overlap", "scope", "expires_in_days")  # of a rotation
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

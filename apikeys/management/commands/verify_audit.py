@@ -3,10 +3,10 @@ from contextlib import nullcontext
 
 from django.core.management.base import CommandError
 
-from apikeys import audit_file, audit_report
-from apikeys.audit_chain import INSTALLATION
+from apikeys.audit import exported_file, report
+from apikeys.audit.hash_chain import INSTALLATION
 from apikeys.models import AuditEvent, InstallationEvent
-from echopoint.organizations.commands import AnsweringCommand, organization_named
+from echopoint.core.commands import AnsweringCommand, organization_named
 from echopoint.organizations.models import Organization
 
 NO_HEAD = "A head is 64 characters from 0-9 and a-f. The audit page shows it whole."
@@ -48,12 +48,12 @@ class Command(AnsweringCommand):
             raise CommandError("--filtered needs a FILE.")
         walk = self.walk_file if file else self.walk_database
         walks = walk(file, organization, head)
-        found = [audit_report.intact(walk) for walk in walks.values()]
-        lines = [f"{id}: {audit_report.in_words(w)}" for id, w in walks.items()]
-        if file and any(map(audit_report.may_end_early, walks.values())):
-            lines.append(audit_report.FILE_ENDS)
+        found = [report.intact(walk) for walk in walks.values()]
+        lines = [f"{id}: {report.in_words(w)}" for id, w in walks.items()]
+        if file and any(map(report.may_end_early, walks.values())):
+            lines.append(report.FILE_ENDS)
         self.answer(options, self.fields(walks, found, file), *lines)
-        is_lost = any(map(audit_report.is_lost, walks.values()))
+        is_lost = any(map(report.is_lost, walks.values()))
         if False in found or is_lost or (None in found and not filtered):
             raise SystemExit(1)
 
@@ -76,8 +76,8 @@ class Command(AnsweringCommand):
     def walk_file(self, file, organization, head):
         try:
             with opened(file) as lines:
-                walks = audit_file.check(lines, expected_head=head)
-        except audit_file.Malformed as error:
+                walks = exported_file.check(lines, expected_head=head)
+        except exported_file.Malformed as error:
             raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"The file cannot be read: {error.strerror}.") from None
@@ -94,7 +94,7 @@ class Command(AnsweringCommand):
             {
                 "organization_id": id,
                 "events": walk.events if file or not walk.broken else recorded(id),
-                **audit_report.as_json(walk),
+                **report.as_json(walk),
             }
             for id, walk in walks.items()
         ]
@@ -112,7 +112,7 @@ def recorded(organization_id):
 def head_of(text):
     """Return the hash; raise `CommandError` for what cannot be one."""
     head = (text or "").strip().lower()
-    if text is not None and not audit_file.is_hash(head):
+    if text is not None and not exported_file.is_hash(head):
         raise CommandError(NO_HEAD)
     return head
 

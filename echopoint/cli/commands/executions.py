@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from echopoint.cli.errors import UnexpectedAnswer
+from echopoint.cli.exceptions import UnexpectedAnswer
 from echopoint.cli.fetching import fetch, items_of
 from echopoint.cli.options import PathId, global_options, page_options, settings_of
 from echopoint.cli.tables import facts_of, table_of

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from echopoint.cli.commands.flow_run import run_flows
-from echopoint.cli.errors import UnexpectedAnswer
+from echopoint.cli.commands.run_flows import run_flows
+from echopoint.cli.exceptions import UnexpectedAnswer
 from echopoint.cli.fetching import fetch, fetch_all, items_of
 from echopoint.cli.options import PathId, global_options, settings_of
 from echopoint.cli.settings import Settings

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from echopoint.cli.errors import UnexpectedAnswer
+from echopoint.cli.exceptions import UnexpectedAnswer
 from echopoint.cli.expiry import expires_at, in_words, left
 from echopoint.cli.fetching import fetch, items_of
 from echopoint.cli.options import global_options, settings_of

@@ -1,9 +1,9 @@
 """The assertions of a node, one after the other until one fails."""
 
+from echopoint.cli.engine.exceptions import Absent, NodeFailed, NothingFound
 from echopoint.cli.engine.extractors import Source, extract
 from echopoint.cli.engine.operators import ABSENCE, UNARY, CannotCompare, holds
-from echopoint.cli.engine.problems import Absent, NodeFailed, NothingFound
-from echopoint.cli.engine.record import Recorder
+from echopoint.cli.engine.recorder import Recorder
 from echopoint.cli.engine.templates import Renderer
 from echopoint.cli.engine.values import compact
 

@@ -8,8 +8,8 @@ from iregexp_check import check
 from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError
 from jsonpath_rfc9535.function_extensions import ExpressionType, FilterFunction
 
-from echopoint.cli.engine import patterns
-from echopoint.cli.engine.problems import Absent, NothingFound
+from echopoint.cli.engine import bounded_regex
+from echopoint.cli.engine.exceptions import Absent, NothingFound
 from echopoint.cli.engine.values import parse_json, text_of
 
 JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json|text/json", re.IGNORECASE)
@@ -143,7 +143,7 @@ def _find(path: str, value: object) -> object:
                 raise NothingFound(
                     f"the path {path} has more than {MAX_MATCHES} matches"
                 )
-    except (JSONPathError, patterns.BadPattern, RecursionError) as error:
+    except (JSONPathError, bounded_regex.BadPattern, RecursionError) as error:
         raise NothingFound(f"the path {path} cannot be followed: {error}") from None
     if not found:
         raise Absent(f"nothing is at the path {path}")
@@ -173,8 +173,8 @@ class _Matching(FilterFunction):
 
 ENVIRONMENT = JSONPathEnvironment()
 ENVIRONMENT.function_extensions |= {
-    "match": _Matching(patterns.fullmatch),
-    "search": _Matching(patterns.search),
+    "match": _Matching(bounded_regex.fullmatch),
+    "search": _Matching(bounded_regex.search),
 }
 
 

@@ -6,7 +6,7 @@ import ssl
 import httpx
 
 from echopoint.cli.causes import causes_of
-from echopoint.cli.engine.problems import NodeFailed
+from echopoint.cli.engine.exceptions import NodeFailed
 from echopoint.cli.network import REFUSED, EnvironmentFault, ProxyFailed
 
 # How httpx and h11 say that the other side ended the connection too early.

@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from echopoint.cli.engine.problems import NodeFailed
-from echopoint.cli.engine.record import Recorder
+from echopoint.cli.engine.exceptions import NodeFailed
+from echopoint.cli.engine.recorder import Recorder
 from echopoint.cli.engine.templates import Renderer
 from echopoint.cli.engine.values import text_of
 from echopoint.masking.mask import MASK

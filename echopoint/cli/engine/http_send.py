@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 import httpx
 
 from echopoint.cli.engine.decoding import BadEncoding, TooLarge, decode
+from echopoint.cli.engine.exceptions import NodeFailed
 from echopoint.cli.engine.extractors import Answer
 from echopoint.cli.engine.http_errors import failure_of
-from echopoint.cli.engine.problems import NodeFailed
 from echopoint.cli.network import Tls, Transport
 
 MAX_BODY = 10 * 1024 * 1024  # bytes, as sent and as decoded

@@ -7,12 +7,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from echopoint.cli.engine import assertions, http_request
-from echopoint.cli.engine.dynamic import Draws, is_dynamic
+from echopoint.cli.engine.context import Stage
+from echopoint.cli.engine.dynamic_variables import Draws, is_dynamic
+from echopoint.cli.engine.exceptions import NodeFailed, NothingFound
 from echopoint.cli.engine.extractors import Answer, Source, extract
 from echopoint.cli.engine.http_send import send
-from echopoint.cli.engine.problems import NodeFailed, NothingFound
-from echopoint.cli.engine.record import MAX_BODY
-from echopoint.cli.engine.stage import Stage
+from echopoint.cli.engine.recorder import MAX_BODY
 from echopoint.cli.engine.templates import (
     MISSING,
     Renderer,

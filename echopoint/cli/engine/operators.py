@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from echopoint.cli.engine import patterns
+from echopoint.cli.engine import bounded_regex
 from echopoint.cli.engine.values import is_empty, number_of, text_of
 
 
@@ -40,8 +40,8 @@ def _quoted(value: object) -> str:
 
 def _search(actual: str, expected: str) -> bool:
     try:
-        return patterns.search(expected, actual)
-    except patterns.BadPattern as error:
+        return bounded_regex.search(expected, actual)
+    except bounded_regex.BadPattern as error:
         raise CannotCompare(str(error)) from None
 
 

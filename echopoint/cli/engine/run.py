@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from echopoint.cli.engine.context import Stage
+from echopoint.cli.engine.graph import in_waves, runs_always
 from echopoint.cli.engine.http_send import silence
 from echopoint.cli.engine.nodes import SKIPPED, Attempt, now
-from echopoint.cli.engine.order import in_waves, runs_always
-from echopoint.cli.engine.package import require_package
-from echopoint.cli.engine.stage import Stage
 from echopoint.cli.engine.threads import DaemonThreads
+from echopoint.cli.engine.validation import require_package
 from echopoint.cli.network import Tls
 
 CANCELLED = "CANCELLED"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from echopoint.cli.engine.dynamic import Draws, is_dynamic
+from echopoint.cli.engine.dynamic_variables import Draws, is_dynamic
 from echopoint.cli.engine.values import text_of
 
 TEMPLATE = re.compile(r"\{\{([^{}]+)\}\}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from echopoint.cli.engine.problems import Absent, NothingFound
+from echopoint.cli.engine.exceptions import Absent, NothingFound
 
 MAX_MATCHES = 100_000
 MAX_LENGTH = 10 * 1024 * 1024  # characters of all matches

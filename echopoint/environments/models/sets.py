@@ -8,7 +8,7 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from apikeys.audit_events import Action
+from apikeys.audit.events import Action
 from apikeys.models import AuditEvent
 from echopoint.core.characters import fold
 from echopoint.core.locks import for_change

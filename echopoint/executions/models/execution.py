@@ -12,7 +12,6 @@ from echopoint.core.locks import for_change
 from echopoint.environments.sealed import SealedTextField
 from echopoint.executions.completion import Completion
 from echopoint.executions.exceptions import ExecutionConflict
-from echopoint.executions.masking import Masker
 from echopoint.executions.models.ending import (
     Ending,
     ephemeral_deadline,
@@ -21,6 +20,7 @@ from echopoint.executions.models.ending import (
 from echopoint.executions.models.job import RunnerJob
 from echopoint.executions.models.manager import ExecutionManager
 from echopoint.executions.models.node_result import ERROR_CODE_LENGTH
+from echopoint.executions.result_masking import Masker
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import OrgOwned
 

@@ -12,15 +12,15 @@ from echopoint.api.quotas import Sized, size_of
 from echopoint.core.locks import for_change
 from echopoint.executions.callers import Nobody
 from echopoint.executions.completion import Completion, moment
-from echopoint.executions.events import masked_payload
 from echopoint.executions.exceptions import UNREADABLE, ExecutionConflict
-from echopoint.executions.models.ending import LOST, unreported
-from echopoint.executions.models.job_queue import (
+from echopoint.executions.jobs.events import masked_payload
+from echopoint.executions.jobs.queue import (
     MAX_ATTEMPTS,
     RunnerJobManager,
     lease_from,
 )
-from echopoint.executions.reported import with_events
+from echopoint.executions.jobs.reported_result import with_events
+from echopoint.executions.models.ending import LOST, unreported
 from echopoint.organizations.models import OrgOwned
 
 MOST_EVENT_BYTES = 64_000_000  # per job; later events are stored without their payload

@@ -14,8 +14,8 @@ from echopoint.environments.sealed import MASK
 from echopoint.executions.callers import Nobody
 from echopoint.executions.exceptions import ExecutionConflict
 from echopoint.executions.models.ending import FLOW_DELETED, MOST_AT_ONCE, lost_before
-from echopoint.executions.references import referenced_flows
-from echopoint.flows.definition_spelling import in_both_spellings
+from echopoint.executions.referenced_flows import referenced_flows
+from echopoint.flows.definition.spelling import in_both_spellings
 from echopoint.organizations.models import OrgOwnedQuerySet
 
 

@@ -1,6 +1,7 @@
 from django.core.management.base import CommandError
 from django.db import Error, connections
 
+from echopoint.core.commands import AnsweringCommand
 from echopoint.management.copying import (
     LEFT_OUT,
     SOURCE,
@@ -11,7 +12,6 @@ from echopoint.management.copying import (
     require_migrated,
 )
 from echopoint.management.other_database import ALIAS, config_of, connected, first_line
-from echopoint.organizations.commands import AnsweringCommand
 
 PLACE = ("ENGINE", "NAME", "HOST", "PORT")
 ITSELF = "That is the database that is configured. Name another, empty one."

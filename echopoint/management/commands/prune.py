@@ -1,10 +1,10 @@
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from apikeys.wording import counted
+from apikeys.audit.wording import counted
+from echopoint.core.commands import AnsweringCommand
 from echopoint.executions.models import Execution
 from echopoint.management.retention import KINDS, kinds
-from echopoint.organizations.commands import AnsweringCommand
 
 
 class Command(AnsweringCommand):

@@ -4,7 +4,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
-import echopoint.organizations.ids
+import echopoint.core.ids
 from django.conf import settings
 from django.db import migrations, models
 
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('password', models.CharField(max_length=128, verbose_name='password')),
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('id', models.CharField(default=echopoint.organizations.ids.user_id, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('id', models.CharField(default=echopoint.core.ids.user_id, editable=False, max_length=40, primary_key=True, serialize=False)),
                 ('email', models.EmailField(max_length=254, unique=True, verbose_name='e-mail')),
                 ('name', models.CharField(blank=True, max_length=150)),
                 ('is_staff', models.BooleanField(default=False, verbose_name='may sign in to the admin console')),
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Organization',
             fields=[
-                ('id', models.CharField(default=echopoint.organizations.ids.organization_id, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('id', models.CharField(default=echopoint.core.ids.organization_id, editable=False, max_length=40, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=255, validators=[django.core.validators.RegexValidator('\\S', 'The name cannot be blank.')])),
                 ('description', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from apikeys.models.counts import flusher
+from apikeys.db.buffered_counts import flusher
 from echopoint.cli.main import run
 from tests.cli.served import serving
 from tests.cli.standin import standing_in

@@ -148,7 +148,7 @@ def test_an_engine_that_breaks_is_published_and_shows_no_value(
     async def broken(package, **options):
         raise RuntimeError(f"careless, with {CANARY}")
 
-    monkeypatch.setattr("echopoint.cli.execution.running.run_flow", broken)
+    monkeypatch.setattr("echopoint.cli.flow_runs.package_runner.run_flow", broken)
 
     ended = echopoint("flows", "run", api.add_flow(), "--debug")
 

@@ -150,7 +150,7 @@ def test_a_secret_that_is_a_number_is_hidden_and_times_are_not(echopoint, api, r
 
 
 def test_the_command_itself_holds_no_secret_in_a_repr(api):
-    from echopoint.cli.execution.launched import Launched
+    from echopoint.cli.flow_runs.launch import Launched
     from echopoint.cli.settings import Settings
 
     launched = Launched("flow", {"runner_inputs": {"token": SHORT}})

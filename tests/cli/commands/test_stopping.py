@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from echopoint.cli.execution.external import GRACE
+from echopoint.cli.flow_runs.external_runner import GRACE
 from tests.cli.engine.flows import chain, node, request
 
 ROOT = Path(__file__).parent.parent.parent.parent

@@ -303,7 +303,7 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
 
 
 def test_the_syntax_is_that_of_dotenv_without_expansion(env_file, monkeypatch):
-    from echopoint.cli.execution.variables import Variables
+    from echopoint.cli.flow_runs.variables import Variables
 
     monkeypatch.setenv("HOME", "/root")
     text = "\ufeff# comment\nexport A=1 # one\r\nB=\"x y\\nz\"\n\nC='$HOME ${A}'\nD=${A}\nE=\n"
@@ -320,8 +320,8 @@ def test_the_syntax_is_that_of_dotenv_without_expansion(env_file, monkeypatch):
 
 
 def test_no_repr_shows_a_value(env_file):
-    from echopoint.cli.execution.order import Order
-    from echopoint.cli.execution.variables import Variables
+    from echopoint.cli.flow_runs.run_options import Order
+    from echopoint.cli.flow_runs.variables import Variables
 
     variables = Variables.read([("a", CANARY)], [env_file(f"B={CANARY}")])
 

@@ -7,7 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from echopoint.cli.engine import InvalidPackage
-from echopoint.cli.engine.dynamic import ARGUMENTS, MAKERS, Made, require_known
+from echopoint.cli.engine.dynamic_variables import (
+    ARGUMENTS,
+    MAKERS,
+    Made,
+    require_known,
+)
 from tests.cli.engine.flows import assertion, chain, flow, request, run, variables
 
 NAMES = [

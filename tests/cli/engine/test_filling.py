@@ -1,6 +1,6 @@
 import pytest
 
-from echopoint.cli.engine.filling import filled
+from echopoint.cli.engine.normalization import filled
 from tests.cli.engine.flows import assertion, chain, flow, run, run_node, variables
 
 

@@ -3,7 +3,7 @@ import time
 import pytest
 import re2
 
-from echopoint.cli.engine import patterns
+from echopoint.cli.engine import bounded_regex
 from echopoint.cli.engine.operators import ABSENCE, OPERATORS, CannotCompare, holds
 
 TRUE = [
@@ -168,5 +168,5 @@ def test_a_reason_repeats_nothing_of_the_pattern():
 
 
 def test_a_compiled_pattern_keeps_no_groups_and_the_library_no_pattern():
-    assert patterns._compiled("(a)(b)").groups == 0
+    assert bounded_regex._compiled("(a)(b)").groups == 0
     assert re2._Regexp._make.cache_info().currsize == 0

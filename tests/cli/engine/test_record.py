@@ -1,7 +1,7 @@
 import base64
 import json
 
-from echopoint.cli.engine.record import Recorder
+from echopoint.cli.engine.recorder import Recorder
 from echopoint.masking.mask import Mask
 from tests.cli.engine.flows import chain, flow, node, request, run, run_node, variables
 

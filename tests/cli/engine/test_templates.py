@@ -1,6 +1,6 @@
 import pytest
 
-from echopoint.cli.engine.dynamic import Draws, Made
+from echopoint.cli.engine.dynamic_variables import Draws, Made
 from echopoint.cli.engine.templates import (
     MAX_RENDERED,
     Renderer,

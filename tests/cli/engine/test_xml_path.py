@@ -2,8 +2,8 @@
 
 import pytest
 
+from echopoint.cli.engine.exceptions import Absent, NothingFound
 from echopoint.cli.engine.extractors import Answer, Source, extract
-from echopoint.cli.engine.problems import Absent, NothingFound
 
 SHOP = b"""<?xml version="1.0" encoding="iso-8859-1"?>
 <shop xmlns:x="urn:x" name="caf\xe9">

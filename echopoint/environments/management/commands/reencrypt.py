@@ -1,9 +1,9 @@
 from django.core.management.base import CommandError
 from django.db.models.functions import Left
 
+from echopoint.core.commands import AnsweringCommand
 from echopoint.environments.keyring import LABEL_LENGTH, Unreadable, keyring
 from echopoint.environments.sealed import sealed_fields
-from echopoint.organizations.commands import AnsweringCommand
 
 BATCH = 200
 

@@ -1,5 +1,5 @@
+from echopoint.core.commands import AnsweringCommand
 from echopoint.mail.models import MailMessage
-from echopoint.organizations.commands import AnsweringCommand
 
 
 class Command(AnsweringCommand):

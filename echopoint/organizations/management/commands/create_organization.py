@@ -2,7 +2,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.db import transaction
 
-from echopoint.organizations.commands import AnsweringCommand
+from echopoint.core.commands import AnsweringCommand
 from echopoint.organizations.models import Organization, User
 
 

@@ -1,0 +1,234 @@
+"""What the audit records: each action, the details it takes, and how they read.
+
+A new action is a member of `Action`, in a group of `GROUPS`, and a function in `WORDS`.
+The keywords of the function are the details that the action takes; it returns what people
+read beside its name.
+"""
+
+import inspect
+from datetime import datetime
+
+from django.db.models import TextChoices
+
+from apikeys.audit import people_wording
+from apikeys.audit.hash_chain import whole_milliseconds
+from apikeys.audit.wording import counted, moment, short, span
+from apikeys.scopes import PRESETS
+
+UNREADABLE = "The details of this event cannot be read."
+
+
+class Action(TextChoices):
+    CREATED = "api_key.created", "Created"
+    SECRET_DISPLAYED = "api_key.secret_displayed", "Secret displayed"
+    ROTATED = "api_key.rotated", "Rotated"
+    ROTATION_CANCELLED = "api_key.rotation_cancelled", "Rotation cancelled"
+    RETIRED = "api_key.retired", "Retired"
+    UNRETIRED = "api_key.unretired", "Retirement undone"
+    SUSPENDED = "api_key.suspended", "Suspended"
+    RESUMED = "api_key.resumed", "Resumed"
+    REVOKED = "api_key.revoked", "Revoked"
+    LIMIT_CHANGED = "api_key.rate_limit_changed", "Rate limit changed"
+    FIRST_USED = "api_key.first_used", "First used"
+    RETIRED_USED = "api_key.retired_used", "Used after it retired"
+    RENAMED = "api_key.renamed", "Renamed"
+    POLICY_UPDATED = "policy.updated", "Policy updated"
+    AUDIT_EXPORTED = "audit.exported", "Audit exported"
+    AUDIT_PRUNED = "audit.pruned", "Old events deleted"
+    ORGANIZATION_CREATED = "organization.created", "Organization created"
+    ORGANIZATION_CHANGED = "organization.changed", "Organization changed"
+    MEMBER_ADDED = "membership.added", "Member added"
+    MEMBER_REMOVED = "membership.removed", "Member removed"
+    ROLE_CHANGED = "membership.role_changed", "Role changed"
+    SIGNED_IN = "person.signed_in", "Signed in"
+    SIGN_IN_FAILED = "person.sign_in_failed", "Sign-in failed"
+    PASSWORD_CHANGED = "person.password_changed", "Password changed"
+    PASSWORD_RESET = "person.password_reset", "Password reset"
+    SECOND_FACTOR_ADDED = "person.second_factor_added", "Second factor added"
+    SECOND_FACTOR_REMOVED = "person.second_factor_removed", "Second factor removed"
+    RECOVERY_CODES_MADE = "person.recovery_codes_made", "Recovery codes generated"
+    VARIABLE_WRITTEN = "variable.written", "Variable written"
+    VARIABLE_DELETED = "variable.deleted", "Variable deleted"
+    VARIABLES_CLEARED = "variable.all_deleted", "All variables deleted"
+    ENVIRONMENT_CREATED = "environment.created", "Environment created"
+    ENVIRONMENT_DELETED = "environment.deleted", "Environment deleted"
+    CONSOLE_ADDED = "console.added", "Added in the console"
+    CONSOLE_CHANGED = "console.changed", "Changed in the console"
+    CONSOLE_DELETED = "console.deleted", "Deleted in the console"
+
+
+# Events about a key that change nothing of it.
+NO_CHANGES = {Action.SECRET_DISPLAYED, Action.FIRST_USED, Action.RETIRED_USED}
+# No verb records these. Filters leave them out, but events that exist stay readable.
+UNUSED = {Action.RENAMED}
+# By what an action begins with.
+GROUPS = {
+    "API keys": ("api_key",),
+    "Organization": ("organization", "policy", "audit"),
+    "Members": ("membership",),
+    "Sign-ins and accounts": ("person",),
+    "Variables": ("variable", "environment"),
+    "Admin console": ("console",),
+}
+
+
+def choices(occurred=()):
+    """Return the choices of actions that can occur, and of others that did."""
+    return [(a.value, a.label) for a in Action if a not in UNUSED - set(occurred)]
+
+
+def grouped(choices):
+    """Return the choices under the names of their groups."""
+    groups = {
+        name: [choice for choice in choices if choice[0].split(".")[0] in begins]
+        for name, begins in GROUPS.items()
+    }
+    return [(name, members) for name, members in groups.items() if members]
+
+
+def nothing(at):
+    """The name of the action says it all."""
+    return ""
+
+
+def created(at, *, scopes=(), preset="", expires_at=None):
+    end = f"Expires on {moment(expires_at)}." if expires_at else "No expiry."
+    return f"{scopes_in_words(scopes, preset)} {end}"
+
+
+def rotated(at, *, successor="", retire_at="", scopes=(), dropped=()):
+    if not successor:
+        return ""
+    # The event's own time is in whole milliseconds.
+    both_work = retire_at and whole_milliseconds(datetime.fromisoformat(retire_at)) > at
+    overlap = (
+        f"Overlap until {moment(retire_at)}."
+        if both_work
+        else "This key stopped at once."
+    )
+    holding = f", with {', '.join(scopes)}" if scopes else ""
+    lost = f" Dropped as not in the catalog: {', '.join(dropped)}." if dropped else ""
+    return f"{successor} takes its place{holding}.{lost} {overlap}"
+
+
+def rotation_cancelled(at, *, successor=""):
+    return successor and f"{successor} was revoked; this key goes on."
+
+
+def retired(at, *, successor=""):
+    return successor and f"{successor} has taken its place."
+
+
+def unretired(at, *, successor="", retire_at=""):
+    if not retire_at:
+        return ""
+    names = f"It and {successor} both" if successor else "It"
+    return f"{names} work{'' if successor else 's'} until {moment(retire_at)}."
+
+
+def for_a_reason(at, *, reason=""):
+    return reason
+
+
+def limit_changed(at, *, before=None, after=None):
+    of_policy = "the organization's limit"
+    return f"From {before or of_policy} to {after or of_policy}, per minute."
+
+
+def used(at, *, route=""):
+    return route
+
+
+def renamed(at, *, before="", after=""):
+    return f"From “{before}” to “{after}”." if before or after else ""
+
+
+def policy_updated(at, *, before=None, after=None):
+    before, after = before or {}, after or {}
+    changes = (
+        f"{name.replace('_', ' ')}: {before.get(name)} to {value}"
+        for name, value in after.items()
+    )
+    return f"{'; '.join(changes)}."
+
+
+def audit_exported(
+    at, *, format="", filters=None, events=None, since=None, until=None, head=""
+):
+    chosen = [f"{name}: {value}" for name, value in (filters or {}).items()]
+    said = f"As {', '.join([format.upper(), *chosen])}."
+    if events is None:  # of a version that did not record them
+        return said
+    if not events:
+        return f"{said} No events."
+    when = span(datetime.fromisoformat(since), datetime.fromisoformat(until))
+    last = f"the last hash is {short(head)}"
+    return f"{said} {counted(events, 'event')} {when}; {last}"
+
+
+def audit_pruned(at, *, through=0, last_hash=""):
+    return f"Up to event {through:,}, whose hash is {short(last_hash)}"
+
+
+WORDS = {
+    Action.CREATED: created,
+    Action.SECRET_DISPLAYED: nothing,
+    Action.ROTATED: rotated,
+    Action.ROTATION_CANCELLED: rotation_cancelled,
+    Action.RETIRED: retired,
+    Action.UNRETIRED: unretired,
+    Action.SUSPENDED: for_a_reason,
+    Action.RESUMED: for_a_reason,
+    Action.REVOKED: for_a_reason,
+    Action.LIMIT_CHANGED: limit_changed,
+    Action.FIRST_USED: used,
+    Action.RETIRED_USED: used,
+    Action.RENAMED: renamed,
+    Action.POLICY_UPDATED: policy_updated,
+    Action.AUDIT_EXPORTED: audit_exported,
+    Action.AUDIT_PRUNED: audit_pruned,
+    Action.ORGANIZATION_CREATED: nothing,
+    Action.ORGANIZATION_CHANGED: people_wording.organization_changed,
+    Action.MEMBER_ADDED: people_wording.member_added,
+    Action.MEMBER_REMOVED: people_wording.member_removed,
+    Action.ROLE_CHANGED: people_wording.role_changed,
+    Action.SIGNED_IN: people_wording.signed_in,
+    Action.SIGN_IN_FAILED: people_wording.sign_in_failed,
+    Action.PASSWORD_CHANGED: nothing,
+    Action.PASSWORD_RESET: nothing,
+    Action.SECOND_FACTOR_ADDED: people_wording.second_factor,
+    Action.SECOND_FACTOR_REMOVED: people_wording.second_factor,
+    Action.RECOVERY_CODES_MADE: nothing,
+    Action.VARIABLE_WRITTEN: people_wording.variable_written,
+    Action.VARIABLE_DELETED: people_wording.variable_deleted,
+    Action.VARIABLES_CLEARED: people_wording.variables_cleared,
+    Action.ENVIRONMENT_CREATED: nothing,
+    Action.ENVIRONMENT_DELETED: people_wording.environment_deleted,
+    Action.CONSOLE_ADDED: people_wording.console_added,
+    Action.CONSOLE_CHANGED: people_wording.console_changed,
+    Action.CONSOLE_DELETED: people_wording.console_deleted,
+}
+DETAILS = {
+    action: frozenset(inspect.getfullargspec(words).kwonlyargs)
+    for action, words in WORDS.items()
+}
+
+
+def in_words(action, at, details):
+    """Return the details of an event in words; empty when its name says it all.
+
+    Whatever the database holds: an event of a later version, or one that was changed.
+    """
+    if action not in WORDS:
+        return ""
+    try:
+        known = {k: v for k, v in details.items() if k in DETAILS[action]}
+        return WORDS[action](at, **known)
+    except (AttributeError, TypeError, ValueError):
+        return UNREADABLE
+
+
+def scopes_in_words(scopes, preset):
+    """Return "CI pipeline: flows:execute, flows:read."."""
+    label = PRESETS[preset].label if preset in PRESETS else "Scopes"
+    return f"{label}: {', '.join(scopes)}."

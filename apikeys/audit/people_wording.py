@@ -1,0 +1,94 @@
+"""How events about people, variables and the console read; see `audit_events`."""
+
+from apikeys.audit.wording import counted
+
+METHODS = {
+    "password": "a password",
+    "totp": "a code of an authenticator app",
+    "recovery_codes": "a recovery code",
+    "webauthn": "a passkey",
+}
+FACTORS = {"totp": "Authenticator app", "webauthn": "Passkey"}
+REASONS = {
+    "wrong_password": "Wrong password.",
+    "wrong_code": "Wrong code.",
+    "wrong_passkey": "The passkey was refused.",
+    "unknown_account": "No account has the e-mail address.",
+    "too_many_attempts": "Too many attempts.",
+    "switched_off": "The account is switched off.",
+}
+
+
+def signed_in(at, *, methods=()):
+    with_what = " and ".join(METHODS.get(name, name) for name in methods)
+    return with_what and f"With {with_what}."
+
+
+def sign_in_failed(at, *, reason="", is_last=False):
+    said = REASONS.get(reason, reason)
+    return (
+        f"{said} Further failures of this hour are not recorded." if is_last else said
+    )
+
+
+def second_factor(at, *, kind=""):
+    return kind and f"{FACTORS.get(kind, kind)}."
+
+
+def member_added(at, *, role=""):
+    return role and f"As {role}."
+
+
+def member_removed(at, *, role=""):
+    return role and f"Was {role}."
+
+
+def role_changed(at, *, before="", after=""):
+    return f"From {before} to {after}." if before or after else ""
+
+
+def organization_changed(at, *, fields=(), before="", after=""):
+    name = f" Renamed from “{before}” to “{after}”." if before or after else ""
+    return sentence(f"{', '.join(fields)}.{name}") if fields else name.strip()
+
+
+def place_of_variable(flow, environment):
+    if flow:
+        return f"the flow {flow}"
+    return f"the environment {environment}" if environment else "the organization"
+
+
+def variable_written(at, *, flow="", environment="", secret=False):
+    place = place_of_variable(flow, environment)
+    return f"{'A secret of' if secret else 'Of'} {place}."
+
+
+def variable_deleted(at, *, flow="", environment=""):
+    return f"Of {place_of_variable(flow, environment)}."
+
+
+def variables_cleared(at, *, flow="", count=None):
+    # Those of environments are in the organization's set.
+    place = f"the flow {flow}" if flow else "the organization and its environments"
+    return f"{counted(count or 0, 'variable')} of {place}."
+
+
+def environment_deleted(at, *, count=None):
+    return f"With {counted(count or 0, 'variable')}."
+
+
+def console_added(at, *, model=""):
+    return model and sentence(f"{model}.")
+
+
+def console_changed(at, *, model="", fields=()):
+    return sentence(f"{model}: {', '.join(fields)}.") if model or fields else ""
+
+
+def console_deleted(at, *, model="", count=1):
+    return sentence(f"{model}{'' if count == 1 else f', {count:,} rows'}.")
+
+
+def sentence(text):
+    """Return the text with a capital first letter, and otherwise as it is."""
+    return f"{text[:1].upper()}{text[1:]}"

@@ -1,0 +1,95 @@
+"""What happened to a key, for its page: its audit in words, and its refused requests."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db.models import Max, OuterRef, Subquery, Sum
+from django.utils import timezone
+
+from apikeys.audit import events as audit_events
+from apikeys.models import AuditEvent, Refusal
+
+NEWEST = 50
+REFUSALS_SHOWN_FOR = timedelta(days=30)
+REASONS = {
+    "API_KEY_REVOKED": "The key was revoked.",
+    "API_KEY_RETIRED": "The key was retired; its successor takes its place.",
+    "API_KEY_EXPIRED": "The key was expired.",
+    "API_KEY_BLOCKED": "The operator had blocked the key.",
+    "API_KEY_SUSPENDED": "The key was suspended.",
+    "ORGANIZATION_REQUIRED": "No organization was named, or more than one.",
+    "ORGANIZATION_MISMATCH": "The request named another organization, not the key's own.",
+    "MISSING_REQUIRED_SCOPES": "The key lacks a scope that the request needs.",
+    "TOO_MANY_REQUESTS": "The key called more often than its limit allows.",
+    "FORBIDDEN": "The request is not one that a key may make.",
+}
+
+
+TARGETS = {
+    "api_key": "key",
+    "organization": "organization",
+    "user": "person",
+    "variable": "variable",
+    "variable_set": "variables",
+    "environment": "environment",
+}
+
+
+class Entry(NamedTuple):
+    """An event with what it says beside its name."""
+
+    event: AuditEvent
+    text: str
+
+    @property
+    def target(self):
+        """Return what kind of thing the event concerns."""
+        return TARGETS.get(self.event.target_type, self.event.target_type)
+
+
+def timeline(key):
+    """Return the newest events about a key as `Entry`, the newest first."""
+    events = AuditEvent.objects.for_org(key.organization).filter(target_id=key.rest_id)
+    newest = events.order_by("-sequence")[:NEWEST]
+    return [Entry(event, in_words(event)) for event in newest]
+
+
+def in_words(event):
+    """Return the details of an event in words; empty when its name says it all."""
+    return audit_events.in_words(event.action, event.at, event.details)
+
+
+class Attempts(NamedTuple):
+    """Requests with the key that were refused for one reason."""
+
+    code: str
+    reason: str
+    count: int
+    last_at: datetime
+    last_ip: str | None
+
+
+def refused_attempts(key, *, at=None):
+    """Return the `Attempts` of the last 30 days for each reason, the latest first."""
+    since = (at or timezone.now()) - REFUSALS_SHOWN_FOR
+    recent = Refusal.objects.filter(key=key, minute__gte=since)
+    with_address = recent.filter(reason=OuterRef("reason"), last_ip__isnull=False)
+    rows = (
+        recent.values("reason")
+        .annotate(
+            total=Sum("count"),
+            last_at=Max("minute"),
+            address=Subquery(with_address.order_by("-minute").values("last_ip")[:1]),
+        )
+        .order_by("-last_at", "reason")
+    )
+    return [
+        Attempts(
+            row["reason"],
+            REASONS.get(row["reason"], ""),
+            row["total"],
+            row["last_at"],
+            row["address"],
+        )
+        for row in rows
+    ]

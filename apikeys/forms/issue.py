@@ -1,0 +1,146 @@
+"""The forms of the pages: shape and choice; the rules are the model's."""
+
+from datetime import timedelta
+from itertools import groupby
+
+from django import forms
+from django.utils import timezone
+from django.utils.html import format_html
+
+from apikeys import timestamps
+from apikeys.models import ApiKey
+from apikeys.scopes import PRESETS, SCOPES
+from echopoint.core.names import validate_name
+
+USUAL_LIFETIMES = (1, 7, 30, 60, 90, 180, 365)  # days
+NO_EXPIRY = "never"
+TOO_LONG = "Use at most %(limit_value)s characters; these are %(show_value)s."
+
+
+def scope_choices():
+    """Return the catalog by resource, as (resource, [(name, name), …])."""
+    return [
+        (resource, [(scope.name, scope.name) for scope in scopes])
+        for resource, scopes in groupby(SCOPES.values(), key=lambda s: s.resource)
+    ]
+
+
+def lifetime_choices(organization, *, at):
+    """Return the lifetimes that the policy allows, as (days, label)."""
+    default, maximum = (
+        organization.default_lifetime_days,
+        organization.max_lifetime_days,
+    )
+    days = sorted({*USUAL_LIFETIMES, default, maximum})
+    choices = [
+        (str(n), lifetime_label(n, at=at, default=n == default))
+        for n in days
+        if n <= maximum
+    ]
+    if organization.allow_non_expiring:
+        choices.append((NO_EXPIRY, "No expiry"))
+    return choices
+
+
+def lifetime_label(days, *, at, default):
+    """Return "90 days (default), until 21 February 2027, 14:02 UTC"."""
+    until = timestamps.in_words(at + timedelta(days=days))
+    count = "1 day" if days == 1 else f"{days} days"
+    return f"{count}{' (default)' if default else ''}, until {until}"
+
+
+def policy_sentence(organization):
+    """Return what the organization's policy says about the expiry."""
+    endless = organization.allow_non_expiring
+    return (
+        f"The policy of {organization.name}: at most"
+        f" {organization.max_lifetime_days} days;"
+        f" {'keys may have no expiry' if endless else 'every key must expire'}. The time"
+        " counts from when you create the key."
+    )
+
+
+class TimeSelect(forms.Select):
+    """A select whose labels name moments, to which a script adds the reader's own time.
+
+    An option takes no `<time>`, so each has its moment as an attribute.
+    """
+
+    def create_option(self, name, value, label, *args, **kwargs):
+        option = super().create_option(name, value, label, *args, **kwargs)
+        found = timestamps.IN_WORDS.search(label)
+        if when := found and timestamps.read(found[0]):
+            option["attrs"]["data-moment"] = f"{when:%Y-%m-%dT%H:%MZ}"
+        return option
+
+    def render(self, name, value, attrs=None, renderer=None):
+        # A closed select cuts its label short where the window is narrow.
+        whole = (
+            '<p class="help chosen-time" data-chosen-of="{}" aria-hidden="true"></p>'
+        )
+        field = super().render(name, value, attrs, renderer)
+        return field + format_html(whole, name)
+
+
+class IssueApiKeyForm(forms.Form):
+    """What a new key is to be."""
+
+    nonce = forms.CharField(widget=forms.HiddenInput, required=False)
+    name = forms.CharField(
+        max_length=ApiKey._meta.get_field("name").max_length,
+        help_text="Say where the key is used, for example “GitHub Actions, web”.",
+        error_messages={"required": "Give the key a name.", "max_length": TOO_LONG},
+        validators=[validate_name],
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    scopes = forms.MultipleChoiceField(
+        choices=scope_choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one scope, or a preset."},
+    )
+    expires_in_days = forms.ChoiceField(label="Expiry", widget=TimeSelect)
+
+    def __init__(self, *args, organization, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.organization = organization
+        # When the form comes back with errors, these get the focus.
+        self.fields["name"].widget.attrs["autofocus"] = not self.is_bound
+        expiry = self.fields["expires_in_days"]
+        expiry.choices = lifetime_choices(organization, at=timezone.now())
+        expiry.initial = str(organization.default_lifetime_days)
+        expiry.help_text = policy_sentence(organization)
+
+    def clean_expires_in_days(self):
+        choice = self.cleaned_data["expires_in_days"]
+        return None if choice == NO_EXPIRY else int(choice)
+
+    def chosen_scopes(self):
+        """Return the names of the scopes that are chosen, in the catalog's order."""
+        chosen = set(self["scopes"].value() or ())
+        return [name for name in SCOPES if name in chosen]
+
+    def scopes_by_resource(self):
+        """Return the catalog with what is chosen, as [(resource, [(scope, chosen)])]."""
+        chosen = self.chosen_scopes()
+        return [
+            (resource, [(SCOPES[name], name in chosen) for name, _ in choices])
+            for resource, choices in scope_choices()
+        ]
+
+    def presets(self):
+        """Return the presets, with whether each is what is chosen."""
+        chosen = set(self.chosen_scopes())
+        return [(preset, chosen == set(preset.scopes)) for preset in PRESETS.values()]
+
+
+class RevokeApiKeyForm(forms.Form):
+    """Why a key is stopped."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=ApiKey._meta.get_field("revoke_reason").max_length,
+        help_text="For the record, for example “replaced” or “leaked in a log”.",
+        error_messages={"max_length": TOO_LONG},
+        validators=[validate_name],
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )

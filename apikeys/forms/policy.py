@@ -1,0 +1,141 @@
+"""The form of the policy."""
+
+import math
+
+from django import forms
+from django.conf import settings
+
+from apikeys.audit.wording import counted
+from apikeys.policy import LIMITS, beyond_site
+from echopoint.organizations.models import Organization
+
+LABELS = {
+    "default_lifetime_days": "Default lifetime, in days",
+    "max_lifetime_days": "Maximum lifetime, in days",
+    "allow_non_expiring": "Allow keys without an expiry",
+    "max_overlap_days": "Maximum overlap of a rotation, in days",
+    "requests_per_minute": "Requests per minute of a key",
+    "keep_captured_requests_days": "Keep captured requests, in days",
+    "keep_executions_days": "Keep executions, in days",
+}
+# The setting that applies where a policy says nothing.
+OF_SITE = {
+    "requests_per_minute": "API_REQUESTS_PER_MINUTE",
+    "keep_captured_requests_days": "KEEP_CAPTURED_REQUESTS_DAYS",
+    "keep_executions_days": "KEEP_EXECUTIONS_DAYS",
+}
+
+
+class PolicyForm(forms.ModelForm):
+    """The limits; `seen` are those that the form was opened with."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=200)
+
+    class Meta:
+        model = Organization
+        fields = LIMITS
+        labels = LABELS
+        error_messages = {
+            name: {
+                "required": "Give a whole number of days.",
+                "invalid": "Enter a whole number.",
+                "min_value": "Enter %(limit_value)s or more.",
+                "max_value": "Enter %(limit_value)s or less.",
+            }
+            for name in LIMITS
+        }
+        help_texts = {
+            "allow_non_expiring": "Let people create keys that never expire.",
+        }
+
+    def __init__(self, *args, instance, **kwargs):
+        super().__init__(*args, instance=instance, **kwargs)
+        # A form changes its instance even when it is refused.
+        self.before = {name: getattr(instance, name) for name in LIMITS}
+        self.initial["seen"] = self.fingerprint()
+        for name in OF_SITE:
+            self.fields[name].help_text = help_of(name)
+
+    def clean(self):
+        """Say at its field what the two lifetimes must be to each other."""
+        cleaned = super().clean()
+        default = cleaned.get("default_lifetime_days")
+        maximum = cleaned.get("max_lifetime_days")
+        if default and maximum and default > maximum:
+            text = f"Give at most the maximum lifetime, {counted(maximum, 'day')}."
+            self.add_error("default_lifetime_days", text)
+        return cleaned
+
+    def _post_clean(self):
+        super()._post_clean()
+        for name, message in beyond_site(self.instance).items():
+            if name not in self.errors:
+                self.add_error(name, message)
+
+    def fingerprint(self):
+        """Return the limits in force as one text."""
+        return " ".join(str(value) for value in self.before.values())
+
+    def is_stale(self):
+        """Whether the policy was changed since the form was opened."""
+        return self.cleaned_data["seen"] != self.fingerprint()
+
+    @property
+    def limits(self):
+        """Return the limits that were sent."""
+        return {name: self.cleaned_data[name] for name in LIMITS}
+
+    def deletes(self):
+        """Whether something would be kept for less time than now."""
+        return any(
+            days_of(name, self.limits[name]) < days_of(name, self.before[name])
+            for name in ("keep_captured_requests_days", "keep_executions_days")
+        )
+
+    def changes(self):
+        """Return what would change, as [(label, before, after)]."""
+        return [
+            (LABELS[name], in_words(name, self.before[name]), in_words(name, value))
+            for name, value in self.limits.items()
+            if value != self.before[name]
+        ]
+
+
+def in_words(name, value):
+    """Return the value of a limit as people read it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return f"{default_in_words(name)} (default)"
+    if name == "requests_per_minute":
+        return counted(value, "request")
+    return counted(value, "day")
+
+
+def days_of(name, value):
+    """Return for how many days rows are kept with this limit of a policy."""
+    return value or getattr(settings, OF_SITE[name]) or math.inf
+
+
+def default_in_words(name):
+    """Return what applies where a policy sets no limit."""
+    value = getattr(settings, OF_SITE[name])
+    return in_words(name, value) if value else "for good"
+
+
+def help_of(name):
+    """Return what a limit means, and what an empty one does."""
+    default = default_in_words(name)
+    if name == "requests_per_minute":
+        most = settings.API_MAX_REQUESTS_PER_MINUTE
+        return (
+            f"For keys without a limit of their own. Empty: {default}. At most {most}."
+        )
+    return f"Older ones are deleted, and cannot be brought back. Empty: kept {default}."
+
+
+def facts(organization):
+    """Return the limits in force, as [(label, value)]."""
+    return [
+        (LABELS[name], in_words(name, getattr(organization, name))) for name in LIMITS
+    ]

@@ -1,0 +1,167 @@
+"""The forms of a key's page: its rotation, and a reason for each pause."""
+
+from datetime import timedelta
+
+from django import forms
+from django.conf import settings
+from django.utils import timezone
+
+from apikeys import policy, timestamps
+from apikeys.forms.issue import (
+    NO_EXPIRY,
+    RevokeApiKeyForm,
+    TimeSelect,
+    lifetime_choices,
+    lifetime_label,
+    policy_sentence,
+)
+from apikeys.scopes import SCOPES, Scope
+
+OVERLAPS = (
+    timedelta(0),
+    timedelta(hours=1),
+    timedelta(hours=24),
+    timedelta(days=7),
+)
+AS_BEFORE = "as-before"
+
+
+def overlap_choices(key, *, at):
+    """Return the overlaps that the policy allows, as (seconds, label)."""
+    maximum = timedelta(days=key.organization.max_overlap_days)
+    usual = policy.overlap(key.organization, None)
+    return [
+        (str(int(span.total_seconds())), overlap_label(span, key, at=at))
+        for span in sorted({*OVERLAPS, usual})
+        if span <= maximum
+    ]
+
+
+def overlap_label(span, key, *, at):
+    """Return "24 hours, until 21 February 2027, 14:02 UTC"."""
+    if not span:
+        return "None: this key stops at once"
+    ends_at = min(at + span, key.expires_at or at + span)
+    until = timestamps.in_words(ends_at)
+    hours = int(span.total_seconds()) // 3600
+    count, unit = (hours, "hour") if hours <= 24 else (hours // 24, "day")
+    early = ", when this key expires" if ends_at == key.expires_at else ""
+    return f"{count} {unit}{'' if count == 1 else 's'}, until {until}{early}"
+
+
+def successor_choices(key, *, at):
+    """Return the lifetimes of a successor, the old key's first, as (value, label)."""
+    days = key.successor_lifetime(policy.DEFAULT)
+    before = "No expiry" if days is None else lifetime_label(days, at=at, default=False)
+    label = (AS_BEFORE, f"Same as the current key: {before}")
+    if days == key.organization.max_lifetime_days:
+        label = (AS_BEFORE, f"Same as the current key, within the policy: {before}")
+    return [label, *lifetime_choices(key.organization, at=at)]
+
+
+class RotateApiKeyForm(forms.Form):
+    """What the successor of a key is to be, and how long both work."""
+
+    nonce = forms.CharField(widget=forms.HiddenInput, required=False)
+    overlap_seconds = forms.ChoiceField(
+        label="Both keys work for",
+        widget=TimeSelect,
+        help_text="Long enough to change every place that uses the key. You can end it"
+        " sooner.",
+    )
+    scopes = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Leave at least one scope ticked."},
+    )
+    expires_in_days = forms.ChoiceField(
+        label="Expiry of the new key", widget=TimeSelect
+    )
+
+    def __init__(self, *args, key, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.key = key
+        organization, at = key.organization, timezone.now()
+        overlap = self.fields["overlap_seconds"]
+        overlap.choices = overlap_choices(key, at=at)
+        usual = policy.overlap(organization, None)
+        overlap.initial = str(int(usual.total_seconds()))
+        scopes = self.fields["scopes"]
+        kept = [name for name in key.scopes if name not in key.lapsed_scopes]
+        scopes.choices = [(name, name) for name in kept]
+        scopes.initial = kept
+        expiry = self.fields["expires_in_days"]
+        expiry.choices = successor_choices(key, at=at)
+        expiry.initial = AS_BEFORE
+        expiry.help_text = policy_sentence(organization)
+
+    def clean_overlap_seconds(self):
+        return timedelta(seconds=int(self.cleaned_data["overlap_seconds"]))
+
+    def clean_expires_in_days(self):
+        choice = self.cleaned_data["expires_in_days"]
+        if choice == AS_BEFORE:
+            return policy.DEFAULT
+        return None if choice == NO_EXPIRY else int(choice)
+
+    def chosen_scopes(self):
+        """Return the names of the scopes that are ticked, in the key's order."""
+        chosen = set(self["scopes"].value() or ())
+        return [name for name in self.key.scopes if name in chosen]
+
+    def scopes_by_choice(self):
+        """Return the key's scopes, as [(scope, whether it is ticked, or has lapsed)]."""
+        chosen, lapsed = self.chosen_scopes(), self.key.lapsed_scopes
+        return [
+            (scope, scope.name in chosen, scope.name in lapsed)
+            for scope in described(self.key.scopes)
+        ]
+
+
+def described(names):
+    """Return the catalog's entries of these scopes; one that has left it says so."""
+    gone = "Not in the scope catalog any more; it opens nothing."
+    return [SCOPES.get(name) or Scope(name, gone) for name in names]
+
+
+class RetireApiKeyForm(forms.Form):
+    """Confirmation; `seen` is the verdict that the page was opened with."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=20)
+
+
+class LimitApiKeyForm(forms.Form):
+    """How often the key may call."""
+
+    requests_per_minute = forms.IntegerField(
+        label="Requests per minute",
+        required=False,
+        error_messages={"invalid": "Enter a whole number."},
+    )
+
+    def __init__(self, *args, key, **kwargs):
+        super().__init__(*args, **kwargs)
+        field, most = (
+            self.fields["requests_per_minute"],
+            settings.API_MAX_REQUESTS_PER_MINUTE,
+        )
+        field.initial = key.requests_per_minute
+        usual = key.organization.requests_per_minute or settings.API_REQUESTS_PER_MINUTE
+        field.help_text = f"1 to {most}. Empty: {usual}, like other keys."
+
+
+class SuspendApiKeyForm(RevokeApiKeyForm):
+    """Why a key is paused."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields[
+            "reason"
+        ].help_text = "For the record, for example “under investigation”."
+
+
+class ResumeApiKeyForm(RevokeApiKeyForm):
+    """Why a key works again."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = "For the record, for example “false alarm”."

@@ -1,0 +1,94 @@
+"""The policy: the limits on keys, and which keys a change of them concerns."""
+
+from copy import copy
+
+from django.contrib import messages
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+from django.views.generic import FormView
+
+from apikeys import policy
+from apikeys.exceptions import Refused
+from apikeys.forms.policy import PolicyForm, facts
+from apikeys.models import ApiKey
+from apikeys.views.issue import ApiKeyPage
+
+SHOWN = 50
+STALE = (
+    "The policy was changed by someone else since you opened this page. Check the"
+    " current limits, and send your change again."
+)
+
+
+class PolicyView(ApiKeyPage, FormView):
+    """The limits; changing them shows first which keys that concerns, then asks."""
+
+    post_permission = policy.UPDATE
+    form_class = PolicyForm
+    template_name = "apikeys/policy.html"
+    extra_context = {"tab": "policy"}
+
+    @property
+    def needs_fresh(self):
+        """Whether to ask who is there: for a change, not for reading."""
+        return self.request.method == "POST"
+
+    def get_success_url(self):
+        return reverse("apikeys:policy", args=[self.organization.pk])
+
+    def get_form_kwargs(self):
+        return super().get_form_kwargs() | {"instance": copy(self.organization)}
+
+    def get_context_data(self, **kwargs):
+        may_change = policy.UPDATE in self.membership.permissions
+        return super().get_context_data(
+            facts=facts(self.organization), may_change=may_change, **kwargs
+        )
+
+    def get_queryset(self):
+        return ApiKey.objects.for_org(self.organization).usable()
+
+    def form_valid(self, form):
+        if form.is_stale():
+            form = self.form_class(instance=copy(self.organization))
+            return self.render_to_response(
+                self.get_context_data(form=form, error=STALE)
+            )
+        if not form.changes():
+            messages.info(
+                self.request, "These are the current limits; nothing changed."
+            )
+            return HttpResponseRedirect(self.get_success_url())
+        if "confirm" not in self.request.POST:
+            return self.preview(form)
+        return self.change(form)
+
+    def preview(self, form):
+        """Show what the change means, and ask."""
+        limits = form.limits
+        outside = self.get_queryset().outside(
+            limits["max_lifetime_days"], limits["allow_non_expiring"]
+        )
+        concerned = list(outside.order_by("name", "pk")[: SHOWN + 1])
+        return self.render_to_response(
+            self.get_context_data(
+                form=form,
+                changes=form.changes(),
+                concerned=concerned[:SHOWN],
+                has_more=len(concerned) > SHOWN,
+                deletes=form.deletes(),
+            ),
+        )
+
+    def change(self, form):
+        try:
+            policy.change(self.organization, by=self.actor, **form.limits)
+        except Refused as refusal:
+            form.add_error(refusal.field, refusal.message)
+            return self.form_invalid(form)
+        text = (
+            "The policy is changed. Lifetimes and the overlap apply to keys that are created"
+            " or rotated from now on."
+        )
+        messages.success(self.request, text)
+        return HttpResponseRedirect(self.get_success_url())

@@ -1,0 +1,125 @@
+"""How people sign in: what we decide about django-allauth."""
+
+import base64
+from functools import partial
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.stages import EmailVerificationStage
+from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from cryptography.fernet import Fernet, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+from echopoint.accounts import attempts
+from echopoint.core.client_address import address
+from echopoint.core.trail import trail
+from echopoint.organizations.models import User
+
+ITS_STAGE = "allauth.account.stages.EmailVerificationStage"
+OUR_STAGE = "echopoint.accounts.adapters.SignUpVerificationStage"
+
+
+class SignUpVerificationStage(EmailVerificationStage):
+    """Asks who signed up to verify the address; others have none on record."""
+
+    def handle(self):
+        user = self.login.user
+        # No user: the address of a sign-up is taken, which is not told.
+        if user and not user.emailaddress_set.exists():
+            return None, True
+        return super().handle()
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Accounts are made by operators and admins, unless sign-up is open."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": "That e-mail and password do not match. Passwords"
+        " are case-sensitive; e-mail addresses are not.",
+        "incorrect_password": "That is not your password.",
+    }
+
+    def get_client_ip(self, request):
+        # The limits on attempts count by this text. allauth's own function raises for
+        # a request without a trustworthy address, and nobody could sign in.
+        return address(request) or "unknown"
+
+    def authenticate(self, request, **credentials):
+        email = credentials.get("email", "")
+        account = User.objects.filter(email=email).first() or User(email=email)
+        check = partial(super().authenticate, request, **credentials)
+        return attempts.at_password(request, account, check)
+
+    def reauthenticate(self, user, password):
+        # Not by the addresses that an account had before, as allauth would.
+        return self.authenticate(context.request, email=user.email, password=password)
+
+    def is_open_for_signup(self, request):
+        return settings.OPEN_SIGN_UP
+
+    def clean_email(self, email):
+        email = User.objects.normalize_email(email)
+        # Again: plain forms of letters can make several addresses of one, or a longer.
+        User._meta.get_field("email").run_validators(email)
+        return email
+
+    # Mail about an account goes to its own address, whatever led to the account: what
+    # was typed may look like it, and be the mailbox of another person.
+
+    def send_password_reset_mail(self, user, email, context):
+        super().send_password_reset_mail(user, user.email, context)
+
+    def send_notification_mail(self, template_prefix, user, context=None, email=None):
+        email = email or user.email
+        super().send_notification_mail(template_prefix, user, context, email)
+
+    def respond_user_inactive(self, request, user):
+        trail.audit.sign_in_failed(user, "switched_off")
+        return super().respond_user_inactive(request, user)
+
+    def get_login_stages(self):
+        stages = super().get_login_stages()
+        return [OUR_STAGE if stage == ITS_STAGE else stage for stage in stages]
+
+    def get_password_change_redirect_url(self, request):
+        return self.get_login_redirect_url(request)
+
+    def get_reauthentication_methods(self, user):
+        words = {
+            "reauthenticate": "Use your password",
+            "mfa_reauthenticate": "Use a code from your authenticator app",
+            "mfa_reauthenticate:webauthn": "Use a passkey",
+        }
+        methods = super().get_reauthentication_methods(user)
+        return [method | {"description": words[method["id"]]} for method in methods]
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """Keeps the secrets of second factors encrypted under SECRET_KEY."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": "That code is not right, or was used before."
+    }
+
+    def encrypt(self, text):
+        return vault().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text):
+        return vault().decrypt(encrypted_text.encode()).decode()
+
+    def generate_authenticator_name(self, user, type):
+        count = user.authenticator_set.filter(type=type).count()
+        return f"Passkey {count + 1}"
+
+
+def vault():
+    """Return the cipher; keys of before still open what they closed."""
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return MultiFernet([Fernet(derived(key)) for key in keys])
+
+
+def derived(key):
+    hkdf = HKDF(SHA256(), length=32, salt=None, info=b"echopoint second factors")
+    return base64.urlsafe_b64encode(hkdf.derive(key.encode()))

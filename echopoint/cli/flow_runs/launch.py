@@ -1,0 +1,183 @@
+"""A launched execution: what to run, or how it ended if it has."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from echopoint.cli.client import Client
+from echopoint.cli.exceptions import CANCELLED, ApiError, CommandError, UnexpectedAnswer
+from echopoint.cli.flow_runs.outcome import (
+    EXIT_CODES,
+    FAILED,
+    Outcome,
+    milliseconds,
+    nodes_of_record,
+)
+from echopoint.cli.flow_runs.run_options import Order
+from echopoint.cli.flow_runs.variables import Variables
+from echopoint.cli.retries import Repeat
+from echopoint.cli.settings import PATH_ID
+from echopoint.cli.terminal import say
+
+MASKED = "***"
+TERMINAL = {"completed", "failed", "cancelled"}
+
+
+@dataclass(frozen=True)
+class Launched:
+    """The execution as its launcher gets it, resolved inputs included.
+
+    No repr shows it, as it holds the values of secrets.
+    """
+
+    flow_id: str
+    execution: dict = field(repr=False)
+    replayed: bool = False
+
+    @property
+    def id(self) -> str:
+        return self.execution["id"]
+
+    @property
+    def name(self) -> str:
+        return str(self.execution["flow_snapshot"].get("name") or self.flow_id)
+
+    @property
+    def is_over(self) -> bool:
+        return self.execution["status"] in TERMINAL
+
+    @property
+    def secret_keys(self) -> list[str]:
+        keys = self.execution.get("secret_input_keys")
+        return [key for key in keys or [] if isinstance(key, str)]
+
+    @property
+    def secrets(self) -> list[Any]:
+        """Return the values that nothing may show."""
+        inputs = self.execution["runner_inputs"]
+        return [inputs[key] for key in self.secret_keys if key in inputs]
+
+    def package(self, variables: Variables) -> dict:
+        """Return what a runner is given, or raise `CommandError` if it lacks secrets."""
+        inputs = self.execution["runner_inputs"]
+        named = self.execution.get("secret_input_keys")
+        hidden = [
+            key
+            for key, value in inputs.items()
+            if value == MASKED and (named is None or key in named)
+        ]
+        package = {
+            "execution_id": self.id,
+            "flow_id": self.flow_id,
+            "flow_definition": self.execution["flow_snapshot"],
+            "inputs": inputs,
+            "referenced_flows": self.execution["referenced_flows"],
+            "secret_input_keys": list(dict.fromkeys([*self.secret_keys, *hidden])),
+        }
+        replaced = variables.for_flow(package)
+        if lacking := sorted(set(hidden) - set(replaced)):
+            raise CommandError(
+                f"The secret inputs {', '.join(lacking)} came masked: only the"
+                " key that launched an execution gets them. Use another idempotency key."
+            )
+        return variables.put_into(package)
+
+
+async def launch(client: Client, order: Order, flow_id: str, key: str) -> Launched:
+    """Launch a flow, once however often it is sent; raises `CommandError`."""
+    answer = await client.post(
+        f"/flows/{flow_id}/launch",
+        order.body(),
+        repeat=Repeat.ONCE,
+        headers={
+            "Idempotency-Key": key,
+            # After that time the execution reads failed, if no result comes.
+            "X-Execution-Timeout": str(order.timeout_seconds),
+        },
+    )
+    execution = (
+        answer.document.get("execution") if isinstance(answer.document, dict) else None
+    )
+    check(execution)
+    replayed = answer.headers.get("Idempotent-Replayed", "").lower() == "true"
+    return Launched(flow_id, execution, replayed)
+
+
+def check(execution: Any) -> None:
+    """Raise `UnexpectedAnswer` for what is no execution that can be run."""
+    wanted = {
+        "id": str,
+        "status": str,
+        "flow_snapshot": dict,
+        "runner_inputs": dict,
+        "referenced_flows": dict,
+    }
+    execution = execution if isinstance(execution, dict) else {}
+    wrong = [n for n, kind in wanted.items() if not isinstance(execution.get(n), kind)]
+    if "id" not in wrong and not PATH_ID.fullmatch(execution["id"]):
+        wrong.append("an id that can be one")
+    if wrong:
+        raise UnexpectedAnswer(
+            f"The launched execution came without {', '.join(wrong)}. Something other"
+            " than the API may have answered: check the address."
+        )
+
+
+async def recorded(
+    client: Client, launched: Launched, *, replayed: bool = True
+) -> Outcome:
+    """Return the outcome of an execution that was over when it was asked for.
+
+    `replayed` says whether an earlier launch had made it.
+    """
+    execution = launched.execution
+    started_at = execution.get("execution_started_at") or execution.get("started_at")
+    return Outcome(
+        flow_id=launched.flow_id,
+        exit_code=recorded_code(execution),
+        execution_id=launched.id,
+        name=launched.name,
+        started_at=started_at,
+        duration_ms=milliseconds(started_at, execution.get("completed_at")),
+        error_message=execution.get("error_message"),
+        replayed=replayed,
+        age_seconds=age_of(execution) if replayed else None,
+        nodes=await recorded_nodes(client, launched),
+    )
+
+
+def age_of(execution: dict) -> int | None:
+    """Return how many seconds ago the execution was launched."""
+    try:
+        launched_at = datetime.fromisoformat(execution["created_at"])
+        return max(0, round((datetime.now(UTC) - launched_at).total_seconds()))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def recorded_code(execution: dict) -> int:
+    if execution["status"] == "completed":
+        return 0
+    if execution["status"] == "cancelled":
+        return CANCELLED
+    return EXIT_CODES.get(execution.get("error_code"), FAILED)
+
+
+async def recorded_nodes(client: Client, launched: Launched) -> list[dict]:
+    """Return the execution's nodes; none, with a note, for a key that may not read."""
+    path = f"/flows/{launched.flow_id}/executions/{launched.id}/nodes"
+    try:
+        rows = (await client.get(path)).document
+    except CommandError as error:
+        why = "the key lacks flows:read" if is_denied(error) else error.message
+        say(
+            f"{launched.name}: its nodes are not shown: {why}.",
+            settings=client.settings,
+        )
+        return []
+    rows = rows if isinstance(rows, list) else []
+    return nodes_of_record([row for row in rows if isinstance(row, dict)])
+
+
+def is_denied(error: CommandError) -> bool:
+    return isinstance(error, ApiError) and error.status == 403

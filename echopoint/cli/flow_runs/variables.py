@@ -1,0 +1,126 @@
+"""Values that replace inputs of flows on this machine, from --var and --env-file.
+
+They are never sent to the API. Those of a file are secrets, as such files hold them.
+"""
+
+import hmac
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from echopoint.cli.engine.templates import references
+from echopoint.cli.engine.values import is_deep
+from echopoint.cli.exceptions import CommandError
+
+# A deeper flow is refused by the engine, and not looked through here.
+MAX_DEPTH = 100
+
+
+@dataclass(frozen=True)
+class Variables:
+    """The values by name; no repr shows them."""
+
+    public: dict[str, str] = field(default_factory=dict, repr=False)
+    secret: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def read(
+        cls, pairs: Iterable[tuple[str, str]], paths: Iterable[str]
+    ) -> "Variables":
+        """Return the variables of --var and of files, of which the last one counts.
+
+        Raises `CommandError` for a file that cannot be read.
+        """
+        secret = [pair for path in paths for pair in pairs_of(path)]
+        return cls(public=dict(pairs), secret=dict(secret))
+
+    def digest(self, api_key: str) -> str:
+        """Return what tells these values from others, or "" for none.
+
+        Keyed with the API key: of short values a bare hash could be tried out.
+        """
+        if not self.public and not self.secret:
+            return ""
+        text = json.dumps([self.public, self.secret], sort_keys=True).encode()
+        return hmac.new(api_key.encode(), text, "sha256").hexdigest()[:16]
+
+    def for_flow(self, package: dict) -> dict[str, str]:
+        """Return the values for one flow: of a file, only those that the flow can use.
+
+        What a flow does not use is not handed to a runner, nor hidden wherever it occurs.
+        """
+        used = used_names(package)
+        secret = {
+            name: value
+            for name, value in self.secret.items()
+            if name in package["inputs"] or is_used(name, used)
+        }
+        return secret | self.public
+
+    def put_into(self, package: dict) -> dict:
+        """Return the package with these values; a replaced secret is still a secret."""
+        values = self.for_flow(package)
+        secret = [name for name in values if name in self.secret]
+        keys = dict.fromkeys([*package["secret_input_keys"], *secret])
+        return package | {
+            "inputs": package["inputs"] | values,
+            "secret_input_keys": list(keys),
+        }
+
+    def unused(self, package: dict) -> list[str]:
+        """Return the names of --var that no template of the flow reads."""
+        used = used_names(package)
+        return [name for name in self.public if not is_used(name, used)]
+
+
+def pairs_of(path: str) -> Iterator[tuple[str, str]]:
+    """Yield the names and values of a file in the syntax of dotenv."""
+    from dotenv.parser import parse_stream
+
+    try:
+        # With a byte order mark, as editors on Windows write it, or without.
+        with open(path, encoding="utf-8-sig") as file:
+            bindings = list(parse_stream(file))
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise CommandError(f"--env-file: {path} cannot be read ({why}).") from None
+    for binding in bindings:
+        if binding.error or (binding.key is not None and binding.value is None):
+            raise CommandError(
+                f"--env-file: line {binding.original.line} of {path} is not NAME=value."
+            )
+        if binding.key is not None:
+            yield binding.key, binding.value
+
+
+def used_names(package: dict) -> set[str] | None:
+    """Return what the templates of a flow refer to; None where it may read any input."""
+    flows = [package["flow_definition"], package["referenced_flows"]]
+    if is_deep(flows, MAX_DEPTH) or any(map(reads_all, objects_in(flows))):
+        return None
+    return set(references(flows))
+
+
+def is_used(name: str, used: set[str] | None) -> bool:
+    """Whether a template reads the input, or a field of it."""
+    return used is None or any(
+        reference == name or reference.startswith(f"{name}.") for reference in used
+    )
+
+
+def reads_all(node: dict) -> bool:
+    """Whether this is a node with assertions on the inputs, read without a template."""
+    if node.get("type") != "assert":
+        return False
+    data = node.get("data")
+    return not isinstance(data, dict) or data.get("target") is None
+
+
+def objects_in(value: Any) -> Iterator[dict]:
+    """Yield all objects in a JSON value: nodes stand inside of nodes, too."""
+    if isinstance(value, dict):
+        yield value
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from objects_in(item)

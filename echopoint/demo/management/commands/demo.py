@@ -1,0 +1,134 @@
+import json
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+
+from apikeys.actors import Actor
+from apikeys.exceptions import Refused
+from apikeys.models import ApiKey
+from apikeys.scopes import PRESETS
+from echopoint.core.commands import AnsweringCommand
+from echopoint.demo.content import fill, set_variables
+from echopoint.organizations.models import Organization, User
+
+EMAIL = "demo@echopoint.example"
+ORGANIZATION = "Demo organization"
+KEY = "Demo pipeline"
+
+
+class Command(AnsweringCommand):
+    help = "Make a demo organization, or find the one that is there; safe to repeat."
+    checks_database = True
+
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "--remember",
+            type=Path,
+            default=settings.BASE_DIR / ".demo.json",
+            metavar="FILE",
+            help="where the demo keeps its password and its key, as a user of it would",
+        )
+
+    def handle(self, *, remember, **options):
+        remembered = self.recall(remember)
+        with transaction.atomic():
+            user = self.user()
+            organization = self.organization(user)
+            known = remembered.get(organization.pk, {})
+            password = self.password(user, known.get("password"))
+            secret = self.secret(organization, known.get("secret"))
+            set_variables(organization, self.url)
+        fields = {
+            "url": self.url,
+            "email": user.email,
+            "password": password,
+            "organization_id": organization.pk,
+            "secret": secret,
+        }
+        # By organization, as the demo of another database has its own.
+        self.keep(remember, remembered | {organization.pk: fields})
+        self.answer(options, fields, *self.lines(fields))
+
+    @property
+    def url(self):
+        """Return where the demo is served."""
+        return f"http://localhost:{settings.PORT}"
+
+    def lines(self, fields):
+        return [
+            f"Echopoint, with a demo organization, at {fields['url']}",
+            f"  sign in   {fields['email']}   password {fields['password']}",
+            f"  ORG={fields['organization_id']}",
+            f"  KEY={fields['secret']}",
+            f'  curl -si {fields["url"]}/flows -H "X-Api-Key: {fields["secret"]}"'
+            f' -H "X-Organization-Id: {fields["organization_id"]}"',
+            "  Run its flows, in another terminal:",
+            f"  export ECHOPOINT_API_URL={fields['url']}"
+            f" ECHOPOINT_ORGANIZATION_ID={fields['organization_id']}"
+            f" ECHOPOINT_API_KEY={fields['secret']}",
+            "  .venv/bin/echopoint flows run --tag smoke",
+            f"  API documentation at {fields['url']}/docs/. Stop with Ctrl-C.",
+        ]
+
+    def user(self):
+        """Return the demo's owner."""
+        user = User.objects.filter(email=EMAIL).first()
+        return user or User.objects.create_user(EMAIL, name="Demo owner")
+
+    def password(self, user, password):
+        """Return a password that opens the door; a lost one is replaced."""
+        if password and user.check_password(password):
+            return password
+        password = secrets.token_urlsafe(12)
+        user.set_password(password)
+        user.save()
+        return password
+
+    def organization(self, user):
+        """Return the demo organization, with something in it to look at."""
+        membership = user.memberships.filter(organization__name=ORGANIZATION).first()
+        if membership:
+            return membership.organization
+        organization = Organization.objects.create_with_owner(ORGANIZATION, user)
+        fill(organization)
+        return organization
+
+    def secret(self, organization, secret):
+        """Return the secret of a `ci` key that works; a lost one is replaced."""
+        if secret and self.works(secret, organization):
+            return secret
+        actor = Actor.command("demo")
+        for key in ApiKey.objects.for_org(organization).unrevoked().filter(name=KEY):
+            key.revoke(by=actor, reason="The demo lost its secret.")
+        _, secret = ApiKey.objects.issue(
+            organization=organization,
+            name=KEY,
+            scopes=list(PRESETS["ci"].scopes),
+            by=actor,
+        )
+        return secret
+
+    def works(self, secret, organization):
+        try:
+            ApiKey.objects.authenticate(
+                secret, organization_id=organization.pk, ip=None
+            )
+        except Refused:
+            return False
+        return True
+
+    def recall(self, path):
+        """Return what is remembered, as {organization id: fields}."""
+        try:
+            remembered = json.loads(path.read_text())
+        except (OSError, ValueError):
+            return {}
+        # A file of another making is no memory of ours.
+        return {k: v for k, v in remembered.items() if isinstance(v, dict)}
+
+    def keep(self, path, fields):
+        """Write the file for its owner alone."""
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(fields))

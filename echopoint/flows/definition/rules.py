@@ -1,0 +1,121 @@
+"""Check what no schema can say of a node: its names, extractors, operands, targets."""
+
+import re
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from echopoint.core.json_paths import at, quote
+from echopoint.flows.definition.bodies import each, get
+from echopoint.flows.definition.dynamic_variables import dynamic_problems
+from echopoint.flows.definition.names import node_name_problems
+from echopoint.flows.definition.patterns import Patterns
+from echopoint.flows.definition.references import TEMPLATE
+from echopoint.flows.definition.shapes import Problem
+
+NUMERAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+
+
+class Beside(NamedTuple):
+    """What the rules of a node need to know of the flow around it."""
+
+    ids: Collection[str]
+    after: Collection[str]  # where edges lead from the node
+    patterns: Patterns
+
+
+def id_problems(
+    name: str | None, ids: Collection[str], path: str, key: str
+) -> Iterator[Problem]:
+    """Yield that a field names no node."""
+    if name is not None and name not in ids:
+        yield Problem(at(path, key), _unknown(name))
+
+
+def _unknown(name: str) -> str:
+    return f'No node here has the id "{quote(name)}". Use the id of one that is listed.'
+
+
+def rule_problems(node: dict, path: str, beside: Beside) -> Iterator[Problem]:
+    """Yield what is wrong with a node whose shape is right."""
+    yield from node_name_problems(node, path)
+    yield from dynamic_problems(node, path)
+    for where, output in each(node.get("outputs", []), at(path, "outputs")):
+        extractor = output["extractor"]
+        where = at(where, "extractor")
+        yield from _extractor_problems(extractor["type"], extractor, where)
+    for where, assertion in each(node.get("assertions", []), at(path, "assertions")):
+        yield from _assertion_problems(assertion, where, beside.patterns)
+    if node["type"] == "branch":
+        yield from _branch_problems(node, at(path, "data"), beside)
+
+
+def _branch_problems(node: dict, path: str, beside: Beside) -> Iterator[Problem]:
+    data = node["data"]
+    for where, case in each(data["cases"], at(path, "cases")):
+        yield from _assertion_problems(case["when"], at(where, "when"), beside.patterns)
+        yield from _target_problems(case["target"], node, at(where, "target"), beside)
+    # Editors write "" for a branch that has none.
+    if default := data.get("default"):
+        yield from _target_problems(default, node, at(path, "default"), beside)
+
+
+def _target_problems(
+    name: str, node: dict, path: str, beside: Beside
+) -> Iterator[Problem]:
+    """A branch picks among its edges: it leads to no other node."""
+    if name not in beside.ids:
+        yield Problem(path, _unknown(name))
+    elif name not in beside.after:
+        yield Problem(
+            path,
+            f'No edge leads from "{quote(node["id"])}" to "{quote(name)}". Add one: a '
+            "branch can only go on along an edge.",
+        )
+
+
+def _assertion_problems(
+    assertion: dict, path: str, patterns: Patterns
+) -> Iterator[Problem]:
+    kind, data = assertion["extractor_type"], assertion["extractor_data"]
+    yield from _extractor_problems(kind, data, at(path, "extractor_data"))
+    operator, data = assertion["operator_type"], assertion["operator_data"]
+    if message := _operand_message(operator, data, patterns):
+        yield Problem(at(path, "operator_data", "value"), message)
+
+
+def _extractor_problems(kind: str, data: dict, path: str) -> Iterator[Problem]:
+    if kind in ("jsonPath", "xmlPath") and not get(data, "path", str):
+        example = "$.id" if kind == "jsonPath" else "/order/id"
+        yield Problem(
+            at(path, "path"), f'The {kind} extractor needs a path, such as "{example}".'
+        )
+    named = get(data, "header_name", str) or get(data, "headerName", str)
+    if kind == "header" and not named:
+        yield Problem(
+            at(path, "header_name"),
+            'The header extractor needs a header_name, such as "Content-Type".',
+        )
+
+
+def _operand_message(operator: str, data: dict, patterns: Patterns) -> str | None:
+    if operator in ("empty", "notEmpty", "exists", "notExists"):
+        return None
+    if "value" not in data:
+        return f"The operator {operator} needs a value to compare with."
+    value = data["value"]
+    if operator == "between" and not _is_range(value):
+        return "The operator between needs a list of two numbers, such as [200, 299]."
+    if operator == "regex" and isinstance(value, str) and not TEMPLATE.search(value):
+        return patterns.complaint(value)
+    return None
+
+
+def _is_range(value) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+
+
+def _is_number(value) -> bool:
+    """Whether this is a number, or text that is or can become one."""
+    if isinstance(value, str):
+        return bool(NUMERAL.fullmatch(value.strip()) or TEMPLATE.search(value))
+    return isinstance(value, int | float) and not isinstance(value, bool)

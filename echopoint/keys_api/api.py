@@ -1,0 +1,167 @@
+"""`/api-keys` and `/permissions`: managing keys, and what they can be granted."""
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.http import Http404
+from rest_framework.response import Response
+
+from apikeys.actors import Actor
+from apikeys.db.index_probes import few
+from apikeys.models import ApiKey
+from apikeys.permissions import ANY_CALLER
+from apikeys.policy import DEFAULT
+from apikeys.scopes import PRESETS, SCOPES
+from echopoint.api.pagination import page_envelope
+from echopoint.api.viewsets import ApiViewSet, OrgScopedViewSet
+from echopoint.keys_api.serializers import (
+    ApiKeyCreateRequestSerializer,
+    ApiKeyCreateResponseSerializer,
+    ApiKeyDetailSerializer,
+    ApiKeyIdentitySerializer,
+    ApiKeyRotateRequestSerializer,
+    ApiKeyRotateResponseSerializer,
+    ApiKeySearchRequestSerializer,
+    ApiKeySerializer,
+    PermissionQuerySerializer,
+    PermissionSerializer,
+)
+from echopoint.organizations.models import Membership
+
+
+class ApiKeyViewSet(OrgScopedViewSet):
+    """The keys of the organization, managed by people: a key that could mint keys would
+    be a way to more rights. Revoked keys leave the lists, and stay readable by id."""
+
+    tag = "API keys"
+    accepts = (Membership,)
+    queryset = ApiKey.objects.order_by("-created_at", "-pk")
+    serializer_class = ApiKeySerializer
+    required_scopes = {
+        "list": ["api_key:read"],
+        "create": ["api_key:create"],
+        "search": ["api_key:read"],
+        "retrieve": ["api_key:read"],
+        "destroy": ["api_key:delete"],
+        "rotate": ["api_key:create"],
+    }
+    operation_ids = {
+        "list": "listAPIKeys",
+        "create": "createAPIKey",
+        "search": "searchAPIKeys",
+        "retrieve": "getAPIKey",
+        "destroy": "deleteAPIKey",
+        "rotate": "rotateAPIKey",
+    }
+    bodies = {
+        "create": ApiKeyCreateRequestSerializer,
+        "search": ApiKeySearchRequestSerializer,
+        "rotate": ApiKeyRotateRequestSerializer,
+    }
+    answers = {
+        "create": ApiKeyCreateResponseSerializer,
+        "retrieve": ApiKeyDetailSerializer,
+        "rotate": ApiKeyRotateResponseSerializer,
+    }
+    conflicts = ("rotate",)
+    sort_columns = {"id": "public_id", "name": "name_key"}
+
+    def get_queryset(self):
+        keys = super().get_queryset()
+        return keys.unrevoked() if self.action in self.lists else keys
+
+    def get_object(self):
+        prefix, _, public_id = self.kwargs["id"].partition("_")
+        key = self.get_queryset().filter(public_id=public_id).first()
+        if key is None or prefix != "key":
+            raise Http404
+        return key
+
+    def create(self, request):
+        body = self.body()
+        issued = ApiKey.objects.issue(
+            organization=self.organization,
+            name=body["name"],
+            scopes=body["permissions"],
+            expires_in_days=body.get("expires_in_days", DEFAULT),
+            by=Actor.from_request(request, via="api"),
+        )
+        return self.show(issued, 201)
+
+    def searched(self, queryset, search):
+        rules = search.get("filter", {})
+        if "ids" in rules:
+            ids = [id.removeprefix("key_") for id in rules["ids"] if id[:4] == "key_"]
+            queryset = queryset.filter(public_id__in=ids)
+        if "names" in rules:
+            # Folded too, which is how an index has them.
+            names = rules["names"]
+            queryset = queryset.filter(name__in=names, name_key__in=names)
+        if "last_used_after" in rules:
+            queryset = queryset.filter(last_used_at__gte=rules["last_used_after"])
+        if "last_used_before" in rules:
+            queryset = queryset.filter(last_used_at__lte=rules["last_used_before"])
+        if text := search.get("full_text_search"):
+            # Of an id the beginning: an index has that, and nobody knows the middle.
+            by_id = Q(public_id__startswith=text.removeprefix("key_"))
+            queryset = queryset.filter(Q(name_key__contains=text) | by_id)
+            ids = few([[queryset]])
+            if ids is not None:
+                queryset = queryset.filter(pk__in=ids)
+        return super().searched(queryset, search)
+
+    def rotate(self, request, id):
+        """Make a successor; both keys work until the overlap ends.
+
+        Scopes can be taken away, not added; those that have left the catalog are
+        dropped. A key that is not active is a conflict.
+        """
+        key, body = self.get_object(), self.body()
+        seconds = body.get("overlap_seconds")
+        issued = key.rotate(
+            by=Actor.from_request(request, via="api"),
+            overlap=None if seconds is None else timedelta(seconds=seconds),
+            scopes=body.get("permissions"),
+            expires_in_days=body.get("expires_in_days", DEFAULT),
+        )
+        return self.show(issued, 201)
+
+    def destroy(self, request, id):
+        """Revoke the key. It stops at once and for good, and stays in the record."""
+        key = self.get_object()
+        key.revoke(by=Actor.from_request(request, via="api"))
+        return Response(status=204)
+
+
+class ApiKeySelfViewSet(ApiViewSet):
+    """The key that asks."""
+
+    tag = "API keys"
+    accepts = (ApiKey,)
+    requires_organization = False
+    required_scopes = {"retrieve": ANY_CALLER}
+    operation_ids = {"retrieve": "getCurrentAPIKey"}
+    serializer_class = ApiKeyIdentitySerializer
+
+    def retrieve(self, request):
+        """Return which key this is, of which organization, with which scopes."""
+        return self.show(request.auth)
+
+
+class PermissionViewSet(ApiViewSet):
+    """The scope catalog and its presets."""
+
+    tag = "API keys"
+    whole = True
+    required_scopes = {"list": ANY_CALLER}
+    operation_ids = {"list": "listPermissions"}
+    serializer_class = PermissionSerializer
+
+    def list(self, request):
+        """Return what a key can be granted, and the operations that each scope opens."""
+        query = PermissionQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        preset = PRESETS.get(query.validated_data["type"])
+        names = preset.scopes if preset else SCOPES
+        items = self.get_serializer([SCOPES[n] for n in names], many=True).data
+        return Response(page_envelope(items, len(items)))

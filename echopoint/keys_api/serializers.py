@@ -1,0 +1,215 @@
+"""The shapes of `/api-keys` and `/permissions` on the wire."""
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apikeys.models import ApiKey
+from apikeys.models.manager import MAX_SCOPES
+from apikeys.models.verdict import KINDS, Kind, State
+from apikeys.representation import describe_rotation
+from echopoint.api.fields import Choice, Integer, Name, Text
+from echopoint.api.operations import opened_by
+from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
+
+MAX_DAYS = 2**31 - 1
+
+
+class ApiKeySerializer(serializers.Serializer):
+    """A key as it can be read: everything but what opens the door."""
+
+    id = serializers.CharField(source="rest_id")
+    name = serializers.CharField()
+    status = serializers.ChoiceField(choices=ApiKey.Status.choices, source="state")
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    permissions = serializers.ListField(child=serializers.CharField(), source="scopes")
+
+
+class RotationPlaceSerializer(serializers.Serializer):
+    """A place of the old key, and what was seen of it with the new one."""
+
+    place = serializers.CharField()
+    kind = serializers.ChoiceField(choices=KINDS)
+    state = serializers.ChoiceField(choices=[state.value for state in State])
+    requests = serializers.IntegerField(allow_null=True)
+    first_seen_at = serializers.DateTimeField()
+    last_seen_at = serializers.DateTimeField()
+    longest_gap_seconds = serializers.IntegerField()
+    expected_at = serializers.DateTimeField(allow_null=True)
+    silent_until = serializers.DateTimeField(allow_null=True)
+    seen_with_successor_at = serializers.DateTimeField(allow_null=True)
+
+
+class RotationVerdictSerializer(serializers.Serializer):
+    """Whether the old key of a rotation can be retired, and why."""
+
+    verdict = serializers.ChoiceField(choices=[kind.value for kind in Kind])
+    sentence = serializers.CharField()
+    until = serializers.DateTimeField(allow_null=True)
+    places = RotationPlaceSerializer(many=True)
+
+
+class ApiKeyDetailSerializer(ApiKeySerializer):
+    """A key by its id: also the rotation that it is in, or null."""
+
+    requests_per_minute = serializers.IntegerField(source="requests_allowed")
+    rotation = serializers.SerializerMethodField()
+
+    @extend_schema_field(RotationVerdictSerializer(allow_null=True))
+    def get_rotation(self, key):
+        return describe_rotation(key)
+
+
+class ApiKeyCreateResponseSerializer(ApiKeySerializer):
+    """A new key with its secret, this once."""
+
+    secret = serializers.CharField()
+
+    def to_representation(self, issued):
+        key, secret = issued
+        self.fields.pop("secret", None)
+        return super().to_representation(key) | {"secret": secret}
+
+
+class ApiKeyRotateResponseSerializer(ApiKeyCreateResponseSerializer):
+    """The successor of a key with its secret, this once."""
+
+    dropped_permissions = serializers.ListField(
+        child=serializers.CharField(),
+        source="rotated_from.lapsed_scopes",
+        required=False,
+        help_text="Permissions of the old key that have left the catalog, so that the"
+        " new one lacks them. Absent if there are none.",
+    )
+
+    def to_representation(self, issued):
+        answer = super().to_representation(issued)
+        if not answer["dropped_permissions"]:
+            del answer["dropped_permissions"]
+        return answer
+
+
+class ExactSerializer(serializers.Serializer):
+    """Takes these fields and no others: one that was misspelled and passed over would
+    make a key that nobody asked for."""
+
+    def to_internal_value(self, data):
+        values = super().to_internal_value(data)
+        if unknown := sorted(set(data) - set(self.fields)):
+            taken = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {unknown[0][:100]: [f"There is no such field. Use: {taken}."]}
+            )
+        return values
+
+
+class ApiKeyCreateRequestSerializer(ExactSerializer):
+    """What a key is to be."""
+
+    example = {
+        "name": "CI pipeline",
+        "permissions": ["flows:execute", "runner:complete"],
+        "expires_in_days": 90,
+    }
+
+    name = Name(max_length=ApiKey._meta.get_field("name").max_length)
+    permissions = serializers.ListField(
+        child=Text(), min_length=1, max_length=MAX_SCOPES
+    )
+    expires_in_days = Integer(
+        min_value=1, max_value=MAX_DAYS, required=False, allow_null=True
+    )
+
+
+class ApiKeyRotateRequestSerializer(ExactSerializer):
+    """How a key is to be rotated; all of it has defaults."""
+
+    example = {"overlap_seconds": 86_400, "expires_in_days": 90}
+
+    overlap_seconds = Integer(min_value=0, max_value=MAX_DAYS, required=False)
+    permissions = serializers.ListField(
+        child=Text(), min_length=1, max_length=MAX_SCOPES, required=False
+    )
+    expires_in_days = Integer(
+        min_value=1, max_value=MAX_DAYS, required=False, allow_null=True
+    )
+
+
+class ApiKeyFilterSerializer(serializers.Serializer):
+    """Which keys to find."""
+
+    ids = Texts(required=False)
+    names = Texts(required=False)
+    last_used_after = serializers.DateTimeField(required=False)
+    last_used_before = serializers.DateTimeField(required=False)
+
+
+class ApiKeySearchRequestSerializer(SearchRequestSerializer):
+    """A search for keys."""
+
+    example = {
+        "full_text_search": "pipeline",
+        "filter": {"last_used_before": "2026-01-05T10:00:00Z"},
+        "sort_by": "last_used_at",
+        "pagination": {"limit": 20, "offset": 0},
+    }
+
+    filter = ApiKeyFilterSerializer(required=False)
+    sort_by = SortBy("id", "name", "created_at", "last_used_at", default="created_at")
+
+
+class RateLimitSerializer(serializers.Serializer):
+    """How often a key may call, and what is left of it now."""
+
+    requests_per_minute = serializers.IntegerField(source="quota")
+    remaining = serializers.IntegerField()
+    reset_seconds = serializers.IntegerField(source="reset")
+
+
+class ApiKeyIdentitySerializer(serializers.Serializer):
+    """A key as it sees itself."""
+
+    api_key_id = serializers.CharField(source="rest_id")
+    organization_id = serializers.CharField()
+    permissions = serializers.ListField(child=serializers.CharField(), source="scopes")
+    rate_limit = serializers.SerializerMethodField()
+
+    @extend_schema_field(RateLimitSerializer)
+    def get_rate_limit(self, key):
+        return RateLimitSerializer(self.context["request"].rate_limit).data
+
+
+class PermissionQuerySerializer(serializers.Serializer):
+    """Which part of the catalog."""
+
+    type = Choice(choices=["custom", "runner", "ci"], default="custom")
+
+
+class OperationSerializer(serializers.Serializer):
+    """An operation that a scope opens."""
+
+    method = serializers.CharField()
+    path = serializers.CharField()
+    operation_id = serializers.CharField()
+
+
+class PermissionSerializer(serializers.Serializer):
+    """A scope of the catalog."""
+
+    name = serializers.CharField()
+    description = serializers.CharField(allow_null=True)
+    scope_modifier = serializers.SerializerMethodField()
+    resource = serializers.CharField()
+    action = serializers.CharField()
+    sensitive = serializers.SerializerMethodField()
+    endpoints = serializers.SerializerMethodField()
+
+    def get_scope_modifier(self, scope) -> str | None:
+        return None
+
+    def get_sensitive(self, scope) -> bool:
+        return bool(scope.sensitive)
+
+    def get_endpoints(self, scope) -> OperationSerializer(many=True):
+        return opened_by(scope.name)
