@@ -145,6 +145,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "echopoint",
+    "echopoint.accounts",
     "echopoint.organizations",
     "apikeys",
     "echopoint.api",

@@ -11,12 +11,14 @@ admin.site.login = secure_admin_login(admin.site.login)
 
 urlpatterns = [
     path("", include("echopoint.api.urls")),
+    path("", include("echopoint.keys_api.urls")),
     path("", include("echopoint.flows.urls")),
     path("", include("echopoint.webhooks.urls")),
     path("", include("echopoint.collections.urls")),
     path("", include("echopoint.environments.urls")),
     path("", include("echopoint.executions.urls")),
     path("", include("echopoint.organizations.urls")),
+    path("accounts/", include("echopoint.accounts.urls")),
     path("orgs/<str:organization>/api-keys/", include("apikeys.urls")),
     path("admin/", admin.site.urls),
     # What people type.

@@ -11,12 +11,13 @@ from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.contrib.auth import get_user_model
 
 from echopoint.accounts import attempts
 from echopoint.core.client_address import address
 from echopoint.core.trail import trail
-from echopoint.organizations.models import User
 
+User = get_user_model()
 ITS_STAGE = "allauth.account.stages.EmailVerificationStage"
 OUR_STAGE = "echopoint.accounts.adapters.SignUpVerificationStage"
 

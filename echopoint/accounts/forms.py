@@ -11,12 +11,13 @@ from allauth.core import context
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
+from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from echopoint.accounts.second_factor import OnceMixin
 from echopoint.core.names import validate_name
-from echopoint.organizations.models import User
 
+User = get_user_model()
 LABELS = {
     "login": "E-mail",
     "email": "E-mail",

@@ -2,12 +2,11 @@
 
 import json
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import DEFAULT_DB_ALIAS
 
 from echopoint.core import acting
 from echopoint.core.redaction import cleaned
-from echopoint.organizations.models import Organization
 
 
 class AnsweringCommand(BaseCommand):
@@ -42,14 +41,3 @@ class AnsweringCommand(BaseCommand):
             lines = [json.dumps(fields, indent=2)]
         for line in lines:
             self.stdout.write(line)
-
-
-def organization_named(organization_id):
-    """Return the organization with this id, or end the command with what to do."""
-    organization = Organization.objects.filter(pk=organization_id).first()
-    if organization is None:
-        raise CommandError(
-            f"There is no organization {cleaned(organization_id)}. Make one with"
-            " create_organization, or take the id (org_…) from the API Keys page."
-        )
-    return organization

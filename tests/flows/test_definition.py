@@ -7,7 +7,7 @@ import re2
 from jsonschema import Draft202012Validator, FormatChecker, validators
 
 from echopoint.cli.engine import bounded_regex
-from echopoint.flows.definition import patterns as definition_patterns
+from echopoint.flows.definition import patterns
 from echopoint.flows.definition.schemas import (
     EXTRACTORS,
     HTTP_METHODS,
@@ -668,7 +668,7 @@ def test_the_command_takes_the_patterns_that_the_server_takes(pattern):
 
 
 def test_the_command_has_the_bounds_of_the_server():
-    assert bounded_regex.compiled is definition_patterns.compiled
+    assert bounded_regex.compiled is patterns.compiled
 
 
 def test_the_condition_of_a_branch_is_checked_as_an_assertion():

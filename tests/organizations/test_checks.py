@@ -6,8 +6,8 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.core.checks import registry
 from django.db import OperationalError, connection
 
+from echopoint.accounts.checks import check_second_factors
 from echopoint.organizations import checks
-from echopoint.organizations.checks import check_second_factors
 
 
 def locked_out(databases=("default",)):

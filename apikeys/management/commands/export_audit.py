@@ -5,7 +5,8 @@ from django.core.management.base import CommandError
 from apikeys.actors import Actor
 from apikeys.audit.export import as_ndjson, record_export
 from apikeys.models import AuditChain, AuditEvent
-from echopoint.core.commands import AnsweringCommand, organization_named
+from echopoint.core.commands import AnsweringCommand
+from echopoint.organizations.commands import organization_named
 
 
 class Command(AnsweringCommand):

@@ -6,7 +6,8 @@ from apikeys.models import ApiKey
 from apikeys.policy import DEFAULT
 from apikeys.representation import describe
 from apikeys.scopes import PRESETS
-from echopoint.core.commands import AnsweringCommand, organization_named
+from echopoint.core.commands import AnsweringCommand
+from echopoint.organizations.commands import organization_named
 
 
 class Command(AnsweringCommand):

@@ -14,7 +14,8 @@ from apikeys.audit.hash_chain import whole_milliseconds
 from apikeys.exceptions import Refused
 from apikeys.models import ApiKey, PepperFingerprint
 from apikeys.representation import describe, stamp
-from echopoint.core.commands import AnsweringCommand, organization_named
+from echopoint.core.commands import AnsweringCommand
+from echopoint.organizations.commands import organization_named
 from echopoint.organizations.models import Organization
 
 NO_SUCH_KEY = (

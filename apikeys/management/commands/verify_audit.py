@@ -6,7 +6,8 @@ from django.core.management.base import CommandError
 from apikeys.audit import exported_file, report
 from apikeys.audit.hash_chain import INSTALLATION
 from apikeys.models import AuditEvent, InstallationEvent
-from echopoint.core.commands import AnsweringCommand, organization_named
+from echopoint.core.commands import AnsweringCommand
+from echopoint.organizations.commands import organization_named
 from echopoint.organizations.models import Organization
 
 NO_HEAD = "A head is 64 characters from 0-9 and a-f. The audit page shows it whole."

@@ -1,0 +1,49 @@
+"""The paths of accounts: ours, and allauth's behind them."""
+
+from functools import wraps
+
+from allauth.account.views import password_reset_from_key
+from allauth.mfa.recovery_codes.views import generate_recovery_codes
+from django.db import transaction
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+from echopoint.accounts.views import PasswordResetView, SignInView, SignUpView
+from echopoint.core.trail import trail
+
+
+def chains_first(view):
+    """Lock the chains of the person's organizations before the view locks the person.
+
+    Whoever issues a key holds a chain when the database looks whether the person is there.
+    """
+
+    @wraps(view)
+    def locking(request, *args, **kwargs):
+        with transaction.atomic():
+            if request.method == "POST":
+                trail.audit.lock_chains_of(request.user)
+            return view(request, *args, **kwargs)
+
+    return locking
+
+
+urlpatterns = [
+    path("login/", SignInView.as_view(), name="account_login"),
+    path("signup/", SignUpView.as_view(), name="account_signup"),
+    # An e-mail address is changed by an operator.
+    path("email/", RedirectView.as_view(pattern_name="mfa_index")),
+    path("password/reset/", PasswordResetView.as_view(), name="account_reset_password"),
+    # allauth's own pattern has no underscore, which our ids of people have.
+    re_path(
+        r"^password/reset/key/(?P<uidb36>\w+)-(?P<key>.+)/$",
+        password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path(
+        "2fa/recovery-codes/generate/",
+        chains_first(generate_recovery_codes),
+        name="mfa_generate_recovery_codes",
+    ),
+    path("", include("allauth.urls")),
+]

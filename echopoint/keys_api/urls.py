@@ -1,0 +1,19 @@
+"""The paths of keys, of what they can be granted, and of the caller."""
+
+from django.urls import path
+
+from echopoint.keys_api.api import ApiKeySelfViewSet, ApiKeyViewSet, PermissionViewSet
+from echopoint.keys_api.me import MeViewSet
+
+urlpatterns = [
+    path("me", MeViewSet.as_view({"get": "retrieve"})),
+    path("permissions", PermissionViewSet.as_view({"get": "list"})),
+    path("api-keys", ApiKeyViewSet.as_view({"get": "list", "post": "create"})),
+    path("api-keys/search", ApiKeyViewSet.as_view({"post": "search"})),
+    path("api-keys/self", ApiKeySelfViewSet.as_view({"get": "retrieve"})),
+    path(
+        "api-keys/<str:id>",
+        ApiKeyViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+    ),
+    path("api-keys/<str:id>/rotate", ApiKeyViewSet.as_view({"post": "rotate"})),
+]
