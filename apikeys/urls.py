@@ -3,21 +3,17 @@
 from django.urls import path
 
 from apikeys.views.audit import AuditExportView, AuditListView, AuditVerifyView
-from apikeys.views.issue import ApiKeyIssueView, ApiKeyRevokeView
-from apikeys.views.list import (
-    ApiKeyFindView,
-    ApiKeyListView,
-    ApiKeyRevokeSelectedView,
-)
+from apikeys.views.detail import ApiKeyDetailView
+from apikeys.views.issue import ApiKeyIssueView
+from apikeys.views.limit import ApiKeyLimitView
+from apikeys.views.list import ApiKeyFindView, ApiKeyListView, ApiKeyRevokeSelectedView
+from apikeys.views.pause import ApiKeyResumeView, ApiKeySuspendView
 from apikeys.views.policy import PolicyView
+from apikeys.views.revoke import ApiKeyRevokeView
 from apikeys.views.rotation import (
     ApiKeyCancelRotationView,
-    ApiKeyDetailView,
-    ApiKeyLimitView,
-    ApiKeyResumeView,
     ApiKeyRetireView,
     ApiKeyRotateView,
-    ApiKeySuspendView,
     ApiKeyUnretireView,
     RotationStatusView,
 )

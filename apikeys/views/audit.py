@@ -14,7 +14,7 @@ from apikeys.audit.export import FORMATS, record_export
 from apikeys.audit.timeline import Entry, in_words
 from apikeys.forms.audit_filters import AuditFilterForm
 from apikeys.models import AuditChain, AuditEvent
-from apikeys.views.issue import ApiKeyPage
+from apikeys.views.base import ApiKeyPage
 from apikeys.views.pagination import KeysetPage, PostOnly
 
 EXPORT = "api_key:create"

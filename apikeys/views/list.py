@@ -17,7 +17,7 @@ from apikeys.forms.key_filters import ANY, KeyFilterForm, public_id_in
 from apikeys.models import ApiKey
 from apikeys.models.querysets import COUNTED
 from apikeys.scopes import PRESETS
-from apikeys.views.issue import ApiKeyPage
+from apikeys.views.base import ApiKeyPage
 from apikeys.views.pagination import KeysetPage, PostOnly
 from echopoint.core.redaction import holds_a_secret
 

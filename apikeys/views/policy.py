@@ -11,7 +11,7 @@ from apikeys import policy
 from apikeys.exceptions import Refused
 from apikeys.forms.policy import PolicyForm, facts
 from apikeys.models import ApiKey
-from apikeys.views.issue import ApiKeyPage
+from apikeys.views.base import ApiKeyPage
 
 SHOWN = 50
 STALE = (

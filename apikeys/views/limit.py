@@ -1,0 +1,27 @@
+"""The page that limits a key's requests."""
+
+from apikeys.audit.wording import counted
+from apikeys.forms.rotation import (
+    LimitApiKeyForm,
+)
+from apikeys.views.key import KeyVerbView
+
+
+class ApiKeyLimitView(KeyVerbView):
+    """Change how often a key may call."""
+
+    permission = "api_key:create"
+    form_class = LimitApiKeyForm
+    template_name = "apikeys/limit.html"
+
+    def obstacle(self):
+        return "This key is revoked; that is final." if self.key.revoked_at else ""
+
+    def get_form_kwargs(self):
+        return super().get_form_kwargs() | {"key": self.key}
+
+    def act(self, requests_per_minute):
+        if not self.key.limit_requests(requests_per_minute, by=self.actor):
+            return "This is the key's limit already; nothing changed."
+        allowed = counted(self.key.requests_allowed, "request")
+        return f"The key may make {allowed} per minute from now on."

@@ -1,0 +1,46 @@
+"""The pages that suspend and resume a key."""
+
+from apikeys.forms.rotation import (
+    ResumeApiKeyForm,
+    SuspendApiKeyForm,
+)
+from apikeys.models import ApiKey
+from apikeys.views.key import KeyVerbView
+
+Status = ApiKey.Status
+
+
+class ApiKeySuspendView(KeyVerbView):
+    """Pause a key."""
+
+    form_class = SuspendApiKeyForm
+    template_name = "apikeys/suspend.html"
+
+    def obstacle(self):
+        if self.key.state == Status.SUSPENDED:
+            return "This key is suspended already."
+        state = self.key.state
+        return "" if self.key.works else f"This key is {state}: it cannot be suspended."
+
+    def act(self, reason):
+        if self.key.suspend(by=self.actor, reason=reason):
+            return "The key is suspended. Requests with it are refused until it is resumed."
+        return "The key was suspended before; nothing changed."
+
+
+class ApiKeyResumeView(KeyVerbView):
+    """Let a suspended key work again."""
+
+    form_class = ResumeApiKeyForm
+    template_name = "apikeys/resume.html"
+
+    def obstacle(self):
+        suspended = self.key.state == Status.SUSPENDED
+        return "" if suspended else f"This key is {self.key.state}, not suspended."
+
+    def act(self, reason):
+        if not self.key.resume(by=self.actor, reason=reason):
+            return "The key was not suspended; nothing changed."
+        if self.key.works:
+            return "The key is resumed. Requests with it work again."
+        return f"The key is resumed, and it is {self.key.state}: requests stay refused."
