@@ -7,10 +7,10 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from apikeys import timestamps
+from apikeys.durations import relative, span
 from apikeys.models.place import Group, grouped, many
 from apikeys.places import CLIENT, OTHER, PIPELINE, THING, Place, Sighting, client_name
 from apikeys.scopes import missing
-from apikeys.templatetags.apikeys_display import relative, span
 
 SHORTEST_WAIT = timedelta(hours=1)
 # After a single occasion nobody knows how often the place uses the key.
