@@ -6,10 +6,10 @@ from django.conf import settings
 from django.db import transaction
 
 from apikeys.actors import Actor
-from apikeys.exceptions import Refused
 from apikeys.models import ApiKey
 from apikeys.scopes import PRESETS
 from echopoint.core.commands import AnsweringCommand
+from echopoint.core.refusals import Refused
 from echopoint.demo.content import fill, set_variables
 from echopoint.organizations.models import Organization, User
 
