@@ -5,7 +5,6 @@ from django.template.response import TemplateResponse
 
 from apikeys.actors import Actor
 from apikeys.audit.timeline import in_words
-from apikeys.exceptions import Refused
 from apikeys.forms.issue import RevokeApiKeyForm
 from apikeys.forms.key_filters import public_id_in
 from apikeys.models import (
@@ -19,6 +18,7 @@ from apikeys.models import (
     Refusal,
     SpentNonce,
 )
+from echopoint.core.refusals import Refused
 from echopoint.organizations.console import ReadOnlyAdmin
 
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from rest_framework import authentication, exceptions
 
-from apikeys.exceptions import OrganizationMismatch, Refused
+from apikeys.exceptions import OrganizationMismatch
 from apikeys.models import ApiKey
 from apikeys.models.api_key import require_one_organization
 from echopoint.core.client_metadata import Client
+from echopoint.core.refusals import Refused
 from echopoint.organizations.models import Membership
 
 KEY_HEADER = "X-Api-Key"

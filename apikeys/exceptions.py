@@ -2,21 +2,7 @@
 
 from http import HTTPStatus
 
-
-class Refused(Exception):
-    """A request or change that keys do not allow.
-
-    `code` is for programs, the text for people, `metadata` a JSON object or None.
-    """
-
-    code = "FORBIDDEN"
-    status = HTTPStatus.FORBIDDEN
-    field = None
-
-    def __init__(self, message, *, metadata=None):
-        super().__init__(message)
-        self.message = message
-        self.metadata = metadata
+from echopoint.core.refusals import InvalidField, Refused
 
 
 class MalformedKey(ValueError):
@@ -86,17 +72,6 @@ class FreshSignInRequired(Refused):
             " again.",
             metadata={"sign_in_url": url} if url else None,
         )
-
-
-class InvalidField(Refused):
-    """A request that cannot be met as asked; `field` says which part is at fault."""
-
-    code = "VALIDATION_ERROR"
-    status = HTTPStatus.BAD_REQUEST
-
-    def __init__(self, field, message, *, metadata=None):
-        super().__init__(message, metadata=metadata)
-        self.field = field
 
 
 class InvalidKeyRequest(InvalidField):

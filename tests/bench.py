@@ -38,7 +38,7 @@ def measure(name, call):
 
 def refused(call):
     """Return the call with its refusal swallowed."""
-    from apikeys.exceptions import Refused
+    from echopoint.core.refusals import Refused
 
     def run():
         try:

@@ -16,7 +16,6 @@ from apikeys.db.index_probes import ALONG
 from apikeys.exceptions import (
     OrganizationMismatch,
     OrganizationRequired,
-    Refused,
     ScopeDenied,
     TooManyRequests,
 )
@@ -36,6 +35,7 @@ from echopoint.cli.engine import nodes, operators, run, templates, validation
 from echopoint.cli.engine.extractors import EXTRACTORS
 from echopoint.cli.flow_runs import github, launch, outcome, progress
 from echopoint.cli.settings import Settings
+from echopoint.core.refusals import Refused
 from echopoint.environments import sealed
 from echopoint.executions import completion, serializers
 from echopoint.executions.jobs.serializers import EVENT_TYPES

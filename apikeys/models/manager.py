@@ -10,19 +10,14 @@ from django.utils.functional import cached_property
 from apikeys import policy, tokens
 from apikeys.actors import Actor
 from apikeys.db.compiled_lookup import CompiledLookup
-from apikeys.exceptions import (
-    InvalidKeyRequest,
-    KeyRejected,
-    MalformedKey,
-    Refused,
-    ScopeDenied,
-)
+from apikeys.exceptions import InvalidKeyRequest, KeyRejected, MalformedKey, ScopeDenied
 from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.querysets import ListedKeys
 from apikeys.scopes import canonical, missing, preset_of
 from echopoint.core.names import complaint
 from echopoint.core.redaction import cleaned
+from echopoint.core.refusals import Refused
 from echopoint.organizations.models import Organization
 
 ISSUE = "api_key:create"  # the permission of a role

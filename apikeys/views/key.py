@@ -10,10 +10,11 @@ from django.utils.functional import cached_property
 from django.views.generic import FormView
 
 from apikeys.audit.timeline import timeline
-from apikeys.exceptions import KeyConflict, Refused
+from apikeys.exceptions import KeyConflict
 from apikeys.last_execution import last_run
 from apikeys.models import ApiKey
 from apikeys.views.base import ApiKeyPage
+from echopoint.core.refusals import Refused
 
 
 class KeyPage(ApiKeyPage):

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView, TemplateView
 
 from apikeys import tokens
-from apikeys.exceptions import MalformedKey, Refused
+from apikeys.exceptions import MalformedKey
 from apikeys.forms.creators import Creators
 from apikeys.forms.issue import RevokeApiKeyForm
 from apikeys.forms.key_filters import ANY, KeyFilterForm, public_id_in
@@ -20,6 +20,7 @@ from apikeys.scopes import PRESETS
 from apikeys.views.base import ApiKeyPage
 from apikeys.views.pagination import KeysetPage, PostOnly
 from echopoint.core.redaction import holds_a_secret
+from echopoint.core.refusals import Refused
 
 REVOKE = "api_key:delete"
 MAX_SELECTED = 100

@@ -8,10 +8,10 @@ from django.urls import reverse
 from django.views.generic import FormView
 
 from apikeys import policy
-from apikeys.exceptions import Refused
 from apikeys.forms.policy import PolicyForm, facts
 from apikeys.models import ApiKey
 from apikeys.views.base import ApiKeyPage
+from echopoint.core.refusals import Refused
 
 SHOWN = 50
 STALE = (

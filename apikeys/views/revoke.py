@@ -5,10 +5,10 @@ from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.views.generic import FormView
 
-from apikeys.exceptions import Refused
 from apikeys.forms.issue import RevokeApiKeyForm
 from apikeys.models import ApiKey
 from apikeys.views.base import ApiKeyPage
+from echopoint.core.refusals import Refused
 
 
 class ApiKeyRevokeView(ApiKeyPage, FormView):

@@ -4,7 +4,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.views.generic import FormView, TemplateView
 
-from apikeys.exceptions import KeyConflict, Refused
+from apikeys.exceptions import KeyConflict
 from apikeys.forms.rotation import (
     RetireApiKeyForm,
     RotateApiKeyForm,
@@ -13,6 +13,7 @@ from apikeys.models import ApiKey
 from apikeys.models.verdict import Kind, Verdict
 from apikeys.views.key import KeyPage, KeyVerbView
 from apikeys.views.secret_once import SecretOnceMixin
+from echopoint.core.refusals import Refused
 
 Status = ApiKey.Status
 

@@ -2,9 +2,9 @@
 
 from django.db import transaction
 
-from apikeys.exceptions import Refused
 from apikeys.models import SpentNonce
 from apikeys.models.nonce import SpentForm, StaleForm
+from echopoint.core.refusals import Refused
 
 STALE = (
     "This form has expired or belongs to another session. No key was created. Check"

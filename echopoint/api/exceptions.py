@@ -10,9 +10,9 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from apikeys.authentication import RefusedRequest, challenge
-from apikeys.exceptions import Refused
 from echopoint.core.availability import RETRY_AFTER, is_unavailable
 from echopoint.core.redaction import cleaned
+from echopoint.core.refusals import Refused
 
 logger = logging.getLogger(__name__)
 

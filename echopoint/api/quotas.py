@@ -10,8 +10,8 @@ from django.core.cache import cache
 from django.db import models
 from django.db.models import Sum
 
-from apikeys.exceptions import Refused
 from echopoint.core.locks import for_change
+from echopoint.core.refusals import Refused
 from echopoint.organizations.models import Organization
 
 MEGABYTE = 1_000_000

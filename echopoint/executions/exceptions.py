@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from apikeys.exceptions import InvalidField, Refused
+from echopoint.core.refusals import InvalidField, Refused
 
 UNREADABLE = "RESULT_UNREADABLE"
 

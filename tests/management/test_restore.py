@@ -21,7 +21,7 @@ KIND = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[connection.vendor]
 TRIES = """
 import json, sys, django
 django.setup()
-from apikeys.exceptions import Refused
+from echopoint.core.refusals import Refused
 from apikeys.models import ApiKey
 def code(text):
     try:

@@ -1,12 +1,12 @@
 from django.core.management.base import CommandError
 
 from apikeys.actors import Actor
-from apikeys.exceptions import Refused
 from apikeys.models import ApiKey
 from apikeys.policy import DEFAULT
 from apikeys.representation import describe
 from apikeys.scopes import PRESETS
 from echopoint.core.commands import AnsweringCommand
+from echopoint.core.refusals import Refused
 from echopoint.organizations.commands import organization_named
 
 

@@ -11,10 +11,10 @@ from apikeys.actors import Actor
 from apikeys.audit import exported_file
 from apikeys.audit.events import NO_CHANGES
 from apikeys.audit.hash_chain import whole_milliseconds
-from apikeys.exceptions import Refused
 from apikeys.models import ApiKey, PepperFingerprint
 from apikeys.representation import describe, stamp
 from echopoint.core.commands import AnsweringCommand
+from echopoint.core.refusals import Refused
 from echopoint.organizations.commands import organization_named
 from echopoint.organizations.models import Organization
 

@@ -4,12 +4,12 @@ from datetime import timedelta
 from django.core.management.base import CommandError
 
 from apikeys.actors import Actor
-from apikeys.exceptions import Refused
 from apikeys.management.commands.revoke_api_key import NO_SUCH_KEY
 from apikeys.models import ApiKey
 from apikeys.policy import DEFAULT
 from apikeys.representation import describe, describe_rotation, stamp
 from echopoint.core.commands import AnsweringCommand
+from echopoint.core.refusals import Refused
 
 CHOICES = ("overlap", "scope", "expires_in_days")  # of a rotation
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
