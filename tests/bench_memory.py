@@ -14,7 +14,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.serving import manage, running_site
+from tests.gunicorn_site import manage, running_site
 
 REQUESTS, AT_ONCE = 1000, 8
 MIB = 1024 * 1024

@@ -17,7 +17,9 @@ from apikeys.models import ApiKey
 from apikeys.models.api_key import retired_uses_seen
 from echopoint.organizations.models import Membership, Organization, User
 from tests.signing_in import sign_in
-from tests.sinks import log  # noqa: F401
+
+# Fixtures that tests of every app share.
+pytest_plugins = ["tests.fresh", "tests.migrating", "tests.races", "tests.sinks"]
 
 
 def pytest_collection_modifyitems(config, items):

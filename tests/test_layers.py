@@ -3,11 +3,11 @@
 import ast
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 LAYERS = {
     "echopoint.core": set(),
     # Pure text: the site and the command hide secrets with the same table.

@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 
 from echopoint.core.metrics import Metrics
-from tests.serving import running_site
+from tests.gunicorn_site import running_site
 
 TOKEN = secrets.token_urlsafe(32)
 

@@ -1,11 +1,11 @@
 """Migrations write to the database that is migrated; copy_to migrates another one."""
 
 import ast
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.paths import ROOT
+
 FILES = sorted(
     path
     for folder in ("apikeys", "echopoint")

@@ -27,7 +27,6 @@ from echopoint.organizations.models import Membership, Organization, User
 from echopoint.webhooks.models import Webhook
 from tests.conftest import Api
 from tests.executions.conftest import RunnerClient, completion, definition, node
-from tests.races import committing, guarded_again  # noqa: F401
 from tests.signing_in import sign_in
 from tests.test_page_matrix import CHANGES as ALL_CHANGES
 

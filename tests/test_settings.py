@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 COMPLETE = {
     "SECRET_KEY": "k" * 60,
     "API_KEY_PEPPERS": "1:" + "p" * 60,

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from tests.cli.standin import standing_in
+from tests.cli.fake_api import standing_in
+from tests.paths import ROOT
 
-ACTION = Path(__file__).parent.parent.parent / ".github/actions/run-flows"
+ACTION = ROOT / ".github/actions/run-flows"
 DOCUMENT = yaml.safe_load((ACTION / "action.yml").read_text())
 KEY = "epk_live_AAAAAAAAAAAA_" + "k" * 49
 EXPRESSION = re.compile(r"\$\{\{\s*inputs\.([a-z-]+)\s*\}\}")

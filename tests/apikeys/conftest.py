@@ -5,10 +5,6 @@ from importlib import import_module
 import pytest
 from django.db import connection
 
-from tests.fresh import fresh_database  # noqa: F401
-from tests.migrating import migrate  # noqa: F401
-from tests.races import at_once, committing, guarded_again  # noqa: F401
-
 append_only = import_module("apikeys.migrations.0002_audit_append_only")
 checkpoint = import_module("apikeys.migrations.0019_audit_checkpoint")
 

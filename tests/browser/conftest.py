@@ -5,7 +5,7 @@ import shutil
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.serving import running_site
+from tests.gunicorn_site import running_site
 
 # A busy machine may take longer than Playwright's five seconds to draw the next page.
 expect.set_options(timeout=20_000)

@@ -1,7 +1,6 @@
 import pytest
 
 from echopoint.collections.models import Collection, Folder, SavedRequest
-from tests.races import committing, guarded_again, meanwhile  # noqa: F401
 
 ALL = ["collections:read", "collections:create", "collections:update"]
 

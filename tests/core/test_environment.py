@@ -1,14 +1,13 @@
 """Mistyped settings stop the start, and the message repeats no secret."""
 
 import ast
-from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from echopoint.core import environment
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 PASSWORD = "hunter2secret"
 
 

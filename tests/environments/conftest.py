@@ -5,7 +5,6 @@ from django.db import transaction
 from apikeys.actors import Actor
 from echopoint.environments.models import Environment, VariableSet
 from echopoint.flows.models import Flow
-from tests.races import committing, guarded_again, meanwhile  # noqa: F401
 
 SYSTEM = Actor.command("test")
 DEFINITION = {"name": "f", "version": "1.0", "nodes": [], "edges": []}

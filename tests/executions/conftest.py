@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from echopoint.executions.models import RunnerJob
 from echopoint.flows.models import Flow
-from tests.races import committing, guarded_again, meanwhile  # noqa: F401, fixtures
 
 RUN = ("flows:execute", "runner:complete")
 

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.serving import free_port
+from tests.gunicorn_site import free_port
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SERVERS = "postgres"  # who PostgreSQL runs as: it refuses root
 
 

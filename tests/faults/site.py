@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from apikeys.scopes import SCOPES
 from tests.faults.load import Client
 from tests.faults.services import answers, until
-from tests.serving import ROOT, UNLIMITED, free_port, manage
+from tests.gunicorn_site import ROOT, UNLIMITED, free_port, manage
 
 
 class Site:

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from apikeys.scopes import SCOPES
-from tests.serving import ROOT, UNLIMITED, manage, running_site
+from tests.gunicorn_site import ROOT, UNLIMITED, manage, running_site
 
 CHECKS = (
     "not_a_server_error",

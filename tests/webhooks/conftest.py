@@ -2,7 +2,6 @@ import pytest
 from django.test import Client
 
 from echopoint.webhooks.models import CapturedRequest, Webhook
-from tests.races import committing, guarded_again, meanwhile  # noqa: F401
 
 
 @pytest.fixture

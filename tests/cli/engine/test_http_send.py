@@ -8,8 +8,8 @@ import time
 import pytest
 
 from echopoint.cli.engine import http_send
+from tests.cli.echo_server import closed_port
 from tests.cli.engine.flows import request, run_node
-from tests.cli.service import closed_port
 
 
 def failure(url, **data):

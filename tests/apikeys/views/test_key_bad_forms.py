@@ -1,0 +1,42 @@
+"""What people send by mistake or on purpose, to every page of a key in every state."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.apikeys.views.test_key_states import STATES, make  # noqa: F401, a fixture
+from tests.signing_in import sign_in
+
+FORMS = [
+    "revoke",
+    "suspend",
+    "resume",
+    "retire",
+    "unretire",
+    "cancel_rotation",
+    "rotate",
+]
+FIELDS = ["reason", "name", "overlap_seconds", "expires_in_days", "seen", "scopes"]
+BAD = {
+    "long": "x" * 5000,
+    "unseen": "\u200b" * 10,
+    "lines": "a\nb",
+    "a number": "-99999999999999999999",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("page", FORMS)
+def test_bad_input_is_answered_in_every_state(make, acme, alice, page, state):  # noqa: F811
+    key = make(state)
+    client = Client(raise_request_exception=False)
+    sign_in(client, alice)
+    url = reverse(f"apikeys:{page}", args=[acme.pk, key.public_id])
+
+    statuses = {
+        name: client.post(url, dict.fromkeys(FIELDS, text)).status_code
+        for name, text in BAD.items()
+    }
+
+    assert set(statuses.values()) <= {200, 302, 400, 409}, statuses

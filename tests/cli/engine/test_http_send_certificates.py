@@ -1,0 +1,102 @@
+"""Certificates that are trusted, and that are shown."""
+
+import pytest
+import trustme
+
+from echopoint.cli.network import EnvironmentFault, Tls
+from tests.cli.echo_server import Service
+from tests.cli.engine.flows import flow, request, run
+
+
+class Files:
+    """An authority, a service's certificate and a client's, as files in PEM."""
+
+    def __init__(self, folder):
+        authority, other = trustme.CA(), trustme.CA()
+        self.folder = folder
+        self.ca = self.write("ca.pem", authority.cert_pem)
+        self.other_ca = self.write("other.pem", other.cert_pem)
+        server = authority.issue_cert("127.0.0.1")
+        self.server = self.write("server.pem", server.private_key_and_cert_chain_pem)
+        client = authority.issue_cert("client@pipeline.test")
+        self.client = self.write("client.pem", client.private_key_and_cert_chain_pem)
+        self.chain = self.write("chain.pem", client.cert_chain_pems[0])
+        self.key = self.write("key.pem", client.private_key_pem)
+
+    def write(self, name, blob):
+        path = self.folder / name
+        blob.write_to_path(str(path))
+        return str(path)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return Files(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def mutual(files):
+    """Return a service that asks its clients for a certificate."""
+    with Service(certificate=files.server, trusts=files.ca) as service:
+        yield service
+
+
+def result(service, tls):
+    document = run(flow(request("a", f"{service.url}/echo")), tls=tls)
+    return document["result"]["execution_results"]["a"]
+
+
+def test_a_named_authority_is_trusted_and_no_other(files):
+    with Service(certificate=files.server) as service:
+        trusted = result(service, Tls(ca=("--ca-cert", files.ca)))
+        other = result(service, Tls(ca=("--ca-cert", files.other_ca)))
+
+    assert "error_code" not in trusted
+    assert other["error_code"] == "TLS_ERROR"
+
+
+def test_a_named_authority_comes_before_that_of_the_environment(files, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", files.other_ca)
+    with Service(certificate=files.server) as service:
+        assert "error_code" not in result(service, Tls(ca=("--ca-cert", files.ca)))
+
+
+@pytest.mark.parametrize("is_apart", [False, True])
+def test_a_client_certificate_is_shown(files, mutual, is_apart):
+    tls = Tls(
+        ca=("--ca-cert", files.ca),
+        certificate=("--client-cert", files.chain if is_apart else files.client),
+        key=("--client-key", files.key) if is_apart else None,
+    )
+
+    assert "error_code" not in result(mutual, tls)
+
+
+def test_without_a_certificate_a_service_that_wants_one_refuses(files, mutual):
+    assert result(mutual, Tls(ca=("--ca-cert", files.ca)))["error_code"] in {
+        "TLS_ERROR",
+        "CONNECTION_FAILED",
+    }
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "says"),
+    [
+        ("none.pem", None, "--client-cert is .*none.pem, which cannot be read"),
+        ("ca.pem", None, "--client-cert is .*ca.pem, which with its key is no client"),
+        ("chain.pem", "none.pem", "--client-key is .*none.pem, which cannot be read"),
+        (
+            "key.pem",
+            None,
+            "--client-cert is .*key.pem, which with its key is no client",
+        ),
+    ],
+)
+def test_a_file_that_is_no_certificate_is_said(files, certificate, key, says):
+    tls = Tls(
+        certificate=("--client-cert", str(files.folder / certificate)),
+        key=key and ("--client-key", str(files.folder / key)),
+    )
+
+    with pytest.raises(EnvironmentFault, match=says):
+        tls.context()

@@ -1,0 +1,260 @@
+"""Runners as they are: processes of their own, at a real server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.gunicorn_site import ROOT, free_port, manage, running_site, served
+
+LEASE, POLL, SEATS = 3, 8, 2  # seconds, seconds, threads of each process
+JOBS = 50
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with running_site(
+        tmp_path_factory.mktemp("site"),
+        pages=False,
+        RUNNER_LEASE_SECONDS=str(LEASE),
+        RUNNER_POLL_SECONDS=str(POLL),
+        RUNNER_MAX_WAITING=str(SEATS),
+    ) as site:
+        yield site
+
+
+def client_of(site, secret, timeout=45):
+    headers = {"X-Api-Key": secret, "X-Organization-Id": site.demo["organization_id"]}
+    return httpx.Client(base_url=site.url, headers=headers, timeout=timeout)
+
+
+@pytest.fixture
+def pipeline(site):
+    """Return a client with the demo's key of a pipeline."""
+    with client_of(site, site.demo["secret"]) as client:
+        yield client
+
+
+@pytest.fixture
+def launch(pipeline):
+    """Return a launcher of executions for self-hosted runners: the execution's id."""
+    flow = pipeline.get("/flows").json()["items"][0]["id"]
+
+    def launch():
+        answer = pipeline.post(f"/flows/{flow}/launch", json={})
+        assert answer.status_code == 202, answer.text
+        return answer.json()["execution"]["id"]
+
+    return launch
+
+
+@pytest.fixture(scope="module")
+def issue_key(site):
+    """Return an issuer of keys for runners: {id, secret, …}."""
+
+    def issue_key(name):
+        told = ("--organization", site.demo["organization_id"], "--name", name)
+        issued = manage(
+            site.environment, "issue_api_key", *told, "--preset", "runner", "--json"
+        )
+        return json.loads(issued)
+
+    return issue_key
+
+
+@pytest.fixture(scope="module")
+def secret(issue_key):
+    return issue_key("runners")["secret"]
+
+
+def ask(site, secret, name="r", url=None, timeout=45):
+    """Return (the answer to a claim, how many seconds it took); end the job, if it is one."""
+    who = {"runner_id": name, "boot_id": str(uuid.uuid4())}
+    jobs = f"{url or site.url}/runner/jobs"
+    with client_of(site, secret, timeout) as client:
+        began = time.monotonic()
+        answer = client.post(f"{jobs}/next", json=who | {"max_parallel_flows": 1})
+        seconds = time.monotonic() - began
+        if answer.status_code == 200:
+            path = f"{jobs}/{answer.json()['job_id']}/complete"
+            assert client.post(path, json=who | ENDED).status_code == 204
+    return answer, seconds
+
+
+ENDED = {
+    "status": "completed",
+    "started_at": "2026-01-05T10:00:00Z",
+    "completed_at": "2026-01-05T10:00:01Z",
+    "duration_ms": 1000,
+}
+
+
+@pytest.fixture
+def asking(site, secret):
+    """Return a starter of claims in the background: its future, once it waits."""
+    with ThreadPoolExecutor(16) as pool:
+
+        def asking(settle=1, **options):
+            future = pool.submit(ask, site, **{"secret": secret} | options)
+            time.sleep(settle)
+            return future
+
+        yield asking
+
+
+@pytest.fixture
+def start_runner(site, secret, tmp_path):
+    """Return a starter of runner processes: (process, what it has said so far)."""
+    started = []
+
+    def start_runner(name, seconds):
+        said = tmp_path / f"{name}.jsonl"
+        with said.open("w") as output:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "tests.executions.runner"),
+                    *(site.url, name, str(seconds)),
+                ],
+                cwd=ROOT,
+                env={"PATH": os.environ["PATH"], "RUNNER_KEY": secret},
+                stdout=output,
+            )
+        started.append(process)
+        return process, lambda: [
+            json.loads(line) for line in said.read_text().splitlines()
+        ]
+
+    yield start_runner
+    for process in started:
+        process.kill()
+        process.wait(5)
+
+
+def until(condition, seconds):
+    """Wait until it holds, and fail when it does not in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    pytest.fail("It did not come to be in time.")
+
+
+def test_who_waits_gets_the_job_that_is_launched_meanwhile(asking, launch):
+    waiting = asking()
+
+    execution = launch()
+    launched = time.monotonic()
+    answer, _ = waiting.result(POLL + 5)
+
+    assert answer.json()["execution_id"] == execution
+    assert time.monotonic() - launched < POLL - 2
+
+
+def test_who_waits_in_vain_is_told_in_time(site, secret):
+    answer, seconds = ask(site, secret)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert POLL <= seconds < 2 * POLL
+
+
+def test_who_waits_with_a_key_that_is_revoked_gets_no_job(
+    site, asking, issue_key, secret, launch
+):
+    key = issue_key("leaked")
+    waiting = asking(secret=key["secret"])
+
+    manage(site.environment, "revoke_api_key", key["id"], "--reason", "leaked")
+    execution = launch()
+
+    answer, _ = waiting.result(POLL + 5)
+    assert answer.status_code == 401
+    assert answer.json()["errors"][0]["code"] == "API_KEY_REVOKED"
+    answer, _ = ask(site, secret)
+    assert answer.json()["execution_id"] == execution
+
+
+def test_who_hung_up_while_waiting_gets_no_job(site, pipeline, secret, asking, launch):
+    gone = asking(name="gone", timeout=0.5)
+    assert isinstance(gone.exception(5), httpx.ReadTimeout)
+
+    execution = launch()
+    time.sleep(1.5)
+    runners = pipeline.get("/runners").json()["items"]
+
+    counts = {runner["runner_id"]: runner["active_job_count"] for runner in runners}
+    assert counts["gone"] == 0
+    answer, _ = ask(site, secret, "there")
+    assert answer.json()["execution_id"] == execution
+
+
+def test_requests_find_a_thread_however_many_wait(site, pipeline, asking):
+    polls = [asking(settle=0.1, name=f"r{n}") for n in range(12)]
+
+    began = time.monotonic()
+    for _ in range(8):
+        assert pipeline.get("/permissions").status_code == 200
+
+    assert time.monotonic() - began < POLL - 2
+    waited = [seconds >= POLL for _, seconds in (p.result(POLL * 2) for p in polls)]
+    assert 1 <= waited.count(True) <= 2 * 2 * SEATS
+
+
+def test_a_server_that_stops_waits_for_nobody_who_waits(site, pipeline, asking):
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with served(site.environment, port) as server:
+        # Answered when the processes are up, and not just their socket.
+        assert pipeline.get(f"{url}/permissions").status_code == 200
+        waiting = asking(url=url)
+        began = time.monotonic()
+        server.terminate()
+        answer, _ = waiting.result(POLL)
+        stopped_in = time.monotonic() - began
+
+    assert answer.status_code == 204
+    assert stopped_in < POLL - 3
+
+
+# The last, as runners that were killed keep their seats until they are missed.
+def test_each_job_is_completed_once_though_a_runner_is_killed(
+    pipeline, launch, start_runner
+):
+    before = total(pipeline, "completed")
+    victim, said_by_victim = start_runner("victim", 600)
+    others = [start_runner(name, 0.02) for name in ("one", "two")]
+    executions = [launch() for _ in range(JOBS)]
+    (lost,) = until(said_by_victim, 15)
+    victim.send_signal(signal.SIGKILL)
+
+    until(lambda: total(pipeline, "completed") == before + JOBS, 40)
+
+    said = [line for _, said in others for line in said()]
+    assert not [line for line in said if "refused" in line]
+    taken = Counter(line["ended"] for line in said if line.get("answer") == 204)
+    assert set(taken.values()) == {1}
+    assert len(taken) == JOBS
+    claimed = {line["execution"] for line in said if "execution" in line}
+    assert claimed == set(executions)
+    assert said_by_victim() == [lost]
+    assert lost["claimed"] in taken
+    assert not [
+        total(pipeline, status) for status in NOT_OVER if total(pipeline, status)
+    ]
+
+
+NOT_OVER = ("pending", "running", "failed")
+
+
+def total(pipeline, status):
+    """Return how many executions have the status."""
+    answer = pipeline.get("/executions", params={"status": status, "limit": 1})
+    return answer.json()["total"]

@@ -1,9 +1,0 @@
-import pytest
-
-from tests.names.ways import World
-
-
-@pytest.fixture
-def world(client, api, alice, acme, issue):
-    """Return all ways in, and something to name in each."""
-    return World(client, api, alice, acme, issue)
