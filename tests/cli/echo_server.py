@@ -3,7 +3,7 @@
 GET /echo                     what was asked, as JSON: method, path, query, headers, body
 GET /status/503               that status, with an empty JSON object
 GET /answer?type=T&body=B     200 with this content type and body
-GET /headers?name=X&value=V   200 with this header, as often as it is named
+GET /headers?name=X&value=V   200, or `status`, with this header, as often as it is named
 GET /redirect/3               three redirects, then /echo
 GET /redirect-to?url=U&status=307
 GET /loop                     a redirect to itself
@@ -95,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(body or self.body, kind=self.query.get("type", "text/plain"))
 
     def do_headers(self, rest):
-        self.send_response(200)
+        self.send_response(int(self.query.get("status", 200)))
         pairs = parse_qsl(self.parts.query, keep_blank_values=True)
         names = [value for name, value in pairs if name == "name"]
         values = [value for name, value in pairs if name == "value"]

@@ -2,10 +2,8 @@
 
 from contextlib import AsyncExitStack
 
-import httpx
-
 from echopoint.cli.engine.dynamic_variables import Made
-from echopoint.cli.engine.http_send import new_client
+from echopoint.cli.engine.http_send import Client, new_client
 from echopoint.cli.engine.recorder import Recorder
 from echopoint.cli.engine.templates import Scope
 from echopoint.cli.network import Tls
@@ -36,7 +34,7 @@ class Stage:
             for key, value in inputs.items()
         }
         self.shown = Scope(hidden)
-        self._client: httpx.AsyncClient | None = None
+        self._client: Client | None = None
         self._closing = AsyncExitStack()
 
     async def __aenter__(self) -> "Stage":
@@ -45,7 +43,7 @@ class Stage:
     async def __aexit__(self, *error) -> None:
         await self._closing.aclose()
 
-    async def client(self) -> httpx.AsyncClient:
+    async def client(self) -> Client:
         """Return the client of this run, made when the first request needs it.
 
         It keeps the cookies that services set, for all nodes that follow.

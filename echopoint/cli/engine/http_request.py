@@ -76,16 +76,19 @@ def build(parts: Parts, client: httpx.AsyncClient) -> httpx.Request:
         headers["Content-Type"] = kind
     url = _url(parts.url)
     if url.userinfo:
-        credential = base64.b64encode(
-            f"{url.username}:{url.password}".encode()
-        ).decode()
         if not any(name.lower() == "authorization" for name in headers):
-            headers["Authorization"] = f"Basic {credential}"
+            headers["Authorization"] = basic(url)
         url = url.copy_with(userinfo=b"")
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     request = client.build_request(parts.method, url, headers=encoded, content=content)
     _check_framing(request.headers, len(content or b""))
     return request
+
+
+def basic(url: httpx.URL) -> str:
+    """Return the Authorization for the user and password of a URL."""
+    credential = f"{url.username}:{url.password}".encode()
+    return f"Basic {base64.b64encode(credential).decode()}"
 
 
 def _check_framing(headers: httpx.Headers, length: int) -> None:

@@ -10,13 +10,12 @@ from echopoint.cli.engine.decoding import BadEncoding, TooLarge, decode
 from echopoint.cli.engine.exceptions import NodeFailed
 from echopoint.cli.engine.extractors import Answer
 from echopoint.cli.engine.http_errors import failure_of
+from echopoint.cli.engine.redirects import Redirects
 from echopoint.cli.network import Tls, Transport
 
 MAX_BODY = 10 * 1024 * 1024  # bytes, as sent and as decoded
 MAX_REDIRECTS = 10
 DEFAULT_TIMEOUT = 30_000  # milliseconds
-# Whatever they hold, these are for one origin only.
-ALWAYS_PRIVATE = {"authorization", "cookie", "proxy-authorization"}
 
 
 def silence() -> None:
@@ -25,7 +24,29 @@ def silence() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def new_client(tls: Tls) -> httpx.AsyncClient:
+class Client(httpx.AsyncClient):
+    """Builds requests, sends them and keeps the cookies of the answers.
+
+    httpx's own `send` reads the Location of every redirect, even of those that are not
+    followed, and fails for an invalid one.
+    """
+
+    def __init__(self, transport: Transport, headers: dict[str, str]):
+        # There is one deadline for all of a request, in send().
+        super().__init__(
+            transport=transport, headers=headers, timeout=httpx.Timeout(None)
+        )
+        self._sending = transport
+
+    async def exchange(self, request: httpx.Request) -> httpx.Response:
+        """Send one request; the caller reads and closes the response."""
+        response = await self._sending.handle_async_request(request)
+        response.request = request
+        self.cookies.extract_cookies(response)
+        return response
+
+
+def new_client(tls: Tls) -> Client:
     """Return a client that takes its proxies from the environment.
 
     It keeps no connection open: one that the service closes meanwhile would fail the
@@ -36,40 +57,34 @@ def new_client(tls: Tls) -> httpx.AsyncClient:
     except PackageNotFoundError:
         # Run from a checkout that is not installed.
         release = "dev"
-    return httpx.AsyncClient(
-        follow_redirects=False,
+    return Client(
+        Transport(httpx.Limits(max_keepalive_connections=0), tls),
         headers={
             "User-Agent": f"echopoint-cli/{release}",
             "Accept-Encoding": "gzip, deflate, br, zstd",
         },
-        transport=Transport(httpx.Limits(max_keepalive_connections=0), tls),
-        # There is one deadline for all of a request, in send().
-        timeout=httpx.Timeout(None),
     )
 
 
 async def send(
-    client: httpx.AsyncClient,
+    client: Client,
     request: httpx.Request,
     *,
     timeout: int,
-    private: set[str],
-    is_body_private: bool,
-    follow: bool = True,
+    redirects: Redirects | None,
 ) -> Answer:
     """Return the answer; raises NodeFailed with the code that tells the reason.
 
     `timeout` is in milliseconds, 0 the default, and is for everything: from the name
-    of the host to the last byte of the last redirect. `private` are the headers that
-    are not sent to another origin. Unless `follow`, a redirect is the answer.
+    of the host to the last byte of the last redirect. Without `redirects`, a redirect is
+    the answer, whatever its Location is.
     """
     timeout = timeout or DEFAULT_TIMEOUT
     try:
         async with asyncio.timeout(timeout / 1000):
-            if not follow:
-                response = await client.send(request, stream=True)
-                return await _taken(response)
-            return await _follow(client, request, private, is_body_private)
+            if redirects is None:
+                return await _taken(await client.exchange(request))
+            return await _follow(client, request, redirects)
     except TimeoutError:
         raise NodeFailed(
             "REQUEST_TIMEOUT", f"There was no complete answer within {timeout} ms."
@@ -88,52 +103,21 @@ async def _taken(response: httpx.Response) -> Answer:
 
 
 async def _follow(
-    client: httpx.AsyncClient,
-    request: httpx.Request,
-    private: set[str],
-    is_body_private: bool,
+    client: Client, request: httpx.Request, redirects: Redirects
 ) -> Answer:
     for _ in range(MAX_REDIRECTS + 1):
-        response = await client.send(request, stream=True)
-        if response.next_request is None:
-            return await _taken(response)
-        await response.aclose()
-        request = _redirected(request, response.next_request, private, is_body_private)
+        response = await client.exchange(request)
+        try:
+            following = redirects.next(response)
+            if following is None:
+                return await _read(response)
+        finally:
+            await response.aclose()
+        request = following
     raise NodeFailed(
         "REQUEST_FAILED",
         f"There were more than {MAX_REDIRECTS} redirects. Check where the URL leads.",
     )
-
-
-def _redirected(
-    before: httpx.Request,
-    after: httpx.Request,
-    private: set[str],
-    is_body_private: bool,
-) -> httpx.Request:
-    """Return the next request, without what is not meant for its origin."""
-    if after.url.scheme not in ("http", "https"):
-        raise NodeFailed("REQUEST_FAILED", "The redirect leads to no http(s) URL.")
-    if _origin(before.url) == _origin(after.url):
-        # httpx drops the cookies that a node has set for itself.
-        if "cookie" in before.headers and "cookie" not in after.headers:
-            after.headers["cookie"] = before.headers["cookie"]
-        return after
-    for name in private | ALWAYS_PRIVATE:
-        after.headers.pop(name, None)
-    # Where the method becomes GET, httpx has left the body out.
-    if is_body_private and (after.method == before.method or after.method != "GET"):
-        raise NodeFailed(
-            "REQUEST_FAILED",
-            "The redirect would send a secret in the body to another origin. "
-            "Use the URL it leads to, if that one is meant.",
-        )
-    return after
-
-
-def _origin(url: httpx.URL) -> tuple:
-    ports = {"http": 80, "https": 443}
-    return url.scheme, url.host, url.port or ports.get(url.scheme)
 
 
 async def _read(response: httpx.Response) -> Answer:

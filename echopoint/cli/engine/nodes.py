@@ -13,6 +13,7 @@ from echopoint.cli.engine.exceptions import NodeFailed, NothingFound
 from echopoint.cli.engine.extractors import Answer, Source, extract
 from echopoint.cli.engine.http_send import send
 from echopoint.cli.engine.recorder import MAX_BODY
+from echopoint.cli.engine.redirects import Redirects
 from echopoint.cli.engine.templates import (
     MISSING,
     Renderer,
@@ -197,13 +198,16 @@ class Attempt:
         request = http_request.build(parts, client)
         private = http_request.private_headers(request, shown, self.recorder)
         self.result |= http_request.recorded(request, shown, private, self.recorder)
+        redirects = Redirects(
+            private=private,
+            is_body_private=self.stage.mask.body(request.content) != request.content,
+        )
+        is_followed = self.data.get("follow_redirects") is not False
         answer = await send(
             client,
             request,
             timeout=self.data.get("timeout") or 0,
-            private=private,
-            is_body_private=self.stage.mask.body(request.content) != request.content,
-            follow=self.data.get("follow_redirects") is not False,
+            redirects=redirects if is_followed else None,
         )
         self.result |= await self._off_the_loop(self._answered, answer)
         return answer, {}

@@ -1,10 +1,12 @@
 """What goes along when a service sends a request elsewhere."""
 
 import json
+from base64 import b64encode
+from urllib.parse import urlencode
 
 import pytest
 
-from tests.cli.engine.flows import request, run_node
+from tests.cli.engine.flows import assertion, request, run_node
 
 HEADERS = {
     "Authorization": "Bearer literal",
@@ -66,3 +68,135 @@ def test_a_body_with_a_secret_is_not_sent_to_another_origin(
     )
     assert "error_code" not in allowed
     assert [seen["body"] for seen in other_service.seen] == ['{"k":"public"}']
+
+
+def pairs_of(headers):
+    return [pair for n, v in headers for pair in (("name", n), ("value", v))]
+
+
+def test_what_stayed_behind_is_not_sent_when_the_first_origin_comes_again(
+    service, other_service
+):
+    back = f"{other_service.url}/redirect-to?" + urlencode(
+        {"url": f"{service.url}/echo"}
+    )
+    url = f"{service.url}/redirect-to?" + urlencode({"url": back})
+
+    run_node(request("call", url, headers=HEADERS | {"X-Key": "x"}))
+
+    assert [one["path"] for one in service.seen] == ["/redirect-to", "/echo"]
+    last = service.seen[-1]["headers"]
+    assert last["x-plain"] == "plain"
+    assert not {"authorization", "cookie", "proxy-authorization"} & set(last)
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "after"),
+    [
+        ("POST", 301, "GET"),
+        ("POST", 302, "GET"),
+        ("POST", 303, "GET"),
+        ("POST", 307, "POST"),
+        ("POST", 308, "POST"),
+        ("PUT", 301, "PUT"),
+        ("PUT", 302, "GET"),
+        ("HEAD", 303, "HEAD"),
+    ],
+)
+def test_the_method_and_body_after_a_redirect_are_those_of_a_browser(
+    service, method, status, after
+):
+    url = f"{service.url}/redirect-to?url=/echo&status={status}"
+
+    result = run_node(request("call", url, method=method, body="text"))
+
+    last = service.seen[-1]
+    assert "error_code" not in result
+    assert (last["path"], last["method"]) == ("/echo", after)
+    is_kept = after == method
+    assert last["body"] == ("text" if is_kept else "")
+    assert last["headers"].get("content-length") == ("4" if is_kept else None)
+
+
+def test_a_user_and_password_in_a_location_are_sent_as_basic_credentials(
+    service, other_service
+):
+    to = other_service.url.replace("//", "//ada:pw%40@") + "/echo"
+
+    run_node(request("call", service.url + "/redirect-to?" + urlencode({"url": to})))
+
+    headers = other_service.seen[0]["headers"]
+    assert headers["authorization"] == "Basic " + b64encode(b"ada:pw@").decode()
+    assert headers["host"] == f"127.0.0.1:{other_service.port}"
+
+
+UNFOLLOWABLE = [
+    ("", "its Location is empty"),
+    ("mailto:", 'its Location has the scheme "mailto"'),
+    ("mailto:someone@example.com", 'its Location has the scheme "mailto"'),
+    ("javascript:alert(1)", 'its Location has the scheme "javascript"'),
+    ("file:///etc/passwd", 'its Location has the scheme "file"'),
+    ("http://", "its Location has no host"),
+    ("https:///hidden", "its Location has no host"),
+    ("http://hidden.test:70000/", "its Location has a port above 65535"),
+    ("http://hidden.test:port/", "its Location is not a valid URL"),
+    ("http://[::1/hidden", "its Location is not a valid URL"),
+    ("http://xn--/hidden", "its Location is not a valid URL"),
+]
+
+
+@pytest.mark.parametrize(("location", "says"), UNFOLLOWABLE)
+def test_a_location_that_cannot_be_followed_fails_the_node(service, location, says):
+    result = run_node(locating(service, location))
+
+    assert result["error_code"] == "REQUEST_FAILED"
+    message = result["error_message"]
+    assert message.startswith(f"The redirect (HTTP 302) cannot be followed: {says}")
+    assert "set follow_redirects to false" in message
+    assert "hidden" not in message
+    assert len(service.seen) == 1
+
+
+@pytest.mark.parametrize("location", [location for location, _ in UNFOLLOWABLE])
+def test_a_redirect_that_is_not_followed_may_have_any_location(service, location):
+    one = locating(
+        service,
+        location,
+        follow_redirects=False,
+        assertions=[
+            assertion("equals", 302),
+            assertion("equals", location, kind="header", header_name="Location"),
+        ],
+    )
+
+    result = run_node(one)
+
+    assert "error_code" not in result
+    assert result["response_status_code"] == 302
+    assert result["response_headers"]["location"] == location
+
+
+def test_several_locations_are_not_followed_unless_they_are_the_same(service):
+    def redirected_to(*locations):
+        pairs = pairs_of([("Location", one) for one in locations])
+        query = urlencode([("status", 302), *pairs])
+        return run_node(request("call", f"{service.url}/headers?{query}"))
+
+    assert "several different Location" in redirected_to("/echo", "/b")["error_message"]
+    assert redirected_to("/echo", "/echo")["response_status_code"] == 200
+
+
+@pytest.mark.parametrize("status", [300, 304, 302])
+def test_an_answer_that_leads_nowhere_is_the_answer(service, status):
+    query = [("status", status)] + (
+        pairs_of([("Location", "/echo")]) if status != 302 else []
+    )
+
+    result = run_node(request("call", f"{service.url}/headers?{urlencode(query)}"))
+
+    assert result["response_status_code"] == status
+
+
+def locating(service, location, **data):
+    query = urlencode([("status", 302), *pairs_of([("Location", location)])])
+    return request("call", f"{service.url}/headers?{query}", **data)
