@@ -28,6 +28,12 @@ class Parts(NamedTuple):
     headers: dict[str, str]
     body: object
 
+    @property
+    def cookie(self) -> str:
+        """The node's own header Cookie, or an empty string."""
+        names = [name for name in self.headers if name.lower() == "cookie"]
+        return "; ".join(self.headers[name] for name in names)
+
 
 def render(data: dict, renderer: Renderer) -> Parts:
     """Return the parts, with the query parameters in the URL.

@@ -199,8 +199,10 @@ class Attempt:
         private = http_request.private_headers(request, shown, self.recorder)
         self.result |= http_request.recorded(request, shown, private, self.recorder)
         redirects = Redirects(
+            client.cookies,
             private=private,
             is_body_private=self.stage.mask.body(request.content) != request.content,
+            cookie=parts.cookie,
         )
         is_followed = self.data.get("follow_redirects") is not False
         answer = await send(

@@ -14,13 +14,23 @@ ALWAYS_PRIVATE = {"authorization", "cookie", "proxy-authorization"}
 class Redirects:
     """Builds the next request of a node for as long as services redirect it.
 
-    The headers named in `private` and, if `is_body_private`, the body are for the origin of
-    the first request only.
+    `jar` holds the cookies of the run, and `cookie` is the node's own header. That header,
+    those named in `private` and, if `is_body_private`, the body are for the origin of the
+    first request only.
     """
 
-    def __init__(self, *, private: set[str], is_body_private: bool):
+    def __init__(
+        self,
+        jar: httpx.Cookies,
+        *,
+        private: set[str],
+        is_body_private: bool,
+        cookie: str,
+    ):
+        self.jar = jar
         self.private = private | ALWAYS_PRIVATE
         self.is_body_private = is_body_private
+        self.own_cookies = _split(cookie)
 
     def next(self, response: httpx.Response) -> httpx.Request | None:
         """Return the request to send next, or None if the response is the answer."""
@@ -31,6 +41,7 @@ class Redirects:
         method = _method(before.method, response.status_code)
         keeps_body = method == before.method or method != "GET"
         headers = before.headers.copy()
+        self._forget(response)
         if _origin(before.url) != _origin(url):
             self._leave_origin(headers, url, keeps_body)
         if not keeps_body:
@@ -39,10 +50,20 @@ class Redirects:
         if url.userinfo:
             headers["authorization"] = basic(url)
             url = url.copy_with(userinfo=b"")
+        self._set_cookies(headers, url)
         stream = before.stream if keeps_body else httpx.ByteStream(b"")
         return httpx.Request(
             method, url, headers=headers, stream=stream, extensions=before.extensions
         )
+
+    def _forget(self, response: httpx.Response) -> None:
+        """Drop own cookies that the service has replaced or deleted.
+
+        The jar has the new value, or none. The header does not say for which path or domain
+        a cookie is, so the name alone decides, as in Go's client.
+        """
+        changed = {_name(one) for one in response.headers.get_list("set-cookie")}
+        self.own_cookies = [c for c in self.own_cookies if _name(c) not in changed]
 
     def _leave_origin(
         self, headers: httpx.Headers, url: httpx.URL, keeps_body: bool
@@ -55,7 +76,18 @@ class Redirects:
             )
         for name in self.private:
             headers.pop(name, None)
+        # A later redirect back to the first origin does not restore them.
+        self.own_cookies = []
         headers["host"] = url.netloc.decode("ascii")
+
+    def _set_cookies(self, headers: httpx.Headers, url: httpx.URL) -> None:
+        """Send the node's own cookies and, under other names, those of the jar."""
+        own = {_name(one) for one in self.own_cookies}
+        kept = httpx.Request("GET", url, cookies=self.jar).headers.get("cookie", "")
+        cookies = self.own_cookies + [c for c in _split(kept) if _name(c) not in own]
+        headers.pop("cookie", None)
+        if cookies:
+            headers["cookie"] = "; ".join(cookies)
 
 
 def location(response: httpx.Response) -> httpx.URL:
@@ -106,3 +138,12 @@ def _method(method: str, status: int) -> str:
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or PORTS.get(url.scheme)
+
+
+def _split(header: str) -> list[str]:
+    return [one.strip() for one in header.split(";") if one.strip()]
+
+
+def _name(cookie: str) -> str:
+    """Return the name of a cookie, of either header."""
+    return cookie.partition(";")[0].partition("=")[0].strip()

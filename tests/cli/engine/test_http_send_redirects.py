@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.cli.engine.flows import assertion, request, run_node
+from tests.cli.engine.flows import assertion, chain, request, run, run_node
 
 HEADERS = {
     "Authorization": "Bearer literal",
@@ -70,8 +70,104 @@ def test_a_body_with_a_secret_is_not_sent_to_another_origin(
     assert [seen["body"] for seen in other_service.seen] == ['{"k":"public"}']
 
 
+def setting(service, name, **attributes):
+    """Return a request node that gets a cookie from the service, into the run's jar."""
+    query = {"name": "Set-Cookie", "value": cookie(name, **attributes)}
+    return request(name, f"{service.url}/headers", query_params=query)
+
+
+def cookie(name, value="jar", **attributes):
+    pairs = {"Path": "/"} | {key.replace("_", "-"): v for key, v in attributes.items()}
+    return "; ".join([f"{name}={value}", *map("=".join, pairs.items())])
+
+
+def answering(service, to, *cookies, own=None, status=302):
+    """Return a node whose answer sets these cookies and redirects to /echo of `to`."""
+    headers = [("Set-Cookie", one) for one in cookies]
+    headers.append(("Location", f"{to.url}/echo"))
+    query = urlencode([("status", status)] + pairs_of(headers))
+    return request(
+        "redirected",
+        f"{service.url}/headers?{query}",
+        headers={"Cookie": own} if own else {},
+    )
+
+
 def pairs_of(headers):
     return [pair for n, v in headers for pair in (("name", n), ("value", v))]
+
+
+def cookies_at(service):
+    """Return the cookies that came with the last request."""
+    cookies = service.seen[-1]["headers"].get("cookie", "")
+    return sorted(one for one in cookies.split("; ") if one)
+
+
+DELETIONS = [{"Max_Age": "0"}, {"Expires": "Thu, 01 Jan 1970 00:00:00 GMT"}]
+
+
+@pytest.mark.parametrize("deletion", DELETIONS)
+@pytest.mark.parametrize("own", [None, "b=own"])
+def test_a_cookie_that_the_redirect_deletes_is_not_sent(service, deletion, own):
+    one = answering(service, service, cookie("a", "", **deletion), own=own)
+
+    run(chain(setting(service, "a"), one))
+
+    assert cookies_at(service) == ([own] if own else [])
+
+
+@pytest.mark.parametrize("deletion", DELETIONS)
+def test_a_cookie_of_the_node_that_the_redirect_deletes_is_not_sent(service, deletion):
+    run_node(answering(service, service, cookie("a", "", **deletion), own="a=1; b=2"))
+
+    assert cookies_at(service) == ["b=2"]
+
+
+def test_a_cookie_that_the_redirect_sets_replaces_the_one_of_the_node(service):
+    run_node(answering(service, service, cookie("a", "new"), own="a=1; b=2"))
+
+    assert cookies_at(service) == ["a=new", "b=2"]
+
+
+def test_the_cookies_of_the_node_come_with_those_of_the_run_and_win(service):
+    one = answering(service, service, cookie("c"), own="a=own; b=own")
+
+    run(chain(setting(service, "a"), setting(service, "d"), one))
+
+    assert cookies_at(service) == ["a=own", "b=own", "c=jar", "d=jar"]
+
+
+def test_the_cookies_of_the_node_go_along_on_each_redirect_within_the_origin(service):
+    url = f"{service.url}/redirect/3"
+
+    run_node(request("a", url, headers={"cookie": "a=1;b=2"}))
+
+    assert [one["headers"]["cookie"] for one in service.seen[1:]] == ["a=1; b=2"] * 3
+
+
+def test_another_origin_gets_the_cookies_of_the_run_for_it_and_not_the_nodes(
+    service, other_service
+):
+    # A cookie is for a host, whatever the port, but may be for one path (RFC 6265).
+    one = answering(service, other_service, cookie("c"), own="a=own; b=own")
+    first = [
+        setting(service, "a"),
+        setting(other_service, "d"),
+        setting(service, "elsewhere", Path="/elsewhere"),
+    ]
+
+    run(chain(*first, one))
+
+    assert service.seen[-1]["headers"]["cookie"] == "a=own; b=own"
+    assert cookies_at(other_service) == ["a=jar", "c=jar", "d=jar"]
+
+
+def test_a_secure_cookie_is_not_sent_over_plain_http(service, other_service):
+    with_secure = cookie("s") + "; Secure"
+
+    run_node(answering(service, other_service, with_secure))
+
+    assert cookies_at(other_service) == []
 
 
 def test_what_stayed_behind_is_not_sent_when_the_first_origin_comes_again(
