@@ -12,7 +12,8 @@ import httpx
 from echopoint.cli import expiry, pipeline
 from echopoint.cli.causes import innermost
 from echopoint.cli.exceptions import ApiError, CommandError, NoAnswer, UnexpectedAnswer
-from echopoint.cli.network import EnvironmentFault, ProxyFailed, Tls, Transport, is_tls
+from echopoint.cli.network import Tls, Transport, is_tls
+from echopoint.cli.network_faults import EnvironmentFault, ProxyFailed
 from echopoint.cli.retries import ATTEMPTS, Repeat, pause_before
 from echopoint.cli.settings import Settings, version
 from echopoint.cli.terminal import say

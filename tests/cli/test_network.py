@@ -9,7 +9,9 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from echopoint.cli.network import EnvironmentFault, NoProxy, ProxyFailed, Tls, Transport
+from echopoint.cli.network import Tls, Transport
+from echopoint.cli.network_faults import EnvironmentFault, ProxyFailed
+from echopoint.cli.proxies import NoProxy
 from tests.cli.engine.flows import request, run_node
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUEST_METHOD")

@@ -7,7 +7,8 @@ import httpx
 
 from echopoint.cli.causes import causes_of
 from echopoint.cli.engine.exceptions import NodeFailed
-from echopoint.cli.network import REFUSED, EnvironmentFault, ProxyFailed
+from echopoint.cli.network import REFUSED
+from echopoint.cli.network_faults import EnvironmentFault, ProxyFailed
 
 # How httpx and h11 say that the other side ended the connection too early.
 HUNG_UP = ("disconnected", "closed connection")

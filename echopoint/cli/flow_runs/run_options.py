@@ -9,7 +9,8 @@ from functools import cached_property
 from echopoint.cli.exceptions import CommandError
 from echopoint.cli.flow_runs import github
 from echopoint.cli.flow_runs.variables import Variables
-from echopoint.cli.network import EnvironmentFault, Tls
+from echopoint.cli.network import Tls
+from echopoint.cli.network_faults import EnvironmentFault
 from echopoint.cli.terminal import say
 
 LONGEST_KEY = 255

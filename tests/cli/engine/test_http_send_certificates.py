@@ -3,7 +3,8 @@
 import pytest
 import trustme
 
-from echopoint.cli.network import EnvironmentFault, Tls
+from echopoint.cli.network import Tls
+from echopoint.cli.network_faults import EnvironmentFault
 from tests.cli.echo_server import Service
 from tests.cli.engine.flows import flow, request, run
 
