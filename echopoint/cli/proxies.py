@@ -1,16 +1,19 @@
-"""Proxies as the environment names them, read as curl does.
+"""Proxies as the environment names them, read as curl does, and ports in NO_PROXY as Go does.
 
 httpx reads them too, but ends the program for an entry of NO_PROXY that is a network, and
 for a variable that is wrong it names a class of Python.
 """
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 import httpx
 
 from echopoint.cli.network_faults import EnvironmentFault, ProxyFailed
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+WITH_PORT = re.compile(r"(\[[^]]*\]|[^][:]*):([0-9]{1,5})")
 SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -21,23 +24,35 @@ class NoProxy:
     """
 
     def __init__(self, text: str):
-        entries = text.replace(",", " ").lower().split()
-        self.is_all = "*" in entries
-        self.networks = [n for entry in entries if (n := network_of(entry))]
-        self.domains = [domain_of(entry) for entry in entries if not network_of(entry)]
+        self.entries = [Entry(one) for one in text.replace(",", " ").lower().split()]
 
     def covers(self, host: str, port: int | None) -> bool:
         """Whether requests to a host go there without a proxy."""
         host = host.strip("[]").rstrip(".").lower()
-        if self.is_all:
-            return True
-        if address := address_of(host):
-            return any(address in network for network in self.networks)
-        return any(
-            (host == name or host.endswith(f".{name}")) and only in (None, port)
-            for name, only in self.domains
-            if name
-        )
+        address = address_of(host)
+        return any(entry.covers(host, address, port) for entry in self.entries)
+
+
+class Entry:
+    """One entry of NO_PROXY. Without a port, it is for every port."""
+
+    def __init__(self, text: str):
+        # An IPv6 address has a port only after its brackets.
+        found = WITH_PORT.fullmatch(text)
+        name, port = found.groups() if found else (text, None)
+        self.port = int(port) if port else None
+        self.network = network_of(name)
+        self.is_any = name == "*"
+        self.domain = "" if self.network else name.removeprefix("*").strip(".")
+
+    def covers(self, host: str, address: Address | None, port: int | None) -> bool:
+        return self.port in (None, port) and (self.is_any or self.names(host, address))
+
+    def names(self, host: str, address: Address | None) -> bool:
+        if address:
+            return self.network is not None and address in self.network
+        # "/" or ":" cannot be part of a host, so an invalid entry names nothing.
+        return self.domain != "" and f".{host}".endswith(f".{self.domain}")
 
 
 def network_of(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
@@ -47,19 +62,11 @@ def network_of(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | No
         return None
 
 
-def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def address_of(host: str) -> Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
-
-
-def domain_of(entry: str) -> tuple[str, int | None]:
-    """Return the domain and the port of an entry such as `*.example.com:8080`."""
-    name, colon, port = entry.rpartition(":")
-    if not colon or not port.isdecimal():
-        name, port = entry, ""
-    return name.removeprefix("*").strip("."), int(port) if port else None
 
 
 class Proxy:

@@ -129,6 +129,57 @@ def test_no_proxy_is_read_as_curl_does(no_proxy, host, covered):
     assert NoProxy(no_proxy).covers(host, 443) is covered
 
 
+@pytest.mark.parametrize(
+    ("no_proxy", "host", "covered"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1", True),
+        ("127.0.0.1:8081", "127.0.0.1", False),
+        ("127.0.0.2:8080", "127.0.0.1", False),
+        ("a.test,127.0.0.1:8080", "127.0.0.1", True),
+        ("127.0.0.1:8081 127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.0/8:8080", "127.0.0.1", True),
+        ("127.0.0.0/8:8081", "127.0.0.1", False),
+        ("[::1]:8080", "::1", True),
+        ("[::1]:8080", "[::1]", True),
+        ("[::1]:8081", "::1", False),
+        ("[::1]:8080", "::2", False),
+        ("[0:0:0:0:0:0:0:1]:8080", "::1", True),
+        # Without brackets, all of it is the address.
+        ("::1:8080", "::1", False),
+        ("::1:8080", "::1:8080", True),
+        ("localhost:8080", "localhost", True),
+        ("LOCALHOST:8080", "localhost.", True),
+        ("localhost:8081", "localhost", False),
+        (".example.com:8080", "api.example.com", True),
+        ("*.example.com:8081", "api.example.com", False),
+        ("*:8080", "example.com", True),
+        ("*:8081", "example.com", False),
+        ("127.0.0.1:", "127.0.0.1", False),
+        ("127.0.0.1:port", "127.0.0.1", False),
+        (":8080", "example.com", False),
+        ("[]:8080", "example.com", False),
+        pytest.param(f"host:{'9' * 5000}", "host", False, id="long"),
+    ],
+)
+def test_a_port_in_no_proxy_is_for_that_port_only(no_proxy, host, covered):
+    assert NoProxy(no_proxy).covers(host, 8080) is covered
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_service_named_with_its_port_is_reached_without_the_proxy(
+    service, monkeypatch, host
+):
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    url = f"http://{host}:{service.port}/echo"
+
+    monkeypatch.setenv("NO_PROXY", f"{host}:{service.port}")
+    assert get(url).status_code == 200
+
+    monkeypatch.setenv("NO_PROXY", f"{host}:{service.port - 1}")
+    with pytest.raises(ProxyFailed):
+        get(url)
+
+
 def test_requests_go_through_the_proxy_but_for_what_is_named(service, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", service.url)
 
