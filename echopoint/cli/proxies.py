@@ -6,7 +6,7 @@ for a variable that is wrong it names a class of Python.
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import httpx
 
@@ -14,6 +14,11 @@ from echopoint.cli.network_faults import EnvironmentFault, ProxyFailed
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 WITH_PORT = re.compile(r"(\[[^]]*\]|[^][:]*):([0-9]{1,5})")
+WITH_SCHEME = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+# A name, or an IPv6 address, which urlsplit has checked; not an encoded user or password.
+HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?")
+ENCODING = " (percent-encode the special characters of its user and password, # as %23)"
 SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -70,26 +75,29 @@ def address_of(host: str) -> Address | None:
 
 
 class Proxy:
-    """The proxy that a variable names. Raises `EnvironmentFault` for what is none."""
+    """The proxy that a variable names. Raises `EnvironmentFault` for an invalid value.
+
+    No message shows the value: a user and password may stand anywhere in a malformed one.
+    """
 
     def __init__(self, variable: str, value: str):
         self.variable = variable
-        url = value if "://" in value else f"http://{value}"
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            raise self.fault("is not the address of a proxy") from None
-        if parts.scheme.lower() not in SCHEMES:
-            raise self.fault(f'names a proxy of the kind "{parts.scheme[:20]}"')
+        has_scheme = WITH_SCHEME.match(value)
+        parts = parts_of(value if has_scheme else f"http://{value}")
+        hint = ENCODING if "@" in value else ""
+        if not parts:
+            raise self.fault(f"is not the address of a proxy{hint}")
+        if parts.scheme not in SCHEMES:
+            kind = f'the kind "{parts.scheme[:20]}"' if not hint else "an unknown kind"
+            raise self.fault(f"names a proxy of {kind}")
         if not parts.hostname:
             raise self.fault("names no host")
+        proxy = proxy_of(parts)
+        if not proxy:
+            raise self.fault(f"is not the address of a proxy{hint}")
+        self.proxy = proxy
         # Without the user and the password that may stand before it.
-        self.address = f"{parts.hostname}:{port}" if port else parts.hostname
-        try:
-            self.proxy = httpx.Proxy(url)
-        except (httpx.InvalidURL, ValueError):
-            raise self.fault("is not the address of a proxy") from None
+        self.address = parts.netloc.rpartition("@")[2]
 
     def fault(self, what: str) -> EnvironmentFault:
         return EnvironmentFault(
@@ -102,3 +110,37 @@ class Proxy:
             f"The proxy {self.address} in {self.variable} {what}. Check the variable, or"
             " name the host in NO_PROXY if it is to be reached without a proxy."
         )
+
+
+def parts_of(url: str) -> SplitResult | None:
+    """Return the parts of a URL, or None if it cannot be the address of a proxy."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    # The error may hold the password.
+    except ValueError:
+        return None
+    rest = parts.path + parts.query + parts.fragment
+    # A user or password with one of #, /, ? was cut there, and its start taken for the host.
+    if "@" in rest or rest.startswith("//"):
+        return None
+    # urlsplit removes line breaks and tabs.
+    return None if UNPRINTABLE.search(url) else parts
+
+
+def proxy_of(parts: SplitResult) -> httpx.Proxy | None:
+    """Return the proxy, or None if a request cannot go through it.
+
+    httpx gets user and password apart: it cannot read a URL whose password holds @.
+    """
+    host = parts.hostname or ""
+    if not HOST.fullmatch(host):
+        return None
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    try:
+        url = httpx.URL(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+        # Raises for a host that IDNA does not know, and for what no header can hold.
+        f"{url.host}{user}{password}".encode()
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return httpx.Proxy(url, auth=(user, password) if user or password else None)

@@ -2,16 +2,19 @@
 
 import asyncio
 import gc
+import re
 import socket
 import threading
+from base64 import b64decode
 from contextlib import contextmanager
 
 import httpx
 import pytest
 
+from echopoint.cli.causes import causes_of
 from echopoint.cli.network import Tls, Transport
 from echopoint.cli.network_faults import EnvironmentFault, ProxyFailed
-from echopoint.cli.proxies import NoProxy
+from echopoint.cli.proxies import NoProxy, Proxy
 from tests.cli.engine.flows import request, run_node
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUEST_METHOD")
@@ -249,6 +252,95 @@ def test_a_proxy_that_is_none_is_said_with_its_variable(
 
     with pytest.raises(EnvironmentFault, match=f"^{variable} {says}"):
         get(f"{service.url}/echo")
+
+
+MALFORMED = [
+    "http://hush:12#34@proxy.test:8080",
+    "http://hush:12/34@proxy.test:8080",
+    "http://hush:12?34@proxy.test:8080",
+    "http://hush:hidden#34@proxy.test:8080",
+    "http://hush#34:hidden@proxy.test:8080",
+    "http://hush:hidden[@proxy.test:8080",
+    "http://hush:hid\u2100den@proxy.test:8080",
+    "http://hush:hid\nden@proxy.test:8080",
+    "http://hush:hid\udcffden@proxy.test:8080",
+    "http://hush:hidden@proxy.test:port",
+    "http://hush:hidden@proxy.test:70000",
+    "http://hush:hidden@proxy test:80",
+    "http://hush:hidden@[::1",
+    "http://hush:hidden@xn--:80",
+    "http://hush:hidden@",
+    "http://hush:hidden%40proxy.test:80",
+    "http://hush%3Ahidden%40proxy.test",
+    "http://hush:hidden",
+    "hush:hidden",
+    "hush:12/34@proxy.test:8080",
+    "hush:hidden://34@proxy.test:8080",
+    "hush://hidden@proxy.test:8080",
+    "ftp://hush:hidden@proxy.test:8080",
+    "http:/hush:hidden@proxy.test:8080",
+    "://hush:hidden@proxy.test:8080",
+    "http://http://hush:hidden@proxy.test:8080",
+]
+
+
+@pytest.mark.parametrize("value", MALFORMED)
+@pytest.mark.parametrize(
+    "variable", [one for v in VARIABLES[:3] for one in (v, v.lower())]
+)
+def test_a_malformed_proxy_is_said_without_its_value(monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    scheme = "https" if "https" in variable.lower() else "http"
+
+    result = run_node(request("call", f"{scheme}://service.test/"))
+
+    assert result["error_code"] == "REQUEST_FAILED"
+    message = result["error_message"]
+    assert message.startswith(f"{variable} ")
+    assert not re.search("hush|hid|den|12|34|proxy.test|udcff", message)
+
+
+def test_an_invalid_proxy_leaves_no_trace_of_its_value_in_the_error():
+    for value in MALFORMED:
+        with pytest.raises(EnvironmentFault) as caught:
+            Proxy("HTTP_PROXY", value)
+        assert [str(one) for one in causes_of(caught.value)] == [str(caught.value)]
+
+
+@pytest.mark.parametrize(
+    ("written", "password"),
+    [
+        ("p@ss", "p@ss"),
+        ("50%", "50%"),
+        ("p%zz", "p%zz"),
+        ("%23%2F%3F%40%25", "#/?@%"),
+        ("p:ss", "p:ss"),
+        ("p%C3%A4ss", "päss"),
+    ],
+)
+def test_a_password_of_a_proxy_is_sent_to_it_and_shown_nowhere(
+    service, monkeypatch, written, password
+):
+    monkeypatch.setenv("http_proxy", f"hush:{written}@127.0.0.1:{service.port}")
+    get("http://elsewhere.test/echo")
+    monkeypatch.setenv("http_proxy", f"hush:{written}@127.0.0.1:{closed_port()}")
+    refused = run_node(request("call", "http://elsewhere.test/"))
+
+    sent = service.seen[0]["headers"]["proxy-authorization"]
+    assert b64decode(sent.removeprefix("Basic ")).decode() == f"hush:{password}"
+    assert refused["error_code"] == "CONNECTION_REFUSED"
+    assert "hush" not in refused["error_message"]
+    assert written not in refused["error_message"]
+
+
+def test_an_ipv6_proxy_is_named_with_its_port():
+    assert Proxy("ALL_PROXY", "http://hush:hidden@[::1]:80").address == "[::1]:80"
+
+
+@pytest.mark.parametrize("value", ["long" * 9 + "://proxy.test", "1http://proxy.test"])
+def test_a_proxy_with_an_odd_scheme_is_refused(value):
+    with pytest.raises(EnvironmentFault):
+        Proxy("HTTP_PROXY", value)
 
 
 def test_a_proxy_for_another_scheme_is_in_nobodys_way(service, monkeypatch):
