@@ -110,7 +110,9 @@ class Client:
             self.trace(method, path, started, type(error).__name__)
             if certificate := untrusted(error):
                 # It will not be trusted in a moment either.
-                raise CommandError(distrust(self.host, certificate)) from error
+                is_proxys = isinstance(error, ProxyFailed)
+                told = str(error) if is_proxys else distrust(self.host, certificate)
+                raise CommandError(told) from error
             raise NoAnswer(self.unreachable(error)) from error
         request_id = response.headers.get("X-Request-Id", "")
         self.trace(method, path, started, response.status_code, request_id)

@@ -10,8 +10,21 @@ import httpx
 from echopoint.cli.causes import causes_of, innermost
 from echopoint.cli.network_faults import EnvironmentFault
 from echopoint.cli.proxies import NoProxy, Proxy
+from echopoint.cli.text import one_line
+from echopoint.cli.tls_faults import untrusted
 
-REFUSED = "refused the connection"
+
+class Tunnel:
+    """Whether the proxy has opened the way to the service, whose TLS begins then.
+
+    A trace of httpcore; without it, the faults of the two TLS connections look alike.
+    """
+
+    is_open = False
+
+    async def __call__(self, event: str, info: dict[str, object]) -> None:
+        if event in ("proxy.start_tls.started", "socks.start_tls.started"):
+            self.is_open = True
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -23,6 +36,8 @@ class Transport(httpx.AsyncBaseTransport):
     def __init__(self, limits: httpx.Limits, tls: "Tls"):
         self.limits = limits
         self.tls = tls
+        # Proxies are shown no client certificate, and `tls` may have one for services.
+        self.proxy_tls = Tls()
         self.named = urllib.request.getproxies()
         self.no_proxy = NoProxy(self.named.get("no", ""))
         self.ways: dict[str, tuple[Proxy | None, httpx.AsyncHTTPTransport]] = {}
@@ -31,17 +46,17 @@ class Transport(httpx.AsyncBaseTransport):
         proxy, transport = self.way_of(request.url)
         if proxy is None:
             return await transport.handle_async_request(request)
+        tunnel = Tunnel()
+        request.extensions = request.extensions | {"trace": tunnel}
         try:
             return await transport.handle_async_request(request)
         except httpx.ProxyError as error:
             what = f"did not connect to {request.url.host}: {error}"
             raise proxy.failure(what) from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            if is_tls(error):
+            if tunnel.is_open:
                 raise
-            refused = isinstance(innermost(error), ConnectionRefusedError)
-            what = REFUSED if refused else f"cannot be reached: {innermost(error)}"
-            raise proxy.failure(what) from error
+            raise proxy.failure(connecting_fault(error)) from error
 
     def way_of(self, url: httpx.URL) -> tuple[Proxy | None, httpx.AsyncHTTPTransport]:
         """Return the proxy for a URL, or None, and the transport; each is made once."""
@@ -51,12 +66,11 @@ class Transport(httpx.AsyncBaseTransport):
         name = f"{url.scheme} {'direct' if is_direct else 'proxied'}"
         if name not in self.ways:
             proxy = None if is_direct else self.proxy_for(url.scheme)
-            is_safe = url.scheme == "https" or (
-                proxy and proxy.proxy.url.scheme == "https"
-            )
+            if proxy and proxy.is_tls:
+                proxy.proxy.ssl_context = self.proxy_tls.context()
             transport = httpx.AsyncHTTPTransport(
-                verify=self.tls.context() if is_safe else False,
-                proxy=proxy and proxy.proxy,
+                verify=self.tls.context() if url.scheme == "https" else False,
+                proxy=proxy.proxy if proxy else None,
                 limits=self.limits,
                 trust_env=False,
             )
@@ -72,6 +86,22 @@ class Transport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         for _, transport in self.ways.values():
             await transport.aclose()
+
+
+def connecting_fault(error: BaseException) -> str:
+    """Return why the connection to a proxy failed, to follow its name."""
+    causes = list(causes_of(error))
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return "refused the connection"
+    if certificate := untrusted(error):
+        return (
+            f"has a certificate that is not trusted ({one_line(certificate.verify_message)})."
+            " Name a PEM file with the certificate of its issuer in SSL_CERT_FILE"
+        )
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError):
+            return f"does not speak TLS as it should ({cause.reason or cause})"
+    return f"cannot be reached: {innermost(error)}"
 
 
 def variable_of(name: str) -> str:

@@ -96,6 +96,7 @@ class Proxy:
         if not proxy:
             raise self.fault(f"is not the address of a proxy{hint}")
         self.proxy = proxy
+        self.is_tls = parts.scheme == "https"
         # Without the user and the password that may stand before it.
         self.address = parts.netloc.rpartition("@")[2]
 

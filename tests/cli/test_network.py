@@ -4,17 +4,20 @@ import asyncio
 import gc
 import re
 import socket
+import ssl
 import threading
 from base64 import b64decode
 from contextlib import contextmanager
 
 import httpx
 import pytest
+import trustme
 
 from echopoint.cli.causes import causes_of
 from echopoint.cli.network import Tls, Transport
 from echopoint.cli.network_faults import EnvironmentFault, ProxyFailed
 from echopoint.cli.proxies import NoProxy, Proxy
+from tests.cli.echo_server import Service
 from tests.cli.engine.flows import request, run_node
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUEST_METHOD")
@@ -73,14 +76,54 @@ def socks_proxy():
         writer.write(b"\5\0\0\1\0\0\0\0\0\0")
         await asyncio.gather(pipe(reader, there[1]), pipe(there[0], writer))
 
-    async def pipe(reader, writer):
-        while data := await reader.read(65536):
-            writer.write(data)
-        writer.close()
+    with serving(serve) as port:
+        yield port, asked
+
+
+@contextmanager
+def tls_proxy(certificate, status=200, asks_for=None):
+    """Yield the port of a proxy over TLS that answers CONNECT, and what it was asked."""
+    asked = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    if asks_for:
+        asks_for.configure_trust(context)
+        context.verify_mode = ssl.CERT_OPTIONAL
+
+    async def serve(reader, writer):
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            method, target, _ = head.split(b"\r\n")[0].split()
+            shown = writer.get_extra_info("peercert") or None
+            asked.append((method.decode(), target.decode(), shown))
+            writer.write(b"HTTP/1.1 %d Said\r\n\r\n" % status)
+            if status == 200:
+                host, _, port = target.decode().rpartition(":")
+                there = await asyncio.open_connection(host, port)
+                await asyncio.gather(pipe(reader, there[1]), pipe(there[0], writer))
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    with serving(serve, ssl=context) as port:
+        yield port, asked
+
+
+async def pipe(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+    writer.close()
+
+
+@contextmanager
+def serving(serve, **options):
+    """Serve connections in a thread of its own, and yield the port."""
 
     async def main(started, port):
         stopped = asyncio.Event()
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, **options)
+        async with server:
             port.append(server.sockets[0].getsockname()[1])
             port.append(lambda: loop.call_soon_threadsafe(stopped.set))
             loop = asyncio.get_running_loop()
@@ -92,7 +135,7 @@ def socks_proxy():
     thread.start()
     started.wait(10)
     try:
-        yield port[0], asked
+        yield port[0]
     finally:
         port[1]()
         thread.join(10)
@@ -380,3 +423,160 @@ def test_a_folder_of_certificates_that_is_none_is_said(tmp_path, monkeypatch):
 
     with pytest.raises(EnvironmentFault, match=r"^SSL_CERT_DIR is .* no folder"):
         get("https://127.0.0.1:1/")
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def certificate(authority):
+    return authority.issue_cert("127.0.0.1")
+
+
+@pytest.fixture
+def secure_service(certificate, tmp_path):
+    path = tmp_path / "server.pem"
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(path))
+    with Service(certificate=str(path)) as service:
+        yield service
+
+
+@pytest.fixture
+def trusting(authority, tmp_path):
+    """Return the settings that trust the authority for services."""
+    path = str(tmp_path / "ca.pem")
+    authority.cert_pem.write_to_path(path)
+    return Tls(ca=("--ca-cert", path))
+
+
+@pytest.fixture
+def trust(monkeypatch, tmp_path):
+    """Return a function that makes the environment trust an authority."""
+
+    def trust(authority):
+        path = str(tmp_path / "trusted.pem")
+        authority.cert_pem.write_to_path(path)
+        monkeypatch.setenv("SSL_CERT_FILE", path)
+
+    return trust
+
+
+def test_a_tls_proxy_is_trusted_by_the_certificates_of_the_environment(
+    secure_service, certificate, authority, monkeypatch, trust, trusting
+):
+    trust(authority)
+    with tls_proxy(certificate) as (port, asked):
+        monkeypatch.setenv("HTTPS_PROXY", f"https://hush:hidden@127.0.0.1:{port}")
+        answer = get(f"{secure_service.url}/echo", trusting)
+
+    assert answer.status_code == 200
+    assert asked == [("CONNECT", f"127.0.0.1:{secure_service.port}", None)]
+
+
+def test_a_tls_proxy_for_plain_http_is_trusted_likewise(
+    secure_service, authority, monkeypatch, trust
+):
+    trust(authority)
+    monkeypatch.setenv("HTTP_PROXY", secure_service.url)
+
+    assert get("http://elsewhere.test/echo").status_code == 200
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_tls_proxy_that_is_not_trusted_is_named_and_not_the_service(
+    certificate, monkeypatch, trust, scheme
+):
+    trust(trustme.CA())
+    with tls_proxy(certificate) as (port, asked):
+        monkeypatch.setenv("ALL_PROXY", f"https://hush:hidden@127.0.0.1:{port}")
+        result = run_node(request("call", f"{scheme}://service.test/"))
+
+    assert asked == []
+    assert result["error_code"] == "TLS_ERROR"
+    assert result["error_message"].startswith(
+        f"The proxy 127.0.0.1:{port} in ALL_PROXY has a certificate that is not trusted"
+    )
+    assert "in SSL_CERT_FILE" in result["error_message"]
+    assert "hidden" not in result["error_message"]
+
+
+def test_an_authority_for_services_does_not_vouch_for_proxies(
+    certificate, monkeypatch, trusting
+):
+    with tls_proxy(certificate) as (port, _):
+        monkeypatch.setenv("ALL_PROXY", f"https://127.0.0.1:{port}")
+        with pytest.raises(ProxyFailed, match="certificate that is not trusted"):
+            get("https://service.test/", trusting)
+
+
+def test_a_proxy_that_speaks_no_tls_is_named(service, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{service.port}")
+
+    result = run_node(request("call", "https://service.test/"))
+
+    named = f"The proxy 127.0.0.1:{service.port} in HTTPS_PROXY does not speak TLS"
+    assert result["error_message"].startswith(named)
+    assert result["error_code"] == "TLS_ERROR"
+
+
+@pytest.mark.parametrize("value", ["missing", ""])
+def test_a_wrong_file_of_certificates_is_named_for_a_tls_proxy(
+    monkeypatch, tmp_path, value
+):
+    path = tmp_path / "ca.pem"
+    if not value:
+        path.write_text(value)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    monkeypatch.setenv("HTTP_PROXY", "https://127.0.0.1:1")
+
+    with pytest.raises(EnvironmentFault, match="^SSL_CERT_FILE is "):
+        get("http://service.test/")
+
+
+def test_a_service_behind_a_tls_proxy_is_blamed_for_its_own_certificate(
+    distrusted_service, certificate, authority, monkeypatch, trust
+):
+    trust(authority)
+    with tls_proxy(certificate) as (port, asked):
+        monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
+        result = run_node(request("call", f"{distrusted_service.url}/echo"))
+
+    assert len(asked) == 1
+    assert result["error_code"] == "TLS_ERROR"
+    assert result["error_message"].startswith("The certificate of the service is not")
+
+
+def test_a_tls_proxy_that_does_not_connect_is_named(
+    certificate, authority, monkeypatch, trust
+):
+    trust(authority)
+    with tls_proxy(certificate, status=403) as (port, _):
+        monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
+        result = run_node(request("call", "https://service.test/"))
+
+    assert result["error_code"] == "CONNECTION_FAILED"
+    assert (
+        "in HTTPS_PROXY did not connect to service.test: 403"
+        in (result["error_message"])
+    )
+
+
+def test_a_client_certificate_is_for_the_service_and_not_for_the_proxy(
+    certificate, authority, monkeypatch, trust, tmp_path
+):
+    trust(authority)
+    path = str(tmp_path / "both.pem")
+    certificate.private_key_and_cert_chain_pem.write_to_path(path)
+    ca = str(tmp_path / "trusted.pem")
+    with (
+        Service(certificate=path, trusts=ca) as mutual,
+        tls_proxy(certificate, asks_for=authority) as (port, asked),
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
+        tls = Tls(certificate=("--client-cert", path))
+        answer = get(f"{mutual.url}/echo", tls)
+
+    assert answer.status_code == 200
+    assert asked == [("CONNECT", f"127.0.0.1:{mutual.port}", None)]

@@ -53,3 +53,20 @@ def test_a_port_that_speaks_no_tls_names_the_address(at, service):
     assert ended.code == 3
     assert "does not speak TLS" in ended.err
     assert "--api-url" in ended.err
+
+
+def test_a_proxy_that_is_not_trusted_is_named_and_not_the_api(
+    at, distrusted_service, monkeypatch
+):
+    proxy = distrusted_service.url.replace("//", "//hush:hidden@")
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    ended = at("https://api.test", "flows", "run", "a")
+
+    assert ended.code == 3
+    assert f"The proxy 127.0.0.1:{distrusted_service.port} in HTTPS_PROXY" in ended.err
+    assert "is not trusted" in ended.err
+    assert "in SSL_CERT_FILE" in ended.err
+    assert "api.test" not in ended.err
+    assert "hush" not in ended.err
+    assert "hidden" not in ended.err
+    assert "Trying again" not in ended.err

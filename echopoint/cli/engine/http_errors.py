@@ -7,7 +7,6 @@ import httpx
 
 from echopoint.cli.causes import causes_of
 from echopoint.cli.engine.exceptions import NodeFailed
-from echopoint.cli.network import REFUSED
 from echopoint.cli.network_faults import EnvironmentFault, ProxyFailed
 
 # How httpx and h11 say that the other side ended the connection too early.
@@ -21,9 +20,7 @@ def failure_of(error: Exception) -> NodeFailed:
         if isinstance(cause, EnvironmentFault):
             return NodeFailed("REQUEST_FAILED", str(cause))
         if isinstance(cause, ProxyFailed):
-            is_refusal = REFUSED in str(cause)
-            code = "CONNECTION_REFUSED" if is_refusal else "CONNECTION_FAILED"
-            return NodeFailed(code, str(cause))
+            return NodeFailed(_proxy_code(causes), str(cause))
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
             return NodeFailed("TLS_ERROR", _tls_message(cause))
@@ -39,6 +36,14 @@ def failure_of(error: Exception) -> NodeFailed:
             "The connection was refused. Check the port, and that the service runs.",
         )
     return _by_kind(error)
+
+
+def _proxy_code(causes: list[BaseException]) -> str:
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return "TLS_ERROR"
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return "CONNECTION_REFUSED"
+    return "CONNECTION_FAILED"
 
 
 def _by_kind(error: Exception) -> NodeFailed:
