@@ -10,6 +10,7 @@ import click
 from echopoint.cli.commands.executions import executions
 from echopoint.cli.commands.flows import flows
 from echopoint.cli.commands.keys import permissions, whoami
+from echopoint.cli.commands.misused_run import report_misuse
 from echopoint.cli.commands.webhooks import webhooks
 from echopoint.cli.exceptions import CANCELLED, ERROR, CommandError
 from echopoint.cli.options import global_options
@@ -63,6 +64,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.UsageError as error:
         if error.ctx:
             say(error.ctx.get_usage())
+        report_misuse(echopoint, arguments, error)
         return stop(error.format_message(), arguments)
     except CommandError as error:
         return stop(error.message, arguments)

@@ -17,9 +17,10 @@ KEY = re.compile(r"\b([a-z]{2,12}_[a-z]{2,12}_[0-9A-Za-z]{12}_)[0-9A-Za-z]{20,}"
 SHORTEST_KEY = 16
 # An id becomes a part of paths, and of what CI systems read line by line.
 PATH_ID = re.compile(r"[0-9A-Za-z_-]{1,100}")
+KEY_VARIABLE = "ECHOPOINT_API_KEY"
 VARIABLES = {
     "api_url": "ECHOPOINT_API_URL",
-    "api_key": "ECHOPOINT_API_KEY",
+    "api_key": KEY_VARIABLE,
     "organization_id": "ECHOPOINT_ORGANIZATION_ID",
     "output": "ECHOPOINT_OUTPUT_FORMAT",
 }
@@ -36,6 +37,11 @@ class Settings:
     debug: bool = False
     request_timeout: float = 30.0
     retry_pause: float = 2.0
+
+    @classmethod
+    def unchecked(cls, flags: dict) -> "Settings":
+        """Return settings that hide the API key where no others can be read."""
+        return cls(api_key=flags.get("api_key") or os.environ.get(KEY_VARIABLE, ""))
 
     @classmethod
     def read(cls, flags: dict) -> "Settings":

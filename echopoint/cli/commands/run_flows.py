@@ -142,23 +142,32 @@ def run_flows(
             "Name flows by id or by --tag, one of the two.", ctx=context
         )
     refuse_for_a_runner(context, order)
-    settings = settings_of(context)
     # What runs flows and shows results is loaded only now: --help does not need it.
     from echopoint.cli.flow_runs.junit_file import Report
-    from echopoint.cli.flow_runs.variables import Variables
 
-    order["variables"] = variables = Variables.read(pairs, env_files)
-    order["variables_digest"] = variables.digest(settings.api_key)
-    report = Report(junit, settings)
-    report.check()
+    report = Report(junit, Settings.unchecked(context.meta))
+    report.begin()
     started = time.monotonic()
     try:
         with report.of_failure():
+            report.settings = settings = settings_of(context)
+            order |= of_variables(pairs, env_files, settings)
             outcomes = asyncio.run(run(settings, flow_ids, tags, match_mode, order))
     except asyncio.CancelledError:
         raise click.Abort from None
     elapsed_ms = round((time.monotonic() - started) * 1000)
     return told(outcomes, elapsed_ms, report)
+
+
+def of_variables(pairs: tuple, env_files: tuple, settings: Settings) -> dict:
+    """Return the variables and their digest; raise `CommandError` for a bad file."""
+    from echopoint.cli.flow_runs.variables import Variables
+
+    variables = Variables.read(pairs, env_files)
+    return {
+        "variables": variables,
+        "variables_digest": variables.digest(settings.api_key),
+    }
 
 
 def refuse_for_a_runner(context: click.Context, order: dict) -> None:

@@ -1,4 +1,4 @@
-"""The file of --junit: checked before a run, and written whatever comes of it."""
+"""The file of --junit: written before a run, and again whatever comes of it."""
 
 import os
 import secrets
@@ -10,6 +10,10 @@ from echopoint.cli.flow_runs.outcome import Outcome
 from echopoint.cli.settings import Settings
 from echopoint.cli.terminal import fault, say
 
+UNFINISHED = (
+    "The command ended before its flows did, and wrote no results. See its log."
+)
+
 
 class Report:
     """A JUnit report in a file; without a path nothing is written."""
@@ -18,30 +22,34 @@ class Report:
         self.path = path
         self.settings = settings
 
-    def check(self) -> None:
-        """Raise `CommandError` for a path that cannot be written, before a run."""
-        if self.path is None:
-            return
-        try:
-            if is_no_file(self.path):
-                raise CommandError(f"--junit: {self.path!r} is not a file.")
-            os.unlink(new_beside(self.path, b""))
-        except OSError as error:
-            raise unwritable(self.path, error) from None
+    def begin(self) -> None:
+        """Replace what the file holds; raise `CommandError` if it cannot be written.
+
+        A command that is killed leaves this, and not the report of an earlier run.
+        """
+        self.put([ended(ERROR, UNFINISHED)])
 
     def write(self, outcomes: list[Outcome]) -> int:
         """Write the report. Return 0, or the exit code for a file that is not written."""
+        try:
+            self.put(outcomes)
+        except CommandError as error:
+            say(f"Error: {error.message}", settings=self.settings)
+            return ERROR
+        return 0
+
+    def put(self, outcomes: list[Outcome]) -> None:
+        """Write the report, or raise `CommandError`."""
         if self.path is None:
-            return 0
+            return
         from echopoint.cli.flow_runs.junit import report
 
         try:
+            if is_no_file(self.path):
+                raise CommandError(f"--junit: {self.path!r} is not a file.")
             replace(self.path, report(outcomes, self.settings))
         except OSError as error:
-            message = unwritable(self.path, error).message
-            say(f"Error: {message}", settings=self.settings)
-            return ERROR
-        return 0
+            raise unwritable(self.path, error) from None
 
     @contextmanager
     def of_failure(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.commands.test_run_flows import FAILS, PASSES
 from tests.cli.conftest import KEY
+from tests.cli.engine.flows import node
 from tests.cli.flow_runs.test_cancellation import SLEEPS, started
 from tests.cli.flow_runs.test_result_masking import CANARY, SHORT, is_shown
 
@@ -371,15 +372,139 @@ def test_the_report_replaces_the_file_and_leaves_no_other(
     assert link.is_symlink()
 
 
-def test_a_checked_path_is_left_as_it_was(echopoint, api, path):
-    path.write_text("an earlier report")
+EARLIER = "<testsuites name='an earlier run'/>"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--env-file", "/no/such/file"], "does not exist"),
+        (["--env-file", "{wrong}"], "line 1 of"),
+        (["--var", "s3cret"], "written as name=value"),
+        (["--var"], "requires an argument"),
+        (["--nonsense"], "No such option"),
+        (["--nonsense", "x"], "No such option"),
+        (["--parallel", "0"], "--parallel"),
+        (["--poll-timeout", "soon"], "not a time"),
+        (["--runner-binary", "/no/such/file"], "does not exist"),
+        (["../x"], "not an id"),
+        (["--tag", "a"], "one of the two"),
+        (["--runner-binary", "{program}", "--strict-variables"], "--runner-binary"),
+        (["--ca-cert", "/no/such/file"], "--ca-cert"),
+        (["--client-key", "/no/such/file"], "--client-cert"),
+        (["--idempotency-key", "ü"], "visible ASCII"),
+        (["--api-url", "nowhere"], "address"),
+        (["--api-url", "http://127.0.0.1:1"], "127.0.0.1"),
+        (["-o", "xml"], "xml"),
+    ],
+)
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_a_run_that_does_not_begin_leaves_no_report_of_an_earlier_one(
+    echopoint, api, runner, path, junit, tmp_path, arguments, said, place
+):
+    path.write_text(EARLIER)
+    (wrong := tmp_path / "wrong").write_text("not a line")
+    program = runner(PASSES)
+    words = [a.format(wrong=wrong, program=program) for a in arguments]
+    report = ["--junit", str(path)]
 
     ended = echopoint(
-        "flows", "run", api.add_flow(), "--junit", str(path), "--idempotency-key", "ü"
+        *("flows", "run", api.add_flow()),
+        *(words + report if place == "before" and len(words) != 1 else report + words),
     )
 
+    tag, message = next(iter(cases(junit()[0]).values()))
     assert ended.code == 3
+    assert tag == "error"
+    assert said in message
+    assert "s3cret" not in path.read_text()
     assert os.listdir(path.parent) == ["junit.xml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("API_KEY", "no API key"), ("ORGANIZATION_ID", "no organization id")],
+)
+def test_a_run_without_credentials_is_reported(
+    echopoint, api, path, junit, monkeypatch, name, said
+):
+    path.write_text(EARLIER)
+    monkeypatch.setenv(f"ECHOPOINT_{name}", "")
+
+    ended = echopoint("flows", "run", api.add_flow(), "--junit", str(path))
+
+    assert ended.code == 3
+    assert said in cases(junit()[0])["flow"][1]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        ["-o", "xml", "flows", "run"],
+        ["--nonsense", "flows", "run"],
+        ["--nonsense", "x", "flows", "run"],
+        ["flows", "--nonsense", "run"],
+    ],
+)
+def test_a_wrong_flag_before_the_command_is_reported(echopoint, path, junit, before):
+    path.write_text(EARLIER)
+
+    ended = echopoint(*before, "an-id", f"--junit={path}")
+
+    assert ended.code == 3
+    assert cases(junit()[0])["flow"][0] == "error"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["flows", "run", "--tag", "--junit", "{path}", "--nonsense"],
+        ["flows", "run", "--nonsense", "--", "--junit", "{path}"],
+        ["flows", "list", "--junit", "{path}"],
+        ["webhooks", "flows", "run", "--junit", "{path}"],
+        ["flows", "run", "--help", "--junit", "{path}"],
+    ],
+)
+def test_a_file_that_is_no_report_of_a_run_is_left_as_it_is(echopoint, path, arguments):
+    path.write_text(EARLIER)
+
+    echopoint(*(argument.format(path=path) for argument in arguments))
+
+    assert path.read_text() == EARLIER
+
+
+def test_a_wrong_use_does_not_replace_a_device(echopoint, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    ended = echopoint("flows", "run", "../x", "--junit", str(tmp_path / "pipe"))
+
+    assert ended.code == 3
+    assert "not an id" in ended.err
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_key_in_a_refused_argument_is_not_in_the_report(echopoint, path, monkeypatch):
+    key = "a/key/of/another/form/0123456789"
+    monkeypatch.setenv("ECHOPOINT_API_KEY", key)
+
+    echopoint("flows", "run", f"{key} {KEY}", "--junit", str(path))
+
+    assert "is not an id" in path.read_text()
+    assert "0123456789" not in path.read_text()
+    assert "kkkk" not in path.read_text()
+
+
+def test_a_run_that_is_killed_leaves_no_report_of_an_earlier_one(api, path, junit):
+    path.write_text(EARLIER)
+    flow = api.add_flow(nodes=[node("delay", "wait", {"duration": 60_000})])
+
+    with started(flow, "--junit", str(path), until="launched as") as process:
+        process.kill()
+        process.communicate(timeout=30)
+
+    tag, message = cases(junit()[0])["flow"]
+    assert tag == "error"
+    assert "wrote no results" in message
 
 
 def test_a_report_can_be_read_by_others_as_any_file(echopoint, api, runner, path):
