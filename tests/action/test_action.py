@@ -257,6 +257,22 @@ def test_a_report_is_written_where_the_job_asks_for_it(step, given, api, tmp_pat
     assert not list(tmp_path.glob("**/ran"))
 
 
+@pytest.mark.parametrize("wrong", [{"parallel": "0"}, {"api-key": ""}, {"tags": "a"}])
+def test_a_refused_step_leaves_no_report_of_an_earlier_one(
+    step, given, api, tmp_path, wrong
+):
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    (workspace / "two words.xml").write_text("<testsuites/>")
+    (workspace / "other.xml").write_text("<testsuites/>")
+    inputs = given | {"flow-id": api.add_flow(), "junit": " two words.xml\n"}
+
+    ended = step(inputs | wrong)
+
+    assert ended.code == 3
+    assert [path.name for path in workspace.iterdir()] == ["other.xml"]
+
+
 def test_a_report_in_a_folder_that_is_not_there_costs_no_run(step, given, api):
     ended = step(given | {"flow-id": api.add_flow(), "junit": "missing/junit.xml"})
 

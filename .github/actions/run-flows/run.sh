@@ -12,6 +12,15 @@ if [[ -n ${key//[[:space:]]/} ]]; then
 fi
 unset key
 
+# The report of an earlier run must not stand for this one, even if no flow is run.
+junit=${INPUT_JUNIT-}
+junit=${junit#"${junit%%[![:space:]]*}"}
+junit=${junit%"${junit##*[![:space:]]}"}
+if [[ -f $junit ]]; then
+  rm -f -- "$junit" || true
+fi
+unset junit
+
 if ! python3 -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
   echo "::error title=Echopoint::This runner has no python3 of version 3.11 or newer. Put actions/setup-python before this step."
   printf 'status=error\nsuccess=false\nexecution-id=\nexecution-ids=\nresults-json={}\n' >>"$GITHUB_OUTPUT"
