@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
+from threading import Lock
 
 from echopoint.masking.forms import STARS, forms_of, tokens_of
 from echopoint.masking.reading import readings
@@ -31,6 +32,7 @@ class Mask:
         self._texts: frozenset[str] = frozenset()
         self._tokens: frozenset[str] = frozenset()
         self._search = Search((), ())
+        self._learning = Lock()
         self.learn(*secrets)
 
     def __repr__(self) -> str:
@@ -39,6 +41,11 @@ class Mask:
     def learn(self, *secrets: object) -> None:
         """Hide these from now on as well; of objects and lists, each text in them."""
         found = frozenset(filter(None, chain.from_iterable(map(_texts, secrets))))
+        # Two threads that learn must not lose what the other has learned.
+        with self._learning:
+            self._add(found)
+
+    def _add(self, found: frozenset[str]) -> None:
         if not (new := found - self._known):
             return
         self._texts |= {form for text in new for form in forms_of(text)}

@@ -189,6 +189,15 @@ def private_headers(request: httpx.Request, shown: Parts, recorder: Recorder) ->
 
 
 def recorded(
+    request: httpx.Request, shown: Parts, recorder: Recorder
+) -> tuple[set, bool, dict]:
+    """Return which headers are private, whether the body is, and the record's fields."""
+    private = private_headers(request, shown, recorder)
+    is_body_private = recorder.mask.body(request.content) != request.content
+    return private, is_body_private, _fields(request, shown, private, recorder)
+
+
+def _fields(
     request: httpx.Request, shown: Parts, private: set, recorder: Recorder
 ) -> dict:
     """Return the fields of the record that tell what was sent.

@@ -12,6 +12,7 @@ from echopoint.cli.engine.dynamic_variables import Draws, is_dynamic
 from echopoint.cli.engine.exceptions import NodeFailed, NothingFound
 from echopoint.cli.engine.extractors import Answer, Source, extract
 from echopoint.cli.engine.http_send import send
+from echopoint.cli.engine.processing import processed
 from echopoint.cli.engine.recorder import MAX_BODY
 from echopoint.cli.engine.redirects import Redirects
 from echopoint.cli.engine.templates import (
@@ -22,8 +23,6 @@ from echopoint.cli.engine.templates import (
 )
 from echopoint.masking.mask import MASK
 
-# For the assertions and outputs of a node: a JSONPath can ask for too much.
-MAX_SECONDS = 10
 MAX_MISSING = 100  # names in one record
 SKIPPED = "NODE_SKIPPED"
 
@@ -75,11 +74,17 @@ class Attempt:
     async def run(self) -> None:
         """Run the node to its end; what goes wrong is in the result."""
         try:
-            self.result["inputs"] = self._inputs()
+            self.result["inputs"] = await processed(
+                "Recording the inputs", "Read shorter values.", self._inputs
+            )
             if self.stage.is_strict:
                 self._require_resolved()
             source, outputs = await ACTS[self.node["type"]](self)
-            kept = await self._off_the_loop(self._assessed, source, outputs)
+            kept = await processed(
+                "Checking the assertions and taking the outputs",
+                "Make their paths simpler, or ask the service for less.",
+                *(self._assessed, source, outputs),
+            )
             outputs, hidden, self.result["outputs"] = kept
             self.outputs = outputs, hidden
         except NodeFailed as failure:
@@ -143,19 +148,6 @@ class Attempt:
     def _listed(self, key: str) -> list[dict]:
         return self.node.get(key) or []
 
-    async def _off_the_loop(self, call: Callable, *args):
-        """Return what a call returns that may take its time: it must not stop the rest."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(MAX_SECONDS):
-                return await loop.run_in_executor(None, call, *args)
-        except TimeoutError:
-            raise NodeFailed(
-                "ASSERTION_FAILED",
-                f"Reading the answer, the assertions and the outputs took longer than "
-                f"{MAX_SECONDS} s. Make the JSONPaths simpler, or ask for less.",
-            ) from None
-
     def _assessed(self, source: Source, own: dict) -> tuple[dict, dict, dict]:
         """Return the outputs: as they are, without secrets, and as recorded.
 
@@ -196,12 +188,16 @@ class Attempt:
         }
         client = await self.stage.client()
         request = http_request.build(parts, client)
-        private = http_request.private_headers(request, shown, self.recorder)
-        self.result |= http_request.recorded(request, shown, private, self.recorder)
+        private, is_body_private, fields = await processed(
+            "Recording the request",
+            "Send less.",
+            *(http_request.recorded, request, shown, self.recorder),
+        )
+        self.result |= fields
         redirects = Redirects(
             client.cookies,
             private=private,
-            is_body_private=self.stage.mask.body(request.content) != request.content,
+            is_body_private=is_body_private,
             cookie=parts.cookie,
         )
         is_followed = self.data.get("follow_redirects") is not False
@@ -211,7 +207,11 @@ class Attempt:
             timeout=self.data.get("timeout") or 0,
             redirects=redirects if is_followed else None,
         )
-        self.result |= await self._off_the_loop(self._answered, answer)
+        self.result |= await processed(
+            "Recording the answer",
+            "Ask the service for less.",
+            *(self._answered, answer),
+        )
         return answer, {}
 
     def _answered(self, answer: Answer) -> dict:
