@@ -11,21 +11,17 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any
 
-from echopoint.cli.engine.recorder import storable
 from echopoint.cli.exceptions import UnexpectedAnswer
 from echopoint.cli.flow_runs.cancellation import Stop
 from echopoint.cli.flow_runs.result_masking import Secrets
+from echopoint.cli.flow_runs.runner_result import Answer
 
 LARGEST_RESULT = 64 * 2**20
 LONGEST_LINE = 2**20
 # How long a runner that is asked to end has to do so, in seconds.
 GRACE = 3.0
 DRAIN = 1.0
-CODES = {0: "completed", 1: "failed"}
-BAD_PACKAGE = 3
 COMMAND = "ephemeral"
 # What a runner of jobs is configured with, its key among it.
 OF_A_SERVER = ("ECHOPOINT_RUNNER_", "ECHOPOINT_FLOW_API_KEY")
@@ -60,7 +56,8 @@ class ExternalRunner:
                 ended.cancel()
             if not work.done():
                 return None
-            return read_of(process.returncode, work.result(), secrets, stop)
+            answer = Answer(process.returncode, work.result(), package, secrets)
+            return answer.read_after(stop)
         except asyncio.CancelledError:
             # Nobody waits any more: there is no time to ask first.
             send(process, signal.SIGKILL)
@@ -175,81 +172,3 @@ def environment_without(api_key: str) -> dict[str, str]:
         and not name.startswith(OF_A_SERVER)
         and not (api_key and api_key in value)
     }
-
-
-def read_of(code: int, output: bytes, secrets: Secrets, stop: Stop) -> dict | None:
-    """Return the result; None of a runner that was told to stop and left none."""
-    try:
-        return read(code, output, secrets)
-    except UnexpectedAnswer:
-        if stop.reason:
-            return None
-        raise
-
-
-def read(code: int, output: bytes, secrets: Secrets) -> dict:
-    """Return the result document, masked, or raise `UnexpectedAnswer`."""
-    if code == BAD_PACKAGE:
-        raise UnexpectedAnswer(
-            "The runner refused the package (exit code 3). See what it said above;"
-            " a newer runner may know this flow's nodes."
-        )
-    if code not in CODES:
-        raise UnexpectedAnswer(
-            f"The runner ended with exit code {code}, which is no runner's: 0, 1 and 3"
-            " are. See what it said above."
-        )
-    document = parsed(output)
-    if problem := problem_of(document, CODES[code]):
-        raise UnexpectedAnswer(
-            f"The runner's result is not of the form agreed: {problem}. Use a runner of"
-            " this API's version."
-        )
-    return storable(secrets.clean(document))
-
-
-def parsed(output: bytes) -> Any:
-    def refuse(constant: str) -> None:
-        raise ValueError(constant)
-
-    try:
-        return json.loads(output, parse_constant=refuse)
-    except (ValueError, RecursionError):
-        return None
-
-
-def problem_of(document: Any, status: str) -> str:
-    """Return what is wrong with a result document, or an empty string."""
-    if not isinstance(document, dict):
-        return "it is not one JSON object"
-    if document.get("status") != status:
-        return f"its status is not {status}, as the exit code says"
-    if not all(is_timestamp(document.get(n)) for n in ("started_at", "completed_at")):
-        return "started_at or completed_at is not a time"
-    duration = document.get("duration_ms")
-    if not isinstance(duration, int) or isinstance(duration, bool) or duration < 0:
-        return "duration_ms is not a number of milliseconds"
-    texts = [document.get("error_message"), document.get("error_code")]
-    if not all(text is None or isinstance(text, str) for text in texts):
-        return "error_message or error_code is not text"
-    return problem_of_result(document.get("result"), status)
-
-
-def problem_of_result(result: Any, status: str) -> str:
-    if result is None:
-        return ""
-    nodes = result.get("execution_results") if isinstance(result, dict) else None
-    if not isinstance(nodes, dict) or not all(
-        isinstance(node, dict) for node in nodes.values()
-    ):
-        return "result.execution_results is not an object of nodes"
-    if result.get("success", status == "completed") != (status == "completed"):
-        return "result.success contradicts the status"
-    return ""
-
-
-def is_timestamp(value: Any) -> bool:
-    try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
-        return False

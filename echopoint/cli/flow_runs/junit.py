@@ -129,19 +129,23 @@ def seconds(duration_ms: Any) -> str:
     is_number = isinstance(duration_ms, int | float) and not isinstance(
         duration_ms, bool
     )
-    if not is_number or not math.isfinite(duration_ms) or duration_ms < 0:
+    if not is_number or not 0 <= duration_ms < math.inf:
         return "0.000"
-    return f"{duration_ms / 1000:.3f}"
+    try:
+        return f"{duration_ms / 1000:.3f}"
+    except OverflowError:
+        return "0.000"
 
 
 def timestamp(started_at: Any) -> str:
     """Return a time in UTC without its zone, which not all readers take."""
     try:
         moment = datetime.fromisoformat(started_at)
-    except (TypeError, ValueError):
+        if moment.tzinfo:
+            moment = moment.astimezone(UTC)
+    # The last is of a time that in UTC is in no year from 1 to 9999.
+    except (TypeError, ValueError, OverflowError):
         return ""
-    if moment.tzinfo:
-        moment = moment.astimezone(UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}"
 
 

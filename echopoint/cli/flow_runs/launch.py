@@ -1,11 +1,12 @@
 """A launched execution: what to run, or how it ended if it has."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from echopoint.cli.client import Client
 from echopoint.cli.exceptions import CANCELLED, ApiError, CommandError, UnexpectedAnswer
+from echopoint.cli.flow_runs.contradiction import failed_in, words_for
 from echopoint.cli.flow_runs.outcome import (
     EXIT_CODES,
     FAILED,
@@ -132,7 +133,7 @@ async def recorded(
     """
     execution = launched.execution
     started_at = execution.get("execution_started_at") or execution.get("started_at")
-    return Outcome(
+    outcome = Outcome(
         flow_id=launched.flow_id,
         exit_code=recorded_code(execution),
         execution_id=launched.id,
@@ -144,6 +145,10 @@ async def recorded(
         age_seconds=age_of(execution) if replayed else None,
         nodes=await recorded_nodes(client, launched),
     )
+    failed = failed_in(outcome.nodes, execution["flow_snapshot"])
+    if outcome.exit_code or not failed:
+        return outcome
+    return replace(outcome, exit_code=FAILED, error_message=words_for(failed))
 
 
 def age_of(execution: dict) -> int | None:

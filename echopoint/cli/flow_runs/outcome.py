@@ -119,7 +119,7 @@ def node(status: Any, named: dict, result: dict, duration_ms: Any) -> dict:
         "duration_ms": duration_ms,
         "error_message": named.get("error_message"),
     }
-    if missing := result.get("missing_inputs"):
+    if missing := texts_of(result.get("missing_inputs")):
         shown["missing_inputs"] = missing
     if status == "failed":
         shown["error_code"] = result.get("error_code")
@@ -129,6 +129,12 @@ def node(status: Any, named: dict, result: dict, duration_ms: Any) -> dict:
     if status == "skipped":
         shown["skip_reason"] = result.get("skip_reason")
     return shown
+
+
+def texts_of(value: Any) -> list[str]:
+    """Return the texts in a list of a runner, which may send anything for it."""
+    items = value if isinstance(value, list) else [value]
+    return [item for item in items if isinstance(item, str) and item]
 
 
 def words_of(missing: list[str]) -> str:

@@ -189,6 +189,7 @@ def test_the_runner_gets_the_package_and_no_api_key(
         (["result('failed', status='completed')"], "status is not failed"),
         (["result(duration_ms=-1)"], "duration_ms"),
         (["result(duration_ms=True)"], "duration_ms"),
+        (["result(duration_ms=10**400)"], "duration_ms"),
         (["result(started_at='yesterday')"], "started_at"),
         (["result(completed_at='2030-01-01T00:00:00')"], "completed_at"),
         (["result(result=[])"], "execution_results"),
@@ -210,6 +211,97 @@ def test_a_runner_that_breaks_its_contract_ends_with_3_and_is_published(
     assert ended.code == 3
     assert said in ended.json["error_message"]
     assert (execution["status"], execution["error_code"]) == ("failed", "RUNNER_FAILED")
+
+
+BREAKS = (
+    'result("completed", [node("a"), node("b", error_code="E", error_message="No.")])'
+)
+
+
+def test_a_run_with_a_failed_node_never_passes_whatever_the_runner_says(
+    echopoint, api, runner
+):
+    flow = api.add_flow()
+    arguments = ["flows", "run", flow, "--runner-binary", runner(BREAKS)]
+    arguments += ["--idempotency-key", "once", "-o", "json"]
+
+    ended, again = echopoint(*arguments), echopoint(*arguments)
+
+    (execution,) = api.executions.values()
+    said = 'The runner reported success, but the node "B" failed: No.'
+    assert (ended.code, again.code) == (1, 1)
+    assert (ended.json["status"], ended.json["success"]) == ("failed", False)
+    assert ended.json["error_message"] == said
+    assert [n["status"] for n in ended.json["nodes"]] == ["completed", "failed"]
+    assert (execution["status"], execution["error_code"]) == ("failed", "E")
+    assert execution["error_message"] == execution["result"]["error_message"] == said
+    assert execution["result"]["success"] is False
+
+
+def test_a_failed_node_on_record_does_not_pass_either(echopoint, api, runner):
+    flow = api.add_flow()
+    arguments = ["flows", "run", flow, "--runner-binary", runner(PASSES)]
+    arguments += ["--idempotency-key", "once", "-o", "json"]
+    echopoint(*arguments)
+    (execution,) = api.executions.values()
+    recorded = execution["result"]["execution_results"]["login"]
+    recorded |= {"error_code": "E", "error_message": "No."}
+
+    ended = echopoint(*arguments)
+
+    assert execution["status"] == "completed"
+    assert ended.code == 1
+    assert 'the node "Login" failed: No.' in ended.json["error_message"]
+
+
+def test_the_reason_of_a_run_that_only_seemed_to_pass_holds_no_secret(
+    echopoint, api, runner
+):
+    api.inputs, api.secret_keys = {"token": "s3cret  value\nof lines"}, ["token"]
+    program = runner(
+        "t = package['inputs']['token']",
+        "result('completed', [node('a', display_name=t, error_message=t)])",
+    )
+
+    ended = echopoint("flows", "run", api.add_flow(), "--runner-binary", program)
+
+    sent = json.dumps(api.requests_to("/complete$"))
+    assert ended.code == 1
+    assert 'the node \\"***\\" failed' in sent
+    assert "s3cret" not in sent + ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("failed", "tolerates", "code"),
+    [("inner", True, 0), ("inner", False, 1), ("loop", True, 1), ("after", True, 1)],
+)
+def test_a_loop_may_tolerate_what_fails_inside_of_it_and_no_more(
+    echopoint, api, runner, failed, tolerates, code
+):
+    inner = {"nodes": [{"id": "inner", "type": "request"}], "edges": []}
+    data = {"body": inner, "continue_on_error": tolerates}
+    nodes = [{"id": "loop", "type": "loop", "data": data}, {"id": "after", "data": {}}]
+    program = runner(
+        f"failed = {failed!r}",
+        "nodes = [node(id, **({'error_code': 'E'} if id == failed else {}))",
+        "         for id in ('loop', 'inner', 'after')]",
+        "result('completed', nodes)",
+    )
+
+    ended = echopoint(
+        "flows", "run", api.add_flow(nodes=nodes), "--runner-binary", program
+    )
+
+    assert ended.code == code
+
+
+def test_a_skipped_node_does_not_fail_a_run(echopoint, api, runner):
+    skipped = 'node("a", error_code="NODE_SKIPPED", skip_reason="x", error_message="y")'
+    program = runner(f'result("completed", [{skipped}])')
+
+    ended = echopoint("flows", "run", api.add_flow(), "--runner-binary", program)
+
+    assert ended.code == 0
 
 
 def test_a_runner_that_is_no_program_is_refused_before_anything_is_launched(

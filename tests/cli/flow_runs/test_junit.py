@@ -269,6 +269,11 @@ def test_what_xml_cannot_hold_is_replaced(echopoint, api, runner, path, junit):
         "error_code='E', assertion_results=5",
         "error_code=7, error_message=['x'], assertion_results=[5, {}]",
         "skip_reason=['x']",
+        "duration_ms=10**400",
+        "missing_inputs=5",
+        "missing_inputs='x'",
+        "missing_inputs={'x': 1}",
+        "missing_inputs=[5, None, {'x': 1}, ['y']]",
     ],
 )
 def test_a_runner_may_say_anything_of_a_node(
@@ -276,12 +281,15 @@ def test_a_runner_may_say_anything_of_a_node(
 ):
     program = runner(f'result("completed", [node("a", {fields}), node("b")])')
 
-    echopoint(
+    ended = echopoint(
         *("flows", "run", api.add_flow(), "--runner-binary", program),
         *("--junit", str(path)),
     )
 
-    assert "b" in [name.lower() for name in cases(junit()[0])] or "1e308" in fields
+    is_failed, is_refused = "error_code" in fields, "1e308" in fields
+    assert ended.code == (3 if is_refused else 1 if is_failed else 0)
+    assert "The command itself failed" not in ended.err
+    assert "b" in [name.lower() for name in cases(junit()[0])] or is_refused
 
 
 def test_no_secret_is_in_the_report(echopoint, api, runner, path, monkeypatch):
@@ -370,6 +378,20 @@ def test_the_report_replaces_the_file_and_leaves_no_other(
     assert cases(junit()[0]) == {"Login": None}
     assert sorted(os.listdir(path.parent)) == ["junit.xml", "link.xml"]
     assert link.is_symlink()
+
+
+def test_a_time_that_is_in_no_year_of_utc_is_left_out(
+    echopoint, api, runner, path, junit
+):
+    program = runner("result(started_at='0001-01-01T00:00:00+14:00')")
+
+    ended = echopoint(
+        *("flows", "run", api.add_flow(), "--runner-binary", program),
+        *("--junit", str(path)),
+    )
+
+    assert ended.code == 0, ended.err
+    assert junit()[0].get("timestamp") is None
 
 
 EARLIER = "<testsuites name='an earlier run'/>"
