@@ -36,7 +36,7 @@ def progress_for(settings: Settings, *, verbose: bool) -> AbstractContextManager
     """Return the progress that suits who reads stderr."""
     is_live = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
     if is_live and not os.environ.get("CI"):
-        return LiveProgress()
+        return LiveProgress(settings)
     return PlainProgress(settings, verbose=verbose)
 
 
@@ -75,9 +75,10 @@ class PlainProgress:
 class LiveProgress:
     """The flows with their nodes, redrawn as they go on."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
         from rich.live import Live
 
+        self.settings = settings
         self.lines: dict[str, dict[str, Any]] = {}
         # What is said on stderr meanwhile appears above.
         self.live = Live(
@@ -111,7 +112,8 @@ class LiveProgress:
         from rich.spinner import Spinner
         from rich.text import Text
 
-        shown = Text(("  " if node_id else "") + one_line(text))
+        text = one_line(self.settings.scrub(text))
+        shown = Text(("  " if node_id else "") + text)
         line = Spinner("dots", shown) if running else shown
         self.lines.setdefault(flow_id, {})[node_id] = line
         rows = [line for flow in self.lines.values() for line in flow.values()]

@@ -45,6 +45,25 @@ def test_a_person_sees_the_nodes_live(api):
     assert "1 of 1" in out
 
 
+KEYS = ["epk_live_AAAAAAAAAAAA_" + "k" * 49, "a-key-of-another-form-0123456789"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("place", ["flow", "node"])
+def test_a_key_is_shown_to_a_person_no_more_than_elsewhere(api, key, place):
+    flow, node = (f"{place} {key}" if place == one else one for one in ("flow", "node"))
+
+    shown, out = shown_to_a_person(
+        *("flows", "run", api.add_flow(flow, nodes=[NODE | {"display_name": node}])),
+        ECHOPOINT_API_KEY=KEYS[1],
+        COLUMNS="200",
+    )
+
+    assert f"{place} " in shown
+    assert "kkkk" not in shown + out
+    assert "0123456789" not in shown + out
+
+
 @pytest.mark.parametrize("variable", ["CI", "TERM"])
 def test_a_ci_log_has_plain_lines(api, variable):
     environment = {"CI": "true"} if variable == "CI" else {"TERM": "dumb"}
