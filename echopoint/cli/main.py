@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 import click
 
@@ -14,7 +15,7 @@ from echopoint.cli.commands.misused_run import report_misuse
 from echopoint.cli.commands.webhooks import webhooks
 from echopoint.cli.exceptions import CANCELLED, ERROR, CommandError
 from echopoint.cli.options import global_options
-from echopoint.cli.settings import version, without_keys
+from echopoint.cli.settings import KEY_VARIABLE, Settings, version
 from echopoint.cli.streams import Unwritable, finish, write
 from echopoint.cli.terminal import encoded, fault, say, tolerate_any_text
 
@@ -88,7 +89,7 @@ def answer(arguments: Sequence[str]) -> int:
 
 def stop(message: str, arguments: Sequence[str], *, code: int = ERROR) -> int:
     """Say why the command ends, to a program that asked for JSON or YAML too."""
-    message = without_keys(message)
+    message = without_keys_of(arguments, message)
     say(f"Error: {message}" if code == ERROR else message)
     form = asked_format(arguments)
     if form in ("json", "yaml"):
@@ -103,6 +104,16 @@ def stop(message: str, arguments: Sequence[str], *, code: int = ERROR) -> int:
         except Unwritable:
             return max(code, ERROR)
     return code
+
+
+def without_keys_of(arguments: Sequence[str], text: str) -> str:
+    """Return the text without the API keys that the command was given, of any form."""
+    flag = "--api-key"
+    given = [after for before, after in pairwise(arguments) if before == flag]
+    given += [a.removeprefix(f"{flag}=") for a in arguments if a.startswith(f"{flag}=")]
+    for key in (*given, os.environ.get(KEY_VARIABLE, "")):
+        text = Settings(api_key=key).scrub(text)
+    return text
 
 
 def asked_format(arguments: Sequence[str]) -> str:

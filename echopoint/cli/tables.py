@@ -1,8 +1,8 @@
 """Tables: aligned on a terminal, and with tabs between the columns for programs."""
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
 from echopoint.cli.streams import is_terminal
@@ -20,6 +20,11 @@ class Table:
     rows: list[list[str]]
     colours: list[str | None] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def mapped(self, change: Callable[[str], str]) -> "Table":
+        """Return the table with each of its texts changed."""
+        rows = [[change(cell) for cell in row] for row in self.rows]
+        return replace(self, rows=rows, notes=[change(note) for note in self.notes])
 
 
 def table_of(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:

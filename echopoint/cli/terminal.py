@@ -3,6 +3,7 @@
 import json
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from echopoint.cli.settings import Settings, without_keys
@@ -45,11 +46,23 @@ def emit(document: Any, table: Table, settings: Settings) -> None:
 
     Raises `Unwritable`.
     """
+    # Before it is rendered: a key that is broken or quoted is not found any more.
     if settings.output == "table":
-        text = rendered(table, sys.stdout)
+        text = rendered(table.mapped(settings.scrub), sys.stdout)
     else:
-        text = encoded(document, settings.output)
+        text = encoded(mapped(document, settings.scrub), settings.output)
     write(sys.stdout, settings.scrub(text))
+
+
+def mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON value with each of its texts and names changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {mapped(k, change): mapped(v, change) for k, v in value.items()}
+    if isinstance(value, list):
+        return [mapped(item, change) for item in value]
+    return value
 
 
 def encoded(document: Any, form: str) -> str:

@@ -124,3 +124,50 @@ def test_colours_follow_their_conventions(api, environment, expected):
     assert (GREEN in in_a_pipe.out) == ("\x1b" in in_a_pipe.out) == (expected == ALWAYS)
     assert in_a_pipe.out.count("\t") == 3
     assert "\x1b" not in in_a_pipe.err
+
+
+OTHER_KEY = "a-key-'of\"-another-form-" + "0123456789" * 6
+
+
+@pytest.mark.parametrize("width", ["40", "60"])
+def test_a_key_that_a_terminal_breaks_is_hidden_all_the_same(api, width):
+    check = node("assert", "check", {"target": OTHER_KEY})
+    check["outputs"] = [
+        {"name": OTHER_KEY, "extractor": {"type": "jsonPath", "path": "$.none"}}
+    ]
+    flow = api.add_flow(OTHER_KEY, nodes=[check])
+
+    shown = shown_on_a_terminal(
+        *("flows", "run", flow), ECHOPOINT_API_KEY=OTHER_KEY, COLUMNS=width
+    )
+
+    assert "***" in shown
+    assert "0123456789" not in shown
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_a_key_that_a_document_quotes_is_hidden_all_the_same(
+    echopoint, api, monkeypatch, form
+):
+    monkeypatch.setenv("ECHOPOINT_API_KEY", OTHER_KEY)
+    wait = node("delay", "wait", {"duration": 1}) | {"display_name": OTHER_KEY}
+    flow = api.add_flow(nodes=[wait])
+
+    ended = echopoint("flows", "run", flow, "-o", form)
+
+    assert ended.code == 0, ended.err
+    assert "***" in ended.out
+    assert "0123456789" not in ended.out
+
+
+@pytest.mark.parametrize("flags", [[], ["--api-key", "{key}"], ["--api-key={key}"]])
+def test_a_key_in_a_refused_argument_is_hidden(echopoint, monkeypatch, flags):
+    key = "a/key/of/another/form/0123456789"
+    monkeypatch.setenv("ECHOPOINT_API_KEY", "" if flags else key)
+    given = [flag.format(key=key) for flag in flags]
+
+    ended = echopoint("flows", "get", *given, key, "-o", "json")
+
+    assert ended.code == 3
+    assert "is not an id" in ended.err
+    assert "0123456789" not in ended.out + ended.err
