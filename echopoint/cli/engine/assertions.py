@@ -1,7 +1,7 @@
 """The assertions of a node, one after the other until one fails."""
 
 from echopoint.cli.engine.exceptions import Absent, NodeFailed, NothingFound
-from echopoint.cli.engine.extractors import Source, extract
+from echopoint.cli.engine.extractors import Source, extract, is_there
 from echopoint.cli.engine.operators import ABSENCE, UNARY, CannotCompare, holds
 from echopoint.cli.engine.recorder import Recorder
 from echopoint.cli.engine.templates import Renderer
@@ -39,6 +39,8 @@ def _checked(
     result = {"extractor": kind, "operator": operator, "actual": None, "passed": False}
     try:
         actual = extract(kind, assertion["extractor_data"], source)
+        if operator in ABSENCE and not is_there(actual):
+            raise Absent("nothing is known by that name")
         result["actual"] = recorder.value(actual)
         expected = real.render(assertion["operator_data"].get("value"))
         result["passed"] = holds(operator, actual, expected)

@@ -10,11 +10,16 @@ from jsonpath_rfc9535.function_extensions import ExpressionType, FilterFunction
 
 from echopoint.cli.engine import bounded_regex
 from echopoint.cli.engine.exceptions import Absent, NothingFound
+from echopoint.cli.engine.templates import Unresolved
 from echopoint.cli.engine.values import parse_json, text_of
 
 JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json|text/json", re.IGNORECASE)
 # What one path may find; each further match costs the same again.
 MAX_MATCHES = 100_000
+
+
+class Matches(list):
+    """What a path finds in several places; a value that is a list is none."""
 
 
 class Source:
@@ -37,6 +42,8 @@ class Source:
 
     def xml(self) -> bytes:
         """Return what an XPath is applied to."""
+        if isinstance(self.value, Unresolved):
+            raise Absent(f"nothing is known as {self.value}")
         return text_of(self.value).encode(errors="replace")
 
     def status(self) -> int:
@@ -128,6 +135,12 @@ class Answer(Source):
         return (value for key, value in self.headers if key.lower() == name.lower())
 
 
+def is_there(value: object) -> bool:
+    """Whether what was extracted is more than templates that name nothing."""
+    found = value if isinstance(value, Matches) else [value]
+    return not all(isinstance(one, Unresolved) for one in found)
+
+
 def extract(kind: str, data: dict, source: Source) -> object:
     """Return what an extractor takes from a source; raises NothingFound."""
     return EXTRACTORS[kind](source, data)
@@ -147,7 +160,7 @@ def _find(path: str, value: object) -> object:
         raise NothingFound(f"the path {path} cannot be followed: {error}") from None
     if not found:
         raise Absent(f"nothing is at the path {path}")
-    return found[0] if len(found) == 1 else found
+    return found[0] if len(found) == 1 else Matches(found)
 
 
 # Of I-Regexp (RFC 9485): what is escaped or in a class, and the dots that are neither.

@@ -14,6 +14,11 @@ MAX_RENDERED = 10 * 1024 * 1024  # characters
 MAX_REFERENCE = 1000  # characters
 MISSING = object()
 
+
+class Unresolved(str):
+    """The text of one whole template that names nothing: it stays, but stands for nothing."""
+
+
 Lookup = Callable[[str], object]
 
 
@@ -110,8 +115,17 @@ class Renderer:
             if value is not MISSING:
                 self._count(text_of(value))
                 return value
-            return text
-        return TEMPLATE.sub(self._replacement, text)
+            return Unresolved(text)
+        rendered = TEMPLATE.sub(self._replacement, text)
+        return Unresolved(rendered) if self._is_unresolved(text) else rendered
+
+    def _is_unresolved(self, text: str) -> bool:
+        """Whether this is one whole template, and what it reads is not known."""
+        match = TEMPLATE.fullmatch(text.strip())
+        if not match or is_dynamic(match[1].strip()):
+            return False
+        value = self.lookup(match[1].strip())
+        return value is MISSING or isinstance(value, Unresolved)
 
     def _replacement(self, match: re.Match) -> str:
         value = self._value(match[1].strip())

@@ -3,7 +3,15 @@ import time
 import pytest
 
 from echopoint.cli.engine.extractors import Answer, NothingFound, Source, extract
-from tests.cli.engine.flows import assertion, request, run_node
+from tests.cli.engine.flows import (
+    assertion,
+    chain,
+    node,
+    request,
+    run,
+    run_node,
+    variables,
+)
 
 JSON = [("Content-Type", "application/json; charset=utf-8")]
 BODY = b'{"id": 7, "tags": ["a", "b"], "none": null, "users": [{"n": "x"}, {"n": "y"}]}'
@@ -197,6 +205,62 @@ def test_absence_can_be_asserted(service, kind, there, not_there):
         assert failed["error_code"] == "ASSERTION_FAILED"
         assert "error" not in failed["assertion_results"][0]
         assert operator in failed["error_message"]
+
+
+UNKNOWN = [
+    ("{{name}}", "body", {}),
+    ("{{ name }}", "body", {}),
+    ("{{{name}}}", "body", {}),
+    (" {{name}}", "body", {}),
+    ("{{name}}", "jsonPath", {"path": "$"}),
+    ("{{name}}", "jsonPath", {"path": "$.a"}),
+    ("{{name}}", "xmlPath", {"path": "/a"}),
+    ({"a": "{{name}}"}, "jsonPath", {"path": "$.a"}),
+    ({"a": ["{{{name}}}", "{{other.x}}"]}, "jsonPath", {"path": "$.a[*]"}),
+]
+KNOWN = [
+    ("{{known}}", "body", {}),
+    ("{{{nothing}}}", "body", {}),
+    ("x{{name}}", "body", {}),
+    ("{{$uuid}}", "body", {}),
+    ({"a": ["{{name}}"]}, "jsonPath", {"path": "$.a"}),
+    ({"a": ["{{name}}", "{{known}}"]}, "jsonPath", {"path": "$.a[*]"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "data", "is_there"),
+    [(*each, False) for each in UNKNOWN] + [(*each, True) for each in KNOWN],
+)
+def test_a_name_that_nothing_is_known_as_does_not_exist(target, kind, data, is_there):
+    def passes(operator):
+        checks = [assertion(operator, kind=kind, **data)]
+        one = node("assert", "check", {"target": target}, assertions=checks)
+        inputs = {"known": "{{name}}", "nothing": None}
+        return "error_code" not in run_node(one, inputs=inputs)
+
+    assert passes("exists") is is_there
+    assert passes("notExists") is not is_there
+
+
+@pytest.mark.parametrize("read", ["{{set.x}}", "{{{set.x}}}"])
+def test_a_variable_set_to_an_unknown_name_does_not_exist_later(read):
+    checks = [assertion("notExists", kind="body")]
+    check = node("assert", "check", {"target": read}, assertions=checks)
+
+    document = run(chain(variables("set", x="{{name}}"), check))
+
+    assert document["status"] == "completed", document
+
+
+def test_the_text_of_an_unknown_name_is_compared_as_it_is_written():
+    checks = [assertion("equals", "{{name}}", kind="body")]
+    one = node("assert", "check", {"target": "{{name}}"}, assertions=checks)
+
+    result = run_node(one)
+
+    assert "error_code" not in result
+    assert type(result["assertion_results"][0]["actual"]) is str
 
 
 @pytest.mark.parametrize("operator", ["exists", "notExists"])
