@@ -15,7 +15,7 @@ from echopoint.cli.commands.misused_run import report_misuse
 from echopoint.cli.commands.webhooks import webhooks
 from echopoint.cli.exceptions import CANCELLED, ERROR, CommandError
 from echopoint.cli.options import global_options
-from echopoint.cli.settings import KEY_VARIABLE, Settings, version
+from echopoint.cli.settings import KEY_VARIABLE, Settings, version, without_keys
 from echopoint.cli.streams import Unwritable, finish, write
 from echopoint.cli.terminal import encoded, fault, say, tolerate_any_text
 
@@ -111,6 +111,8 @@ def without_keys_of(arguments: Sequence[str], text: str) -> str:
     flag = "--api-key"
     given = [after for before, after in pairwise(arguments) if before == flag]
     given += [a.removeprefix(f"{flag}=") for a in arguments if a.startswith(f"{flag}=")]
+    # First by its form: the public id says which key it was.
+    text = without_keys(text)
     for key in (*given, os.environ.get(KEY_VARIABLE, "")):
         text = Settings(api_key=key).scrub(text)
     return text
