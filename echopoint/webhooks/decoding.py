@@ -128,6 +128,6 @@ def as_text(body, charset, is_cut):
     decoder = codecs.getincrementaldecoder(charset or "utf-8")(errors)
     try:
         text = decoder.decode(body, final=not is_cut)
-    except UnicodeDecodeError:
+    except UnicodeError:  # not only its subclass: UTF-16 and UTF-32 without a mark
         return None
     return None if "\x00" in text and not charset else text

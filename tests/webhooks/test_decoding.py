@@ -106,6 +106,15 @@ def test_a_body_that_cannot_be_decoded_is_kept_as_it_came(captured, encoding, bo
     assert (row.body_decoded, row.body_decoding) == ("", "failed")
 
 
+@pytest.mark.parametrize("charset", ["utf-16", "utf-32"])
+def test_a_charset_whose_byte_order_mark_is_missing_is_no_text(captured, charset):
+    """Python's decoder raises an error of its own for it, whatever is asked of it."""
+    row = captured(body=b"\x00x\x00y", content_type=f"text/plain; charset={charset}")
+
+    assert base64.b64decode(row.body) == b"\x00x\x00y"
+    assert (row.body_decoded, row.body_decoding) == ("", "not_text")
+
+
 @pytest.mark.parametrize("inside", [b"\xff\xfe\x00", b"a\x00b"])
 def test_what_is_no_text_when_inflated_says_so(captured, inside):
     row = captured(body=gzip.compress(inside), HTTP_CONTENT_ENCODING="gzip")
