@@ -11,7 +11,7 @@ from echopoint.api.exceptions import PayloadTooLarge
 from echopoint.core.client_address import address
 from echopoint.core.header_lines import HEADER_LINES
 from echopoint.core.redaction import redact
-from echopoint.webhooks.decoding import decode
+from echopoint.webhooks.decoding import State, decode
 
 # NUL, and what stands for bytes that are not UTF-8 (PEP 383).
 UNSTORABLE = re.compile(r"[\x00\udc80-\udcff]")
@@ -99,16 +99,48 @@ def body_columns(raw, headers):
     """Return the columns of a body: as it came, and decoded where that differs."""
     body, is_base64 = body_text(raw)
     columns = {"body": body, "body_is_base64": is_base64}
+    result = decoded_body(raw, headers)
+    if result is None:
+        return withheld("", State.WITHHELD) if hides_a_key(raw) else columns
+    is_text = result.state in {State.COMPLETE, State.CUT}
+    # Text can be searched as it came, whatever its headers say.
+    is_searched = result.is_read or not is_base64
+    has_encoded_key = result.data != raw and holds_a_key(result.data)
+    if not is_searched or has_encoded_key or hides_a_key(raw):
+        return withheld(result.text, result.state if is_text else State.WITHHELD)
+    if result.text == body:
+        return columns
+    text = clean(result.text) if is_text else ""
+    return columns | {"body_decoded": text, "body_decoding": result.state}
+
+
+def decoded_body(raw, headers):
+    """Return the body decoded, without its text where that holds a key in other letters."""
     sent_as = (headers.get("Content-Encoding", ""), headers.get("Content-Type", ""))
     result = decode(raw, *sent_as, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-    if result is None or result.text == body:
-        return columns
-    text = clean(result.text)
-    if redact(result.text) != result.text:
-        # The bytes that came would hold the key.
-        columns = {"body": text, "body_is_base64": False}
-        text = ""
-    return columns | {"body_decoded": text, "body_decoding": result.state}
+    if result and holds_a_key(result.data) and not has_key(result.text):
+        # ASCII that was read as UTF-16, say: it can be read back.
+        return result._replace(text="", state=State.FAILED)
+    return result
+
+
+def withheld(text, state):
+    """Return the columns of a body that is stored only as the text that was decoded."""
+    return {"body": clean(text), "body_is_base64": False, "body_decoding": state}
+
+
+def holds_a_key(data):
+    """Whether there is a key in the bytes, in ASCII, UTF-16 or UTF-32."""
+    return has_key(data.decode("latin-1")) or hides_a_key(data)
+
+
+def hides_a_key(data):
+    """Whether there is a key in the bytes that `body_text` does not find: with zeros."""
+    return has_key(redact(data.decode("latin-1")).replace("\x00", ""))
+
+
+def has_key(text):
+    return redact(text) != text
 
 
 def read_body(request):

@@ -5,18 +5,11 @@ Bodies come from anyone, so the size of the result and the work for it are bound
 
 import codecs
 import re
-import zlib
 from typing import NamedTuple
 
-# With either header; "deflate" comes with or without one.
-WINDOWS = {
-    "gzip": (zlib.MAX_WBITS | 16,),
-    "x-gzip": (zlib.MAX_WBITS | 16,),
-    "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS),
-}
+from echopoint.webhooks.inflating import End, inflate
+
 MAX_ENCODINGS = 2
-# gzip members may follow each other (RFC 1952, section 2.2). Each costs a copy of the rest.
-MAX_MEMBERS = 100
 CHARSET = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9_-]{1,20})")
 # A few names: Python remembers every name it was asked for, and some of its codecs take
 # quadratic time.
@@ -36,17 +29,22 @@ class State:
     CUT = "cut"
     FAILED = "failed"
     NOT_TEXT = "not_text"
+    # Set by the code that stores the body, instead of `FAILED` and `NOT_TEXT`.
+    WITHHELD = "withheld"
 
 
 class Decoded(NamedTuple):
-    """A decoded body; the text is empty unless the state is `COMPLETE` or `CUT`."""
+    """A decoded body.
+
+    text     of a body that `FAILED`, what comes before the failure; empty if it is no text
+    data     the same without its encodings, in bytes
+    is_read  whether no content of the body is missing in `data`
+    """
 
     text: str
     state: str
-
-
-class BadEncoding(ValueError):
-    """The body is not encoded as its header says, or in a way that is unknown here."""
+    data: bytes
+    is_read: bool
 
 
 def decode(body: bytes, encoding: str, content_type: str, most: int) -> Decoded | None:
@@ -60,14 +58,18 @@ def decode(body: bytes, encoding: str, content_type: str, most: int) -> Decoded 
     charset = charset_of(content_type)
     if not body or not (names or charset):
         return None
-    try:
-        body, is_cut = undone(body, names, most)
-    except BadEncoding:
-        return Decoded("", State.FAILED)
-    text = as_text(body, charset, is_cut)
+    data, end = undone(body, names, most)
+    text = as_text(data, charset, is_cut=end != End.WHOLE)
+    is_read = end in {End.WHOLE, End.SHORT}
+    return Decoded(text or "", state_of(text, end), data, is_read)
+
+
+def state_of(text, end):
+    if end in {End.SHORT, End.BAD}:
+        return State.FAILED
     if text is None:
-        return Decoded("", State.NOT_TEXT)
-    return Decoded(text, State.CUT if is_cut else State.COMPLETE)
+        return State.NOT_TEXT
+    return State.CUT if end == End.MORE else State.COMPLETE
 
 
 def charset_of(content_type):
@@ -79,44 +81,14 @@ def charset_of(content_type):
 
 
 def undone(body, encodings, most):
-    """Return (the body without its encodings, whether it was cut)."""
-    if len(encodings) > MAX_ENCODINGS or not set(encodings) <= WINDOWS.keys():
-        raise BadEncoding
-    is_cut = False
+    """Return (the body without its encodings, the worst end of their decoding)."""
+    if len(encodings) > MAX_ENCODINGS:
+        return b"", End.BAD
+    ends = [End.WHOLE]
     for name in reversed(encodings):
-        body, is_cut = inflated(body, WINDOWS[name], most)
-    return body, is_cut
-
-
-def inflated(body, windows, most):
-    first, *others = windows
-    try:
-        return inflate(body, first, most)
-    except BadEncoding:
-        if not others:
-            raise
-        return inflate(body, others[0], most)
-
-
-def inflate(data, window, most):
-    """Return (at most so many bytes of the inflated data, whether there are more)."""
-    parts, left = [], most
-    for _ in range(MAX_MEMBERS):
-        stream = zlib.decompressobj(window)
-        try:
-            # One byte more than allowed tells that there is more.
-            parts.append(stream.decompress(data, left + 1))
-        except zlib.error:
-            raise BadEncoding from None
-        left -= len(parts[-1])
-        if left < 0:
-            return b"".join(parts)[:most], True
-        if not stream.eof:
-            raise BadEncoding
-        data = stream.unused_data
-        if not data:
-            return b"".join(parts), False
-    raise BadEncoding
+        body, end = inflate(body, name, most)
+        ends.append(end)
+    return body, max(ends)
 
 
 def as_text(body, charset, is_cut):

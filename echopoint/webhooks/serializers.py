@@ -86,8 +86,10 @@ class WebhookRequestResponseSerializer(serializers.Serializer):
         " is the same as `body`, or `body_decoding` says why it cannot be shown."
     )
     body_decoding = TextOrNull(
-        help_text="`complete`; `cut`: larger than 1 MiB; `failed`: not encoded as it says,"
-        " or unknown; `not_text`; null where there is nothing to decode."
+        help_text="`complete`; `cut`: larger than 1 MiB, and `body` is its beginning;"
+        " `failed`: not encoded as it says; `not_text`; `withheld`: the bytes are not"
+        " stored, because an API key is in them or they cannot be searched for one, and"
+        " `body` is the text that could be read; null where there is nothing to decode."
     )
     content_type = TextOrNull()
     user_agent = TextOrNull()

@@ -2,10 +2,13 @@
 
 import base64
 import gzip
+import hashlib
 import tracemalloc
 import zlib
 
+import brotli
 import pytest
+import zstandard
 
 from echopoint.webhooks.decoding import CHARSETS, charset_of, decode
 
@@ -25,6 +28,12 @@ def raw_deflate(data):
         ("X-GZIP", gzip.compress),
         ("deflate", zlib.compress),
         ("deflate", raw_deflate),
+        ("br", brotli.compress),
+        ("zstd", zstandard.compress),
+        (
+            "zstd",
+            lambda data: zstandard.compress(data[:5]) + zstandard.compress(data[5:]),
+        ),
         ("identity, gzip", gzip.compress),
         ("gzip, gzip", lambda data: gzip.compress(gzip.compress(data))),
         ("deflate, gzip", lambda data: gzip.compress(zlib.compress(data))),
@@ -93,17 +102,38 @@ def test_a_body_that_reads_the_same_is_not_kept_twice(captured, headers):
     [
         ("gzip", b"no gzip"),
         ("gzip", gzip.compress(b"cut short")[:-4]),
-        ("gzip", gzip.compress(b"followed by") + b"something else"),
-        ("deflate", b"\xff\xff"),
-        ("br", b"\x0b\x02\x80hello\x03"),
+        ("deflate", raw_deflate(b"cut short")[:-1]),
+        ("br", brotli.compress(b"cut short" * 9)[:-1]),
+        ("zstd", zstandard.compress(b"cut short")[:-1]),
+        ("br", b"no brotli"),
+        ("compress", "unknown, but text €".encode()),
         ("gzip, gzip, gzip", b"x"),
     ],
 )
 def test_a_body_that_cannot_be_decoded_is_kept_as_it_came(captured, encoding, body):
     row = captured(body=body, HTTP_CONTENT_ENCODING=encoding)
 
-    assert row.body
+    kept = base64.b64decode(row.body) if row.body_is_base64 else row.body.encode()
+    assert kept == body
     assert (row.body_decoded, row.body_decoding) == ("", "failed")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "read"),
+    [
+        ("gzip", gzip.compress(b"followed by") + b"something else", "followed by"),
+        ("deflate", b"\xff\xff", ""),
+        ("br", b"\x0b\x02\x80hello\x03\xff", ""),
+        ("zstd", zstandard.compress(b"followed by") + b"\xff", ""),
+        ("compress", b"\x1f\x9d\x90x", ""),
+        ("gzip, gzip, gzip", gzip.compress(b"x"), ""),
+    ],
+)
+def test_bytes_that_cannot_be_searched_are_not_kept(captured, encoding, body, read):
+    row = captured(body=body, HTTP_CONTENT_ENCODING=encoding)
+
+    assert (row.body, row.body_is_base64) == (read, False)
+    assert (row.body_decoded, row.body_decoding) == ("", "withheld")
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "utf-32"])
@@ -130,14 +160,18 @@ def test_a_null_character_in_a_charset_is_replaced(captured):
     assert row.body_decoded == "a\N{REPLACEMENT CHARACTER}b"
 
 
-def test_a_body_is_inflated_up_to_the_limit(captured):
-    whole = captured(body=gzip.compress(b"x" * LIMIT), HTTP_CONTENT_ENCODING="gzip")
-    more = captured(
-        body=gzip.compress(b"x" * (LIMIT + 1)), HTTP_CONTENT_ENCODING="gzip"
-    )
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [("gzip", gzip.compress), ("br", brotli.compress), ("zstd", zstandard.compress)],
+)
+def test_a_body_is_inflated_up_to_the_limit(captured, encoding, encode):
+    whole = captured(body=encode(b"x" * LIMIT), HTTP_CONTENT_ENCODING=encoding)
+    more = captured(body=encode(b"x" * (LIMIT + 1)), HTTP_CONTENT_ENCODING=encoding)
 
     assert (len(whole.body_decoded), whole.body_decoding) == (LIMIT, "complete")
-    assert (len(more.body_decoded), more.body_decoding) == (LIMIT, "cut")
+    assert (len(more.body), more.body_decoding) == (LIMIT, "cut")
+    # What comes after the limit was not searched.
+    assert (more.body_is_base64, more.body_decoded) == (False, "")
 
 
 def test_a_letter_that_is_cut_in_two_is_left_out(captured):
@@ -147,17 +181,23 @@ def test_a_letter_that_is_cut_in_two_is_left_out(captured):
     row = captured(body=body, HTTP_CONTENT_ENCODING="gzip")
 
     assert row.body_decoding == "cut"
-    assert row.body_decoded == text[: LIMIT // 2]
+    assert row.body == text[: LIMIT // 2]
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_a_bomb_takes_little_memory(times):
-    bomb = bytes(100 * LIMIT)
-    for _ in range(times):
-        bomb = gzip.compress(bomb)
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [
+        ("gzip", gzip.compress),
+        ("gzip, gzip", lambda data: gzip.compress(gzip.compress(data))),
+        ("br", lambda data: brotli.compress(data, quality=1)),
+        ("zstd", zstandard.compress),
+    ],
+)
+def test_a_bomb_takes_little_memory(encoding, encode):
+    bomb = encode(bytes(100 * LIMIT))
     tracemalloc.start()
 
-    result = decode(bomb, ", ".join(["gzip"] * times), "", LIMIT)
+    result = decode(bomb, encoding, "", LIMIT)
 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -206,6 +246,97 @@ def test_a_key_in_an_encoded_body_is_kept_nowhere(captured, issue, encoding):
     assert row.body == text.replace(secret, f"{secret[:22]}…")
     assert not row.body_is_base64
     assert row.body_decoded == ""
+
+
+def cut_by(count, encode):
+    return lambda data: encode(data)[:-count]
+
+
+def noise(size):
+    """Return bytes that no compression shortens, so that a cut takes only these."""
+    return hashlib.shake_256(b"").digest(size)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [
+        ("gzip", cut_by(30, gzip.compress)),
+        ("deflate", cut_by(30, zlib.compress)),
+        ("deflate", cut_by(30, raw_deflate)),
+        ("br", cut_by(30, brotli.compress)),
+        ("gzip", lambda data: gzip.compress(data) + b"\xff"),
+        ("gzip", lambda data: gzip.compress(data) + gzip.compress(b"x")[:-1]),
+        ("gzip, gzip", cut_by(30, lambda data: gzip.compress(gzip.compress(data)))),
+    ],
+)
+def test_a_key_before_the_place_where_decoding_ends_is_kept_nowhere(
+    captured, issue, encoding, encode
+):
+    _, secret = issue()
+    text = f"key={secret}&rest={noise(500).hex()}"
+
+    row = captured(body=encode(text.encode()), HTTP_CONTENT_ENCODING=encoding)
+
+    assert row.body.startswith(f"key={secret[:22]}…&rest=")
+    assert (row.body_is_base64, row.body_decoded) == (False, "")
+    assert row.body_decoding == "withheld"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [
+        ("gzip", gzip.compress),
+        ("gzip", cut_by(30, gzip.compress)),
+        ("br", brotli.compress),
+        ("zstd", zstandard.compress),
+        ("", bytes),
+    ],
+)
+@pytest.mark.parametrize("charset", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("codec", ["ascii", "utf-16", "utf-32-be"])
+def test_a_key_beside_bytes_that_are_no_text_is_kept_nowhere(
+    captured, issue, encoding, encode, charset, codec
+):
+    _, secret = issue()
+    body = encode(b"\xff\x00" * 2 + secret.encode(codec) + noise(500))
+
+    row = captured(
+        body=body,
+        content_type=f"text/plain; charset={charset}",
+        HTTP_CONTENT_ENCODING=encoding,
+    )
+
+    kept = base64.b64decode(row.body) if row.body_is_base64 else row.body.encode()
+    texts = [kept, *(row.body.encode(each) for each in ("utf-16-le", "utf-16-be"))]
+    texts += [
+        row.body_decoded.encode(each) for each in ("utf-8", "utf-16-le", "utf-16-be")
+    ]
+    assert not [
+        text for text in texts if secret[30:].encode() in text.replace(b"\0", b"")
+    ]
+    assert kept != body
+    # Where the key can be ended in the bytes that came, the rest of them is kept.
+    assert bool(row.body) == (not encoding and codec == "ascii")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode", "state"),
+    [("", bytes, "failed"), ("gzip", gzip.compress, "withheld")],
+)
+def test_a_key_is_not_kept_in_the_letters_of_a_wrong_charset(
+    captured, issue, encoding, encode, state
+):
+    _, secret = issue()
+
+    row = captured(
+        body=encode(f"{secret:100}".encode()),
+        content_type="text/plain; charset=utf-16le",
+        HTTP_CONTENT_ENCODING=encoding,
+    )
+
+    assert secret[30:] not in row.body
+    assert (row.body_decoded, row.body_decoding) == ("", state)
+    assert row.body.strip() == ("" if encoding else f"{secret[:22]}…")
 
 
 def test_a_decoded_body_is_found_by_search_and_read_on_the_wire(api, captured, webhook):
