@@ -326,6 +326,8 @@ MAX_WEBHOOKS = number("MAX_WEBHOOKS", 1000, least=1)
 MAX_FLOWS = number("MAX_FLOWS", 10_000, least=1)
 MAX_COLLECTIONS = number("MAX_COLLECTIONS", 1000, least=1)
 MAX_STORED_MEGABYTES = number("MAX_STORED_MEGABYTES", 10_000, least=1)
+# Apart from that, as strangers fill it: captured requests. The oldest make room.
+MAX_CAPTURED_MEGABYTES = number("MAX_CAPTURED_MEGABYTES", 5000, least=1)
 # Of one webhook: whoever knows its address fills no more. Its oldest make room.
 WEBHOOK_MAX_STORED_MEGABYTES = number("WEBHOOK_MAX_STORED_MEGABYTES", 250, least=1)
 if API_REQUESTS_PER_MINUTE > API_MAX_REQUESTS_PER_MINUTE:

@@ -2,13 +2,14 @@
 
 import logging
 import re
+from functools import partial
 
 from django.db import Error, models, transaction
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Substr
 from django.utils import timezone
 
-from echopoint.api.quotas import LimitReached, Sized, add_to_sum
+from echopoint.api.quotas import CAPTURED, LimitReached, Sized
 from echopoint.core.ids import ID_LENGTH, random_base62
 from echopoint.core.lock_timeouts import is_lock_timeout, without_waiting
 from echopoint.core.locks import for_change
@@ -75,8 +76,8 @@ class Webhook(OrgOwned):
         """Keep a request and return it; the oldest beyond the limits are dropped.
 
         Raise IntegrityError when the webhook was deleted in the meantime, and
-        `LimitReached` when the organization keeps as much as it may, and this webhook has
-        too little of it to make room.
+        `LimitReached` when all webhooks of the organization store as much as they may, and
+        none has enough of it to make room.
         """
         captured = CapturedRequest(webhook=self, **values)
         try:
@@ -89,21 +90,24 @@ class Webhook(OrgOwned):
     capture.alters_data = True
 
     def replace_oldest(self, captured, full):
-        """Save a request in place of the webhook's oldest, or raise `LimitReached`.
-
-        Those of other webhooks stay: whoever knows one address can only replace what came
-        to it.
-        """
+        """Save a request in place of older ones, or raise `LimitReached`."""
+        growth = captured.stored_bytes
         stored, most = full.metadata["stored_bytes"], full.metadata["limit_bytes"]
-        needed = stored + captured.stored_bytes - most
-        with transaction.atomic(self.requests.db):
-            pks = room.oldest_of(self, needed)
-            if not pks:
+        if growth > most:
+            raise full
+        # Beyond a limit that was lowered, the sum comes down with each request.
+        needed = min(2 * growth, stored + growth - most)
+        database = self.requests.db
+        webhook, pks = room.to_replace(self, needed)
+        if not pks:
+            raise full
+        with transaction.atomic(database):
+            if webhook.drop(pks, wait=True) < needed:
+                # Another process deleted them first, and needs their room itself.
                 raise full
-            self.drop(pks, wait=True)
-            # Its size is compared with what is free as for a new one.
-            captured.stored_bytes = 0
-            captured.save(force_insert=True, within=self.organization_id)
+            captured.save(force_insert=True)
+            add = partial(CAPTURED.add, self.organization_id, growth)
+            transaction.on_commit(add, using=database)
 
     replace_oldest.alters_data = True
 
@@ -125,8 +129,9 @@ class Webhook(OrgOwned):
     trim.alters_data = True
 
     def drop(self, pks, *, wait=False):
-        """Delete the captured requests to make room, and count them on the row.
+        """Delete the captured requests to make room, and return their bytes.
 
+        Their number is added on the row, and the sums change when this is committed.
         Without `wait` it gives up where another process changes the webhook. Those that
         another process is deleting are left to it.
         """
@@ -142,10 +147,14 @@ class Webhook(OrgOwned):
                 count = F("dropped_count") + len(free)
                 mine.update(dropped_count=count, dropped_at=timezone.now())
         freed = sum(free.values())
-        add_to_sum(self.organization_id, -freed)
-        room.shrink_sum(self, freed)
+        transaction.on_commit(partial(self.count_freed, freed), using=database)
+        return freed
 
     drop.alters_data = True
+
+    def count_freed(self, freed):
+        CAPTURED.add(self.organization_id, -freed)
+        room.shrink_sum(self, freed)
 
 
 class CapturedRequestQuerySet(models.QuerySet):
@@ -171,6 +180,7 @@ class CapturedRequestQuerySet(models.QuerySet):
 class CapturedRequest(Sized):
     """A request as it was sent to a webhook."""
 
+    quota = CAPTURED
     measured = (
         *("body", "body_decoded", "headers", "query_params", "search_text"),
         *("path", "raw_path", "raw_query", "repeated_headers", "repeated_params"),

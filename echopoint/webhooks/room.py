@@ -1,4 +1,4 @@
-"""What a webhook has to drop so that it stays within its limits: its oldest requests.
+"""Which captured requests are dropped so that a limit holds: the oldest of a webhook.
 
 The bytes that it keeps are read once a minute, and counted in the cache since. Without
 Redis each process counts only what it wrote itself, so a webhook can be over its limit
@@ -50,6 +50,25 @@ def beyond(sizes, limit, most):
         for n, ((pk, _), total) in enumerate(zip(sizes, totals, strict=True))
         if n and (n >= limit or total > most)
     ]
+
+
+def to_replace(webhook, needed):
+    """Return (a webhook, the ids of its oldest requests with so many bytes), or no ids.
+
+    It is another webhook only if this one stores too little: whoever knows one address
+    replaces what came to it. The largest has most of what fills the organization.
+    """
+    if pks := oldest_of(webhook, needed):
+        return webhook, pks
+    largest = largest_beside(webhook)
+    return largest, oldest_of(largest, needed) if largest else []
+
+
+def largest_beside(webhook):
+    """Return the webhook of its organization that stores the most, or None."""
+    webhooks = type(webhook).objects.filter(organization_id=webhook.organization_id)
+    sized = webhooks.filter(requests__isnull=False).order_by()
+    return sized.annotate(n=Sum("requests__stored_bytes")).order_by("-n", "pk").first()
 
 
 def oldest_of(webhook, needed):

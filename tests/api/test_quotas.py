@@ -3,7 +3,7 @@
 import pytest
 from django.core.cache import cache
 
-from echopoint.api.quotas import MEGABYTE, Sized, kinds, stored_bytes
+from echopoint.api.quotas import CAPTURED, STORED, Sized, kinds
 from echopoint.core import rate_limits
 from echopoint.executions.models import Execution, RunnerJob
 from echopoint.flows.models import Flow
@@ -40,6 +40,16 @@ def flow(size=0):
     }
 
 
+def fill(call):
+    """Store 900,000 bytes, and forget the sum of before."""
+    collection = call.post("/collections", {"name": "n"}).json()["id"]
+    saved = {"name": "r", "method": "GET", "url": "https://a.test"}
+    body = {"text": "x" * 900_000}
+    path = f"/collections/{collection}/requests"
+    assert call.post(path, saved | {"body": body}).status_code == 201
+    cache.clear()
+
+
 @pytest.mark.parametrize("path", BODIES)
 def test_an_organization_has_as_many_rows_as_it_may(
     call, api, settings, path, mallory, globex
@@ -68,7 +78,7 @@ def test_deleting_a_row_makes_room(call, settings):
     assert call.post("/webhooks", {"name": "n"}).status_code == 201
 
 
-def test_every_write_that_keeps_content_asks_for_room(call, settings, acme):
+def test_every_write_that_keeps_content_asks_for_room(call, settings):
     """The sum is of before; each of these would go over the limit by itself."""
     settings.MAX_STORED_MEGABYTES = 1
     made = call.post("/flows", flow()).json()
@@ -77,10 +87,7 @@ def test_every_write_that_keeps_content_asks_for_room(call, settings, acme):
     requests = f"/collections/{collection}/requests"
     request = call.post(requests, saved).json()["id"]
     large = {"text": "x" * 900_000}
-    Webhook.objects.create(organization=acme, name="w").requests.create(
-        method="POST", body="x" * 900_000
-    )
-    cache.clear()
+    fill(call)
 
     answers = [
         call.post("/flows", flow(200_000)),
@@ -94,15 +101,13 @@ def test_every_write_that_keeps_content_asks_for_room(call, settings, acme):
     assert codes == {"LIMIT_REACHED"}
 
 
-def test_a_launch_asks_for_room_and_its_end_does_not(call, settings, acme):
-    settings.MAX_STORED_MEGABYTES = 1
+def test_a_launch_asks_for_room_and_its_end_does_not(call, settings):
     made = call.post("/flows", flow()).json()["id"]
     body = {"runner_type": "ephemeral"}
     execution = call.post(f"/flows/{made}/launch", body).json()["execution"]["id"]
-    Webhook.objects.create(organization=acme, name="w").requests.create(
-        method="POST", body="x" * MEGABYTE
-    )
-    cache.clear()
+    fill(call)
+    fill(call)
+    settings.MAX_STORED_MEGABYTES = 1
 
     refused = call.post(f"/flows/{made}/launch", body)
     ended = call.post(
@@ -116,13 +121,10 @@ def test_a_launch_asks_for_room_and_its_end_does_not(call, settings, acme):
     assert Execution.objects.get().status == "completed"
 
 
-def test_a_smaller_row_is_taken_where_there_is_no_room(call, settings, acme):
+def test_a_smaller_row_is_taken_where_there_is_no_room(call, settings):
     made = call.post("/flows", flow(900_000)).json()["id"]
+    fill(call)
     settings.MAX_STORED_MEGABYTES = 1
-    Webhook.objects.create(organization=acme, name="w").requests.create(
-        method="POST", body="x" * 900_000
-    )
-    cache.clear()
 
     smaller = call.put(f"/flows/{made}", {"metadata": {"text": "x" * 1000}})
 
@@ -138,26 +140,26 @@ def test_events_of_a_job_count(call, acme):
     runner.tell(job, (1, "flow.started", {"flowName": "x" * 1000}))
 
     assert 1000 < RunnerJob.objects.get().stored_bytes < 1200
-    assert stored_bytes(acme.pk) > 1000
+    assert STORED.stored_bytes(acme.pk) > 1000
 
 
 def test_what_goes_counts_no_more(call, acme):
     webhook = Webhook.objects.create(organization=acme, name="w")
     webhook.requests.create(method="POST", body="x" * 5000)
-    before = stored_bytes(acme.pk)
+    before = CAPTURED.stored_bytes(acme.pk)
 
     webhook.delete()
 
     assert before > 5000
-    assert stored_bytes(acme.pk) == 0
+    assert CAPTURED.stored_bytes(acme.pk) == 0
 
 
 def test_another_organization_has_bytes_of_its_own(acme, globex):
     webhook = Webhook.objects.create(organization=globex, name="w")
     webhook.requests.create(method="POST", body="x" * 5000)
 
-    assert stored_bytes(acme.pk) == 0
-    assert stored_bytes(globex.pk) > 5000
+    assert CAPTURED.stored_bytes(acme.pk) == 0
+    assert CAPTURED.stored_bytes(globex.pk) > 5000
 
 
 @pytest.mark.parametrize("model", list(kinds(Sized)), ids=lambda m: m.__name__)

@@ -79,7 +79,7 @@ def test_senders_at_once_keep_a_webhook_within_its_limit(webhook, settings):
 
 @pytest.mark.usefixtures("committing")
 def test_senders_at_once_replace_the_oldest_in_a_full_organization(webhook, settings):
-    settings.MAX_STORED_MEGABYTES = 1
+    settings.MAX_CAPTURED_MEGABYTES = 1
     second = Webhook.objects.create(organization=webhook.organization, name="B")
     flood(second, 3)
 

@@ -1,8 +1,13 @@
 """How much webhooks take: per minute, and in all."""
 
 import pytest
+from django.core.cache import cache
+from django.db import IntegrityError, transaction
+from django.test import TestCase
 
+from echopoint.api.quotas import CAPTURED
 from echopoint.core import rate_limits
+from echopoint.webhooks import room
 from echopoint.webhooks.models import CapturedRequest, Webhook
 from tests.clock import NOON, clock_at
 
@@ -18,7 +23,9 @@ def webhook(acme):
 
 
 def send(client, webhook, body="x"):
-    return client.post(f"/webhook/{webhook.pk}", body, content_type="text/plain")
+    # The sums change at the commit, which the transaction of a test never comes to.
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        return client.post(f"/webhook/{webhook.pk}", body, content_type="text/plain")
 
 
 def test_a_webhook_takes_its_quota_and_keeps_no_more(client, webhook, settings):
@@ -70,7 +77,7 @@ def sent(client, webhook, body):
 def test_in_a_full_organization_a_webhook_replaces_its_oldest(
     client, webhook, settings
 ):
-    settings.MAX_STORED_MEGABYTES = 1
+    settings.MAX_CAPTURED_MEGABYTES = 1
     first, second, third = [
         sent(client, webhook, "x" * size) for size in (300_000, 300_000, 500_000)
     ]
@@ -86,26 +93,124 @@ def test_in_a_full_organization_a_webhook_replaces_its_oldest(
     assert kept(webhook) == [third, fourth, fifth]
 
 
-def test_what_other_webhooks_keep_is_not_dropped_for_one(
+def test_a_webhook_with_too_little_replaces_the_oldest_of_the_largest(
+    client, webhook, globex, settings
+):
+    settings.MAX_CAPTURED_MEGABYTES = 1
+    small, large = [
+        Webhook.objects.create(organization=webhook.organization, name=name)
+        for name in ("Small", "Large")
+    ]
+    foreign = Webhook.objects.create(organization=globex, name="Theirs")
+    theirs = sent(client, foreign, "x" * 900_000)
+    few = sent(client, small, "x" * 100_000)
+    many = [sent(client, large, "x" * 400_000) for _ in range(2)]
+
+    sent(client, webhook, "x" * 300_000)
+    second = sent(client, webhook, "x" * 350_000)
+    third = sent(client, webhook, "x" * 120_000)
+
+    # The first has nothing of its own to replace; the others do.
+    assert kept(webhook) == [second, third]
+    assert kept(small) == [few]
+    assert kept(large) == many[1:]
+    assert kept(foreign) == [theirs]
+    rows = Webhook.objects.in_bulk()
+    assert rows[large.pk].dropped_count == 1
+    assert rows[large.pk].dropped_at is not None
+    assert rows[small.pk].dropped_count == rows[foreign.pk].dropped_count == 0
+
+
+def test_a_request_that_is_larger_than_all_that_may_be_captured_drops_nothing(
     client, webhook, settings, statements
 ):
-    settings.MAX_STORED_MEGABYTES = 1
+    settings.MAX_CAPTURED_MEGABYTES = 1
     other = Webhook.objects.create(organization=webhook.organization, name="B")
     theirs = sent(client, other, "x" * 700_000)
     own = sent(client, webhook, "x" * 100_000)
 
     with statements() as found:
-        refused = send(client, webhook, "x" * 700_000)
+        refused = send(client, webhook, "x" * 1_000_000)
 
     assert refused.status_code == 409
     assert refused.json()["errors"][0]["code"] == "LIMIT_REACHED"
     assert "MB" not in refused.text
     assert kept(other) == [theirs]
-    # Nothing is dropped for a request that has no room all the same, nor locked.
     assert kept(webhook) == [own]
-    assert len(found) == 2
+    # The webhook alone is read: what is sure to be refused costs little.
+    assert len(found) == 1
     webhook.refresh_from_db()
     assert (webhook.dropped_count, webhook.dropped_at) == (0, None)
+
+
+def test_a_limit_that_was_lowered_lets_requests_replace_older_ones(
+    client, webhook, settings
+):
+    ids = [sent(client, webhook, "x" * 500_000) for _ in range(4)]
+    settings.MAX_CAPTURED_MEGABYTES = 1
+
+    new = sent(client, webhook, "x" * 100_000)
+
+    assert kept(webhook) == [*ids[1:], new]
+
+
+def test_captured_requests_take_no_room_from_what_an_organization_writes_itself(
+    client, webhook, api, settings
+):
+    settings.MAX_STORED_MEGABYTES = settings.MAX_CAPTURED_MEGABYTES = 1
+    call = api("collections:create", "collections:update")
+    collection = call.post("/collections", {"name": "n"}).json()["id"]
+    saved = {"name": "r", "method": "POST", "url": "https://a.test"}
+    large = saved | {"body": {"text": "x" * 900_000}}
+    for _ in range(2):
+        sent(client, webhook, "x" * 900_000)
+
+    answers = []
+    for _ in range(2):
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            answers.append(call.post(f"/collections/{collection}/requests", large))
+
+    assert [answer.status_code for answer in answers] == [201, 409]
+    assert " 1 MB in flows, executions and collections" in answers[1].text
+    assert sent(client, webhook, "x" * 900_000)
+
+
+def sums(webhook):
+    """Return the sums in the cache: of the organization, and of the webhook."""
+    own = cache.get(room.sum_key(webhook))
+    return CAPTURED.sum(webhook.organization_id), own
+
+
+@pytest.mark.usefixtures("committing")
+@pytest.mark.parametrize("megabytes", [1, 10])
+def test_a_request_that_is_not_inserted_leaves_the_sums(
+    client, webhook, settings, megabytes
+):
+    settings.MAX_CAPTURED_MEGABYTES = megabytes
+    ids = [sent(client, webhook, "x" * 400_000) for _ in range(2)]
+    before = sums(webhook)
+
+    # Beyond 1 MB the first is dropped before the insert is refused.
+    with pytest.raises(IntegrityError):
+        webhook.capture(id=ids[1], method="POST", body="x" * 400_000)
+
+    assert kept(webhook) == ids
+    assert sums(webhook) == before
+
+
+@pytest.mark.usefixtures("committing")
+def test_a_drop_that_is_rolled_back_leaves_the_sums(client, webhook):
+    ids = [sent(client, webhook, "x" * 400_000) for _ in range(2)]
+    before = sums(webhook)
+
+    with transaction.atomic():
+        webhook.drop(ids[:1])
+        transaction.set_rollback(True)
+
+    assert kept(webhook) == ids
+    assert sums(webhook) == before
+    webhook.drop(ids[:1])
+    assert max(sums(webhook)) < min(before)
 
 
 def test_a_webhook_beyond_its_bytes_drops_its_oldest(client, webhook, settings):
@@ -201,7 +306,7 @@ def test_a_dropped_request_is_no_change_of_the_webhook(client, webhook, settings
 
 def test_what_is_trimmed_counts_no_more(client, webhook, settings):
     """A webhook that is full replaces its oldest requests, and does not grow."""
-    settings.MAX_STORED_MEGABYTES = 1
+    settings.MAX_CAPTURED_MEGABYTES = 1
     settings.WEBHOOK_MAX_CAPTURED_REQUESTS = 1
 
     answers = [send(client, webhook, "x" * 300_000) for _ in range(8)]
