@@ -213,6 +213,23 @@ def test_a_drop_that_is_rolled_back_leaves_the_sums(client, webhook):
     assert max(sums(webhook)) < min(before)
 
 
+@pytest.mark.usefixtures("committing")
+@pytest.mark.parametrize("megabytes", [1, 10])
+def test_a_capture_that_is_rolled_back_leaves_the_sum(
+    client, webhook, settings, megabytes
+):
+    settings.MAX_CAPTURED_MEGABYTES = megabytes
+    ids = [sent(client, webhook, "x" * 400_000) for _ in range(2)]
+    before, _ = sums(webhook)
+
+    with transaction.atomic():
+        webhook.capture(method="POST", body="x" * 400_000)
+        transaction.set_rollback(True)
+
+    assert kept(webhook) == ids
+    assert sums(webhook)[0] == before
+
+
 def test_a_webhook_beyond_its_bytes_drops_its_oldest(client, webhook, settings):
     settings.WEBHOOK_MAX_STORED_MEGABYTES = 1
     other = Webhook.objects.create(organization=webhook.organization, name="B")
