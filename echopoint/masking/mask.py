@@ -6,6 +6,7 @@ from contextlib import suppress
 from itertools import chain
 from threading import Lock
 
+from echopoint.masking.encoded import DeepSearch
 from echopoint.masking.forms import STARS, forms_of, tokens_of
 from echopoint.masking.reading import readings
 from echopoint.masking.search import Search
@@ -23,15 +24,15 @@ class Mask:
     """Replaces secrets by `***`, the longest first.
 
     A secret is found as it is, and as it comes back from services: in the spellings of
-    the table, up to four times over and mixed, and in base64, which is then hidden as a
-    whole. Not found are hashes, base64 within base64, and shorter pieces of a secret.
+    the table, up to four times over and mixed, and in base64, of which the line is then
+    hidden. Not found are hashes, base64 within base64, and shorter pieces of a secret.
     """
 
     def __init__(self, secrets: Iterable[object] = ()):
         self._known: frozenset[str] = frozenset()
         self._texts: frozenset[str] = frozenset()
         self._tokens: frozenset[str] = frozenset()
-        self._search = Search((), ())
+        self._search = DeepSearch((), ())
         self._learning = Lock()
         self.learn(*secrets)
 
@@ -51,7 +52,7 @@ class Mask:
         self._texts |= {form for text in new for form in forms_of(text)}
         self._tokens |= {token for text in new for token in tokens_of(text)}
         # Made before it is shared: threads mask meanwhile.
-        self._search = Search(self._texts, self._tokens)
+        self._search = DeepSearch(self._texts, self._tokens)
         self._known |= new
 
     def text(self, text: str) -> str:

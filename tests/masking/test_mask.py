@@ -84,6 +84,16 @@ def test_base64_is_found_percent_encoded_and_in_json():
     assert hidden.count("***") == 2
 
 
+def test_only_the_lines_of_base64_that_hold_the_secret_are_hidden():
+    # Each line holds 57 bytes, so the secret begins in the first and ends in the second.
+    lines = base64.encodebytes(b"-" * 50 + b"CANARY-5f3a9c" + b"-" * 100).decode()
+    *_, last = lines.split()
+
+    hidden = Mask(["CANARY-5f3a9c"]).text(f"Subject\n{lines}End")
+
+    assert hidden == f"Subject\n***\n{last}\nEnd"
+
+
 def test_the_longest_secret_is_hidden_first():
     assert Mask(["abc", "abcdef"]).text("abcdef abc") == "*** ***"
 
@@ -163,6 +173,9 @@ def test_a_mask_does_not_tell_what_it_hides():
         ("*x", "*" + "x" * 300_000),
         ("k" * 2000 + "z", "k" * 300_000),
         ("abcdefghz", "abcdefgh" * 40_000),
+        ("%%%%%%%%x", base64.b64encode(b"%25" * 70_000).decode()),
+        ("abcdefgh", base64.b64encode(b"%61bcdefgh" * 20_000).decode()),
+        ("abcdefgh", "JTYx\n" * 60_000),
     ],
 )
 def test_no_text_takes_the_mask_forever(secret, text):

@@ -1,5 +1,7 @@
 """For random secrets and all ways to write them: none can be read in what is masked."""
 
+import base64
+
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from echopoint.masking.mask import Mask
 from tests.masking.ways import (
     AROUND,
+    EVERY_LETTER,
     LONG_SECRETS,
     SECRETS,
     TABLE,
@@ -64,6 +67,35 @@ def test_a_secret_in_base64_cannot_be_read_back(table, secret, before, after):
     assert secret in from_base64(text)
 
     assert hidden(secret, f"\0{text}\0") == "\0***\0"
+
+
+@pytest.mark.parametrize("way", EVERY_LETTER)
+@given(
+    secret=SECRETS, escaped=st.integers(1, 40), table=st.sampled_from(sorted(TABLE)),
+    before=st.binary(max_size=9), after=st.binary(max_size=9),
+)  # fmt: skip
+@few
+def test_a_secret_whose_letters_are_escaped_in_base64_is_hidden(
+    way, secret, escaped, table, before, after
+):
+    # What is left as it is must be ASCII and stand for itself.
+    assume(secret[escaped:].isascii() and not set("%\\&") & set(secret[escaped:]))
+    written = EVERY_LETTER[way](secret[:escaped]) + secret[escaped:]
+    text = TABLE[table](before + written.encode() + after).decode()
+
+    assert hidden(secret, f"\0{text}\0") == "\0***\0"
+
+
+@pytest.mark.parametrize("way", ["as it is", "json", "url"])
+@given(secret=SECRETS, before=st.binary(max_size=80), after=st.binary(max_size=80))
+@few
+def test_a_secret_in_lines_of_base64_cannot_be_read_back(way, secret, before, after):
+    write, read = WAYS[way]
+    text = base64.encodebytes(before + secret.encode() + after).decode()
+
+    masked = read(hidden(secret, write(text)))
+
+    assert secret not in from_base64(masked.replace("\n", ""))
 
 
 @given(

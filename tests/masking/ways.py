@@ -171,6 +171,14 @@ TABLE = {
 }
 
 
+# Each writes letters that need no escape by number as well.
+EVERY_LETTER = {
+    "url": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
+    "json": lambda text: "".join(units(letter, "04x") for letter in text),
+    "html": lambda text: "".join(f"&#{ord(letter)};" for letter in text),
+}
+
+
 def from_base64(text):
     """Return what the pieces of base64 in a text say, read from any place."""
     said = []
