@@ -11,8 +11,7 @@ from echopoint.core.names import (
     validate_name,
 )
 from echopoint.core.redaction import keys_in
-
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+from echopoint.flow_language.words import HTTP_METHODS
 
 
 def refuse_keys(value):
@@ -155,4 +154,4 @@ class Method(Choice):
     """An HTTP method."""
 
     def __init__(self, **options):
-        super().__init__(choices=METHODS, **options)
+        super().__init__(choices=HTTP_METHODS, **options)

@@ -10,9 +10,9 @@ from rest_framework.exceptions import APIException, MethodNotAllowed
 from echopoint.api.exceptions import CODES, NOT_FOUND, RateExceeded, plain
 from echopoint.api.quotas import LimitReached
 from echopoint.core import rate_limits
+from echopoint.flow_language.words import HTTP_METHODS
 from echopoint.webhooks import cors
 from echopoint.webhooks.contents import contents
-from echopoint.webhooks.cors import METHODS_RECEIVED
 from echopoint.webhooks.models import WEBHOOK_ID, Webhook
 from echopoint.webhooks.serializers import WebhookResponseSerializer
 
@@ -44,7 +44,7 @@ def answer(request, captured) -> HttpResponse:
     response = JsonResponse(WebhookResponseSerializer(captured).data)
     response["Cache-Control"] = "no-store"
     if request.method == "OPTIONS":
-        response["Allow"] = ", ".join(METHODS_RECEIVED)
+        response["Allow"] = ", ".join(HTTP_METHODS)
     return response
 
 
@@ -53,7 +53,7 @@ def refusal(error):
     code = CODES.get(type(error), error.default_code)
     response = plain(error.status_code, code, str(error.detail))
     if isinstance(error, MethodNotAllowed):
-        response["Allow"] = ", ".join(METHODS_RECEIVED)
+        response["Allow"] = ", ".join(HTTP_METHODS)
     if isinstance(error, RateExceeded):
         for name, value in error.fields().items():
             response[name] = value
@@ -62,7 +62,7 @@ def refusal(error):
 
 def capture(request, id, below):
     """Return the captured request, or raise why there is none."""
-    if request.method not in METHODS_RECEIVED:
+    if request.method not in HTTP_METHODS:
         raise MethodNotAllowed(request.method)
     webhook = WEBHOOK_ID.fullmatch(id) and Webhook.objects.filter(pk=id).first()
     if not webhook:

@@ -8,8 +8,8 @@ import re
 from django.http import HttpResponse
 
 from echopoint.core.header_lines import RECEIVER
+from echopoint.flow_language.words import HTTP_METHODS
 
-METHODS_RECEIVED = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 MAX_NAMES = 100
 # Without Access-Control-Allow-Credentials, so that no page sends a visitor's cookies.
@@ -45,7 +45,7 @@ def allow(request):
     asked = request.headers.get("Access-Control-Request-Headers", "").split(",")
     names = [name.strip() for name in asked[:MAX_NAMES]]
     response = HttpResponse(status=204)
-    response["Access-Control-Allow-Methods"] = ", ".join(METHODS_RECEIVED)
+    response["Access-Control-Allow-Methods"] = ", ".join(HTTP_METHODS)
     if names := [name for name in names if FIELD_NAME.fullmatch(name)]:
         response["Access-Control-Allow-Headers"] = ", ".join(names)
     response["Access-Control-Max-Age"] = "7200"  # the longest that Chromium keeps

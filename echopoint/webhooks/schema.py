@@ -1,6 +1,6 @@
 """The public receiver's part of the OpenAPI document; no viewset stands behind it."""
 
-from echopoint.webhooks.cors import METHODS_RECEIVED
+from echopoint.flow_language.words import HTTP_METHODS
 
 ERRORS = {
     "400": "The body ended too early.",
@@ -28,7 +28,7 @@ MORE = {
 def add_receiver(result, generator, request, public):
     """Publish an operation for each method that is captured; a post-processing hook."""
     result["paths"]["/webhook/{id}"] = {
-        method.lower(): operation(method) for method in METHODS_RECEIVED
+        method.lower(): operation(method) for method in HTTP_METHODS
     }
     result["components"]["schemas"]["WebhookResponse"] = {
         "type": "object",

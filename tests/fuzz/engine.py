@@ -21,9 +21,8 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
 from echopoint.cli.engine import InvalidPackage, UnsupportedFlow, run_flow
-from echopoint.cli.engine.extractors import EXTRACTORS
-from echopoint.cli.engine.operators import OPERATORS
-from echopoint.cli.engine.validation import METHODS, require_supported
+from echopoint.cli.engine.validation import require_supported
+from echopoint.flow_language.words import EXTRACTORS, HTTP_METHODS, OPERATORS
 
 LARGEST = 8 * 1024 * 1024  # bytes; what the API stores
 PASSED, FAILED, SKIPPED = "passed", "failed", "NODE_SKIPPED"
@@ -101,7 +100,7 @@ def output_lists():
 def data_of(kind, port):
     if kind == "request":
         return st.fixed_dictionaries(
-            {"method": st.sampled_from(METHODS), "url": urls(port)},
+            {"method": st.sampled_from(HTTP_METHODS), "url": urls(port)},
             optional={
                 "headers": st.dictionaries(texts, texts, max_size=2),
                 "query_params": st.dictionaries(odd_text, values, max_size=2),

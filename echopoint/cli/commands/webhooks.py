@@ -9,8 +9,8 @@ from echopoint.cli.options import PathId, global_options, page_options, settings
 from echopoint.cli.retries import Repeat
 from echopoint.cli.tables import table_of
 from echopoint.cli.terminal import emit
+from echopoint.flow_language.words import HTTP_METHODS
 
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 SHOWN_BODY = 80
 
 
@@ -27,7 +27,7 @@ def webhooks() -> None:
 @click.option(
     "--method",
     "methods",
-    type=click.Choice(METHODS, case_sensitive=False),
+    type=click.Choice(HTTP_METHODS, case_sensitive=False),
     multiple=True,
     help="Only those of this method; may be repeated.",
 )

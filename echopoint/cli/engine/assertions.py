@@ -2,10 +2,11 @@
 
 from echopoint.cli.engine.exceptions import Absent, NodeFailed, NothingFound
 from echopoint.cli.engine.extractors import Source, extract, is_there
-from echopoint.cli.engine.operators import ABSENCE, UNARY, CannotCompare, holds
+from echopoint.cli.engine.operators import ABSENCE, CannotCompare, holds
 from echopoint.cli.engine.recorder import Recorder
 from echopoint.cli.engine.templates import Renderer
 from echopoint.cli.engine.values import compact
+from echopoint.flow_language.words import UNARY_OPERATORS
 
 MAX_SHOWN = 200  # characters of a value in a message
 
@@ -60,7 +61,7 @@ def _message(assertion: dict, result: dict) -> str:
         if isinstance(data.get(key), str) and what in ("jsonPath", "header"):
             what += f" {data[key]}"
     said = f"Assertion {result['index'] + 1} failed: {what} {result['operator']}"
-    if result["operator"] not in UNARY:
+    if result["operator"] not in UNARY_OPERATORS:
         said += f" {_short(result['expected'])}"
     if result["operator"] == "exists":
         return f"{said}, but there is nothing."

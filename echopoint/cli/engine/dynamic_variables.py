@@ -13,12 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from echopoint.cli.engine.exceptions import InvalidPackage
+from echopoint.flow_language.dynamic import DYNAMIC_NAMES, name_and_arguments
 
 if TYPE_CHECKING:
     from faker import Faker
 
-# A reference to one. What follows the `$` otherwise, as in `{{$.path}}`, is none.
-DYNAMIC = re.compile(r"\$[A-Za-z][A-Za-z0-9]*(:.*)?", re.DOTALL)
 OFFSET = re.compile(r"[+-]?([0-9]{1,9}(\.[0-9]{1,9})?(ms|[smh]))+")
 PART = re.compile(r"([0-9.]+)(ms|[smh])")
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
@@ -58,7 +57,7 @@ class Made:
 
     def value(self, reference: str) -> object:
         """Return the value for `$name:argument:…`, which `require_known` has let pass."""
-        name, *arguments = reference[1:].split(":")
+        name, arguments = name_and_arguments(reference)
         return MAKERS[name](self, *arguments)
 
     def moment(self, offset: str = "") -> datetime:
@@ -197,18 +196,13 @@ ARGUMENTS: dict[str, tuple[Callable, int, str]] = {
 }
 
 
-def is_dynamic(reference: str) -> bool:
-    return bool(DYNAMIC.fullmatch(reference))
-
-
 def require_known(reference: str) -> None:
     """Raise InvalidPackage for a dynamic reference that nothing can be made up for."""
-    name, *arguments = reference[1:].split(":")
+    name, arguments = name_and_arguments(reference)
     shown = f"{{{{{reference[:60]}}}}}"
-    if name not in MAKERS:
-        raise InvalidPackage(
-            f"{shown} is unknown. Known are: {', '.join(f'${one}' for one in MAKERS)}."
-        )
+    if name not in DYNAMIC_NAMES:
+        known = ", ".join(f"${one}" for one in DYNAMIC_NAMES)
+        raise InvalidPackage(f"{shown} is unknown. Known are: {known}.")
     is_right, most, words = ARGUMENTS.get(name, (bool, 0, ""))
     if len(arguments) > most or not all(map(is_right, arguments)):
         takes = f"takes {words}" if words else "takes no arguments"

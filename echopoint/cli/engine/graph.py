@@ -1,30 +1,14 @@
-"""In which order the nodes of a flow run."""
+"""Which nodes of a flow run together, and when."""
 
 from collections.abc import Iterator
-from graphlib import CycleError, TopologicalSorter
+
+from echopoint.flow_language.order import predecessors, runs_always
 
 
-class Circle(ValueError):
-    """The edges lead in a circle, through these nodes."""
-
-    def __init__(self, names: list[str]):
-        super().__init__(" → ".join(names))
-
-
-def predecessors(definition: dict) -> dict[str, set[str]]:
-    """Return for each node, by id, those that an edge leads from, of whatever type."""
-    before = {node["id"]: set() for node in definition["nodes"]}
-    for edge in definition["edges"]:
-        before[edge["target"]].add(edge["source"])
-    return before
-
-
-def refuse_circles(before: dict[str, set[str]]) -> None:
-    """Raise Circle where no order is possible."""
-    try:
-        TopologicalSorter(before).prepare()
-    except CycleError as error:
-        raise Circle(error.args[1]) from None
+def before_each(definition: dict) -> dict[str, dict[str, None]]:
+    """Return for each node those that an edge leads from, of whatever type."""
+    edges = ((edge["source"], edge["target"]) for edge in definition["edges"])
+    return predecessors((node["id"] for node in definition["nodes"]), edges)
 
 
 def in_waves(definition: dict) -> Iterator[list[dict]]:
@@ -33,15 +17,11 @@ def in_waves(definition: dict) -> Iterator[list[dict]]:
     A wave is done when the next is asked for. Nodes that always run come when no other
     is ready. So they come last, but for nodes that an edge makes wait for them.
     """
-    before = predecessors(definition)
+    before = before_each(definition)
     waiting, done = list(definition["nodes"]), set()
     while waiting:
-        ready = [node for node in waiting if before[node["id"]] <= done]
+        ready = [node for node in waiting if before[node["id"]].keys() <= done]
         wave = [node for node in ready if not runs_always(node)] or ready
         yield wave
         done |= {node["id"] for node in wave}
         waiting = [node for node in waiting if node["id"] not in done]
-
-
-def runs_always(node: dict) -> bool:
-    return node.get("run_when") == "always"

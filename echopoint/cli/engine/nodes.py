@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from echopoint.cli.engine import assertions, http_request
 from echopoint.cli.engine.context import Stage
-from echopoint.cli.engine.dynamic_variables import Draws, is_dynamic
+from echopoint.cli.engine.dynamic_variables import Draws
 from echopoint.cli.engine.exceptions import NodeFailed, NothingFound
 from echopoint.cli.engine.extractors import Answer, Source, extract
 from echopoint.cli.engine.http_send import send
@@ -21,6 +21,7 @@ from echopoint.cli.engine.templates import (
     TooLong,
     references,
 )
+from echopoint.flow_language.dynamic import is_dynamic
 from echopoint.masking.mask import MASK
 
 MAX_MISSING = 100  # names in one record

@@ -71,6 +71,4 @@ OPERATORS: dict[str, Callable[[object, object], bool]] = {
     "exists": lambda actual, expected: True,
     "notExists": lambda actual, expected: False,
 }
-# These compare with nothing.
-UNARY = {"empty", "notEmpty", "exists", "notExists"}
 ABSENCE = {"exists": False, "notExists": True}

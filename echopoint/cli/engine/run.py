@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable
 
 from echopoint.cli.engine.context import Stage
-from echopoint.cli.engine.graph import in_waves, runs_always
+from echopoint.cli.engine.graph import in_waves
 from echopoint.cli.engine.http_send import silence
 from echopoint.cli.engine.nodes import SKIPPED, Attempt, now
 from echopoint.cli.engine.threads import DaemonThreads
 from echopoint.cli.engine.validation import require_package
 from echopoint.cli.network import Tls
+from echopoint.flow_language.order import runs_always
 
 CANCELLED = "CANCELLED"
 CANCELLED_MESSAGE = "The run was cancelled."

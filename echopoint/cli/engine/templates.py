@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Iterator
 
-from echopoint.cli.engine.dynamic_variables import Draws, is_dynamic
+from echopoint.cli.engine.dynamic_variables import Draws
 from echopoint.cli.engine.values import text_of
+from echopoint.flow_language.dynamic import is_dynamic
+from echopoint.flow_language.templates import TEMPLATE, references_in
 
-TEMPLATE = re.compile(r"\{\{([^{}]+)\}\}")
 # As the whole of a text, three braces keep the type of the value.
 TYPED = re.compile(r"\{\{\{([^{}]+)\}\}\}")
 # What one node may render: a definition can name a long value a hundred thousand times.
@@ -153,7 +154,7 @@ class Renderer:
 def references(value: object) -> Iterator[str]:
     """Yield what the templates in a value refer to, some perhaps more than once."""
     if isinstance(value, str):
-        yield from (match[1].strip() for match in TEMPLATE.finditer(value))
+        yield from references_in(value)
     elif isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from references(item)

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator
 
-from echopoint.cli.engine.dynamic_variables import is_dynamic, require_known
+from echopoint.cli.engine.dynamic_variables import require_known
 from echopoint.cli.engine.exceptions import InvalidPackage, UnsupportedFlow
-from echopoint.cli.engine.extractors import EXTRACTORS
-from echopoint.cli.engine.graph import Circle, predecessors, refuse_circles
+from echopoint.cli.engine.graph import before_each
 from echopoint.cli.engine.normalization import filled
-from echopoint.cli.engine.operators import OPERATORS
 from echopoint.cli.engine.templates import references
 from echopoint.cli.engine.values import is_deep
+from echopoint.flow_language.dynamic import is_dynamic
+from echopoint.flow_language.order import Circle, in_order
+from echopoint.flow_language.words import (
+    EDGE_TYPES,
+    EXTRACTORS,
+    HTTP_METHODS,
+    OPERATORS,
+    RUN_WHEN,
+)
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-RUN_WHEN = (None, "on_success", "always")
-EDGE_TYPES = (None, "success", "failure")  # whatever the type, an edge is an order
 # Longer than any run may take, and short enough for every clock.
 MAX_MILLISECONDS = 24 * 60 * 60 * 1000
 MAX_DEPTH = 100
@@ -108,16 +112,16 @@ def _check(definition: dict) -> None:
         for end in ("source", "target"):
             name = _field(edge, end, str, "edge")
             _require(name in ids, f'An edge names "{_quote(name)}", which is no node.')
-        _one_of(edge.get("type"), EDGE_TYPES, "The type of an edge")
+        _one_of(edge.get("type"), (None, *EDGE_TYPES), "The type of an edge")
     try:
-        refuse_circles(predecessors(definition))
+        in_order(before_each(definition))
     except Circle as circle:
         raise InvalidPackage(f"The edges lead in a circle: {circle}.") from None
 
 
 def _check_node(node: dict, name: str) -> None:
     _field(node, "display_name", str, name)
-    _one_of(node.get("run_when"), RUN_WHEN, f"The run_when of the {name}")
+    _one_of(node.get("run_when"), (None, *RUN_WHEN), f"The run_when of the {name}")
     CHECKS[node["type"]](_field(node, "data", dict, name), name)
     for output in node.get("outputs") or ():
         _require(
@@ -145,7 +149,7 @@ def _check_extractor(kind: object, data: dict, name: str) -> None:
 
 
 def _check_request(data: dict, name: str) -> None:
-    _one_of(data.get("method"), METHODS, f"The method of the {name}")
+    _one_of(data.get("method"), HTTP_METHODS, f"The method of the {name}")
     _field(data, "url", str, name)
     headers = _optional(data, "headers", dict, name) or {}
     _require(

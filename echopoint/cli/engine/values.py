@@ -2,11 +2,12 @@
 
 import json
 import math
-import re
 from decimal import Decimal
 
-# Texts that are numbers: no underscores, no digits of other scripts, no Infinity.
-NUMERAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,6})?")
+from echopoint.flow_language.numerals import numeral
+
+# A number with a longer exponent is not compared with others.
+MAX_EXPONENT = 6  # digits
 # Whole numbers up to here are written out in JSON, larger ones with an exponent.
 WRITTEN_OUT = 1e21
 # A JSON value nested deeper than this cannot be stored by the API.
@@ -66,8 +67,9 @@ def number_of(value: object) -> Decimal | None:
         return Decimal(value)
     if isinstance(value, float):
         return Decimal(repr(value)) if math.isfinite(value) else None
-    if isinstance(value, str) and NUMERAL.fullmatch(value.strip()):
-        return Decimal(value.strip())
+    if isinstance(value, str) and (match := numeral(value)):
+        is_bounded = len(match["exponent"] or "") <= MAX_EXPONENT
+        return Decimal(match[0]) if is_bounded else None
     return None
 
 

@@ -1,18 +1,17 @@
 """Check what the templates of a flow definition, as `{{login.token}}`, refer to."""
 
-import re
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 
 from echopoint.core.json_paths import at, quote
+from echopoint.flow_language.order import runs_always
+from echopoint.flow_language.templates import references_in
 from echopoint.flows.definition.schemas import (
     FOREIGN_FIELD,
     NAMED_OUTPUTS,
     OWN_OUTPUTS,
 )
 from echopoint.flows.definition.shapes import Problem
-
-TEMPLATE = re.compile(r"\{\{([^{}]+)\}\}")
 
 
 def reference_problems(
@@ -38,8 +37,8 @@ def reference_problems(
 def references(node: dict, path: str) -> Iterator[tuple[str, str]]:
     """Yield what the templates of a node refer to, each with the path of its text."""
     for where, text in _templates(node, path):
-        for match in TEMPLATE.finditer(text):
-            yield where, match[1].strip()
+        for reference in references_in(text):
+            yield where, reference
 
 
 def source_of(reference: str, ids: Collection[str]) -> tuple[str, str] | None:
@@ -57,7 +56,7 @@ def source_of(reference: str, ids: Collection[str]) -> tuple[str, str] | None:
 
 def _runs_before(source: str, node: dict, is_upstream: Callable) -> bool:
     """Whether a node has run when this one does; those that always run come last."""
-    if node.get("run_when") == "always":
+    if runs_always(node):
         return source != node["id"]
     return is_upstream(source, node["id"])
 

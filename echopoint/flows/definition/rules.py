@@ -1,18 +1,17 @@
 """Check what no schema can say of a node: its names, extractors, operands, targets."""
 
-import re
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from echopoint.core.json_paths import at, quote
+from echopoint.flow_language.numerals import numeral
+from echopoint.flow_language.templates import TEMPLATE
+from echopoint.flow_language.words import UNARY_OPERATORS
 from echopoint.flows.definition.bodies import each, get
 from echopoint.flows.definition.dynamic_variables import dynamic_problems
 from echopoint.flows.definition.names import node_name_problems
 from echopoint.flows.definition.patterns import Patterns
-from echopoint.flows.definition.references import TEMPLATE
 from echopoint.flows.definition.shapes import Problem
-
-NUMERAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 class Beside(NamedTuple):
@@ -98,7 +97,7 @@ def _extractor_problems(kind: str, data: dict, path: str) -> Iterator[Problem]:
 
 
 def _operand_message(operator: str, data: dict, patterns: Patterns) -> str | None:
-    if operator in ("empty", "notEmpty", "exists", "notExists"):
+    if operator in UNARY_OPERATORS:
         return None
     if "value" not in data:
         return f"The operator {operator} needs a value to compare with."
@@ -117,5 +116,5 @@ def _is_range(value) -> bool:
 def _is_number(value) -> bool:
     """Whether this is a number, or text that is or can become one."""
     if isinstance(value, str):
-        return bool(NUMERAL.fullmatch(value.strip()) or TEMPLATE.search(value))
+        return bool(numeral(value) or TEMPLATE.search(value))
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -4,32 +4,18 @@ The schemas are components of an OpenAPI 3.1 document, so each refers to the oth
 by `#/components/schemas/<name>`.
 """
 
+from echopoint.flow_language.words import (
+    EDGE_TYPES,
+    EXTRACTORS,
+    HTTP_METHODS,
+    OPERATORS,
+    RUN_WHEN,
+)
+
 # Of the whole flow, the bodies of its loops and polls included.
 MAX_NODES = 500
 MAX_EDGES = 2000
 MAX_BODY_DEPTH = 10
-
-HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-EXTRACTORS = ["jsonPath", "xmlPath", "statusCode", "header", "body"]
-OPERATORS = [
-    "equals",
-    "notEquals",
-    "contains",
-    "notContains",
-    "startsWith",
-    "endsWith",
-    "regex",
-    "empty",
-    "notEmpty",
-    "greaterThan",
-    "lessThan",
-    "greaterThanOrEqual",
-    "lessThanOrEqual",
-    "between",
-    # Not in the first version of the API: the public runner does not know these.
-    "exists",
-    "notExists",
-]
 
 NODE_SCHEMAS = {
     "request": "RequestFlowNode",
@@ -91,7 +77,7 @@ SCHEMAS: dict[str, dict] = {
     "HttpMethod": _enum(*HTTP_METHODS),
     "ExtractorType": _enum(*EXTRACTORS),
     "OperatorType": _enum(*OPERATORS),
-    "FlowNodeRunWhen": _enum("on_success", "always", default="on_success"),
+    "FlowNodeRunWhen": _enum(*RUN_WHEN, default="on_success"),
     "FlowDefinition": _object(
         {
             "name": _TEXT,
@@ -118,7 +104,7 @@ SCHEMAS: dict[str, dict] = {
             "target": _TEXT,
             "source_handle": _TEXT,
             "target_handle": _TEXT,
-            "type": _enum("success", "failure"),
+            "type": _enum(*EDGE_TYPES),
         },
         ("id", "source", "target", "type"),
     ),

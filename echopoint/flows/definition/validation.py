@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterator
 from functools import reduce
-from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from operator import or_
 
 from echopoint.core.json_paths import at, quote
+from echopoint.flow_language.order import Circle, in_order, predecessors
 from echopoint.flows.definition.bodies import Scope, each, ends, get, scopes_of
 from echopoint.flows.definition.names import key_problems, name_problems
 from echopoint.flows.definition.patterns import Patterns
@@ -133,22 +133,25 @@ class Order:
     """Which nodes run before which, as the edges tell."""
 
     def __init__(self, edges: list, ids: Collection[str]):
-        before = {name: [] for name in ids}
+        pairs = [
+            (source, target)
+            for source, target in map(ends, edges)
+            if source in ids and target in ids and source != target
+        ]
+        before = predecessors(ids, pairs)
         self.after = {name: set() for name in ids}
-        for source, target in map(ends, edges):
-            if source in before and target in before and source != target:
-                before[target].append(source)
-                self.after[source].add(target)
+        for source, target in pairs:
+            self.after[source].add(target)
         # An int serves as a set of nodes, as 2000 unions of 500 must cost nothing.
         self.bit = {name: 1 << place for place, name in enumerate(before)}
         self.upstream = {}
         self.cycle = []
         try:
-            for name in TopologicalSorter(before).static_order():
+            for name in in_order(before):
                 sets = (self.bit[one] | self.upstream[one] for one in before[name])
                 self.upstream[name] = reduce(or_, sets, 0)
-        except CycleError as error:
-            self.cycle = error.args[1]
+        except Circle as circle:
+            self.cycle = circle.names
 
     def is_upstream(self, first: str, then: str) -> bool:
         """Whether edges lead from one to the other; in a circle, nobody can say."""

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from echopoint.core.json_paths import at, quote
+from echopoint.flow_language.dynamic import is_dynamic
+from echopoint.flow_language.order import runs_always
 from echopoint.flows.definition.bodies import Scope, each, get, scopes_of
-from echopoint.flows.definition.dynamic_variables import DYNAMIC
 from echopoint.flows.definition.references import references, source_of
 
 # The codes of all warnings, for programs: they stay, whatever the messages say.
@@ -136,7 +137,7 @@ def _needs_runner(what: str) -> str:
 
 def _dynamic_warnings(reference: str, field: str) -> Iterator[FlowWarning]:
     # Of names that could be one, those that are none are refused.
-    if not DYNAMIC.fullmatch(reference):
+    if not is_dynamic(reference):
         message = (
             f'"{{{{{quote(reference)}}}}}" is no dynamic variable: the echopoint command '
             "leaves it as it is, and a runner fails the node. Write it without braces, or "
@@ -155,7 +156,7 @@ def _source_warnings(
         )
         yield FlowWarning(DOTTED_NODE_ID, message, field)
     # Runners do not look for what a node reads that always runs.
-    if places[source] > places[node["id"]] and node.get("run_when") != "always":
+    if places[source] > places[node["id"]] and not runs_always(node):
         message = (
             f'Runners read the nodes from the top of the list, where "{quote(source)}" '
             f'comes after "{quote(node["id"])}", which reads it. List it first.'

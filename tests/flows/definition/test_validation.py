@@ -7,14 +7,9 @@ import re2
 from jsonschema import Draft202012Validator, FormatChecker, validators
 
 from echopoint.cli.engine import bounded_regex
+from echopoint.flow_language.words import EXTRACTORS, HTTP_METHODS, OPERATORS
 from echopoint.flows.definition import patterns
-from echopoint.flows.definition.schemas import (
-    EXTRACTORS,
-    HTTP_METHODS,
-    NODE_SCHEMAS,
-    OPERATORS,
-    SCHEMAS,
-)
+from echopoint.flows.definition.schemas import NODE_SCHEMAS, SCHEMAS
 from echopoint.flows.definition.shapes import shape_problems
 from echopoint.flows.definition.validation import Problem, problems
 

@@ -8,8 +8,10 @@ from echopoint.cli.engine.dynamic_variables import MAKERS
 from echopoint.cli.engine.extractors import EXTRACTORS
 from echopoint.cli.engine.operators import OPERATORS
 from echopoint.cli.engine.validation import CHECKS
-from echopoint.flows.definition import schemas, warnings
-from echopoint.flows.definition.dynamic_variables import DYNAMIC_VARIABLES
+from echopoint.flow_language.dynamic import DYNAMIC_NAMES
+from echopoint.flow_language.words import EXTRACTORS as ACCEPTED_EXTRACTORS
+from echopoint.flow_language.words import OPERATORS as ACCEPTED_OPERATORS
+from echopoint.flows.definition import warnings
 from echopoint.flows.definition.validation import problems
 from echopoint.flows.definition.warnings import CODES, warnings_of
 from tests.flows.definition.test_validation import (
@@ -117,7 +119,7 @@ def test_an_unknown_dynamic_variable_is_refused_as_no_engine_runs_it(text):
 
 
 def test_there_are_59_dynamic_variables():
-    assert len(DYNAMIC_VARIABLES) == 59
+    assert len(set(DYNAMIC_NAMES)) == len(DYNAMIC_NAMES) == 59
 
 
 @pytest.mark.parametrize("text", ["{{base}}", "{{ base.url.0 }}", "{{{base}}}"])
@@ -177,7 +179,7 @@ def test_a_redirect_that_is_not_followed_is_for_the_command_alone(follow):
 
 def test_what_the_command_runs_is_what_its_engine_runs():
     assert set(CHECKS) == warnings.BUILT_IN_NODES
-    assert set(MAKERS) == DYNAMIC_VARIABLES
+    assert set(MAKERS) == set(DYNAMIC_NAMES)
 
 
 def test_an_extractor_that_only_the_command_has_is_warned_of():
@@ -196,8 +198,8 @@ def test_an_extractor_that_only_the_command_has_is_warned_of():
 
 
 def test_what_is_accepted_is_what_the_command_knows():
-    assert set(schemas.EXTRACTORS) == set(EXTRACTORS)
-    assert set(schemas.OPERATORS) == set(OPERATORS)
+    assert set(ACCEPTED_EXTRACTORS) == set(EXTRACTORS)
+    assert set(ACCEPTED_OPERATORS) == set(OPERATORS)
 
 
 def test_a_message_repeats_no_long_name():

@@ -1,0 +1,39 @@
+"""The order of nodes, as the edges between them say."""
+
+import pytest
+
+from echopoint.flow_language.order import Circle, in_order, predecessors, runs_always
+
+
+def test_a_node_comes_behind_those_that_edges_lead_from():
+    before = predecessors("abcd", ["dc", "cb", "db", "ba", "ba"])
+
+    assert {name: list(nodes) for name, nodes in before.items()} == {
+        "a": ["b"],
+        "b": ["c", "d"],
+        "c": ["d"],
+        "d": [],
+    }
+    assert in_order(before) == ["d", "c", "b", "a"]
+
+
+def test_nodes_without_edges_are_in_the_order_too():
+    assert sorted(in_order(predecessors("abc", []))) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("edges", "names"),
+    [(["aa"], ["a", "a"]), (["ab", "bc", "ca"], ["a", "b", "c", "a"])],
+)
+def test_a_circle_is_named(edges, names):
+    with pytest.raises(Circle) as circle:
+        in_order(predecessors("abc", edges))
+
+    assert circle.value.names == names
+    assert str(circle.value) == " → ".join(names)
+
+
+def test_a_node_runs_always_where_it_says_so():
+    assert runs_always({"run_when": "always"})
+    assert not runs_always({"run_when": "on_success"})
+    assert not runs_always({})
