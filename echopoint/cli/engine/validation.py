@@ -45,16 +45,18 @@ def require_package(package: object) -> dict:
     _require(
         all(isinstance(key, str) for key in keys), "A secret_input_key is no text."
     )
-    definition = filled(package.get("flow_definition"))
-    require_supported(definition, package["referenced_flows"])
+    definition = require_supported(
+        package.get("flow_definition"), package["referenced_flows"]
+    )
     return package | {"flow_definition": definition}
 
 
-def require_supported(definition: dict, referenced_flows: dict) -> None:
-    """Raise UnsupportedFlow for a flow that this engine cannot run, naming why.
+def require_supported(definition: object, referenced_flows: object) -> dict:
+    """Return the definition as the engine reads it.
 
-    Raises InvalidPackage for what is no flow definition. Referenced flows are run by
-    module nodes only, so those are looked through for unsupported parts alone.
+    Raises UnsupportedFlow for a flow that this engine cannot run, naming why, and
+    InvalidPackage for what is no flow definition. Referenced flows are run by module
+    nodes only, so those are looked through for unsupported parts alone.
     """
     _require(
         isinstance(referenced_flows, dict), "The referenced_flows must be an object."
@@ -71,6 +73,7 @@ def require_supported(definition: dict, referenced_flows: dict) -> None:
             "Use --runner-binary PATH to run it with a runner that can."
         )
     _check(definition)
+    return definition
 
 
 def _referenced(flow: object) -> object:

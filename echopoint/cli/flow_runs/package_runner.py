@@ -3,12 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from echopoint.cli.engine import (
-    InvalidPackage,
-    UnsupportedFlow,
-    require_supported,
-    run_flow,
-)
+from echopoint.cli.engine import InvalidPackage, UnsupportedFlow, run_flow
 from echopoint.cli.exceptions import CommandError
 from echopoint.cli.flow_runs.cancellation import Stop
 from echopoint.cli.flow_runs.external_runner import ExternalRunner
@@ -35,7 +30,6 @@ async def run_package(
             tell = partial(pass_on, settings)
             runner = ExternalRunner(order.runner_binary, settings.api_key, tell)
             return await runner.run(package, stop=stop)
-        require_supported(package["flow_definition"], package["referenced_flows"])
         return await run_flow(
             package,
             progress=progress,

@@ -3,12 +3,13 @@ import copy
 
 import pytest
 
-from echopoint.cli.engine import (
-    InvalidPackage,
-    UnsupportedFlow,
-    require_supported,
-    run_flow,
-)
+from echopoint.cli.engine import InvalidPackage, UnsupportedFlow, run_flow
+from echopoint.cli.engine.graph import in_waves
+from echopoint.cli.engine.validation import require_package, require_supported
+from echopoint.cli.flow_runs.cancellation import Stop
+from echopoint.cli.flow_runs.package_runner import run_package
+from echopoint.cli.flow_runs.run_options import Order
+from echopoint.cli.settings import Settings
 from tests.cli.engine.flows import (
     assertion,
     chain,
@@ -45,7 +46,7 @@ def changed(path, value):
 
 
 def test_a_sound_flow_is_supported():
-    assert require_supported(SOUND, {}) is None
+    assert require_supported(SOUND, {}) == SOUND
 
 
 @pytest.mark.parametrize("kind", ["module", "branch", "loop", "poll", "sse", "new"])
@@ -64,7 +65,7 @@ def test_a_referenced_flow_is_looked_through_as_well():
 
     with pytest.raises(UnsupportedFlow, match='the node "inner" of type "sse"'):
         require_supported(SOUND, referenced)
-    assert require_supported(SOUND, {"x": {"flow_definition": SOUND}}) is None
+    assert require_supported(SOUND, {"x": {"flow_definition": SOUND}}) == SOUND
 
 
 def test_of_many_the_first_are_named():
@@ -191,3 +192,35 @@ def test_what_may_be_absent_is_nothing():
     document = asyncio.run(run_flow(ready | {"inputs": None}))
 
     assert document["result"]["final_outputs"] == {"a.b": "{{x}}"}
+
+
+class Edges(list):
+    """Edges that count how often they are read from the first to the last."""
+
+    reads = 0
+
+    def __iter__(self):
+        self.reads += 1
+        return super().__iter__()
+
+
+def reads_of(act):
+    definition = chain(variables("a", x=1), variables("b", x=2))
+    edges = definition["edges"] = Edges(definition["edges"])
+    act(definition)
+    return edges.reads
+
+
+def run_as_the_command_does(definition):
+    settings, stop = Settings(api_key="x"), Stop(cleanup_timeout=0)
+    running = run_package(
+        package(definition), stop, order=Order(), settings=settings, progress=[].append
+    )
+    assert asyncio.run(running)["status"] == "completed"
+
+
+def test_a_flow_is_checked_once_and_then_run():
+    checked = reads_of(lambda definition: require_package(package(definition)))
+    ordered = reads_of(lambda definition: list(in_waves(definition)))
+
+    assert reads_of(run_as_the_command_does) == checked + ordered
