@@ -33,13 +33,16 @@ from echopoint.cli.client import Client
 from echopoint.cli.commands import keys as key_commands
 from echopoint.cli.engine import (
     dynamic_variables,
+    http_request,
     nodes,
     operators,
     run,
+    templates,
     validation,
     values,
 )
 from echopoint.cli.engine.extractors import EXTRACTORS
+from echopoint.cli.engine.normalization import filled
 from echopoint.cli.flow_runs import github, launch, outcome, progress
 from echopoint.cli.settings import Settings
 from echopoint.core.refusals import Refused
@@ -51,6 +54,8 @@ from echopoint.flow_language import words
 from echopoint.flow_language.dynamic import DYNAMIC_NAMES
 from echopoint.flow_language.numerals import numeral
 from echopoint.flows.definition import schemas
+from echopoint.flows.definition.spelling import canonical
+from echopoint.flows.definition.validation import problems
 from echopoint.keys_api.serializers import PermissionQuerySerializer
 from echopoint.masking import mask
 from echopoint.organizations import roles
@@ -117,6 +122,75 @@ def test_the_site_takes_numbers_that_the_engine_does_not_compare(text):
 def test_other_numbers_are_numbers_on_both_sides(text):
     assert numeral(text)
     assert values.number_of(text) is not None
+
+
+CAMEL = {
+    "extractorType": "body",
+    "extractorData": {"path": "$.x"},
+    "operatorType": "equals",
+    "operatorData": {"value": 1},
+}
+SPELLED = [
+    {"display_name": None},
+    {"display_name": ""},
+    {"display_name": "A"},
+    {"run_when": None},
+    {"run_when": ""},
+    {"run_when": "always"},
+    {"outputs": None, "assertions": None},
+    {"assertions": [CAMEL]},
+    {"assertions": [{"extractorType": "body", "operator_type": "notEmpty"}]},
+    {"assertions": [CAMEL | {"operator_type": "", "operator_data": None}]},
+    {"assertions": [CAMEL | {"operator_type": "empty", "operator_data": {}}]},
+]
+
+
+def as_run(definition):
+    """Return the one node of a definition as the engine reads it."""
+    (node,) = filled(definition)["nodes"]
+    given = {name: value for name, value in node.items() if value is not None}
+    given["data"] = dict(http_request.render(given["data"], BARE)._asdict())
+    return {"run_when": "on_success"} | given
+
+
+BARE = templates.Renderer(
+    templates.Scope({}).find, dynamic_variables.Draws(dynamic_variables.Made(""))
+)
+
+
+def spelled(fields):
+    data = {"method": "GET", "url": "https://api.test/"} | fields.get("data", {})
+    node = {"id": "a", "type": "request"} | fields | {"data": data}
+    return {"name": "F", "version": "1", "nodes": [node]}
+
+
+@pytest.mark.parametrize("fields", SPELLED)
+def test_a_definition_is_run_as_it_would_be_stored(fields):
+    sent = spelled(fields)
+
+    assert as_run(canonical(sent)[0]) == as_run(sent), (
+        "Read spellings alike in flows/definition_spelling.py and"
+        f" {ENGINE}/filling.py, or list the difference here."
+    )
+
+
+def test_of_query_parameters_that_differ_the_site_keeps_ours_and_the_engine_both():
+    sent = spelled({"data": {"query_params": {"a": 1}, "queryParams": {"b": 2}}})
+    stored, differing = canonical(sent)
+
+    assert len(differing) == 1
+    assert as_run(stored)["data"]["url"] == "https://api.test/?a=1"
+    assert as_run(sent)["data"]["url"] == "https://api.test/?b=2&a=1"
+
+
+def test_an_empty_text_for_no_data_is_refused_by_the_site_and_run_by_the_engine():
+    assertion = {"extractor_type": "body", "operator_type": "empty"}
+    sent = spelled({"assertions": [assertion | {"operator_data": ""}]})
+
+    assert [problem.field for problem in problems(canonical(sent)[0])] == [
+        "nodes[0].assertions[0].operator_data"
+    ]
+    assert validation.require_supported(sent, {})
 
 
 def test_both_sides_hide_secrets_alike():

@@ -6,6 +6,7 @@ from echopoint.cli.engine.operators import ABSENCE, CannotCompare, holds
 from echopoint.cli.engine.recorder import Recorder
 from echopoint.cli.engine.templates import Renderer
 from echopoint.cli.engine.values import compact
+from echopoint.flow_language.spellings import HEADER
 from echopoint.flow_language.words import UNARY_OPERATORS
 
 MAX_SHOWN = 200  # characters of a value in a message
@@ -57,7 +58,7 @@ def _checked(
 def _message(assertion: dict, result: dict) -> str:
     """Return what was expected and what came, without secrets."""
     what, data = result["extractor"], assertion["extractor_data"]
-    for key in ("path", "header_name", "headerName"):
+    for key in ("path", *HEADER):
         if isinstance(data.get(key), str) and what in ("jsonPath", "header"):
             what += f" {data[key]}"
     said = f"Assertion {result['index'] + 1} failed: {what} {result['operator']}"

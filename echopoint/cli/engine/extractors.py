@@ -12,6 +12,7 @@ from echopoint.cli.engine import bounded_regex
 from echopoint.cli.engine.exceptions import Absent, NothingFound
 from echopoint.cli.engine.templates import Unresolved
 from echopoint.cli.engine.values import parse_json, text_of
+from echopoint.flow_language.spellings import HEADER
 
 JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json|text/json", re.IGNORECASE)
 # What one path may find; each further match costs the same again.
@@ -192,7 +193,8 @@ ENVIRONMENT.function_extensions |= {
 
 
 def _header(source: Source, data: dict) -> str:
-    return source.header(data.get("header_name") or data.get("headerName") or "")
+    ours, other = HEADER
+    return source.header(data.get(ours) or data.get(other) or "")
 
 
 def _xml(source: Source, data: dict) -> object:

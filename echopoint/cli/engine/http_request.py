@@ -12,6 +12,7 @@ from echopoint.cli.engine.exceptions import NodeFailed
 from echopoint.cli.engine.recorder import Recorder
 from echopoint.cli.engine.templates import Renderer
 from echopoint.cli.engine.values import text_of
+from echopoint.flow_language.spellings import QUERY
 from echopoint.masking.mask import MASK
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -41,10 +42,12 @@ def render(data: dict, renderer: Renderer) -> Parts:
     Of `query_params` and its other spelling `queryParams`, the first wins.
     """
     headers = (data.get("headers") or {}).items()
-    params = (data.get("queryParams") or {}) | (data.get("query_params") or {})
+    ours, other = (data.get(name) or {} for name in QUERY)
     return Parts(
         data["method"],
-        _with_query(text_of(renderer.render(data["url"])), renderer.render(params)),
+        _with_query(
+            text_of(renderer.render(data["url"])), renderer.render(other | ours)
+        ),
         {name: text_of(renderer.render(value)) for name, value in headers},
         renderer.render(data.get("body")),
     )

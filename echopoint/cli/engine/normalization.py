@@ -1,14 +1,9 @@
 """Put what a flow definition leaves out, or spells otherwise, in its place.
 
-The public runner reads null as absent, and knows assertions in camelCase too.
+Query parameters and the names of headers stay under either name: they are read so.
 """
 
-ASSERTION = {
-    "extractorType": "extractor_type",
-    "extractorData": "extractor_data",
-    "operatorType": "operator_type",
-    "operatorData": "operator_data",
-}
+from echopoint.flow_language.spellings import ABSENT, ASSERTION
 
 
 def filled(definition: object) -> object:
@@ -27,7 +22,7 @@ def _node(node: object) -> object:
     if not isinstance(node, dict):
         return node
     node = dict(node)
-    if node.get("display_name") in (None, ""):
+    if node.get("display_name") in ABSENT:
         node["display_name"] = node.get("id")
     if node.get("run_when") == "":
         del node["run_when"]
@@ -40,9 +35,9 @@ def _assertion(assertion: object) -> object:
     if not isinstance(assertion, dict):
         return assertion
     assertion = dict(assertion)
-    for other, ours in ASSERTION.items():
+    for ours, other in ASSERTION:
         value = assertion.pop(other, None)
-        if assertion.get(ours) in (None, ""):
+        if assertion.get(ours) in ABSENT:
             assertion[ours] = value
     for data in ("extractor_data", "operator_data"):
         if assertion[data] is None:

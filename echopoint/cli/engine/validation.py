@@ -10,6 +10,7 @@ from echopoint.cli.engine.templates import references
 from echopoint.cli.engine.values import is_deep
 from echopoint.flow_language.dynamic import is_dynamic
 from echopoint.flow_language.order import Circle, in_order
+from echopoint.flow_language.spellings import HEADER, QUERY
 from echopoint.flow_language.words import (
     EDGE_TYPES,
     EXTRACTORS,
@@ -147,7 +148,7 @@ def _check_assertion(assertion: object, name: str) -> None:
 
 def _check_extractor(kind: object, data: dict, name: str) -> None:
     _one_of(kind, EXTRACTORS, f"The extractor of an {name}")
-    for key in ("path", "header_name", "headerName"):
+    for key in ("path", *HEADER):
         _optional(data, key, str, name)
 
 
@@ -159,8 +160,8 @@ def _check_request(data: dict, name: str) -> None:
         all(isinstance(value, str) for value in headers.values()),
         f"The headers of the {name} must be texts.",
     )
-    _optional(data, "query_params", dict, name)
-    _optional(data, "queryParams", dict, name)
+    for key in QUERY:
+        _optional(data, key, dict, name)
     _optional(data, "follow_redirects", bool, name)
     _check_milliseconds(data.get("timeout") or 0, f"The timeout of the {name}")
 

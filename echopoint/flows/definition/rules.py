@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from echopoint.core.json_paths import at, quote
 from echopoint.flow_language.numerals import numeral
+from echopoint.flow_language.spellings import HEADER
 from echopoint.flow_language.templates import TEMPLATE
 from echopoint.flow_language.words import UNARY_OPERATORS
 from echopoint.flows.definition.bodies import each, get
@@ -88,8 +89,7 @@ def _extractor_problems(kind: str, data: dict, path: str) -> Iterator[Problem]:
         yield Problem(
             at(path, "path"), f'The {kind} extractor needs a path, such as "{example}".'
         )
-    named = get(data, "header_name", str) or get(data, "headerName", str)
-    if kind == "header" and not named:
+    if kind == "header" and not any(get(data, name, str) for name in HEADER):
         yield Problem(
             at(path, "header_name"),
             'The header extractor needs a header_name, such as "Content-Type".',

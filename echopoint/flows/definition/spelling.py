@@ -7,20 +7,10 @@ fields by two names. What they run is accepted, and stored as the published sche
 from collections.abc import Callable
 
 from echopoint.core.json_paths import at
+from echopoint.flow_language.spellings import ABSENT, ASSERTION, HEADER, QUERY
 from echopoint.flows.definition.bodies import each, get
 from echopoint.flows.definition.schemas import NODE_SCHEMAS, SCHEMAS
 from echopoint.flows.definition.shapes import Problem
-
-# Our spelling, that of the published schemas, and the other one.
-QUERY = ("query_params", "queryParams")
-HEADER = ("header_name", "headerName")
-ASSERTION = (
-    ("extractor_type", "extractorType"),
-    ("extractor_data", "extractorData"),
-    ("operator_type", "operatorType"),
-    ("operator_data", "operatorData"),
-)
-ABSENT = (None, "")
 
 Rewrite = Callable[[dict, str], dict]
 
