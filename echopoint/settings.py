@@ -405,12 +405,7 @@ SPECTACULAR_SETTINGS = {
         "TriggerType": ["manual", "git", "scheduled"],
         "RunnerJobTerminalStatus": ["completed", "failed"],
         "RunnerJobHeartbeatStatus": ["renewed", "rejected"],
-        "RunnerJobProgressEventType": [
-            "flow.started",
-            "node.started",
-            "node.completed",
-            "node.failed",
-        ],
+        "RunnerJobProgressEventType": "echopoint.flow_language.events.EVENT_TYPES",
         "ApiKeyStatus": "apikeys.models.ApiKey.Status",
         "ApiKeySortField": ["id", "name", "created_at", "last_used_at"],
         "WebhookSortField": ["name", "created_at", "updated_at", "request_count"],

@@ -59,6 +59,7 @@ LAYERS = {
         "apikeys",
         "echopoint.api",
         "echopoint.flows",
+        "echopoint.masking",
     },
     "echopoint.executions": {
         "echopoint.core",
@@ -67,6 +68,7 @@ LAYERS = {
         "echopoint.api",
         "echopoint.flows",
         "echopoint.environments",
+        "echopoint.flow_language",
         "echopoint.masking",
     },
     "echopoint.mail": {

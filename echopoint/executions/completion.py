@@ -5,7 +5,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-SKIPPED = "NODE_SKIPPED"
+from echopoint.flow_language.results import status_of
+
 MAX_AMOUNT = 10**12  # milliseconds; some thirty years
 LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -109,12 +110,3 @@ def amount(number):
     """Return a whole number that a column can hold, or None."""
     is_number = isinstance(number, int) and not isinstance(number, bool)
     return number if is_number and 0 <= number <= MAX_AMOUNT else None
-
-
-def status_of(record):
-    """Return whether a node was completed, failed or skipped."""
-    if record.get("error_code") == SKIPPED or record.get("skip_reason"):
-        return "skipped"
-    if record.get("error_code") or record.get("error_message"):
-        return "failed"
-    return "completed"

@@ -4,55 +4,23 @@ import base64
 import binascii
 import re
 
+from echopoint.flow_language import results
 from echopoint.masking.mask import Mask
 
 # Of a node's result: what no secret is in, and what a mask would make unreadable.
-STRUCTURE = {
-    "node_id",
-    "node_type",
-    "error_code",
-    "executed_at",
-    "request_method",
-    "response_status_code",
-    "duration_ms",
-    "index",
-    "extractor",
-    "operator",
-    "passed",
-    "success",
-}
+STRUCTURE = results.STRUCTURE | {"passed", "success"}
 # Names in here are ours, or the flow's; in all other objects they may be anyone's.
 NAMED_BY_THE_FLOW = {"inputs", "outputs", "final_outputs"}
-# Fields of results and records. A name that is not ours may be anything.
-FIELDS = (
-    STRUCTURE
-    | NAMED_BY_THE_FLOW
-    | {
-        "execution_results",
-        "error_message",
-        "display_name",
-        "skip_reason",
-        "status",
-        "started_at",
-        "completed_at",
-        "assertion_results",
-        "expected",
-        "actual",
-        "error",
-        "request_url",
-        "request_headers",
-        "request_body",
-        "response_headers",
-        "response_body",
-        "response_body_parsed",
-        "response_body_truncated",
-        "record_truncated",
-        "truncated",
-        "truncated_fields",
-        "from_events",
-        "missing_inputs",
-    }
-)
+# Fields of results and records, those among them that a runner or the API adds when it
+# leaves something out.
+FIELDS = results.FIELDS | {
+    "response_body_truncated",
+    "record_truncated",
+    "truncated",
+    "truncated_fields",
+    "from_events",
+    "missing_inputs",
+}
 # A secret of this length is not in base64 by chance.
 CERTAIN = 8
 CODE = re.compile("[A-Z][A-Z0-9_]{0,99}")

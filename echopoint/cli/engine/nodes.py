@@ -22,10 +22,10 @@ from echopoint.cli.engine.templates import (
     references,
 )
 from echopoint.flow_language.dynamic import is_dynamic
+from echopoint.flow_language.results import SKIPPED
 from echopoint.masking.mask import MASK
 
 MAX_MISSING = 100  # names in one record
-SKIPPED = "NODE_SKIPPED"
 
 
 def blank(node: dict) -> dict:

@@ -7,11 +7,18 @@ from collections.abc import Callable
 from echopoint.cli.engine.context import Stage
 from echopoint.cli.engine.graph import in_waves
 from echopoint.cli.engine.http_send import silence
-from echopoint.cli.engine.nodes import SKIPPED, Attempt, now
+from echopoint.cli.engine.nodes import Attempt, now
 from echopoint.cli.engine.threads import DaemonThreads
 from echopoint.cli.engine.validation import require_package
 from echopoint.cli.network import Tls
+from echopoint.flow_language.events import (
+    FLOW_STARTED,
+    NODE_COMPLETED,
+    NODE_FAILED,
+    NODE_STARTED,
+)
 from echopoint.flow_language.order import runs_always
+from echopoint.flow_language.results import SKIPPED
 
 CANCELLED = "CANCELLED"
 CANCELLED_MESSAGE = "The run was cancelled."
@@ -107,7 +114,7 @@ class Run:
         """Run all nodes and return what a runner writes to its stdout."""
         started_at, began = now(), time.monotonic()
         self._tell(
-            "flow.started",
+            FLOW_STARTED,
             execution_id=self.package["execution_id"],
             flowName=self.recorder.text(str(self.definition.get("name") or "")),
         )
@@ -189,7 +196,7 @@ class Run:
     async def _run(self, attempt: Attempt) -> None:
         node, result = attempt.node, attempt.result
         named = {"nodeId": node["id"], "displayName": result["display_name"]}
-        self._tell("node.started", **named, nodeType=node["type"])
+        self._tell(NODE_STARTED, **named, nodeType=node["type"])
         if not await self._ended(attempt):
             attempt.fail(CANCELLED, CANCELLED_MESSAGE)
             attempt.finish()
@@ -197,9 +204,9 @@ class Run:
         if missing := result.get("missing_inputs"):
             told["missingInputs"] = missing
         if "error_code" not in result:
-            self._tell("node.completed", **told, success=True)
+            self._tell(NODE_COMPLETED, **told, success=True)
             return
-        self._tell("node.failed", **told, success=False, error=result["error_message"])
+        self._tell(NODE_FAILED, **told, success=False, error=result["error_message"])
 
     def _end_of(self, node: dict) -> asyncio.Event:
         """Return the event at which the node may run no longer."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from echopoint.cli.exceptions import CANCELLED, ERROR, FAILED, TIMED_OUT
+from echopoint.flow_language.results import status_of
 
 STATUSES = {
     0: "completed",
@@ -99,14 +100,6 @@ def nodes_of_record(rows: list[dict]) -> list[dict]:
         node(row.get("status"), row, row.get("result") or {}, row.get("duration_ms"))
         for row in rows
     ]
-
-
-def status_of(recorded: dict) -> str:
-    if recorded.get("skip_reason") or recorded.get("error_code") == "NODE_SKIPPED":
-        return "skipped"
-    if recorded.get("error_code") or recorded.get("error_message"):
-        return "failed"
-    return "completed"
 
 
 def node(status: Any, named: dict, result: dict, duration_ms: Any) -> dict:

@@ -12,6 +12,11 @@ from echopoint.cli.streams import Tolerant, is_terminal
 from echopoint.cli.tables import console_for
 from echopoint.cli.terminal import say
 from echopoint.cli.text import one_line
+from echopoint.flow_language.events import (
+    NODE_COMPLETED,
+    NODE_FAILED,
+    NODE_STARTED,
+)
 
 WORDS = {
     0: "✓ passed",
@@ -99,7 +104,7 @@ class LiveProgress:
         payload = event.get("payload") or {}
         node_id = str(payload.get("nodeId") or "")
         if node_id:
-            running = event.get("type") == "node.started"
+            running = event.get("type") == NODE_STARTED
             self.set(flow_id, node_id, line_of(event, verbose=True), running=running)
 
     def ended(self, outcome: Outcome) -> None:
@@ -124,11 +129,11 @@ def line_of(event: dict, *, verbose: bool) -> str:
     """Return what a line says of an event; nothing for one that needs none."""
     payload = event.get("payload") or {}
     name = payload.get("displayName") or payload.get("nodeId")
-    if event.get("type") == "node.started":
+    if event.get("type") == NODE_STARTED:
         return f"… {name}" if verbose else ""
-    if event.get("type") == "node.completed":
+    if event.get("type") == NODE_COMPLETED:
         return f"✓ {name} passed in {took(payload)}{unresolved(payload)}"
-    if event.get("type") == "node.failed":
+    if event.get("type") == NODE_FAILED:
         reason = reason_of(payload)
         return f"✗ {name} failed in {took(payload)}: {reason}{unresolved(payload)}"
     return ""

@@ -4,48 +4,15 @@ import base64
 import binascii
 from typing import Any
 
+from echopoint.flow_language import results
 from echopoint.masking.mask import Mask
 
 SHORTEST_OVERRIDE = 6  # characters
-# Names that others look up and dates that others read: no runner puts a value there.
-KEPT = {
-    "node_id",
-    "node_type",
-    "status",
-    "error_code",
-    "started_at",
-    "completed_at",
-    "executed_at",
-    "request_method",
-    "extractor",
-    "operator",
-    "index",
-    "duration_ms",
-    "response_status_code",
-}
+# What others look up, and the fields of the document around a result: the API checks
+# those by themselves, and masks the result alone.
+KEPT = results.STRUCTURE | {"status", "started_at", "completed_at"}
 # The names of a result's own fields: whatever a secret is, the result has to be read.
-FIELDS = KEPT | {
-    "result",
-    "execution_results",
-    "final_outputs",
-    "success",
-    "error_message",
-    "display_name",
-    "inputs",
-    "outputs",
-    "skip_reason",
-    "assertion_results",
-    "expected",
-    "actual",
-    "passed",
-    "error",
-    "request_url",
-    "request_headers",
-    "request_body",
-    "response_headers",
-    "response_body",
-    "response_body_parsed",
-}
+FIELDS = results.FIELDS | {"result"}
 
 
 class Secrets:

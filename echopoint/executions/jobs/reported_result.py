@@ -7,8 +7,9 @@ from django.conf import settings
 
 from echopoint.api.quotas import size_of
 from echopoint.executions.completion import outcomes
+from echopoint.flow_language.events import NODE_COMPLETED, NODE_FAILED
 
-ENDS = ("node.completed", "node.failed")
+ENDS = (NODE_COMPLETED, NODE_FAILED)
 MOST_NODES = 1000
 LONGEST_ID = 255
 UNNAMED = "NODE_FAILED"  # the code of a failure that the runner gave none
@@ -75,7 +76,7 @@ def record_of(event):
         "duration_ms": payload.get("duration"),
     }
     record = {n: value for n, value in known.items() if value is not None} | record
-    if event.type == "node.failed":
+    if event.type == NODE_FAILED:
         code, message = error_of(payload.get("error"))
         record["error_code"] = text_or(record.get("error_code"), code)
         record["error_message"] = text_or(record.get("error_message"), message)

@@ -11,11 +11,11 @@ from echopoint.executions.serializers import (
     RunnerInputs,
     Snapshot,
 )
+from echopoint.flow_language.events import EVENT_TYPES
 
 INT32 = 2**31 - 1
 INT64 = 2**63 - 1
 MAX_EVENTS = 100_000  # of one job
-EVENT_TYPES = ("flow.started", "node.started", "node.completed", "node.failed")
 
 
 class HolderSerializer(serializers.Serializer):

@@ -21,6 +21,7 @@ from echopoint.executions.jobs.queue import (
 )
 from echopoint.executions.jobs.reported_result import with_events
 from echopoint.executions.models.ending import LOST, unreported
+from echopoint.flow_language.events import FLOW_STARTED
 from echopoint.organizations.models import OrgOwned
 
 MOST_EVENT_BYTES = 64_000_000  # per job; later events are stored without their payload
@@ -200,7 +201,7 @@ class RunnerJob(Sized, OrgOwned):
             self.stored_bytes += sum(size_of(event["payload"]) for event in news)
         self.save(update_fields=["last_event_sequence", "stored_bytes"])
         for event in news:
-            if event["type"] == "flow.started":
+            if event["type"] == FLOW_STARTED:
                 began = moment(event["payload"].get("timestamp")) or at
                 self.tell_execution(execution_started_at=began)
 
