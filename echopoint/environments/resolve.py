@@ -7,7 +7,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from echopoint.environments.exceptions import UnknownEnvironment
 from echopoint.environments.models import Environment, Variable
-from echopoint.environments.sealed import MASK
+from echopoint.masking.mask import MASK
 
 
 class ResolvedInputs(NamedTuple):

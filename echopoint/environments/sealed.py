@@ -7,8 +7,8 @@ from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
 from echopoint.environments.keyring import keyring
+from echopoint.masking.mask import MASK
 
-MASK = "***"
 LOOKUPS = {"exact", "in", "isnull"}  # by what is stored, never by the text
 
 

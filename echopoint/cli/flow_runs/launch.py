@@ -19,8 +19,8 @@ from echopoint.cli.flow_runs.variables import Variables
 from echopoint.cli.retries import Repeat
 from echopoint.cli.settings import PATH_ID
 from echopoint.cli.terminal import say
+from echopoint.masking.mask import MASK
 
-MASKED = "***"
 TERMINAL = {"completed", "failed", "cancelled"}
 
 
@@ -65,7 +65,7 @@ class Launched:
         hidden = [
             key
             for key, value in inputs.items()
-            if value == MASKED and (named is None or key in named)
+            if value == MASK and (named is None or key in named)
         ]
         package = {
             "execution_id": self.id,

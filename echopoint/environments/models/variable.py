@@ -7,7 +7,8 @@ from django.db.models import Q
 
 from echopoint.environments.exceptions import InvalidVariable
 from echopoint.environments.names import MAX_NAME_LENGTH
-from echopoint.environments.sealed import MASK, SealedTextField
+from echopoint.environments.sealed import SealedTextField
+from echopoint.masking.mask import MASK
 
 MAX_VALUE_LENGTH = 65_536
 

@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from echopoint.core.locks import for_change
 from echopoint.environments.resolve import resolve
-from echopoint.environments.sealed import MASK
 from echopoint.executions.callers import Nobody
 from echopoint.executions.exceptions import ExecutionConflict
 from echopoint.executions.models.ending import FLOW_DELETED, MOST_AT_ONCE, lost_before
 from echopoint.executions.referenced_flows import referenced_flows
 from echopoint.flows.definition.spelling import in_both_spellings
+from echopoint.masking.mask import MASK
 from echopoint.organizations.models import OrgOwnedQuerySet
 
 
