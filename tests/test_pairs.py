@@ -4,9 +4,13 @@ The command line imports nothing of the server. What both must know is in packag
 either imports, or is written twice for a reason, and compared here.
 """
 
+import gzip
 import re
+import zlib
 
+import brotli
 import pytest
+import zstandard
 from django.conf import settings
 from django.utils import timezone
 
@@ -27,29 +31,41 @@ from apikeys.models.querysets import has_status
 from apikeys.policy import LIMITS
 from apikeys.scopes import PRESETS
 from apikeys.views.list import ATTENTION
+from echopoint.api import parsers, truncation
+from echopoint.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from echopoint.cli import expiry
 from echopoint.cli.client import Client
+from echopoint.cli.commands import executions
 from echopoint.cli.commands import keys as key_commands
 from echopoint.cli.engine import (
+    decoding,
     dynamic_variables,
     http_request,
     nodes,
     operators,
+    recorder,
     templates,
     validation,
     values,
 )
 from echopoint.cli.engine.extractors import EXTRACTORS
 from echopoint.cli.engine.normalization import filled
-from echopoint.cli.flow_runs import github, launch, outcome, progress
+from echopoint.cli.flow_runs import (
+    final_outcome,
+    github,
+    launch,
+    outcome,
+    progress,
+    run_options,
+    selection,
+)
 from echopoint.cli.flow_runs import result_masking as command_masking
 from echopoint.cli.settings import Settings
 from echopoint.core.refusals import Refused
-from echopoint.environments import sealed
 from echopoint.executions import result_masking as site_masking
 from echopoint.executions import serializers
-from echopoint.executions.jobs.serializers import EVENT_TYPES
-from echopoint.executions.models import Execution, NodeResult
+from echopoint.executions.exceptions import InvalidLaunch
+from echopoint.executions.models import Execution, NodeResult, ending
 from echopoint.flow_language import words
 from echopoint.flow_language.dynamic import DYNAMIC_NAMES
 from echopoint.flow_language.numerals import numeral
@@ -61,6 +77,7 @@ from echopoint.keys_api.serializers import PermissionQuerySerializer
 from echopoint.organizations import roles
 from echopoint.organizations.admin import OrganizationAdmin
 from echopoint.organizations.models import Organization
+from echopoint.webhooks import decoding as webhook_decoding
 
 SCHEMAS = schemas.SCHEMAS
 DEFINITION = "echopoint/flow_language, echopoint/flows/definition/schemas.py"
@@ -203,7 +220,9 @@ def test_the_command_line_knows_when_an_execution_is_over():
 def test_each_status_of_a_node_is_one_that_the_api_stores():
     records = ({}, {"error_code": "X"}, {"skip_reason": "why"})
 
-    assert {status_of(record) for record in records} == set(NodeResult.Status.values)
+    assert {status_of(recorder) for recorder in records} == set(
+        NodeResult.Status.values
+    )
 
 
 # Booleans, which no mask changes: the command need not name them.
@@ -229,6 +248,83 @@ def test_both_sides_mask_the_same_fields_but_for_these():
     assert command_masking.FIELDS - site_masking.FIELDS == NAMED_BY_THE_COMMAND_ALONE
 
 
+# The first is of jobs for self-hosted runners, which the command launches none of. With the
+# second an execution is cancelled, as its status says.
+CODES_OF_THE_SERVER_ALONE = {ending.LOST, ending.FLOW_DELETED}
+
+
+def test_the_command_line_knows_the_codes_of_what_the_server_ended():
+    codes = {ending.ABANDONED, ending.LOST, ending.NOT_CLAIMED, ending.CANCELLED}
+    codes |= {ending.FLOW_DELETED}
+
+    assert codes - set(outcome.EXIT_CODES) == CODES_OF_THE_SERVER_ALONE
+    assert final_outcome.ABANDONED == ending.ABANDONED
+    assert ScopeDenied.code == selection.LACKING
+
+
+def test_the_command_line_asks_for_no_more_than_the_server_takes():
+    longest = "k" * run_options.LONGEST_KEY
+
+    assert run_options.LONGEST_TIMEOUT == serializers.MAX_TIMEOUT
+    assert serializers.idempotency_key({"Idempotency-Key": longest}) == longest
+    with pytest.raises(InvalidLaunch):
+        serializers.idempotency_key({"Idempotency-Key": f"{longest}k"})
+    (limit,) = [o for o in executions.list_executions.params if o.name == "limit"]
+    assert (limit.type.max, limit.default) == (MAX_LIMIT, DEFAULT_LIMIT)
+    assert selection.MOST <= MAX_LIMIT
+    assert set(executions.STATUSES) == set(Execution.Status.values)
+    assert recorder.MAX_DOCUMENT < settings.API_RESULT_MAX_SIZE
+    assert values.MAX_DEPTH + truncation.ENVELOPE < truncation.MAX_DEPTH
+    assert recorder.UNSTORABLE.pattern == parsers.UNSTORABLE.pattern
+
+
+BODY = b"{" + b"a" * 900 + b"}"
+ENCODED = [
+    ("gzip", gzip.compress(BODY)),
+    ("X-GZip", gzip.compress(BODY)),
+    ("deflate", zlib.compress(BODY)),
+    ("deflate", zlib.compress(BODY)[2:-4]),
+    ("identity, gzip", gzip.compress(BODY[:9]) + gzip.compress(BODY[9:])),
+    ("deflate, gzip", gzip.compress(zlib.compress(BODY))),
+    ("br", brotli.compress(BODY)),
+    ("zstd", zstandard.compress(BODY)),
+]
+
+
+@pytest.mark.parametrize(("encoding", "sent"), ENCODED)
+def test_both_sides_inflate_a_body_alike(encoding, sent):
+    stored = webhook_decoding.decode(sent, encoding, "", 1000)[:2]
+
+    assert stored == (BODY.decode(), webhook_decoding.State.COMPLETE)
+    assert decoding.decode(sent, encoding, 1000) == (BODY, [])
+
+
+# A webhook keeps what anyone sends beside the body as it came: it undoes what is certain.
+# The engine reads what the service under test answered, and says what it made of it.
+INFLATED_BY_THE_ENGINE_ALONE = [
+    ("gzip", gzip.compress(BODY) + b"trailing"),
+    ("gzip, gzip, gzip", gzip.compress(gzip.compress(gzip.compress(BODY)))),
+    ("gzip", gzip.compress(b"") * 100 + gzip.compress(BODY)),
+]
+
+
+@pytest.mark.parametrize(("encoding", "sent"), INFLATED_BY_THE_ENGINE_ALONE)
+def test_the_engine_inflates_bodies_that_a_webhook_leaves(encoding, sent):
+    stored = webhook_decoding.decode(sent, encoding, "", 1000)
+
+    assert stored.state == webhook_decoding.State.FAILED
+    assert decoding.decode(sent, encoding, 1000)[0] == BODY
+
+
+def test_of_a_body_too_large_a_webhook_keeps_the_start_and_the_engine_nothing():
+    sent = gzip.compress(BODY)
+    stored = webhook_decoding.decode(sent, "gzip", "", 100)[:2]
+
+    assert stored == (BODY[:100].decode(), webhook_decoding.State.CUT)
+    with pytest.raises(decoding.TooLarge):
+        decoding.decode(sent, "gzip", 100)
+
+
 def test_each_exit_code_has_a_status_and_words():
     codes = {0, *outcome.EXIT_CODES.values(), *outcome.STATUSES}
 
@@ -237,11 +333,17 @@ def test_each_exit_code_has_a_status_and_words():
     )
 
 
+# The command names the presets that GET /permissions lists. The others are for people who
+# issue keys, and a key with their scopes is shown by its scopes.
+PRESETS_OF_THE_SITE_ALONE = {"ci-flow-id", "flow-inventory", "captured-requests"}
+
+
 def test_the_command_line_names_presets_as_the_server_does():
     for name, scopes in key_commands.PRESETS.items():
         assert scopes == set(PRESETS[name].scopes), (
             f"The preset {name} is another in apikeys/scopes.py: mend cli/commands/keys.py."
         )
+    assert set(PRESETS) - set(key_commands.PRESETS) == PRESETS_OF_THE_SITE_ALONE
     types = set(PermissionQuerySerializer().fields["type"].choices)
     (option,) = [o for o in key_commands.permissions.params if o.name == "kind"]
     assert set(option.type.choices) == types == {"custom", *key_commands.PRESETS}

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from echopoint.cli.engine.templates import references
+from echopoint.cli.engine.validation import MAX_DEPTH
 from echopoint.cli.engine.values import is_deep
 from echopoint.cli.exceptions import CommandError
-
-# A deeper flow is refused by the engine, and not looked through here.
-MAX_DEPTH = 100
 
 
 @dataclass(frozen=True)
@@ -97,6 +95,7 @@ def pairs_of(path: str) -> Iterator[tuple[str, str]]:
 def used_names(package: dict) -> set[str] | None:
     """Return what the templates of a flow refer to; None where it may read any input."""
     flows = [package["flow_definition"], package["referenced_flows"]]
+    # A deeper flow is refused by the engine, and not looked through here.
     if is_deep(flows, MAX_DEPTH) or any(map(reads_all, objects_in(flows))):
         return None
     return set(references(flows))
