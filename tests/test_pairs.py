@@ -291,7 +291,11 @@ ENCODED = [
 ]
 
 
-@pytest.mark.parametrize(("encoding", "sent"), ENCODED)
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    ENCODED,
+    ids=["gzip", "x-gzip", "zlib", "raw deflate", "members", "twice", "br", "zstd"],
+)
 def test_both_sides_inflate_a_body_alike(encoding, sent):
     stored = webhook_decoding.decode(sent, encoding, "", 1000)[:2]
 
@@ -308,7 +312,11 @@ INFLATED_BY_THE_ENGINE_ALONE = [
 ]
 
 
-@pytest.mark.parametrize(("encoding", "sent"), INFLATED_BY_THE_ENGINE_ALONE)
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    INFLATED_BY_THE_ENGINE_ALONE,
+    ids=["trailing bytes", "three times", "many members"],
+)
 def test_the_engine_inflates_bodies_that_a_webhook_leaves(encoding, sent):
     stored = webhook_decoding.decode(sent, encoding, "", 1000)
 
