@@ -21,23 +21,22 @@ NO_CREDENTIAL = (
 )
 
 
-def required_scopes(view):
-    """Return the scopes of the view's action; raise if none are declared."""
-    required = getattr(view, "required_scopes", {}).get(view.action)
-    if not required:
+def declaration(view):
+    """Return the declaration of the view's action; raise if there are no scopes in it."""
+    declared = getattr(view, "api_actions", {}).get(view.action)
+    if declared is None or not declared.scopes:
         # A forgotten declaration must be an error, never an open door.
         raise ImproperlyConfigured(
-            f"{type(view).__name__}.{view.action} declares no required_scopes."
+            f"{type(view).__name__}.api_actions declares no scopes for {view.action!r}."
         )
-    return () if required == ANY_CALLER else tuple(required)
+    return declared
 
 
 def scopes_for(auth, view):
     """Return the scopes that this caller needs; people may need others than keys do."""
-    required = required_scopes(view)
-    if isinstance(auth, Membership):
-        return tuple(getattr(view, "session_scopes", {}).get(view.action, required))
-    return required
+    declared = declaration(view)
+    is_member = isinstance(auth, Membership)
+    return declared.member_scopes if is_member else declared.key_scopes
 
 
 class HasRequiredScopes(permissions.BasePermission):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.urls import URLPattern, get_resolver
 
 from apikeys.models import ApiKey
-from apikeys.permissions import ANY_CALLER
+from echopoint.api.actions import UNDECLARED
 from echopoint.api.viewsets import ApiViewSet
 
 
@@ -15,24 +15,41 @@ class Operation(NamedTuple):
 
     method: str
     path: str
-    operation_id: str
-    scopes: tuple
-    session_scopes: tuple
     view: type
     action: str
+
+    @property
+    def declared(self):
+        return self.view.api_actions.get(self.action, UNDECLARED)
+
+    @property
+    def operation_id(self):
+        return self.declared.id
+
+    @property
+    def scopes(self):
+        return self.declared.key_scopes
+
+    @property
+    def session_scopes(self):
+        return self.declared.member_scopes
 
 
 @cache
 def operations():
     """Return every operation of the API, in the URLconf's order."""
-    found = []
+    return list(routed())
+
+
+def routed():
+    """Yield the operations that the URLconf has now."""
     for path, callback in patterns(get_resolver().url_patterns):
         view = getattr(callback, "cls", None)
         if isinstance(view, type) and issubclass(view, ApiViewSet):
             for method, action in callback.actions.items():
-                if method != "head":
-                    found.append(describe(method, path, view, action))
-    return found
+                # DRF answers HEAD with the action of GET.
+                if method != "head" or action != callback.actions.get("get"):
+                    yield Operation(method.upper(), spelled(path), view, action)
 
 
 def patterns(entries, prefix=""):
@@ -45,20 +62,9 @@ def patterns(entries, prefix=""):
             yield from patterns(entry.url_patterns, path)
 
 
-def describe(method, path, view, action):
-    """Return the operation, its path in the spelling of OpenAPI."""
-    path = "/" + path.replace("<str:", "{").replace(">", "}")
-    scopes = view.required_scopes.get(action, ())
-    scopes = () if scopes == ANY_CALLER else tuple(scopes)
-    return Operation(
-        method.upper(),
-        path,
-        view.operation_ids.get(action, ""),
-        scopes,
-        tuple(view.session_scopes.get(action, scopes)),
-        view,
-        action,
-    )
+def spelled(path):
+    """Return the path in the spelling of OpenAPI."""
+    return "/" + path.replace("<str:", "{").replace(">", "}")
 
 
 def opened_by(scope):

@@ -11,6 +11,7 @@ from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
+from echopoint.api.actions import UNDECLARED
 from echopoint.api.truncation import MAX_DEPTH, Shortener, Unreadable
 
 SURROGATES = re.compile("[\ud800-\udfff]")
@@ -19,7 +20,7 @@ MAX_PATH = 100  # characters
 
 
 # A body that is of no endpoint: it has no rules of its own.
-NO_VIEW = SimpleNamespace(action="", recordings=())
+NO_VIEW = SimpleNamespace(declared=UNDECLARED)
 
 
 class EndedEarly(ParseError):
@@ -65,7 +66,7 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream, media_type=None, parser_context=None):
         view = (parser_context or {}).get("view", NO_VIEW)
-        if view.action in view.recordings:
+        if view.declared.recording:
             return recording(stream)
         # This property applies DATA_UPLOAD_MAX_MEMORY_SIZE; read() would not.
         data = parsed(stream.body)

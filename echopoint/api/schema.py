@@ -9,7 +9,8 @@ from rest_framework import exceptions, serializers
 from apikeys.authentication import ORGANIZATION_HEADER, RefusedRequest
 from apikeys.exceptions import TooManyRequests
 from apikeys.models import ApiKey
-from apikeys.permissions import NO_CREDENTIAL, required_scopes
+from apikeys.permissions import NO_CREDENTIAL, declaration
+from echopoint.api.actions import Many
 from echopoint.api.exceptions import (
     NOT_FOUND,
     UNEXPECTED,
@@ -93,10 +94,14 @@ class ApiErrorResponseSerializer(serializers.Serializer):
 
 
 class ScopedSchema(AutoSchema):
-    """Read an operation off its viewset: id, scopes, bodies, answers."""
+    """Read an operation off its viewset's declaration: id, scopes, body, answer."""
+
+    @property
+    def declared(self):
+        return declaration(self.view)
 
     def get_operation_id(self):
-        return self.view.operation_ids[self.view.action]
+        return self.declared.id
 
     def get_tags(self):
         return [self.view.tag]
@@ -110,13 +115,13 @@ class ScopedSchema(AutoSchema):
         return super().get_description() or ""
 
     def get_auth(self):
-        required = list(required_scopes(self.view))
-        by_session = list(self.view.session_scopes.get(self.view.action, required))
+        by_key = list(self.declared.key_scopes)
+        by_session = list(self.declared.member_scopes)
         if self.view.accepts == (ApiKey,):
-            return [{"ApiKey": required}]
+            return [{"ApiKey": by_key}]
         if ApiKey not in self.view.accepts:
             return [{"Session": by_session}]
-        return [{"Session": by_session}, {"ApiKey": required}]
+        return [{"Session": by_session}, {"ApiKey": by_key}]
 
     def get_override_parameters(self):
         return [
@@ -127,29 +132,25 @@ class ScopedSchema(AutoSchema):
                 required=self.view.requires_organization,
                 description="The id of the organization; it begins with org_.",
             ),
-            *self.view.header_fields.get(self.view.action, ()),
+            *self.declared.headers,
         ]
 
     def get_request_serializer(self):
-        return self.view.bodies.get(self.view.action)
+        return self.declared.body
 
     def get_response_serializers(self):
-        answers = {self.success_status(): self.success_serializer()}
-        if self.view.action in self.view.may_find_nothing:
+        answers = {self.declared.status: self.success_serializer()}
+        if self.declared.may_find_nothing:
             answers[204] = None
         for status in self.error_statuses():
             answers[status] = ApiErrorResponseSerializer
         return answers
 
-    def success_status(self):
-        usual = {"create": 201, "rotate": 201, "destroy": 204}
-        return (usual | self.view.statuses).get(self.view.action, 200)
-
     def success_serializer(self):
-        if self.success_status() == 204:
+        if self.declared.status == 204:
             return None
         serializer = self.view.get_serializer_class()
-        return serializer(many=self.view.action in self.view.lists)
+        return serializer(many=self.declared.many is not None)
 
     def error_statuses(self):
         """Return the statuses an operation may refuse with, from what it takes."""
@@ -157,11 +158,11 @@ class ScopedSchema(AutoSchema):
         statuses = {400, 401, 403, 414, 431, 500, 503}
         if "{" in self.path:
             statuses.add(404)
-        if self.view.action in self.view.conflicts:
+        if self.declared.conflicts:
             statuses.add(409)
         if ApiKey in self.view.accepts:
             statuses.add(429)
-        if self.view.action in self.view.bodies:
+        if self.declared.body:
             statuses |= {413, 415}
         return sorted(statuses)
 
@@ -177,13 +178,12 @@ class ScopedSchema(AutoSchema):
         return super()._get_serializer_name(serializer, "response", *args, **kwargs)
 
     def _get_paginator(self):
-        return None if self.view.action in self.view.bare else super()._get_paginator()
+        is_bare = self.declared.many is Many.BARE
+        return None if is_bare else super()._get_paginator()
 
     def _get_pagination_parameters(self):
-        # A search has its page in the body; some lists come whole.
-        if self.view.action == "list" and not self.view.whole:
-            return super()._get_pagination_parameters()
-        return []
+        is_paged = self.declared.many is Many.PAGED
+        return super()._get_pagination_parameters() if is_paged else []
 
     def _get_request_body(self, *args, **kwargs):
         body = super()._get_request_body(*args, **kwargs)

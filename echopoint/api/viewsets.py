@@ -12,6 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 from apikeys.actors import Actor
 from apikeys.authentication import KEY_HEADER
 from apikeys.models import ApiKey
+from echopoint.api.actions import UNDECLARED
 from echopoint.api.pagination import page_envelope
 from echopoint.api.quotas import Sized, require_room_for_another
 from echopoint.api.search import ordered, page_of
@@ -21,45 +22,20 @@ from echopoint.organizations.models import Membership
 
 
 class ApiViewSet(GenericViewSet):
-    """An endpoint: it declares, by action, its scopes, operation ids and bodies.
+    """An endpoint: it declares each of its actions, and what is common to them.
 
-    required_scopes  {action: [scope, …] or ANY_CALLER}
-    operation_ids    {action: operationId of the OpenAPI document}
-    bodies           {action: serializer class of the request's body}
-    answers          {action: serializer class}, where it is not `serializer_class`
-    lists            the actions that answer with many rows
-    statuses         {action: status of its success}, where it is not the usual one
-    may_find_nothing the actions that answer 204 when there is nothing to show
-    conflicts        the actions that a row's state, or a quota, can refuse
-    recordings       the actions whose body tells what a program saw: it may be larger than
-                     elsewhere, and what cannot be stored of it is cut
-    session_scopes   {action: [scope, …]}, where people need others than keys do
-    header_fields    {action: [OpenApiParameter, …]} of the document
-    whole            whether the list comes without limit and offset
-    accepts          the kinds of `request.auth` that may call
-    bare             the actions that answer with a list that is in no envelope
-    heavy            the columns of a list that can be large
-    list_name        the name of a list's schema, where it is not that of its items
-    tag              the section of the document
+    api_actions  {name of the method: `Action`}
+    accepts      the kinds of `request.auth` that may call
+    heavy        the columns of a list that can be large
+    list_name    the name of a list's schema, where it is not that of its items
+    tag          the section of the document
     """
 
     # Without OPTIONS, as there is no metadata to serve. DRF writes Allow from this list.
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     accepts = (ApiKey, Membership)
-    required_scopes = {}
-    operation_ids = {}
-    bodies = {}
-    answers = {}
-    statuses = {}
-    lists = ("list", "search")
-    may_find_nothing = ()
-    conflicts = ()
-    recordings = ()
-    session_scopes = {}
-    header_fields = {}
+    api_actions = {}
     heavy = ()
-    whole = False
-    bare = ()
     list_name = ""
     tag = ""
     requires_organization = True
@@ -87,14 +63,19 @@ class ApiViewSet(GenericViewSet):
             return Actor.key(self.request.auth, Client.of(self.request))
         return Actor.from_request(self.request, via="api")
 
+    @property
+    def declared(self):
+        """Return the declaration of the request's action."""
+        return self.api_actions.get(self.action, UNDECLARED)
+
     def get_serializer_class(self):
-        return self.answers.get(self.action, self.serializer_class)
+        return self.declared.answer or self.serializer_class
 
     def body(self, instance=None):
         """Return the validated body of the request, or raise what is wrong with it."""
         if self.request.stream is None:
             raise ParseError("Send a JSON object as the body; it may be {}.")
-        serializer = self.bodies[self.action](
+        serializer = self.declared.body(
             instance,
             data=self.request.data,
             partial=instance is not None,

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
+from echopoint.api.actions import Action, Many
 from echopoint.api.pagination import page_envelope
 from echopoint.api.search import matching
 from echopoint.api.viewsets import OrgScopedViewSet
@@ -24,14 +25,6 @@ from echopoint.collections.serializers import (
 )
 from echopoint.core.locks import for_change
 
-SCOPES = {
-    "list": ["collections:read"],
-    "create": ["collections:create"],
-    "retrieve": ["collections:read"],
-    "update": ["collections:update"],
-    "destroy": ["collections:delete"],
-}
-
 
 class CollectionViewSet(OrgScopedViewSet):
     """The collections of the organization."""
@@ -40,18 +33,26 @@ class CollectionViewSet(OrgScopedViewSet):
     queryset = Collection.objects.counted()
     serializer_class = CollectionSerializer
     most = "MAX_COLLECTIONS"
-    conflicts = ("create",)
-    required_scopes = SCOPES
-    operation_ids = {
-        "list": "listCollections",
-        "create": "createCollection",
-        "retrieve": "getCollection",
-        "update": "updateCollection",
-        "destroy": "deleteCollection",
-    }
-    bodies = {
-        "create": CreateCollectionRequestSerializer,
-        "update": UpdateCollectionRequestSerializer,
+    api_actions = {
+        "list": Action(
+            id="listCollections", scopes=["collections:read"], many=Many.PAGED
+        ),
+        "create": Action(
+            id="createCollection",
+            scopes=["collections:create"],
+            body=CreateCollectionRequestSerializer,
+            status=201,
+            conflicts=True,
+        ),
+        "retrieve": Action(id="getCollection", scopes=["collections:read"]),
+        "update": Action(
+            id="updateCollection",
+            scopes=["collections:update"],
+            body=UpdateCollectionRequestSerializer,
+        ),
+        "destroy": Action(
+            id="deleteCollection", scopes=["collections:delete"], status=204
+        ),
     }
 
 
@@ -63,7 +64,6 @@ class ContentViewSet(OrgScopedViewSet):
 
     tag = "Collections"
     queryset = Collection.objects.all()
-    required_scopes = SCOPES
     row_name = ""
 
     @cached_property
@@ -106,17 +106,25 @@ class FolderViewSet(ContentViewSet):
     """The folders of a collection."""
 
     serializer_class = CollectionFolderSerializer
-    whole = True
     row_name = "folderId"
-    operation_ids = {
-        "list": "listCollectionFolders",
-        "create": "addFolder",
-        "update": "updateFolder",
-        "destroy": "deleteFolder",
-    }
-    bodies = {
-        "create": CreateFolderRequestSerializer,
-        "update": UpdateFolderRequestSerializer,
+    api_actions = {
+        "list": Action(
+            id="listCollectionFolders",
+            scopes=["collections:read"],
+            many=Many.ENVELOPED,
+        ),
+        "create": Action(
+            id="addFolder",
+            scopes=["collections:create"],
+            body=CreateFolderRequestSerializer,
+            status=201,
+        ),
+        "update": Action(
+            id="updateFolder",
+            scopes=["collections:update"],
+            body=UpdateFolderRequestSerializer,
+        ),
+        "destroy": Action(id="deleteFolder", scopes=["collections:delete"], status=204),
     }
 
     def get_queryset(self):
@@ -138,17 +146,27 @@ class SavedRequestViewSet(ContentViewSet):
     serializer_class = CollectionRequestSerializer
     heavy = ("headers", "auth", "body", "response_spec", "description")
     row_name = "requestId"
-    conflicts = ("create", "update")
-    operation_ids = {
-        "list": "listCollectionRequests",
-        "create": "addRequest",
-        "retrieve": "getCollectionRequest",
-        "update": "updateRequest",
-        "destroy": "deleteRequest",
-    }
-    bodies = {
-        "create": CreateRequestRequestSerializer,
-        "update": UpdateRequestRequestSerializer,
+    api_actions = {
+        "list": Action(
+            id="listCollectionRequests", scopes=["collections:read"], many=Many.PAGED
+        ),
+        "create": Action(
+            id="addRequest",
+            scopes=["collections:create"],
+            body=CreateRequestRequestSerializer,
+            status=201,
+            conflicts=True,
+        ),
+        "retrieve": Action(id="getCollectionRequest", scopes=["collections:read"]),
+        "update": Action(
+            id="updateRequest",
+            scopes=["collections:update"],
+            body=UpdateRequestRequestSerializer,
+            conflicts=True,
+        ),
+        "destroy": Action(
+            id="deleteRequest", scopes=["collections:delete"], status=204
+        ),
     }
 
     def get_queryset(self):

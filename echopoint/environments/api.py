@@ -5,6 +5,7 @@ from django.http import Http404
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
+from echopoint.api.actions import Action
 from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.core.locks import for_change
 from echopoint.environments.models import Environment, VariableSet
@@ -78,9 +79,6 @@ class Whole:
 class Single:
     """One variable of a set."""
 
-    bodies = {"update": SetVariableRequestSerializer}
-    conflicts = ("update",)
-
     @transaction.atomic
     def update(self, request, key, **path):
         """Set the variable, and return the set. A secret stays one until it is deleted."""
@@ -99,27 +97,38 @@ class Single:
 class FlowVariablesViewSet(Whole, OfFlow):
     """The variables of a flow."""
 
-    required_scopes = {"retrieve": ["flows:read"], "destroy": ["flows:delete"]}
-    operation_ids = {"retrieve": "getFlowVariables", "destroy": "deleteFlowVariables"}
+    api_actions = {
+        "retrieve": Action(id="getFlowVariables", scopes=["flows:read"]),
+        "destroy": Action(
+            id="deleteFlowVariables", scopes=["flows:delete"], status=204
+        ),
+    }
 
 
 class FlowVariableViewSet(Single, OfFlow):
     """A variable of a flow."""
 
-    required_scopes = {"update": ["flows:update"], "destroy": ["flows:delete"]}
-    operation_ids = {"update": "setFlowVariable", "destroy": "deleteFlowVariable"}
+    api_actions = {
+        "update": Action(
+            id="setFlowVariable",
+            scopes=["flows:update"],
+            body=SetVariableRequestSerializer,
+            conflicts=True,
+        ),
+        "destroy": Action(id="deleteFlowVariable", scopes=["flows:delete"], status=204),
+    }
 
 
 class OrganizationVariablesViewSet(Whole, OfOrganization):
     """The variables of the organization."""
 
-    required_scopes = {
-        "retrieve": ["environment:read"],
-        "destroy": ["environment:delete"],
-    }
-    operation_ids = {
-        "retrieve": "getOrganizationVariables",
-        "destroy": "deleteOrganizationVariables",
+    api_actions = {
+        "retrieve": Action(id="getOrganizationVariables", scopes=["environment:read"]),
+        "destroy": Action(
+            id="deleteOrganizationVariables",
+            scopes=["environment:delete"],
+            status=204,
+        ),
     }
 
     def destroy(self, request):
@@ -130,26 +139,36 @@ class OrganizationVariablesViewSet(Whole, OfOrganization):
 class OrganizationVariableViewSet(Single, OfOrganization):
     """A variable of the organization."""
 
-    required_scopes = {
-        "update": ["environment:update"],
-        "destroy": ["environment:delete"],
-    }
-    operation_ids = {
-        "update": "setOrganizationVariable",
-        "destroy": "deleteOrganizationVariable",
+    api_actions = {
+        "update": Action(
+            id="setOrganizationVariable",
+            scopes=["environment:update"],
+            body=SetVariableRequestSerializer,
+            conflicts=True,
+        ),
+        "destroy": Action(
+            id="deleteOrganizationVariable",
+            scopes=["environment:delete"],
+            status=204,
+        ),
     }
 
 
 class EnvironmentVariableViewSet(Single, OfEnvironment):
     """A variable of an environment."""
 
-    required_scopes = {
-        "update": ["environment:update"],
-        "destroy": ["environment:delete"],
-    }
-    operation_ids = {
-        "update": "setEnvironmentVariable",
-        "destroy": "deleteEnvironmentVariable",
+    api_actions = {
+        "update": Action(
+            id="setEnvironmentVariable",
+            scopes=["environment:update"],
+            body=SetVariableRequestSerializer,
+            conflicts=True,
+        ),
+        "destroy": Action(
+            id="deleteEnvironmentVariable",
+            scopes=["environment:delete"],
+            status=204,
+        ),
     }
 
 
@@ -159,19 +178,23 @@ class EnvironmentViewSet(OrgScopedViewSet):
     tag = "Environments"
     queryset = Environment.objects.order_by("name")
     serializer_class = EnvironmentSerializer
-    required_scopes = {
-        "environments": ["environment:read"],
-        "create": ["environment:create"],
-        "destroy": ["environment:delete"],
+    api_actions = {
+        "environments": Action(
+            id="listEnvironments",
+            scopes=["environment:read"],
+            answer=EnvironmentListResponseSerializer,
+        ),
+        "create": Action(
+            id="createEnvironment",
+            scopes=["environment:create"],
+            body=CreateEnvironmentRequestSerializer,
+            status=201,
+            conflicts=True,
+        ),
+        "destroy": Action(
+            id="deleteEnvironment", scopes=["environment:delete"], status=204
+        ),
     }
-    operation_ids = {
-        "environments": "listEnvironments",
-        "create": "createEnvironment",
-        "destroy": "deleteEnvironment",
-    }
-    bodies = {"create": CreateEnvironmentRequestSerializer}
-    answers = {"environments": EnvironmentListResponseSerializer}
-    conflicts = ("create",)
 
     def environments(self, request):
         """Return all environments; this list has no pages."""

@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
 from apikeys.places import CI_FIELDS, pipeline, thing
+from echopoint.api.actions import Action, Many
 from echopoint.api.exceptions import RateExceeded, log_unavailable
 from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.core import rate_limits
@@ -39,6 +40,21 @@ HEAVY = (
     "runner_inputs",
     "trigger_metadata",
     "error_message",
+)
+LAUNCH_HEADERS = (
+    OpenApiParameter(
+        "Idempotency-Key",
+        {"type": "string", "maxLength": 255},
+        OpenApiParameter.HEADER,
+        description="A launch with the same key and parameters is the same launch.",
+    ),
+    OpenApiParameter(
+        "X-Execution-Timeout",
+        {"type": "integer", "minimum": 1, "maximum": MAX_TIMEOUT},
+        OpenApiParameter.HEADER,
+        description="For how many seconds the launcher may run an ephemeral"
+        " execution. It fails when no result comes until `deadline_at`.",
+    ),
 )
 # Of the execution of a node result only its flow is answered with.
 ITS_EXECUTION = [
@@ -85,28 +101,16 @@ class LaunchViewSet(OrgScopedViewSet):
 
     tag = "Executions"
     queryset = Flow.objects.select_related("organization")
-    required_scopes = {"launch": ["flows:execute"]}
-    operation_ids = {"launch": "launchFlow"}
-    bodies = {"launch": LaunchFlowRequestSerializer}
-    answers = {"launch": LaunchFlowAcceptedResponseSerializer}
-    statuses = {"launch": 202}
-    conflicts = ("launch",)
-    header_fields = {
-        "launch": [
-            OpenApiParameter(
-                "Idempotency-Key",
-                {"type": "string", "maxLength": 255},
-                OpenApiParameter.HEADER,
-                description="A launch with the same key and parameters is the same launch.",
-            ),
-            OpenApiParameter(
-                "X-Execution-Timeout",
-                {"type": "integer", "minimum": 1, "maximum": MAX_TIMEOUT},
-                OpenApiParameter.HEADER,
-                description="For how many seconds the launcher may run an ephemeral"
-                " execution. It fails when no result comes until `deadline_at`.",
-            ),
-        ]
+    api_actions = {
+        "launch": Action(
+            id="launchFlow",
+            scopes=["flows:execute"],
+            headers=LAUNCH_HEADERS,
+            body=LaunchFlowRequestSerializer,
+            answer=LaunchFlowAcceptedResponseSerializer,
+            status=202,
+            conflicts=True,
+        )
     }
 
     def launch(self, request, id):
@@ -139,13 +143,17 @@ class EphemeralExecutionViewSet(OrgScopedViewSet):
 
     tag = "Runners"
     queryset = by_keys(Execution.objects.all())
-    required_scopes = {"complete": ["runner:complete"]}
-    session_scopes = {"complete": ["flows:execute"]}
-    operation_ids = {"complete": "completeEphemeralExecution"}
-    bodies = {"complete": EphemeralCompletionRequestSerializer}
-    answers = {"complete": EphemeralCompletionResponseSerializer}
-    recordings = ("complete",)
-    conflicts = ("complete",)
+    api_actions = {
+        "complete": Action(
+            id="completeEphemeralExecution",
+            scopes=["runner:complete"],
+            session_scopes=["flows:execute"],
+            body=EphemeralCompletionRequestSerializer,
+            recording=True,
+            answer=EphemeralCompletionResponseSerializer,
+            conflicts=True,
+        )
+    }
 
     def get_queryset(self):
         return super().get_queryset().filter(runner_type="ephemeral")
@@ -181,19 +189,21 @@ class ExecutionViewSet(OverdueEnded):
     tag = "Executions"
     queryset = Execution.objects.order_by(*NEWEST_FIRST)
     serializer_class = FlowExecutionActivitySerializer
-    required_scopes = {
-        "list": ["flows:read"],
-        "retrieve": ["flows:read"],
-        "cancel": ["flows:execute"],
-    }
-    operation_ids = {
-        "list": "listExecutions",
-        "retrieve": "getExecutionById",
-        "cancel": "cancelExecution",
-    }
-    answers = dict.fromkeys(("retrieve", "cancel"), FlowExecutionSerializer)
-    conflicts = ("cancel",)
     heavy = ("error_message",)
+    api_actions = {
+        "list": Action(id="listExecutions", scopes=["flows:read"], many=Many.PAGED),
+        "retrieve": Action(
+            id="getExecutionById",
+            scopes=["flows:read"],
+            answer=FlowExecutionSerializer,
+        ),
+        "cancel": Action(
+            id="cancelExecution",
+            scopes=["flows:execute"],
+            answer=FlowExecutionSerializer,
+            conflicts=True,
+        ),
+    }
 
     @extend_schema(parameters=[ExecutionQuerySerializer])
     def list(self, request):
@@ -236,8 +246,10 @@ class FlowExecutionViewSet(OverdueEnded):
     queryset = by_keys(Execution.objects.order_by(*NEWEST_FIRST)).defer("result")
     heavy = HEAVY
     serializer_class = FlowExecutionSerializer
-    required_scopes = {"list": ["flows:read"], "retrieve": ["flows:read"]}
-    operation_ids = {"list": "listFlowExecutions", "retrieve": "getExecution"}
+    api_actions = {
+        "list": Action(id="listFlowExecutions", scopes=["flows:read"], many=Many.PAGED),
+        "retrieve": Action(id="getExecution", scopes=["flows:read"]),
+    }
 
     @cached_property
     def flow(self):
@@ -264,11 +276,11 @@ class NodeResultViewSet(FlowExecutionViewSet):
     """What the nodes of an execution gave."""
 
     serializer_class = NodeExecutionResultSerializer
-    whole = True
-    bare = ("list",)
-    operation_ids = {
-        "list": "getExecutionNodeResults",
-        "retrieve": "getNodeExecutionResult",
+    api_actions = {
+        "list": Action(
+            id="getExecutionNodeResults", scopes=["flows:read"], many=Many.BARE
+        ),
+        "retrieve": Action(id="getNodeExecutionResult", scopes=["flows:read"]),
     }
 
     def list(self, request, flowId, executionId):
@@ -285,10 +297,13 @@ class NodeHistoryViewSet(FlowExecutionViewSet):
     """How a node went, from execution to execution."""
 
     serializer_class = NodeExecutionResultSerializer
-    required_scopes = {"list": ["flows:read"]}
-    operation_ids = {"list": "getNodeExecutionHistory"}
     heavy = ("result", "error_message", "skip_reason", "display_name")
     list_name = "NodeExecutionHistoryResponse"
+    api_actions = {
+        "list": Action(
+            id="getNodeExecutionHistory", scopes=["flows:read"], many=Many.PAGED
+        )
+    }
 
     def list(self, request, flowId, nodeId):
         """Return the results of the node, those of the newest execution first."""

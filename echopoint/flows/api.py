@@ -3,6 +3,7 @@
 from django.db import transaction
 from rest_framework.response import Response
 
+from echopoint.api.actions import Action, Many
 from echopoint.api.pagination import page_envelope
 from echopoint.api.search import matching, page_of
 from echopoint.api.viewsets import OrgScopedViewSet
@@ -28,36 +29,38 @@ class FlowViewSet(OrgScopedViewSet):
     queryset = Flow.objects.prefetch_related("tag_rows").order_by("-created_at", "-pk")
     serializer_class = FlowSerializer
     most = "MAX_FLOWS"
-    conflicts = ("create", "update")
     heavy = ("flow_definition", "metadata", "description")
-    required_scopes = {
-        "list": ["flows:read"],
-        "create": ["flows:create"],
-        "search": ["flows:read"],
-        "tags": ["flows:read"],
-        "retrieve": ["flows:read"],
-        "update": ["flows:update"],
-        "destroy": ["flows:delete"],
-    }
-    operation_ids = {
-        "list": "listFlows",
-        "create": "createFlow",
-        "search": "searchFlows",
-        "tags": "listFlowTags",
-        "retrieve": "getFlow",
-        "update": "updateFlow",
-        "destroy": "deleteFlow",
-    }
-    bodies = {
-        "create": CreateFlowRequestSerializer,
-        "search": FlowSearchRequestSerializer,
-        "update": UpdateFlowRequestSerializer,
-    }
-    answers = {
-        "create": WrittenFlowSerializer,
-        "update": WrittenFlowSerializer,
-        "search": FlowSearchItemSerializer,
-        "tags": FlowTagListResponseSerializer,
+    api_actions = {
+        "list": Action(id="listFlows", scopes=["flows:read"], many=Many.PAGED),
+        "create": Action(
+            id="createFlow",
+            scopes=["flows:create"],
+            body=CreateFlowRequestSerializer,
+            answer=WrittenFlowSerializer,
+            status=201,
+            conflicts=True,
+        ),
+        "search": Action(
+            id="searchFlows",
+            scopes=["flows:read"],
+            body=FlowSearchRequestSerializer,
+            answer=FlowSearchItemSerializer,
+            many=Many.ENVELOPED,
+        ),
+        "tags": Action(
+            id="listFlowTags",
+            scopes=["flows:read"],
+            answer=FlowTagListResponseSerializer,
+        ),
+        "retrieve": Action(id="getFlow", scopes=["flows:read"]),
+        "update": Action(
+            id="updateFlow",
+            scopes=["flows:update"],
+            body=UpdateFlowRequestSerializer,
+            answer=WrittenFlowSerializer,
+            conflicts=True,
+        ),
+        "destroy": Action(id="deleteFlow", scopes=["flows:delete"], status=204),
     }
 
     @transaction.atomic

@@ -12,6 +12,7 @@ from apikeys.models import ApiKey
 from apikeys.permissions import ANY_CALLER
 from apikeys.policy import DEFAULT
 from apikeys.scopes import PRESETS, SCOPES
+from echopoint.api.actions import Action, Many
 from echopoint.api.pagination import page_envelope
 from echopoint.api.viewsets import ApiViewSet, OrgScopedViewSet
 from echopoint.keys_api.serializers import (
@@ -37,38 +38,39 @@ class ApiKeyViewSet(OrgScopedViewSet):
     accepts = (Membership,)
     queryset = ApiKey.objects.order_by("-created_at", "-pk")
     serializer_class = ApiKeySerializer
-    required_scopes = {
-        "list": ["api_key:read"],
-        "create": ["api_key:create"],
-        "search": ["api_key:read"],
-        "retrieve": ["api_key:read"],
-        "destroy": ["api_key:delete"],
-        "rotate": ["api_key:create"],
-    }
-    operation_ids = {
-        "list": "listAPIKeys",
-        "create": "createAPIKey",
-        "search": "searchAPIKeys",
-        "retrieve": "getAPIKey",
-        "destroy": "deleteAPIKey",
-        "rotate": "rotateAPIKey",
-    }
-    bodies = {
-        "create": ApiKeyCreateRequestSerializer,
-        "search": ApiKeySearchRequestSerializer,
-        "rotate": ApiKeyRotateRequestSerializer,
-    }
-    answers = {
-        "create": ApiKeyCreateResponseSerializer,
-        "retrieve": ApiKeyDetailSerializer,
-        "rotate": ApiKeyRotateResponseSerializer,
-    }
-    conflicts = ("rotate",)
     sort_columns = {"id": "public_id", "name": "name_key"}
+    api_actions = {
+        "list": Action(id="listAPIKeys", scopes=["api_key:read"], many=Many.PAGED),
+        "create": Action(
+            id="createAPIKey",
+            scopes=["api_key:create"],
+            body=ApiKeyCreateRequestSerializer,
+            answer=ApiKeyCreateResponseSerializer,
+            status=201,
+        ),
+        "search": Action(
+            id="searchAPIKeys",
+            scopes=["api_key:read"],
+            body=ApiKeySearchRequestSerializer,
+            many=Many.ENVELOPED,
+        ),
+        "retrieve": Action(
+            id="getAPIKey", scopes=["api_key:read"], answer=ApiKeyDetailSerializer
+        ),
+        "destroy": Action(id="deleteAPIKey", scopes=["api_key:delete"], status=204),
+        "rotate": Action(
+            id="rotateAPIKey",
+            scopes=["api_key:create"],
+            body=ApiKeyRotateRequestSerializer,
+            answer=ApiKeyRotateResponseSerializer,
+            status=201,
+            conflicts=True,
+        ),
+    }
 
     def get_queryset(self):
         keys = super().get_queryset()
-        return keys.unrevoked() if self.action in self.lists else keys
+        return keys.unrevoked() if self.declared.many else keys
 
     def get_object(self):
         prefix, _, public_id = self.kwargs["id"].partition("_")
@@ -139,9 +141,8 @@ class ApiKeySelfViewSet(ApiViewSet):
     tag = "API keys"
     accepts = (ApiKey,)
     requires_organization = False
-    required_scopes = {"retrieve": ANY_CALLER}
-    operation_ids = {"retrieve": "getCurrentAPIKey"}
     serializer_class = ApiKeyIdentitySerializer
+    api_actions = {"retrieve": Action(id="getCurrentAPIKey", scopes=ANY_CALLER)}
 
     def retrieve(self, request):
         """Return which key this is, of which organization, with which scopes."""
@@ -152,10 +153,10 @@ class PermissionViewSet(ApiViewSet):
     """The scope catalog and its presets."""
 
     tag = "API keys"
-    whole = True
-    required_scopes = {"list": ANY_CALLER}
-    operation_ids = {"list": "listPermissions"}
     serializer_class = PermissionSerializer
+    api_actions = {
+        "list": Action(id="listPermissions", scopes=ANY_CALLER, many=Many.ENVELOPED)
+    }
 
     def list(self, request):
         """Return what a key can be granted, and the operations that each scope opens."""

@@ -5,6 +5,7 @@ from types import NoneType
 from rest_framework import serializers
 
 from apikeys.permissions import ANY_CALLER
+from echopoint.api.actions import Action
 from echopoint.api.viewsets import ApiViewSet
 from echopoint.organizations.models import Membership
 
@@ -63,9 +64,8 @@ class MeViewSet(ApiViewSet):
     tag = "People"
     accepts = (NoneType, Membership)
     requires_organization = False
-    required_scopes = {"retrieve": ANY_CALLER}
-    operation_ids = {"retrieve": "getMe"}
     serializer_class = CurrentUserResponseSerializer
+    api_actions = {"retrieve": Action(id="getMe", scopes=ANY_CALLER)}
 
     def retrieve(self, request):
         """Return the signed-in person and the organizations they belong to."""

@@ -4,6 +4,7 @@ from django.db.models import Q
 from django.http import Http404
 from rest_framework.response import Response
 
+from echopoint.api.actions import Action, Many
 from echopoint.api.pagination import page_envelope
 from echopoint.api.search import matching, ordered, page_of
 from echopoint.api.viewsets import OrgScopedViewSet
@@ -47,32 +48,34 @@ class WebhookViewSet(OrgScopedViewSet):
     tag = "Webhooks"
     queryset = Webhook.objects.counted().order_by("-created_at", "-pk")
     serializer_class = WebhookSerializer
-    whole = True
     most = "MAX_WEBHOOKS"
-    conflicts = ("create",)
-    lists = ("list", "search", "search_requests")
-    required_scopes = {
-        "list": ["webhooks:read"],
-        "create": ["webhooks:create"],
-        "search": ["webhooks:read"],
-        "retrieve": ["webhooks:read"],
-        "destroy": ["webhooks:delete"],
-        "search_requests": ["webhooks:read"],
+    api_actions = {
+        "list": Action(
+            id="listWebhooks", scopes=["webhooks:read"], many=Many.ENVELOPED
+        ),
+        "create": Action(
+            id="createWebhook",
+            scopes=["webhooks:create"],
+            body=CreateWebhookRequestSerializer,
+            status=201,
+            conflicts=True,
+        ),
+        "search": Action(
+            id="searchWebhooks",
+            scopes=["webhooks:read"],
+            body=WebhookSearchRequestSerializer,
+            many=Many.ENVELOPED,
+        ),
+        "retrieve": Action(id="getWebhook", scopes=["webhooks:read"]),
+        "destroy": Action(id="deleteWebhook", scopes=["webhooks:delete"], status=204),
+        "search_requests": Action(
+            id="searchWebhookRequests",
+            scopes=["webhooks:read"],
+            body=WebhookRequestSearchRequestSerializer,
+            answer=WebhookRequestResponseSerializer,
+            many=Many.ENVELOPED,
+        ),
     }
-    operation_ids = {
-        "list": "listWebhooks",
-        "create": "createWebhook",
-        "search": "searchWebhooks",
-        "retrieve": "getWebhook",
-        "destroy": "deleteWebhook",
-        "search_requests": "searchWebhookRequests",
-    }
-    bodies = {
-        "create": CreateWebhookRequestSerializer,
-        "search": WebhookSearchRequestSerializer,
-        "search_requests": WebhookRequestSearchRequestSerializer,
-    }
-    answers = {"search_requests": WebhookRequestResponseSerializer}
 
     def path_id(self, text):
         if not WEBHOOK_ID.fullmatch(text):

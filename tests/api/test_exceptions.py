@@ -7,7 +7,10 @@ from types import SimpleNamespace
 import pytest
 from django.test import Client
 
+from echopoint.api.actions import Action
 from echopoint.api.parsers import StrictJSONParser
+from echopoint.flows.api import FlowViewSet
+from echopoint.flows.models import Flow
 
 FLOWS = ["flows:read", "flows:create"]
 
@@ -60,12 +63,26 @@ def test_a_fault_of_ours_tells_nothing_of_itself(api, monkeypatch, caplog):
     assert "inside story" in caplog.text
 
 
-def test_an_undeclared_action_is_a_fault_not_an_open_door(api, monkeypatch):
-    monkeypatch.setattr("echopoint.flows.api.FlowViewSet.required_scopes", {})
+@pytest.mark.parametrize(
+    "declarations",
+    [
+        {},
+        {"create": Action(id="createFlow", session_scopes=["flows:read"])},
+        {"create": Action(id="createFlow", scopes=[])},
+        {"create": Action(id="createFlow", scopes="")},
+    ],
+)
+def test_an_undeclared_action_is_a_fault_not_an_open_door(
+    api, acme, alice, monkeypatch, caplog, declarations
+):
+    monkeypatch.setattr(FlowViewSet, "api_actions", declarations)
 
-    response = api("flows:read").get("/flows")
+    for caller in (api("flows:create"), api(user=alice)):
+        response = caller.post("/flows", {"name": "smoke"})
 
-    assert_envelope(response, 500, "UNEXPECTED_ERROR")
+        assert_envelope(response, 500, "UNEXPECTED_ERROR")
+    assert "ImproperlyConfigured: FlowViewSet.api_actions declares no" in caplog.text
+    assert not Flow.objects.for_org(acme).exists()
 
 
 @pytest.mark.parametrize(

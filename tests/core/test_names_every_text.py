@@ -244,7 +244,7 @@ def texts_of(field, path=""):
 def test_every_text_in_a_body_is_guarded_or_has_a_reason():
     texts = {True: set(), False: set()}
     for operation in operations():
-        if body := operation.view.bodies.get(operation.action):
+        if body := operation.declared.body:
             searches = " of a search" if "Search" in body.__name__ else ""
             for path, field in texts_of(body(context={"collection": None})):
                 told = path + (searches if path == "tags[]" else "")

@@ -1,9 +1,10 @@
 """`GET /permissions`: the catalog, its presets, and what each scope opens."""
 
+from dataclasses import replace
+
 import pytest
 
 from apikeys.scopes import SCOPES
-from echopoint.api.operations import operations
 from echopoint.webhooks.api import WebhookViewSet
 
 
@@ -72,13 +73,12 @@ def test_what_hands_out_secret_values_is_sensitive(api):
 
 def test_the_endpoints_follow_the_declared_scopes(api, monkeypatch):
     """They are generated: a changed declaration changes the answer."""
-    declared = WebhookViewSet.required_scopes | {"destroy": ["webhooks:create"]}
-    monkeypatch.setattr(WebhookViewSet, "required_scopes", declared)
-    operations.cache_clear()
+    declared = WebhookViewSet.api_actions["destroy"]
+    changed = replace(declared, scopes=["webhooks:create"])
+    monkeypatch.setitem(WebhookViewSet.api_actions, "destroy", changed)
 
     items = api("flows:read").get("/permissions").json()["items"]
 
-    operations.cache_clear()
     opened = {i["name"]: [e["operation_id"] for e in i["endpoints"]] for i in items}
     assert "deleteWebhook" in opened["webhooks:create"]
     assert opened["webhooks:delete"] == []

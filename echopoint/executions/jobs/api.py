@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from apikeys.exceptions import KeyRejected
 from apikeys.models import ApiKey
+from echopoint.api.actions import Action, Many
 from echopoint.api.exceptions import as_api_exception, errors_of
 from echopoint.api.parsers import EndedEarly
 from echopoint.api.viewsets import OrgScopedViewSet
@@ -44,34 +45,38 @@ class RunnerJobViewSet(OrgScopedViewSet):
     queryset = RunnerJob.objects.all()
     accepts = (ApiKey,)
     requires_organization = False
-    required_scopes = {
-        "next": ["runner:claim"],
-        "heartbeat": ["runner:claim"],
-        "events": ["runner:complete"],
-        "complete": ["runner:complete"],
+    api_actions = {
+        "next": Action(
+            id="nextRunnerJob",
+            scopes=["runner:claim"],
+            body=RunnerJobNextRequestSerializer,
+            answer=RunnerJobPayloadSerializer,
+            may_find_nothing=True,
+        ),
+        "heartbeat": Action(
+            id="heartbeatRunnerJobs",
+            scopes=["runner:claim"],
+            body=RunnerJobHeartbeatRequestSerializer,
+            answer=RunnerJobHeartbeatResultSerializer,
+            many=Many.BARE,
+        ),
+        "events": Action(
+            id="sendRunnerJobEvents",
+            scopes=["runner:complete"],
+            body=RunnerJobEventsRequestSerializer,
+            recording=True,
+            answer=RunnerJobEventsResponseSerializer,
+            conflicts=True,
+        ),
+        "complete": Action(
+            id="completeRunnerJob",
+            scopes=["runner:complete"],
+            body=RunnerJobCompletionRequestSerializer,
+            recording=True,
+            status=204,
+            conflicts=True,
+        ),
     }
-    operation_ids = {
-        "next": "nextRunnerJob",
-        "heartbeat": "heartbeatRunnerJobs",
-        "events": "sendRunnerJobEvents",
-        "complete": "completeRunnerJob",
-    }
-    bodies = {
-        "next": RunnerJobNextRequestSerializer,
-        "heartbeat": RunnerJobHeartbeatRequestSerializer,
-        "events": RunnerJobEventsRequestSerializer,
-        "complete": RunnerJobCompletionRequestSerializer,
-    }
-    answers = {
-        "next": RunnerJobPayloadSerializer,
-        "heartbeat": RunnerJobHeartbeatResultSerializer,
-        "events": RunnerJobEventsResponseSerializer,
-    }
-    statuses = {"complete": 204}
-    may_find_nothing = ("next",)
-    lists = bare = ("heartbeat",)
-    conflicts = ("events", "complete")
-    recordings = ("events", "complete")
 
     def next(self, request):
         """Claim the job that has waited longest; wait a while for one to come.
@@ -189,8 +194,7 @@ class RunnerViewSet(OrgScopedViewSet):
     tag = "Runners"
     queryset = Runner.objects.order_by("runner_id", "-last_seen_at")
     serializer_class = LiveRunnerListResponseSerializer
-    required_scopes = {"live": ["flows:read"]}
-    operation_ids = {"live": "listLiveRunners"}
+    api_actions = {"live": Action(id="listLiveRunners", scopes=["flows:read"])}
 
     def live(self, request):
         """Return the runners that were heard of in the last minute, and their jobs; no pages."""
