@@ -14,6 +14,7 @@ from django.test import Client
 from openapi_spec_validator import validate
 
 from echopoint import error_views
+from echopoint.api.checks import check_actions
 from echopoint.api.operations import operations
 from echopoint.core import rate_limits
 from echopoint.core.malformed import write_refusal
@@ -49,6 +50,9 @@ RECEIVER_IDS = {
 
 @pytest.fixture(scope="module")
 def document(django_db_blocker):
+    if faults := check_actions(None):
+        # test_action_checks fails, once, and names them.
+        pytest.skip(f"There is no document: {faults[0].msg}")
     return Client().get("/openapi.json").json()
 
 
