@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from echopoint.cli.flow_runs.contradiction import corrected
-
 from echopoint.cli.engine.recorder import storable
 from echopoint.cli.exceptions import UnexpectedAnswer
 from echopoint.cli.flow_runs.cancellation import Stop
+from echopoint.cli.flow_runs.contradiction import corrected
 from echopoint.cli.flow_runs.outcome import nodes_of_result
 from echopoint.cli.flow_runs.result_masking import Secrets
 
