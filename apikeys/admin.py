@@ -5,8 +5,8 @@ from django.template.response import TemplateResponse
 
 from apikeys.actors import Actor
 from apikeys.audit.timeline import in_words
+from apikeys.forms.filters import public_id_in
 from apikeys.forms.issue import RevokeApiKeyForm
-from apikeys.forms.key_filters import public_id_in
 from apikeys.models import (
     ApiKey,
     AuditChain,

@@ -23,7 +23,8 @@ from apikeys.exceptions import (
     ScopeDenied,
     TooManyRequests,
 )
-from apikeys.forms.key_filters import STATUSES, USABLE
+from apikeys.forms.key_filters import STATUSES
+from apikeys.forms.key_queries import USABLE
 from apikeys.forms.policy import LABELS
 from apikeys.models import ApiKey
 from apikeys.models.api_key import BLOCKED, STOPPED
@@ -391,7 +392,7 @@ def test_each_status_either_works_or_says_why_not():
     """A status that is forgotten must not let requests in."""
     assert set(STOPPED) == STOPPING, (
         "Say in STOPPED of apikeys/models/api_key.py why requests are refused, or name"
-        " the status in USABLE of apikeys/forms/key_filters.py."
+        " the status in USABLE of apikeys/forms/key_queries.py."
     )
 
 

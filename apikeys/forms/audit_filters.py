@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from apikeys.audit.events import grouped
 from apikeys.audit.wording import counted
 from apikeys.db import keyset
-from apikeys.forms.key_filters import (
+from apikeys.forms.filters import (
     KEY_IN_ADDRESS,
     Choice,
     FilterForm,

@@ -12,8 +12,10 @@ from django.views.generic import FormView, TemplateView
 from apikeys import tokens
 from apikeys.exceptions import MalformedKey
 from apikeys.forms.creators import Creators
+from apikeys.forms.filters import public_id_in
 from apikeys.forms.issue import RevokeApiKeyForm
-from apikeys.forms.key_filters import ANY, KeyFilterForm, public_id_in
+from apikeys.forms.key_filters import KeyFilterForm
+from apikeys.forms.key_queries import ANY
 from apikeys.models import ApiKey
 from apikeys.models.querysets import COUNTED
 from apikeys.scopes import PRESETS
