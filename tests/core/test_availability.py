@@ -130,7 +130,7 @@ def test_pages_and_the_api_say_that_the_database_is_away(
 
     caller = api("flows:read")
     monkeypatch.setattr("echopoint.flows.api.FlowViewSet.list", fail)
-    monkeypatch.setattr("echopoint.organizations.views.SignInView.get", fail)
+    monkeypatch.setattr("echopoint.accounts.views.SignInView.get", fail)
 
     answer = caller.get("/flows")
     page = Client(raise_request_exception=False).get("/accounts/login/")
