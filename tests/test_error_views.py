@@ -24,7 +24,7 @@ def test_the_console_does_not_blame_a_role(client, alice):
     response = client.get("/admin/", follow=True)
 
     assert response.status_code == 403
-    assert "This was refused" in response.text
+    assert "Request refused" in response.text
     assert "role" not in response.text.lower().replace('role="', "")
 
 

@@ -23,9 +23,9 @@ from echopoint.core.redaction import holds_a_secret
 COUNTED = 1000  # no further, so that it costs the same for any number
 MAX_SEQUENCE = 2**63 - 1
 UTC = "UTC"
-NO_ZONE = "It is not known here, so the times are read as UTC."
+NO_ZONE = "This zone is unknown here, so the times are read as UTC."
 TIMES = {"since": "From", "until": "Until"}
-NO_YEAR = "In UTC, that is in no year from 1 to 9999."
+NO_YEAR = "In UTC, this is outside the years 1 to 9999."
 
 
 def number(value):

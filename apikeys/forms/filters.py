@@ -10,9 +10,9 @@ from apikeys.tokens import PUBLIC_ID_LENGTH
 from echopoint.core.redaction import holds_a_secret
 
 KEY_IN_ADDRESS = (
-    "Part of an API key was in the address of the page, so it was not searched for. An"
-    " address is kept in histories and logs: if it was a whole key, revoke it. Paste"
-    " keys into the search box only."
+    "The address of this page contained part of an API key, which was not used as a"
+    " filter. Browser histories and logs store addresses: if it was a whole key, revoke"
+    " it. Paste keys into the search box only."
 )
 
 
@@ -34,7 +34,7 @@ def public_id_in(text):
 class Choice(forms.ChoiceField):
     """One of a few; a wrong one is not repeated."""
 
-    default_error_messages = {"invalid_choice": "That is not a choice."}
+    default_error_messages = {"invalid_choice": "This is not a valid option."}
 
     def __init__(self, **options):
         super().__init__(required=False, **options)

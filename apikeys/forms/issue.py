@@ -14,7 +14,7 @@ from echopoint.core.names import validate_name
 
 USUAL_LIFETIMES = (1, 7, 30, 60, 90, 180, 365)  # days
 NO_EXPIRY = "never"
-TOO_LONG = "Use at most %(limit_value)s characters; these are %(show_value)s."
+TOO_LONG = "Use at most %(limit_value)s characters; you entered %(show_value)s."
 
 
 def scope_choices():
@@ -55,8 +55,8 @@ def policy_sentence(organization):
     return (
         f"The policy of {organization.name}: at most"
         f" {organization.max_lifetime_days} days;"
-        f" {'keys may have no expiry' if endless else 'every key must expire'}. The time"
-        " counts from when you create the key."
+        f" {'keys may have no expiry' if endless else 'every key must expire'}. The"
+        " lifetime starts when you create the key."
     )
 
 

@@ -37,7 +37,7 @@ class PolicyForm(forms.ModelForm):
         labels = LABELS
         error_messages = {
             name: {
-                "required": "Give a whole number of days.",
+                "required": "Enter a whole number of days.",
                 "invalid": "Enter a whole number.",
                 "min_value": "Enter %(limit_value)s or more.",
                 "max_value": "Enter %(limit_value)s or less.",
@@ -62,7 +62,7 @@ class PolicyForm(forms.ModelForm):
         default = cleaned.get("default_lifetime_days")
         maximum = cleaned.get("max_lifetime_days")
         if default and maximum and default > maximum:
-            text = f"Give at most the maximum lifetime, {counted(maximum, 'day')}."
+            text = f"Enter at most the maximum lifetime, {counted(maximum, 'day')}."
             self.add_error("default_lifetime_days", text)
         return cleaned
 
@@ -120,7 +120,7 @@ def days_of(name, value):
 def default_in_words(name):
     """Return what applies where a policy sets no limit."""
     value = getattr(settings, OF_SITE[name])
-    return in_words(name, value) if value else "for good"
+    return in_words(name, value) if value else "forever"
 
 
 def help_of(name):
@@ -128,10 +128,8 @@ def help_of(name):
     default = default_in_words(name)
     if name == "requests_per_minute":
         most = settings.API_MAX_REQUESTS_PER_MINUTE
-        return (
-            f"For keys without a limit of their own. Empty: {default}. At most {most}."
-        )
-    return f"Older ones are deleted, and cannot be brought back. Empty: kept {default}."
+        return f"Applies to keys without their own limit. Empty: {default}. At most {most}."
+    return f"Older ones are deleted and cannot be restored. Empty: kept {default}."
 
 
 def facts(organization):

@@ -40,7 +40,7 @@ def overlap_choices(key, *, at):
 def overlap_label(span, key, *, at):
     """Return "24 hours, until 21 February 2027, 14:02 UTC"."""
     if not span:
-        return "None: this key stops at once"
+        return "None: this key stops immediately"
     ends_at = min(at + span, key.expires_at or at + span)
     until = timestamps.in_words(ends_at)
     hours = int(span.total_seconds()) // 3600
@@ -66,12 +66,12 @@ class RotateApiKeyForm(forms.Form):
     overlap_seconds = forms.ChoiceField(
         label="Both keys work for",
         widget=TimeSelect,
-        help_text="Long enough to change every place that uses the key. You can end it"
-        " sooner.",
+        help_text="Allow enough time to update every place that uses the key. You can end"
+        " it sooner.",
     )
     scopes = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Leave at least one scope ticked."},
+        error_messages={"required": "Keep at least one scope selected."},
     )
     expires_in_days = forms.ChoiceField(
         label="Expiry of the new key", widget=TimeSelect
@@ -119,7 +119,7 @@ class RotateApiKeyForm(forms.Form):
 
 def described(names):
     """Return the catalog's entries of these scopes; one that has left it says so."""
-    gone = "Not in the scope catalog any more; it opens nothing."
+    gone = "No longer in the scope catalog; it allows nothing."
     return [SCOPES.get(name) or Scope(name, gone) for name in names]
 
 

@@ -16,6 +16,12 @@ register = template.Library()
 register.filter(span)
 
 SOON = timedelta(days=7)
+CHANNELS = {
+    "page": "in the web app",
+    "admin": "in the admin console",
+    "api": "through the API",
+    "command": "by a command",
+}
 
 
 def time_element(when, text, local=""):
@@ -67,6 +73,12 @@ def as_time(found):
     """Return a moment found in a text as a `<time>`, or the text if it is no date."""
     when = timestamps.read(found[0])
     return exact(when) if when else found[0]
+
+
+@register.filter
+def channel(via):
+    """Return the channel of an audit event; a later version may record another."""
+    return CHANNELS.get(via) or f"via {via or 'an unknown channel'}"
 
 
 class End(NamedTuple):

@@ -67,7 +67,7 @@ class KeyVerbView(KeyPage, FormView):
     permission = "api_key:delete"
     needs_fresh = True
     form_class = forms.Form
-    not_rotating = "This key is not in the middle of a rotation."
+    not_rotating = "This key is not being rotated."
 
     def obstacle(self):
         """Return why there is nothing to ask for this key, or an empty string."""

@@ -15,13 +15,13 @@ class ApiKeyLimitView(KeyVerbView):
     template_name = "apikeys/limit.html"
 
     def obstacle(self):
-        return "This key is revoked; that is final." if self.key.revoked_at else ""
+        return "This key is revoked; this is final." if self.key.revoked_at else ""
 
     def get_form_kwargs(self):
         return super().get_form_kwargs() | {"key": self.key}
 
     def act(self, requests_per_minute):
         if not self.key.limit_requests(requests_per_minute, by=self.actor):
-            return "This is the key's limit already; nothing changed."
+            return "The key already has this limit; nothing changed."
         allowed = counted(self.key.requests_allowed, "request")
         return f"The key may make {allowed} per minute from now on."

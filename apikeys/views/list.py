@@ -26,9 +26,7 @@ from echopoint.core.refusals import Refused
 
 REVOKE = "api_key:delete"
 MAX_SELECTED = 100
-NO_SUCH_KEY = (
-    "No key of this organization has this text. Check that it was copied whole."
-)
+NO_SUCH_KEY = "No key of this organization matches this text. Check that you copied the whole key."
 # What to act on, as (one, many, where the list shows them).
 ATTENTION = {
     "expiring": (
@@ -150,7 +148,7 @@ class ApiKeyRevokeSelectedView(ApiKeyPage, FormView):
         """Return the way back when no keys, or too many, were selected."""
         if 0 < len(self.public_ids) <= MAX_SELECTED:
             return None
-        text = f"Select 1 to {MAX_SELECTED} keys, then press Revoke selected."
+        text = f"Select 1 to {MAX_SELECTED} keys, then choose Revoke selected."
         messages.error(self.request, text)
         return HttpResponseRedirect(self.get_success_url())
 
@@ -196,5 +194,5 @@ def what_was_revoked(keys, revoked):
         them = "it" if len(revoked) == 1 else "them"
         text += f" Requests with {them} are refused from now on."
     if before:
-        text += f" {before} {'was' if before == 1 else 'were'} revoked before."
+        text += f" {before} {'was' if before == 1 else 'were'} already revoked."
     return text

@@ -18,14 +18,14 @@ class ApiKeySuspendView(KeyVerbView):
 
     def obstacle(self):
         if self.key.state == Status.SUSPENDED:
-            return "This key is suspended already."
+            return "This key is already suspended."
         state = self.key.state
         return "" if self.key.works else f"This key is {state}: it cannot be suspended."
 
     def act(self, reason):
         if self.key.suspend(by=self.actor, reason=reason):
             return "The key is suspended. Requests with it are refused until it is resumed."
-        return "The key was suspended before; nothing changed."
+        return "The key was already suspended; nothing changed."
 
 
 class ApiKeyResumeView(KeyVerbView):

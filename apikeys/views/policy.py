@@ -15,8 +15,8 @@ from echopoint.core.refusals import Refused
 
 SHOWN = 50
 STALE = (
-    "The policy was changed by someone else since you opened this page. Check the"
-    " current limits, and send your change again."
+    "The policy has changed since you opened this page. Check the current limits, then"
+    " submit your change again."
 )
 
 
@@ -87,7 +87,7 @@ class PolicyView(ApiKeyPage, FormView):
             form.add_error(refusal.field, refusal.message)
             return self.form_invalid(form)
         text = (
-            "The policy is changed. Lifetimes and the overlap apply to keys that are created"
+            "The policy was changed. Lifetimes and the overlap apply to keys that are created"
             " or rotated from now on."
         )
         messages.success(self.request, text)

@@ -38,6 +38,6 @@ class ApiKeyRevokeView(ApiKeyPage, FormView):
         if worked:
             text += " Requests with it are refused from now on."
         if not revoked:
-            text = f"{key.name} was revoked before; nothing changed."
+            text = f"{key.name} was already revoked; nothing changed."
         messages.success(self.request, text)
         return HttpResponseRedirect(self.get_success_url())

@@ -19,8 +19,8 @@ Status = ApiKey.Status
 
 
 NOT_SAFE_NOW = (
-    "What this page said has changed since you opened it. Read the verdict as it is now,"
-    " then decide again."
+    "The verdict has changed since you opened this page. Read the current one, then decide"
+    " again."
 )
 
 
@@ -121,7 +121,7 @@ class ApiKeyRetireView(RotationMixin, KeyVerbView):
 
     def obstacle(self):
         if self.key.state == Status.RETIRED:
-            return "This key has retired already."
+            return "This key has already retired."
         if self.key.state == Status.SUSPENDED and self.key.is_being_rotated():
             return "This key is suspended. Resume it before you retire it."
         return "" if self.key.state == Status.RETIRING else self.not_rotating
@@ -143,7 +143,7 @@ class ApiKeyRetireView(RotationMixin, KeyVerbView):
     def act(self):
         if self.key.retire(by=self.actor):
             return "The old key is retired. Requests with it are refused from now on."
-        return "The old key was retired before; nothing changed."
+        return "The old key was already retired; nothing changed."
 
 
 class ApiKeyUnretireView(KeyVerbView):
@@ -176,11 +176,9 @@ class ApiKeyCancelRotationView(RotationMixin, KeyVerbView):
             return self.not_rotating
         successor = self.key.successor
         if successor and successor.was_used():
-            return (
-                "The successor was used, so the rotation cannot be cancelled any more."
-            )
+            return "The successor was used, so the rotation can no longer be cancelled."
         return ""
 
     def act(self):
         self.key.cancel_rotation(by=self.actor)
-        return "The rotation is cancelled. This key goes on; its successor is revoked."
+        return "The rotation is cancelled. This key keeps working; its successor is revoked."

@@ -8,7 +8,7 @@ from echopoint.core.refusals import Refused
 
 STALE = (
     "This form has expired or belongs to another session. No key was created. Check"
-    " what you typed, then send it again."
+    " your input, then submit it again."
 )
 
 

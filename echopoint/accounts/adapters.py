@@ -39,7 +39,7 @@ class AccountAdapter(DefaultAccountAdapter):
     error_messages = DefaultAccountAdapter.error_messages | {
         "email_password_mismatch": "That e-mail and password do not match. Passwords"
         " are case-sensitive; e-mail addresses are not.",
-        "incorrect_password": "That is not your password.",
+        "incorrect_password": "This password is incorrect.",
     }
 
     def get_client_ip(self, request):
@@ -101,7 +101,7 @@ class MFAAdapter(DefaultMFAAdapter):
     """Keeps the secrets of second factors encrypted under SECRET_KEY."""
 
     error_messages = DefaultMFAAdapter.error_messages | {
-        "incorrect_code": "That code is not right, or was used before."
+        "incorrect_code": "This code is incorrect, or was already used."
     }
 
     def encrypt(self, text):

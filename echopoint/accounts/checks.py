@@ -28,7 +28,7 @@ def check_second_factors(app_configs, databases, **kwargs):
             f"SECRET_KEY cannot decrypt the second factors of {people}"
             f" {'person' if people == 1 else 'people'}, who cannot sign in with them.",
             hint=(
-                "Put the earlier SECRET_KEY back. If it is lost or was changed on purpose,"
+                "Restore the earlier SECRET_KEY. If it is lost or was changed on purpose,"
                 " delete these people's authenticators in the console. They then sign in"
                 " with their password, and add an authenticator again."
             ),

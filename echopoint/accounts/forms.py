@@ -25,11 +25,11 @@ LABELS = {
     "password1": "New password",
     "password2": "New password, again",
     "name": "Name",
-    "passwordless": "Sign in with it alone, without e-mail and password",
+    "passwordless": "Use it to sign in without e-mail and password",
 }
 KEPT = {"name", "email"}  # the rest is a password or a code
 HELP = {
-    "name": "So that you can tell it from others, for example “Work laptop”.",
+    "name": "To recognize it later, for example “Work laptop”.",
     "passwordless": "The passkey then asks for your fingerprint, face or PIN.",
 }
 

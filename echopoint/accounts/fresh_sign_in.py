@@ -17,7 +17,7 @@ from django.utils.cache import add_never_cache_headers
 from echopoint.core.addresses import address_of
 from echopoint.core.redaction import holds_a_secret
 
-TYPED = "typed_before_signing_in_again"
+TYPED = "unsubmitted_form"
 NEVER_KEPT = ("csrfmiddlewaretoken", "nonce")
 
 

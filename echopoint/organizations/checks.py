@@ -12,9 +12,9 @@ def check_letters(app_configs, databases, **kwargs):
     """Return the databases that cannot ignore the case of all letters."""
     return [
         checks.Warning(
-            f"The database {alias!r} knows no upper case but that of ASCII, so searches"
-            " for other letters find them in one case alone.",
-            hint="Move to a database that was made with a locale of UTF-8, for example"
+            f"The database {alias!r} converts the case of ASCII letters only, so searches"
+            " for other letters are case-sensitive.",
+            hint="Move to a database that was created with a UTF-8 locale, for example"
             " LC_CTYPE 'C.UTF-8'.",
             id="organizations.W002",
         )

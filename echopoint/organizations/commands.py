@@ -11,7 +11,7 @@ def organization_named(organization_id):
     organization = Organization.objects.filter(pk=organization_id).first()
     if organization is None:
         raise CommandError(
-            f"There is no organization {cleaned(organization_id)}. Make one with"
-            " create_organization, or take the id (org_…) from the API Keys page."
+            f"There is no organization {cleaned(organization_id)}. Create one with"
+            " create_organization, or copy the id (org_…) from the API Keys page."
         )
     return organization

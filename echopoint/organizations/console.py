@@ -19,17 +19,17 @@ from echopoint.organizations.console_audit import Recorded
 
 SEARCHED = "_search"  # what a posted search is told from other forms by
 KEY_IN_ADDRESS = (
-    "There was an API key, or a part of one, in the address of the page. An address is"
-    " kept in histories and logs: if it was a whole key, revoke it. Paste keys into the"
-    " search box only."
+    "The address of this page contained an API key, or part of one. Browser histories and"
+    " logs store addresses: if it was a whole key, revoke it. Paste keys into the search"
+    " box only."
 )
 NOT_SEARCHED = (
-    "That looks like the secret of an API key, or a part of it. Secrets are stored"
-    " nowhere, so it was not searched for. Search for the id of the key instead."
+    "This looks like the secret of an API key, or part of one. Secrets are not stored, so"
+    " it was not searched for. Search for the id of the key instead."
 )
 NO_TIME = (
-    "There was a time in the address of the page that no other can be compared with, so"
-    " it was left out."
+    "The address of this page contained a time that cannot be compared with others, so"
+    " that filter was ignored."
 )
 # The date of a filter; Django works out the day, month or year that follows.
 DATE_PART = re.compile("__(year|month|day)(__|$)")

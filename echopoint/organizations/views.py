@@ -50,7 +50,7 @@ class OrgViewMixin:
     def get_initial(self):
         typed = fresh_sign_in.typed_before(self.request)
         if typed:
-            text = "Nothing was sent yet. Check what you typed, then send it again."
+            text = "Nothing was submitted yet. Check your input, then submit it again."
             messages.info(self.request, text)
         fields = self.get_form_class().base_fields.items()
         return super().get_initial() | {

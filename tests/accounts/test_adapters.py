@@ -258,7 +258,7 @@ def with_wrong_codes(address, number):
 def test_wrong_codes_of_a_stranger_with_the_password_do_not_keep_its_owner_out(
     alice, app
 ):
-    assert "not right" in with_wrong_codes(STRANGERS[0], 5)
+    assert "code is incorrect" in with_wrong_codes(STRANGERS[0], 5)
     assert "Too many attempts" in with_wrong_codes(STRANGERS[0], 1)
 
     assert sign_in_with(app())
@@ -266,7 +266,7 @@ def test_wrong_codes_of_a_stranger_with_the_password_do_not_keep_its_owner_out(
 
 def test_codes_are_not_guessed_from_any_number_of_addresses(alice, app):
     for address in STRANGERS[:12]:
-        assert "not right" in with_wrong_codes(address, 5)
+        assert "code is incorrect" in with_wrong_codes(address, 5)
 
     assert "Too many attempts" in with_wrong_codes(STRANGERS[12], 1)
     assert not sign_in_with(app())
@@ -450,7 +450,7 @@ def test_what_was_typed_survives_the_asking(client, alice, grave):
     assert form["name"].value() == "typed before"
     assert form.chosen_scopes() == ["flows:read"]
     assert form["expires_in_days"].value() == "30"
-    assert "Nothing was sent yet" in page.content.decode()
+    assert "Nothing was submitted yet" in page.content.decode()
     assert not ApiKey.objects.filter(name="typed before").exists()
     assert "typed+before" in kept
     assert "nonce" not in kept
@@ -465,7 +465,7 @@ def test_what_was_typed_is_found_on_its_own_page_alone(client, alice, grave):
     other = client.get(grave[0])
     own = client.get(grave[1])
 
-    assert "Nothing was sent yet" not in other.content.decode()
+    assert "Nothing was submitted yet" not in other.content.decode()
     assert own.context["form"]["reason"].value() == "leaked"
 
 

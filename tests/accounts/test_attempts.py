@@ -213,7 +213,7 @@ def test_guesses_from_many_addresses_are_bounded(alice, crowd):
     for answer in (right, wrong):
         assert answer.status_code == 429
         assert 3500 < int(answer["Retry-After"]) <= 3600
-        assert "came from many places" in answer.text
+        assert "from several places" in answer.text
     assert right.text == wrong.text
 
 

@@ -215,7 +215,7 @@ class Gallery:
         yield "password-reset"
         page.get_by_label("E-mail").fill("olive@acme.example")
         press(page, "Send the link")
-        page.get_by_role("heading", name="Look into your e-mail").wait_for()
+        page.get_by_role("heading", name="Check your e-mail").wait_for()
         yield "password-reset-sent"
         yield from self.shown(
             {

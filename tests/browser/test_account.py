@@ -32,7 +32,7 @@ def test_a_passkey_signs_in(site, page, sign_in):
     page.get_by_role("link", name="Add a passkey").click()
     confirm(page, site.demo["password"])
     page.get_by_label("Name").fill("Test laptop")
-    page.get_by_label("Sign in with it alone").check()
+    page.get_by_label("Use it to sign in").check()
     page.get_by_role("button", name="Add the passkey").click()
     page.get_by_role("heading", name="Recovery codes").wait_for()
     page.get_by_role("button", name="Sign out").click()
@@ -53,7 +53,7 @@ def test_a_passkey_signs_in(site, page, sign_in):
     page.get_by_role("link", name="Remove Test laptop").click()
     confirm(page, site.demo["password"])
     page.get_by_role("button", name="Remove the passkey").click()
-    page.get_by_text("You have none yet").wait_for(state="visible")
+    page.get_by_text("You have no passkeys yet").wait_for(state="visible")
 
 
 def test_a_refused_passkey_is_told(open_page):

@@ -55,7 +55,7 @@ def tab_to(page, words, most=100):
 
 def test_a_key_is_created_and_rotated_with_the_keyboard_alone(page):
     page.keyboard.press("Tab")
-    assert focused(page)[0] == "Skip to the content"
+    assert focused(page)[0] == "Skip to content"
     page.keyboard.press("Enter")
     tab_to(page, "Create API key")
     page.keyboard.press("Enter")
@@ -98,7 +98,7 @@ def test_a_double_click_creates_one_key(site, open_page, sign_in, script):
 
     page.get_by_role("button", name="Create key").last.dblclick()
     # Without a script the browser may show the answer to the second click.
-    before = "" if script else ", h1:text-is('This form was submitted before')"
+    before = "" if script else ", h1:text-is('This form was already submitted')"
     page.locator(f"#secret{before}").wait_for()
 
     assert keys_named(page, name) == 1
@@ -111,7 +111,7 @@ def test_a_reload_shows_no_secret_and_makes_no_second_key(page):
 
     page.reload()
 
-    heading = page.get_by_role("heading", name="This form was submitted before")
+    heading = page.get_by_role("heading", name="This form was already submitted")
     expect(heading).to_be_visible()
     expect(page.locator("#secret")).to_have_count(0)
     assert keys_named(page, "Reloaded") == 1

@@ -90,7 +90,7 @@ def test_a_key_is_created_used_rotated_and_retired(site, open_page, sign_in):
     assert (status, body["errors"][0]["code"]) == (401, "API_KEY_RETIRED")
     assert site.get("/flows", new)[0] == 200
     page.reload()
-    page.get_by_role("link", name="All its events in the audit").click()
+    page.get_by_role("link", name="All events of this key in the audit").click()
     events = page.get_by_role("rowheader").all_inner_texts()
     assert [text.splitlines()[0] for text in events] == [
         "Used after it retired",

@@ -71,6 +71,6 @@ def test_two_consumers_move_one_by_one_and_retiring_is_undone(site, open_page, s
     both = page.locator(".verdict", has_text="the new one was used there before")
     both.wait_for(timeout=AT_MOST)
     page.get_by_role("link", name="Retire now").click()
-    page.get_by_role("button", name="Retire it all the same").click()
+    page.get_by_role("button", name="Retire it anyway").click()
     page.get_by_text("The old key is retired.").wait_for()
     assert use(site, old, "billing/1.0") == 401

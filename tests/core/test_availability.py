@@ -93,7 +93,7 @@ def test_a_database_that_is_away_is_told_and_found_again(site):
         require_unavailable(send(site, "/webhook/wh_x", {}))
         status, headers, page = send(site, "/orgs/", Cookie=f"sessionid={'s' * 32}")
         assert (status, headers["Retry-After"]) == (503, "5")
-        assert "not available now" in page
+        assert "Echopoint is unavailable" in page
 
     wait_until_served(site)
 
@@ -138,7 +138,7 @@ def test_pages_and_the_api_say_that_the_database_is_away(
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert answer.json()["errors"][0]["code"] == "UNAVAILABLE"
     assert (page.status_code, page["Retry-After"]) == (503, "5")
-    assert "not available now" in page.text
+    assert "Echopoint is unavailable" in page.text
     assert "The database is unavailable: the server closed" in caplog.text
     assert b"s3cret" not in answer.content + page.content
 

@@ -34,7 +34,7 @@ def test_a_database_that_hangs(fault, postgresql):
             cookie = {"Cookie": f"sessionid={'s' * 32}", "X-Api-Key": ""}
             status, headers, page = client.send("/orgs/", **cookie)
             assert (status, headers["Retry-After"]) == (UNAVAILABLE, "5")
-            assert "not available now" in page
+            assert "Echopoint is unavailable" in page
             assert client.send("/ready")[0] == UNAVAILABLE
             assert client.send("/health")[0] == 200
             time.sleep(max(0, begun + 12 - time.monotonic()))

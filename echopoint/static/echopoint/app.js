@@ -212,6 +212,6 @@ document.addEventListener("DOMContentLoaded", () => {
   all("[data-chosen-of]").forEach(showChosen);
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const note = document.querySelector("[data-zone]");
-  if (note && zone && zone !== "UTC") note.textContent = `Times are in the zone ${zone}, with UTC in brackets. Point at a date for its time in UTC.`;
+  if (note && zone && zone !== "UTC") note.textContent = `Times are in the time zone ${zone}, with UTC in brackets. Hover over a date to see its time in UTC.`;
   if (zone) all("[data-zone-of-times]").forEach((field) => typeLocally(field, zone));
 });

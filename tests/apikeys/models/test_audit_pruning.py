@@ -412,5 +412,5 @@ def test_the_page_says_what_was_deleted(chain, client, alice, acme):
     page = client.get(f"/orgs/{acme.pk}/api-keys/audit/").text
 
     assert "3 events recorded" in page
-    assert "Events 1 to 3 were deleted for their age." in page
+    assert "Events 1 to 3 were deleted because of their age." in page
     assert "Up to event 3, whose hash is" in page

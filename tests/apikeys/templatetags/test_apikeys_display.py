@@ -61,3 +61,16 @@ def test_an_option_has_the_moment_that_its_label_names():
 
     assert 'data-moment="2027-02-21T14:02Z"' in html
     assert "data-moment" not in TimeSelect(choices=[("", "No expiry")]).render("n", "")
+
+
+@pytest.mark.parametrize(
+    ("via", "text"),
+    [
+        ("page", "in the web app"),
+        ("api", "through the API"),
+        ("webhook", "via webhook"),  # of a later version
+        ("", "via an unknown channel"),
+    ],
+)
+def test_an_events_channel_is_named_for_people(via, text):
+    assert display.channel(via) == text

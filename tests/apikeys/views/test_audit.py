@@ -69,6 +69,17 @@ def test_events_are_shown_newest_first_and_only_ones_own(shown, issue, globex):
     ]
 
 
+def test_the_page_names_the_channel_of_each_event(client, alice, acme, issue):
+    issue(name="from a command")
+    issue(name="from a page", by=Actor.person(alice, via="page", is_fresh=True))
+    client.force_login(alice)
+
+    page = client.get(reverse("apikeys:audit", args=[acme.pk])).content.decode()
+
+    assert "by a command</span>" in page
+    assert "in the web app</span>" in page
+
+
 def test_events_are_filtered_by_key_action_and_actor(shown, issue, alice):
     first, _ = issue(name="first")
     second, _ = issue(name="second", by=Actor.person(alice, via="page", is_fresh=True))
@@ -185,7 +196,7 @@ def test_the_page_says_how_many_events_match(signed_in, url, issue, monkeypatch)
     assert "2 events match." in said(key="first")
     assert "1 event matches." in said(key="first", action="api_key.created")
     assert "4 events match." in said(actor="test")
-    assert "No event matches" in said(actor="nobody")
+    assert "No events match" in said(actor="nobody")
     monkeypatch.setattr("apikeys.forms.audit_filters.COUNTED", 3)
     assert "More than 3 events match." in said(actor="test")
     assert "2 events match." in said(key=first.rest_id)
@@ -226,7 +237,7 @@ def test_only_actions_that_can_occur_are_offered(signed_in, url, issue):
     assert "Renamed" not in offered(signed_in.get(url))
     assert {"Created", "Revoked", "Audit exported"} <= set(offered(signed_in.get(url)))
     page = signed_in.get(url, {"action": "api_key.renamed"})
-    assert page.context["notices"] == ["Action: That is not a choice."]
+    assert page.context["notices"] == ["Action: This is not a valid option."]
 
 
 def test_an_action_that_did_occur_is_offered_and_readable(
@@ -698,7 +709,7 @@ def test_a_time_beyond_all_years_is_said_and_the_other_filters_stay(
 
     (notice,) = page.context["notices"]
     assert notice.startswith(TIMES[name])
-    assert notice.endswith("In UTC, that is in no year from 1 to 9999.")
+    assert notice.endswith("In UTC, this is outside the years 1 to 9999.")
     assert page.context["filters"].chosen == {
         "action": "api_key.created",
         "actor": "test",

@@ -82,7 +82,7 @@ def test_a_scope_that_left_the_catalog_is_shown_as_such(shown, issue):
     text = shown(changed(key, scopes=["webhooks:fly"]))
 
     assert "webhooks:fly" in text
-    assert "Not in the scope catalog any more" in text
+    assert "No longer in the scope catalog" in text
 
 
 def test_refused_requests_are_summed_by_reason(shown, issue):
@@ -319,7 +319,7 @@ def test_a_second_pause_says_that_nothing_changed(signed_in, issue, acme):
 
     again = signed_in.post(url, follow=True)
 
-    assert "suspended before; nothing changed" in again.content.decode()
+    assert "already suspended; nothing changed" in again.content.decode()
     assert AuditEvent.objects.filter(action="api_key.suspended").count() == 1
 
 

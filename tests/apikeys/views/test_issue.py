@@ -123,7 +123,7 @@ def test_a_name_that_is_too_long_says_by_how_much(page):
     response = page(name="x" * 101)
 
     (said,) = response.context["form"].errors["name"]
-    assert said == "Use at most 100 characters; these are 101."
+    assert said == "Use at most 100 characters; you entered 101."
 
 
 def test_a_name_in_use_is_said_at_the_name(page, issue):

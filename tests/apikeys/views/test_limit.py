@@ -26,7 +26,7 @@ def test_the_keys_page_shows_whose_limit_it_is(client, alice, key, settings):
     sign_in(client, alice)
     page = client.get(key.get_absolute_url()).text
     assert "600 per minute" in page
-    assert "The same for every key of Acme" in page
+    assert "Applies to all keys of Acme" in page
 
     key.limit_requests(40, by=SYSTEM)
     page = client.get(key.get_absolute_url()).text
@@ -36,7 +36,7 @@ def test_the_keys_page_shows_whose_limit_it_is(client, alice, key, settings):
     settings.API_MAX_REQUESTS_PER_MINUTE = 30
     page = client.get(key.get_absolute_url()).text
     assert "30 per minute" in page
-    assert "Its own limit is 40, and this site takes no more." in page
+    assert "Its own limit of 40 exceeds the maximum of this site." in page
 
 
 @pytest.mark.parametrize("redis", ["", "redis://127.0.0.1:6379/0"])
@@ -48,7 +48,7 @@ def test_a_limit_that_each_process_counts_is_said_to_be_that(
 
     pages = [client.get(key.get_absolute_url()).text, client.get(url).text]
 
-    said = "Each process of this site counts by itself"
+    said = "Each server process counts separately"
     assert [said in page for page in pages] == [not redis] * 2
 
 
@@ -151,4 +151,4 @@ def test_a_policy_that_deletes_more_says_so_first(
     page = client.post(url, LIMITS | {"seen": seen, "keep_executions_days": after})
 
     assert "Change the policy?" in page.text
-    assert ("cannot be brought back" in page.text) == warned
+    assert ("cannot be restored" in page.text) == warned

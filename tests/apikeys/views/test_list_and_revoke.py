@@ -117,7 +117,7 @@ def test_revoking_twice_says_that_nothing_changed(signed_in, acme, issue):
 
     again = signed_in.post(url, follow=True)
 
-    assert "revoked before" in again.content.decode()
+    assert "already revoked" in again.content.decode()
     assert AuditEvent.objects.filter(action="api_key.revoked").count() == 1
 
 

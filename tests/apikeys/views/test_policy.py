@@ -57,7 +57,7 @@ def test_a_confirmed_change_holds_and_ends_no_key(send, acme, issue):
 
     response = send(confirm="1")
 
-    assert "The policy is changed" in response.text
+    assert "The policy was changed" in response.text
     acme.refresh_from_db()
     assert (acme.default_lifetime_days, acme.max_lifetime_days) == (60, 80)
     before = key.expires_at
@@ -96,7 +96,7 @@ def test_a_default_beyond_the_maximum_is_said_at_its_field(send):
     allowed = send(default_lifetime_days="80", max_lifetime_days="80")
 
     assert refused.context["form"].errors == {
-        "default_lifetime_days": ["Give at most the maximum lifetime, 80 days."]
+        "default_lifetime_days": ["Enter at most the maximum lifetime, 80 days."]
     }
     assert 'href="#id_default_lifetime_days"' in refused.text
     assert not allowed.context["form"].errors
@@ -107,7 +107,7 @@ def test_a_stale_page_says_so_and_changes_nothing(send, acme):
 
     response = send(confirm="1")
 
-    assert "changed by someone else" in response.text
+    assert "has changed since you opened this page" in response.text
     assert response.context["form"]["max_overlap_days"].value() == 3
     acme.refresh_from_db()
     assert acme.max_lifetime_days == 365

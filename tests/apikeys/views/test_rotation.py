@@ -212,7 +212,7 @@ def test_a_form_sent_twice_makes_one_successor_and_shows_nothing_again(page):
     second = page("rotate", nonce=nonce)
 
     assert second.status_code == 409
-    assert "submitted before" in text_of(second)
+    assert "already submitted" in text_of(second)
     assert secret_in(first)
     assert secret_in(second) is None
     assert ApiKey.objects.count() == 2
@@ -337,7 +337,7 @@ def test_retiring_twice_says_that_nothing_changed(page, key):
 
     page("retire", send=True)
 
-    assert "retired before; nothing changed" in text_of(page())
+    assert "already retired; nothing changed" in text_of(page())
     assert events("retired") == 1
 
 
@@ -426,7 +426,7 @@ def test_a_retired_key_that_is_still_sent_is_told(page, key):
 
     text = text_of(page())
 
-    assert "Something still sends the old key: 3 requests refused" in text
+    assert "Something still uses the old key: 3 requests refused" in text
     assert "has not been used yet" in text
 
 
@@ -581,7 +581,7 @@ def test_a_page_that_said_safe_asks_again_when_it_is_no_longer_so(page, key, rot
     sent = page("retire", seen="safe")
 
     assert sent.status_code == 200
-    assert "has changed since you opened it" in text_of(sent)
+    assert "has changed since you opened this page" in text_of(sent)
     assert 'name="seen" value="not_yet"' in text_of(sent)
     key.refresh_from_db()
     assert key.status() == "retiring"
@@ -594,7 +594,7 @@ def test_where_a_key_is_used_is_on_its_page(page, key):
 
     after = text_of(page())
 
-    assert "Nowhere yet." in before
+    assert "This key has not been used yet." in before
     assert "Where this key is used" in after
     assert "curl from 192.0.2.1" in after
     assert "47 hours" in after or "2 days" in after
@@ -615,7 +615,7 @@ def test_a_scope_that_left_the_catalog_is_shown_and_cannot_be_ticked(page, key):
     assert checked(form) == set(SCOPES)
     box = next(b for b in re.findall(r"<input[^>]*>", text_of(form)) if ":fly" in b)
     assert "disabled" in box
-    assert "Not in the scope catalog any more" in text_of(form)
+    assert "No longer in the scope catalog" in text_of(form)
     refused = page("rotate", scopes=[*SCOPES, "flows:fly"])
     assert "scopes" in refused.context["form"].errors
     assert secret_in(page("rotate", send=True))
@@ -641,7 +641,7 @@ def test_a_key_without_a_scope_of_the_catalog_says_to_create_another(page, key):
         (["rotate", "retire"], "rotate", "Rotate its successor instead"),
         (["revoke"], "rotate", "This key is revoked. It cannot be rotated"),
         (["rotate", "suspend"], "retire", "Resume it before you retire it"),
-        (["rotate", "retire"], "retire", "has retired already"),
+        (["rotate", "retire"], "retire", "has already retired"),
     ],
 )
 def test_what_stands_against_a_step_fits_the_state(page, key, steps, name, said):
