@@ -23,7 +23,7 @@ from echopoint.organizations.console import ReadOnlyAdmin
 
 
 def change_keys(verb, label, modeladmin, request, queryset):
-    """Apply one of the model's verbs to the selected keys, once a reason is given."""
+    """Call a method of each selected key, after a page that asks for the reason."""
     sent = "reason" in request.POST
     form = RevokeApiKeyForm(request.POST if sent else None)
     if not (sent and form.is_valid()):
@@ -48,27 +48,27 @@ def change_keys(verb, label, modeladmin, request, queryset):
 
 
 def action(verb, label):
-    """Return the console's action for a verb of the model."""
+    """Return the admin action that calls the key's method `verb`."""
     function = partial(change_keys, verb, label)
     function.__name__ = verb
     return admin.action(function, permissions=["stop"], description=f"{label} API keys")
 
 
-class FoundByKey(ReadOnlyAdmin):
-    """Rows that are found by the id of a key, in whatever spelling it was copied."""
+class SearchableByKeyAdmin(ReadOnlyAdmin):
+    """Searches by the id of a key, in any spelling."""
 
-    spelling = "{}"
+    id_format = "{}"
 
     def get_search_results(self, request, queryset, search_term):
         public_id = public_id_in(search_term)
         if public_id and public_id != search_term:
-            search_term = self.spelling.format(public_id)
+            search_term = self.id_format.format(public_id)
         return super().get_search_results(request, queryset, search_term)
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(FoundByKey):
-    """Keys, without what could open anything; they end and pause by the model's verbs."""
+class ApiKeyAdmin(SearchableByKeyAdmin):
+    """Keys, without the digest. The actions use the model's methods, which audit them."""
 
     actions = [
         action("revoke", "Revoke"),
@@ -90,12 +90,12 @@ class ApiKeyAdmin(FoundByKey):
     exclude = ["digest"]
 
     def has_stop_permission(self, request):
-        """Whether the user may stop keys: Django's permission to change them."""
+        """Whether the user has Django's permission to change keys."""
         return request.user.has_perm("apikeys.change_apikey")
 
 
 class ActionFilter(admin.SimpleListFilter):
-    """Only actions that can occur, or did."""
+    """Filter by actions that are in use or were used."""
 
     title = parameter_name = "action"
 
@@ -107,10 +107,10 @@ class ActionFilter(admin.SimpleListFilter):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(FoundByKey):
-    """What happened, as it was written."""
+class AuditEventAdmin(SearchableByKeyAdmin):
+    """The audit events of organizations, read-only."""
 
-    spelling = "key_{}"
+    id_format = "key_{}"
 
     list_display = [
         "organization",
@@ -128,7 +128,7 @@ class AuditEventAdmin(FoundByKey):
 
 @admin.register(AuditChain)
 class AuditChainAdmin(ReadOnlyAdmin):
-    """The end of each organization's chain."""
+    """The head of each organization's chain."""
 
     list_display = ["organization", "length", "head"]
     list_select_related = ["organization"]
@@ -136,7 +136,7 @@ class AuditChainAdmin(ReadOnlyAdmin):
 
 @admin.register(InstallationEvent)
 class InstallationEventAdmin(ReadOnlyAdmin):
-    """What happened where there is no organization, as it was written."""
+    """Audit events that belong to no organization, read-only."""
 
     list_display = ["sequence", "at", "action", "actor_label", "target_label", "text"]
     list_filter = [ActionFilter]
@@ -150,13 +150,13 @@ class InstallationEventAdmin(ReadOnlyAdmin):
 
 @admin.register(InstallationChain)
 class InstallationChainAdmin(ReadOnlyAdmin):
-    """The end of the installation's chain."""
+    """The head of the installation's chain."""
 
     list_display = ["__str__", "length", "head"]
 
 
 @admin.register(Refusal)
-class RefusalAdmin(FoundByKey):
+class RefusalAdmin(SearchableByKeyAdmin):
     """Refused requests, by key, reason and minute."""
 
     list_display = ["key", "reason", "minute", "count", "last_ip"]
@@ -166,7 +166,7 @@ class RefusalAdmin(FoundByKey):
 
 
 @admin.register(KeyUsage)
-class KeyUsageAdmin(FoundByKey):
+class KeyUsageAdmin(SearchableByKeyAdmin):
     """Requests, by key, day and scope."""
 
     list_display = ["key", "day", "scope", "allowed", "refused"]
@@ -186,7 +186,7 @@ class KeyPlaceAdmin(ReadOnlyAdmin):
 
 @admin.register(SpentNonce)
 class SpentNonceAdmin(ReadOnlyAdmin):
-    """Forms that were submitted."""
+    """Nonces of submitted forms."""
 
     list_display = ["spent_at", "key"]
     list_select_related = ["key"]

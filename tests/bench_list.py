@@ -188,7 +188,7 @@ def form(organization, query):
 
     creators = Creators(organization)
     form = KeyFilterForm.read(QueryDict(query), creators=creators)
-    assert not form.left_out, form.left_out
+    assert not form.ignored, form.ignored
     return form
 
 

@@ -128,7 +128,7 @@ POLICY = {
     "default_lifetime_days": 30,
     "max_lifetime_days": 300,
     "max_overlap_days": 7,
-    "seen": "90 365 False 7 None None None",
+    "shown_limits": "90 365 False 7 None None None",
     "confirm": "yes",
 }
 VALUE = {"value": "2", "secret": False}
@@ -160,7 +160,7 @@ PAGES = {
     ),
     "apikeys:rotate": rest("rotateAPIKey", {}, id="key"),
     "apikeys:revoke": rest("deleteAPIKey", id="key"),
-    "apikeys:retire": lambda w: w.page("retire", w.rotating, seen="not_yet"),
+    "apikeys:retire": lambda w: w.page("retire", w.rotating, shown_verdict="not_yet"),
     "apikeys:unretire": lambda w: w.page("unretire", w.retired),
     "apikeys:cancel_rotation": lambda w: w.page("cancel_rotation", w.rotating),
     "apikeys:limit": lambda w: w.page("limit", w.key, requests_per_minute=40),

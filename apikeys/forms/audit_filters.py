@@ -1,4 +1,4 @@
-"""Which events the audit shows: a query string as a checked form."""
+"""The filter form of the audit log."""
 
 import datetime
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ from apikeys.forms.filters import (
 from apikeys.models.audit import EXACT_ID
 from echopoint.core.redaction import holds_a_secret
 
-COUNTED = 1000  # no further, so that it costs the same for any number
+COUNTED = 1000  # counting stops here, to bound the cost of a request
 MAX_SEQUENCE = 2**63 - 1
 UTC = "UTC"
 NO_ZONE = "This zone is unknown here, so the times are read as UTC."
@@ -28,23 +28,26 @@ TIMES = {"since": "From", "until": "Until"}
 NO_YEAR = "In UTC, this is outside the years 1 to 9999."
 
 
-def number(value):
-    """Return the number of an event."""
+def sequence_number(value):
+    """Return the sequence of an event; raise `ValueError`."""
     if type(value) is not int or not 0 < value <= MAX_SEQUENCE:
-        raise ValueError("Not the number of an event.")
+        raise ValueError("Not the sequence of an event.")
     return value
 
 
-def zone_named(name):
+def time_zone(name):
     """Return the time zone with this name; raise `ValueError`."""
     try:
         return ZoneInfo(name)
-    except (KeyError, OSError) as error:  # a folder of zones is an OSError
+    except (
+        KeyError,
+        OSError,
+    ) as error:  # the name of a directory of zones raises OSError
         raise ValueError("Not a time zone.") from error
 
 
 class LocalInput(forms.DateTimeInput):
-    """A date and time as browsers ask for it; whose, the form's `tz` says."""
+    """The browser's date and time input. Its time zone is the form's `tz`."""
 
     input_type = "datetime-local"
 
@@ -52,8 +55,8 @@ class LocalInput(forms.DateTimeInput):
         super().__init__(attrs={"data-zoned": True})
 
 
-class Time(forms.DateTimeField):
-    """A time that can be compared with others, which are in UTC."""
+class UTCDateTimeField(forms.DateTimeField):
+    """Converts to UTC. Times that UTC cannot represent are refused."""
 
     default_error_messages = {"overflow": NO_YEAR}
 
@@ -71,7 +74,7 @@ class Time(forms.DateTimeField):
 
 
 class AuditFilterForm(FilterForm):
-    """The filters of the audit, newest first."""
+    """Filters of the audit log, which is sorted newest first."""
 
     key = forms.CharField(
         label="Key or person: part of a name or e-mail, or an id",
@@ -84,9 +87,9 @@ class AuditFilterForm(FilterForm):
         required=False,
         max_length=255,
     )
-    since = Time()
-    until = Time()
-    # A script puts the reader's zone here; without one, times are in UTC.
+    since = UTCDateTimeField()
+    until = UTCDateTimeField()
+    # Set by a script to the reader's time zone; empty means UTC.
     tz = forms.CharField(
         label="Time zone",
         required=False,
@@ -95,15 +98,15 @@ class AuditFilterForm(FilterForm):
         error_messages={"max_length": NO_ZONE},
     )
 
-    count = None  # of matching events, known when the filters were applied
+    count = None  # of matching events, set by `apply`
 
     def __init__(self, data, *, actions):
         super().__init__(data)
         self.fields["action"].choices = [("", "Any"), *grouped(actions)]
         try:
-            self.zone = zone_named(self.data.get("tz") or UTC)
+            self.zone = time_zone(self.data.get("tz") or UTC)
         except ValueError:
-            self.zone = zone_named(UTC)
+            self.zone = time_zone(UTC)
         for name, word in TIMES.items():
             self.fields[name].label = f"{word} ({self.zone})"
 
@@ -118,23 +121,23 @@ class AuditFilterForm(FilterForm):
         return name
 
     @property
-    def chosen(self):
-        chosen = super().chosen
-        if not chosen.keys() & TIMES.keys():
-            chosen.pop("tz", None)
-        return chosen
+    def params(self):
+        params = super().params
+        if not params.keys() & TIMES.keys():
+            params.pop("tz", None)
+        return params
 
     @property
     def notes(self):
-        """Return the times in UTC when they were typed as another zone's."""
-        if "tz" not in self.chosen or str(self.zone) == UTC:
+        """Return the times in UTC if they were entered in another zone."""
+        if "tz" not in self.params or str(self.zone) == UTC:
             return []
-        said = [
+        times = [
             f"{word.lower()} {date_format(time, 'j F Y, H:i')}"
             for name, word in TIMES.items()
             if (time := self.cleaned_data.get(name))
         ]
-        return [f"In UTC: {', '.join(said)}."]
+        return [f"In UTC: {', '.join(times)}."]
 
     def clean_key(self):
         return self.clean_text("key")
@@ -143,62 +146,63 @@ class AuditFilterForm(FilterForm):
         return self.clean_text("actor")
 
     def clean_text(self, name):
-        """Return the text; a key's id in the spelling that events have."""
+        """Return the text, with the id of a key as audit events spell it."""
         text = self.cleaned_data[name]
         if holds_a_secret(text):
             raise forms.ValidationError(KEY_IN_ADDRESS)
         public_id = public_id_in(text)
-        # A public id without what it begins with can be a name.
+        # A bare public id, without prefix, could also be part of a name.
         return f"key_{public_id}" if public_id not in (None, text) else text
 
     @property
     def order(self):
-        """Return the order, newest first; few events are found first and then sorted."""
-        order = keyset.Order(F("sequence"), True, number)
-        return order.unindexed() if self.are_few else order
+        """Return the order, newest first. A few events are selected by id, then sorted."""
+        order = keyset.Order(F("sequence"), True, sequence_number)
+        return order.unindexed() if self.has_few_matches else order
 
     @property
-    def are_few(self):
+    def has_few_matches(self):
         return self.count is not None and self.count <= COUNTED
 
     def apply(self, events):
-        """Only the events that were asked for, by their ids if those are few."""
+        """Return the matching events, selected by primary key if they are few."""
         matching = self.matching(events)
-        if not self.narrowing:
+        if not self.filter_count:
             return matching
-        # An index of an exact value is in the order of the events: asked for in that
-        # order, PostgreSQL uses it, whatever it expects of other organizations' events.
+        # The index of an exact value is sorted by sequence. Requesting that order makes
+        # PostgreSQL use the index, even if its statistics, which cover all
+        # organizations, predict many matches.
         order = ["sequence"] if self.is_exact else []
         ids = list(
             matching.order_by(*order).values_list("pk", flat=True)[: COUNTED + 1]
         )
         self.count = len(ids)
-        return events.filter(pk__in=ids) if self.are_few else matching
+        return events.filter(pk__in=ids) if self.has_few_matches else matching
 
     @property
     def is_exact(self):
-        """Whether a filter is for one value, not for a part of a text or a time."""
+        """Whether a filter matches one exact value, not part of a text or a time."""
         texts = (self.cleaned_data[name] for name in ("key", "actor"))
         return bool(self.cleaned_data["action"] or any(map(EXACT_ID.fullmatch, texts)))
 
     def matching(self, events):
-        for name, narrowed in NARROWED.items():
+        for name, query in QUERIES.items():
             if self.cleaned_data[name]:
-                events = narrowed(events, self.cleaned_data[name])
+                events = query(events, self.cleaned_data[name])
         return events
 
     @property
     def matches(self):
-        """Return how many events match, in words; counted so far and no further."""
+        """Return the number of matching events as text, up to COUNTED."""
         if self.count is None:
             return ""
-        if not self.are_few:
+        if not self.has_few_matches:
             return f"More than {COUNTED:,} events match"
         return f"{counted(self.count, 'event')} match{'es' if self.count == 1 else ''}"
 
 
-# Each filter with its query.
-NARROWED = {
+# The query of each filter.
+QUERIES = {
     "key": lambda events, text: events.about(text),
     "action": lambda events, action: events.filter(action=action),
     "actor": lambda events, text: events.by_actor(text),

@@ -1,4 +1,4 @@
-"""Who created the keys of an organization, as a filter of its list of keys."""
+"""The filter of the list of keys by creator."""
 
 from typing import NamedTuple
 
@@ -9,47 +9,45 @@ from django.utils.html import format_html, format_html_join
 
 from apikeys.models import ApiKey
 
-SELECTABLE = 200  # people in a select; with more, part of an e-mail address is typed
-MATCHED = 50
-TOO_MANY = f"More than {MATCHED} people match. Type more of the e-mail address."
+MAX_OPTIONS = 200  # above this, a text field replaces the select
+MAX_MATCHES = 50
+TOO_MANY = f"More than {MAX_MATCHES} people match. Type more of the e-mail address."
 LEFT, COMMAND = "left", "command"
 GROUPS = {LEFT: "People who left", COMMAND: "Commands"}
-# A label with an @ is a person's, who may have no account any more.
+# The label of a person contains an @, even after their account was deleted.
 PERSON = Q(created_by_label__contains="@")
 NO_KEY = Q(pk__in=[])
 
 
-class Chosen(NamedTuple):
-    """The ids of people, and which of the keys without a person."""
+class CreatorSelection(NamedTuple):
+    """User ids, and a condition for keys whose creator has no account."""
 
     people: list[str]
     without_person: Q = NO_KEY
 
 
 class Creators:
-    """The people who created keys of an organization, whether or not they are members."""
+    """The users who created keys of an organization, members or not."""
 
     def __init__(self, organization):
         self.organization = organization
 
-    def found(self, first=None):
-        """Return them, at most `first`, with whether each is a member."""
+    def queryset(self, first=None):
+        """Return the creators, at most `first`, annotated with `is_member`."""
         members = self.organization.memberships.filter(user=OuterRef("pk"))
         people = ApiKey.objects.creators(self.organization, first)
         return people.annotate(is_member=Exists(members)).only("email")
 
     @cached_property
     def people(self):
-        """Return those to select from, or one more than can be, by e-mail address."""
-        return sorted(self.found(SELECTABLE + 1), key=str)
+        """Return the creators by e-mail address, at most one more than the select holds."""
+        return sorted(self.queryset(MAX_OPTIONS + 1), key=str)
 
     @property
-    def are_many(self):
-        """Whether they are too many for a select."""
-        return len(self.people) > SELECTABLE
+    def exceed_select(self):
+        return len(self.people) > MAX_OPTIONS
 
     def choices(self):
-        """Return them as the choices of a select."""
         groups = {"Members": [], "No longer members": []}
         for person in self.people:
             group = "Members" if person.is_member else "No longer members"
@@ -57,27 +55,27 @@ class Creators:
         filled = [(label, people) for label, people in groups.items() if people]
         return [("", "Anyone"), *GROUPS.items(), *filled]
 
-    def chosen(self, text):
-        """Return the `Chosen` that a group, an id or part of an e-mail address names.
+    def selection(self, text):
+        """Return the `CreatorSelection` for a group, a user id or part of an e-mail address.
 
-        Raise `ValidationError` for what too many people match.
+        Raise `ValidationError` if too many people match.
         """
         if text == COMMAND:
-            return Chosen([], ~PERSON)
+            return CreatorSelection([], ~PERSON)
         if text == LEFT:
-            left = self.found().filter(is_member=False)
-            return Chosen(list(left.values_list("pk", flat=True)), PERSON)
+            left = self.queryset().filter(is_member=False)
+            return CreatorSelection(list(left.values_list("pk", flat=True)), PERSON)
         if any(person.pk == text for person in self.people):
-            return Chosen([text])
-        matching = self.found().filter(Q(pk=text) | Q(email__icontains=text))
-        people = list(matching.values_list("pk", flat=True)[: MATCHED + 1])
-        if len(people) > MATCHED:
+            return CreatorSelection([text])
+        matching = self.queryset().filter(Q(pk=text) | Q(email__icontains=text))
+        people = list(matching.values_list("pk", flat=True)[: MAX_MATCHES + 1])
+        if len(people) > MAX_MATCHES:
             raise forms.ValidationError(TOO_MANY)
-        return Chosen(people, PERSON & Q(created_by_label__icontains=text))
+        return CreatorSelection(people, PERSON & Q(created_by_label__icontains=text))
 
 
 class SuggestInput(forms.TextInput):
-    """A text field that suggests some values, without a script."""
+    """A text field with a <datalist> of suggestions."""
 
     def __init__(self, suggestions):
         super().__init__(attrs={"autocapitalize": "off", "spellcheck": "false"})

@@ -16,7 +16,7 @@ KEY_IN_ADDRESS = (
 )
 
 
-def not_secret(text):
+def validate_not_secret(text):
     """Return the text; raise `ValidationError` if it holds part of a key."""
     if holds_a_secret(text):
         raise forms.ValidationError(KEY_IN_ADDRESS)
@@ -24,7 +24,7 @@ def not_secret(text):
 
 
 def public_id_in(text):
-    """Return the public id that the text is, in any of its spellings, or None."""
+    """Return the public id from any of its spellings, such as `key_<id>`, or None."""
     prefix = rf"(?:key_|{settings.API_KEY_PREFIX}_)?"
     id = rf"([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})"
     match = re.fullmatch(rf"{prefix}{id}(?:_(?:…|\.\.\.)?)?", text)
@@ -32,7 +32,7 @@ def public_id_in(text):
 
 
 class Choice(forms.ChoiceField):
-    """One of a few; a wrong one is not repeated."""
+    """An optional choice. The error does not repeat the submitted value."""
 
     default_error_messages = {"invalid_choice": "This is not a valid option."}
 
@@ -41,33 +41,33 @@ class Choice(forms.ChoiceField):
 
 
 class FilterForm(forms.Form):
-    """A query string, from which links and forms are made that keep what was chosen."""
+    """A query string as a form. Links built from it preserve the filters in use."""
 
     def __init__(self, data):
         super().__init__(data, auto_id="filter_%s")
 
     @classmethod
     def read(cls, query, **options):
-        """Return the form of what can be in the query; `left_out` says what cannot."""
+        """Return the form of the valid parameters; `ignored` lists errors of the others."""
         data = {name: query[name] for name in cls.base_fields if name in query}
         form = cls(data, **options)
-        left_out = form.errors
-        if left_out:
-            data = {name: data[name] for name in data if name not in left_out}
+        errors = form.errors
+        if errors:
+            data = {name: data[name] for name in data if name not in errors}
             form = cls(data, **options)
             form.full_clean()
-        form.left_out = [
+        form.ignored = [
             f"{form[name].label}: {message}"
-            for name, messages in left_out.items()
+            for name, messages in errors.items()
             for message in messages
         ]
         return form
 
-    notes = ()  # what to know about how it was filtered
+    notes = ()  # remarks on the filtering, shown above the list
 
     @property
-    def chosen(self):
-        """Return what was chosen, by the names and in the spelling of the address."""
+    def params(self):
+        """Return the parameters in use, as spelled in the query string."""
         return {
             name: self.data[name]
             for name in self.fields
@@ -75,15 +75,15 @@ class FilterForm(forms.Form):
         }
 
     @property
-    def narrowing(self):
-        """Return how many filters are in use; what is none of them is not counted."""
-        return len(self.chosen.keys() - {"sort", "q", "tz"})
+    def filter_count(self):
+        """Return the number of filters in use; sort, search and time zone do not count."""
+        return len(self.params.keys() - {"sort", "q", "tz"})
 
-    def address(self, **more):
-        """Return the query string of what was chosen, with more or other values."""
-        return self.address_of(self.chosen | more)
+    def query_string(self, **more):
+        """Return the query string of the parameters in use, overridden by `more`."""
+        return self.encode(self.params | more)
 
     @staticmethod
-    def address_of(values):
-        """Return the query string of these values."""
+    def encode(values):
+        """Return the query string, without empty values."""
         return "?" + urlencode({name: value for name, value in values.items() if value})

@@ -1,4 +1,4 @@
-"""The forms of the pages: shape and choice; the rules are the model's."""
+"""The forms that issue and revoke keys. The model validates the policy."""
 
 from datetime import timedelta
 from itertools import groupby
@@ -18,7 +18,7 @@ TOO_LONG = "Use at most %(limit_value)s characters; you entered %(show_value)s."
 
 
 def scope_choices():
-    """Return the catalog by resource, as (resource, [(name, name), …])."""
+    """Return the scopes grouped by resource, as [(resource, [(name, name), …]), …]."""
     return [
         (resource, [(scope.name, scope.name) for scope in scopes])
         for resource, scopes in groupby(SCOPES.values(), key=lambda s: s.resource)
@@ -26,7 +26,7 @@ def scope_choices():
 
 
 def lifetime_choices(organization, *, at):
-    """Return the lifetimes that the policy allows, as (days, label)."""
+    """Return the lifetimes that the policy allows, as [(days, label), …]."""
     default, maximum = (
         organization.default_lifetime_days,
         organization.max_lifetime_days,
@@ -50,7 +50,6 @@ def lifetime_label(days, *, at, default):
 
 
 def policy_sentence(organization):
-    """Return what the organization's policy says about the expiry."""
     endless = organization.allow_non_expiring
     return (
         f"The policy of {organization.name}: at most"
@@ -61,29 +60,29 @@ def policy_sentence(organization):
 
 
 class TimeSelect(forms.Select):
-    """A select whose labels name moments, to which a script adds the reader's own time.
+    """A select whose labels contain times. A script adds the reader's local time.
 
-    An option takes no `<time>`, so each has its moment as an attribute.
+    `<option>` cannot contain `<time>`, so each option has its time as an attribute.
     """
 
     def create_option(self, name, value, label, *args, **kwargs):
         option = super().create_option(name, value, label, *args, **kwargs)
-        found = timestamps.IN_WORDS.search(label)
-        if when := found and timestamps.read(found[0]):
-            option["attrs"]["data-moment"] = f"{when:%Y-%m-%dT%H:%MZ}"
+        match = timestamps.IN_WORDS.search(label)
+        if when := match and timestamps.read(match[0]):
+            option["attrs"]["data-utc"] = f"{when:%Y-%m-%dT%H:%MZ}"
         return option
 
     def render(self, name, value, attrs=None, renderer=None):
-        # A closed select cuts its label short where the window is narrow.
-        whole = (
+        # A narrow window truncates the label of a closed select. A script repeats it here.
+        full_label = (
             '<p class="help chosen-time" data-chosen-of="{}" aria-hidden="true"></p>'
         )
         field = super().render(name, value, attrs, renderer)
-        return field + format_html(whole, name)
+        return field + format_html(full_label, name)
 
 
 class IssueApiKeyForm(forms.Form):
-    """What a new key is to be."""
+    """The name, scopes and expiry of a new key."""
 
     nonce = forms.CharField(widget=forms.HiddenInput, required=False)
     name = forms.CharField(
@@ -103,7 +102,7 @@ class IssueApiKeyForm(forms.Form):
     def __init__(self, *args, organization, **kwargs):
         super().__init__(*args, **kwargs)
         self.organization = organization
-        # When the form comes back with errors, these get the focus.
+        # The error summary gets the focus if there are errors.
         self.fields["name"].widget.attrs["autofocus"] = not self.is_bound
         expiry = self.fields["expires_in_days"]
         expiry.choices = lifetime_choices(organization, at=timezone.now())
@@ -115,12 +114,12 @@ class IssueApiKeyForm(forms.Form):
         return None if choice == NO_EXPIRY else int(choice)
 
     def chosen_scopes(self):
-        """Return the names of the scopes that are chosen, in the catalog's order."""
+        """Return the names of the selected scopes, in the catalog's order."""
         chosen = set(self["scopes"].value() or ())
         return [name for name in SCOPES if name in chosen]
 
     def scopes_by_resource(self):
-        """Return the catalog with what is chosen, as [(resource, [(scope, chosen)])]."""
+        """Return the catalog as [(resource, [(scope, is selected), …]), …]."""
         chosen = self.chosen_scopes()
         return [
             (resource, [(SCOPES[name], name in chosen) for name, _ in choices])
@@ -128,13 +127,13 @@ class IssueApiKeyForm(forms.Form):
         ]
 
     def presets(self):
-        """Return the presets, with whether each is what is chosen."""
+        """Return [(preset, is selected), …]. A preset is selected if its scopes are."""
         chosen = set(self.chosen_scopes())
         return [(preset, chosen == set(preset.scopes)) for preset in PRESETS.values()]
 
 
 class RevokeApiKeyForm(forms.Form):
-    """Why a key is stopped."""
+    """The reason for revoking a key."""
 
     reason = forms.CharField(
         required=False,

@@ -1,4 +1,4 @@
-"""Which keys the list shows, and in what order: a query string as a checked form."""
+"""The filter and sort form of the list of keys."""
 
 from itertools import groupby
 
@@ -8,17 +8,17 @@ from django.db.models import F
 from apikeys.db import keyset
 from apikeys.db.index_probes import APART, few
 from apikeys.forms.creators import GROUPS, SuggestInput
-from apikeys.forms.filters import Choice, FilterForm, not_secret
+from apikeys.forms.filters import Choice, FilterForm, validate_not_secret
 from apikeys.forms.key_queries import (
     ANY,
     created_by,
-    expiring,
+    expiring_within_days,
     in_status,
     in_use_or_revoked,
     is_short,
-    matching,
-    used,
     with_scope,
+    with_text,
+    with_use,
 )
 from apikeys.models import ApiKey
 from apikeys.models.querysets import ENDS_AT
@@ -67,7 +67,7 @@ SHORT = (
 
 
 def scope_choices():
-    """Return the presets and the catalog, grouped."""
+    """Return the presets and scopes as grouped choices."""
     presets = [(preset.name, preset.label) for preset in PRESETS.values()]
     scopes = [
         (resource, [(scope.name, scope.name) for scope in group])
@@ -77,7 +77,7 @@ def scope_choices():
 
 
 class Filter:
-    """A field with the query of what is chosen: (keys, value) → (keys, parts)."""
+    """A field with its query: (keys, value) → (keys, parts), as in key_queries."""
 
     def __init__(self, *, query, **options):
         super().__init__(**options)
@@ -85,25 +85,27 @@ class Filter:
 
 
 class ChoiceFilter(Filter, Choice):
-    """One of a few."""
+    """A filter with a list of choices."""
 
 
 class TextFilter(Filter, forms.CharField):
-    """Some text."""
+    """A filter by text."""
 
 
 class KeyFilterForm(FilterForm):
-    """The filters, the search and the order of the list of keys."""
+    """Filters, search and sort order of the list of keys."""
 
     status = ChoiceFilter(query=in_status, choices=STATUSES)
     scope = ChoiceFilter(
         query=with_scope, choices=scope_choices, label="Preset or scope"
     )
     creator = ChoiceFilter(query=created_by, label="Created by")
-    expiring = ChoiceFilter(query=expiring, choices=EXPIRIES, label="Expires")
-    use = ChoiceFilter(query=used, choices=USES)
+    expiring = ChoiceFilter(
+        query=expiring_within_days, choices=EXPIRIES, label="Expires"
+    )
+    use = ChoiceFilter(query=with_use, choices=USES)
     q = TextFilter(
-        query=matching,
+        query=with_text,
         label="Search",
         required=False,
         max_length=ApiKey._meta.get_field("name").max_length,
@@ -111,12 +113,12 @@ class KeyFilterForm(FilterForm):
     )
     sort = Choice(label="Sort by", choices=SORTS)
 
-    are_few = False  # known when the filters were applied
+    has_few_matches = False  # set by `apply`
 
     def __init__(self, data, *, creators):
         super().__init__(data)
         self.creators = creators
-        if creators.are_many:
+        if creators.exceed_select:
             self.fields["creator"] = TextFilter(
                 query=created_by,
                 label="Created by (e-mail, or part of it)",
@@ -128,45 +130,47 @@ class KeyFilterForm(FilterForm):
             self.fields["creator"].choices = creators.choices()
 
     def clean_q(self):
-        return not_secret(self.cleaned_data["q"])
+        return validate_not_secret(self.cleaned_data["q"])
 
     def clean_creator(self):
-        """Return the `Chosen`, or an empty string."""
-        text = not_secret(self.cleaned_data["creator"])
-        return text and self.creators.chosen(text)
+        """Return a `CreatorSelection`, or an empty string."""
+        text = validate_not_secret(self.cleaned_data["creator"])
+        return text and self.creators.selection(text)
 
     @property
     def notes(self):
-        """Return what to know about how the list was searched."""
         return [SHORT] if is_short(fold(self.cleaned_data.get("q", ""))) else []
 
     @property
     def order(self):
-        """Return how the list is sorted."""
         sort = self.cleaned_data["sort"] or "-created"
         value, read, optional = ORDERS[sort.removeprefix("-")]
         order = keyset.Order(value, sort.startswith("-"), read, optional)
-        if self.are_few:
+        if self.has_few_matches:
             return order.unindexed()
         apart = self.cleaned_data["status"] == ANY
         return order._replace(apart=APART) if apart else order
 
     @property
     def order_label(self):
-        """Return how the list is sorted, for people."""
+        """Return the sort order as text."""
         return dict(SORTS)[self.cleaned_data["sort"]].lower()
 
     def apply(self, keys):
-        """Only the keys that were asked for, by their ids if those are few."""
-        kept = in_use_or_revoked(keys, self.cleaned_data["status"])
-        keys, tried = kept, []
+        """Return the matching keys, selected by primary key if they are few.
+
+        Each filter is probed on its own index; if one has few matches, the planner gets
+        their ids and need not guess (see `index_probes`).
+        """
+        candidates = in_use_or_revoked(keys, self.cleaned_data["status"])
+        keys, probes = candidates, []
         for query, value in self.filters():
             keys, _ = query(keys, value)
-            _, parts = query(kept, value)
-            tried += [parts] if parts else []
-        ids = few(tried)
-        self.are_few = ids is not None
-        return keys.filter(pk__in=ids) if self.are_few else keys
+            _, parts = query(candidates, value)
+            probes += [parts] if parts else []
+        ids = few(probes)
+        self.has_few_matches = ids is not None
+        return keys.filter(pk__in=ids) if self.has_few_matches else keys
 
     def filters(self):
         """Yield (query, value) of each filter in use."""

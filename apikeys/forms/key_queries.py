@@ -5,7 +5,7 @@ import re
 from django.db.models import Q
 
 from apikeys.db.index_probes import along, by_status
-from apikeys.forms.creators import MATCHED
+from apikeys.forms.creators import MAX_MATCHES
 from apikeys.forms.filters import public_id_in
 from apikeys.models import ApiKey
 from apikeys.models.querysets import ENDS_AT, IDLE_SINCE
@@ -15,11 +15,11 @@ ANY = "all"
 USABLE = ("active", "retiring")
 ALPHANUMERIC = r"[^\W_]"
 SEPARATORS = " -_./:@(["
-BY_CREATOR = ("created_by_id", "created_at")  # as the index has it
+BY_CREATOR = ("created_by_id", "created_at")  # the order of the index
 
 
 def in_use_or_revoked(keys, status):
-    """Only keys of the kind that the status is of."""
+    """Exclude revoked keys, unless the status includes them."""
     if status == ANY:
         return keys
     if status == ApiKey.Status.REVOKED:
@@ -27,13 +27,13 @@ def in_use_or_revoked(keys, status):
     return keys.unrevoked()
 
 
-# Each of these returns the keys that a filter leaves, and how to get at them: as parts
-# that are all of them together, each in the order of the index that holds it, or None
-# where no index helps.
+# Each query returns (matching keys, parts). The parts are querysets that together hold
+# all matching keys, each in the order of an index, so that the index can be probed. They
+# are None if no index serves the filter.
 
 
 def in_status(keys, status):
-    """Only keys in the status that the address names."""
+    """Filter by the status parameter."""
     if status == ANY:
         return keys, None
     statuses = USABLE if status == "usable" else [status]
@@ -41,7 +41,7 @@ def in_status(keys, status):
 
 
 def with_scope(keys, scope):
-    """Only keys with the scope, or of the preset."""
+    """Filter by scope (`resource:action`) or preset."""
     if ":" in scope:
         keys = keys.with_scope(scope)
         return keys, [keys]
@@ -49,28 +49,28 @@ def with_scope(keys, scope):
     return keys, [keys.order_by("created_at")]
 
 
-def created_by(keys, chosen):
-    """Only keys that one of the chosen people created, or that no account did."""
-    without_person = keys.filter(chosen.without_person, created_by=None)
+def created_by(keys, selection):
+    """Filter by a `CreatorSelection`."""
+    without_person = keys.filter(selection.without_person, created_by=None)
     parts = [without_person.order_by(*BY_CREATOR)]
-    if len(chosen.people) > MATCHED:
-        parts.append(keys.filter(created_by__in=chosen.people))
+    if len(selection.people) > MAX_MATCHES:
+        parts.append(keys.filter(created_by__in=selection.people))
     else:
-        each = [keys.filter(created_by=person) for person in chosen.people]
+        each = [keys.filter(created_by=person) for person in selection.people]
         parts += [part.order_by(*BY_CREATOR) for part in each]
-    someone = Q(created_by__in=chosen.people)
-    nobody = Q(chosen.without_person, created_by=None)
-    return keys.filter(someone | nobody), parts
+    by_person = Q(created_by__in=selection.people)
+    by_no_person = Q(selection.without_person, created_by=None)
+    return keys.filter(by_person | by_no_person), parts
 
 
-def expiring(keys, days):
-    """Only keys that expire within so many days."""
+def expiring_within_days(keys, days):
+    """Filter by expiry within `days` days."""
     keys = keys.expiring_within(int(days))
     return keys, [keys.order_by(ENDS_AT)]
 
 
-def used(keys, use):
-    """Only keys that were used, or not, as the address says."""
+def with_use(keys, use):
+    """Filter by the use parameter."""
     if use == "never":
         keys = keys.filter(last_used_at=None)
         return keys, along(keys, "last_used_at", "pk")
@@ -81,17 +81,17 @@ def used(keys, use):
     return keys, [keys.order_by(IDLE_SINCE)]
 
 
-def matching(keys, text):
-    """Only keys with the text in their name, or with this id."""
-    condition = named(text)
+def with_text(keys, text):
+    """Filter by text in the name, or by id."""
+    condition = name_condition(text)
     if public_id := public_id_in(text):
         condition |= Q(public_id=public_id)
     keys = keys.filter(condition)
     return keys, [keys] if re.search(ALPHANUMERIC, text) else None
 
 
-def named(text):
-    """Return the condition that a name has the text, or words that begin with it."""
+def name_condition(text):
+    """Return the condition for the name. A short text matches the start of words only."""
     text = fold(text)
     if not is_short(text):
         return Q(name_key__contains=text)
@@ -102,7 +102,7 @@ def named(text):
 
 
 def is_short(text):
-    """Whether an index, which is of three letters in a row, has only words that begin so."""
+    """Whether a text is too short for the trigram index to find it within words."""
     return bool(re.match(ALPHANUMERIC, text)) and not re.search(
         f"{ALPHANUMERIC}{{3}}", text
     )

@@ -18,8 +18,8 @@ LABELS = {
     "keep_captured_requests_days": "Keep captured requests, in days",
     "keep_executions_days": "Keep executions, in days",
 }
-# The setting that applies where a policy says nothing.
-OF_SITE = {
+# The setting that applies if a policy sets no limit.
+SITE_SETTINGS = {
     "requests_per_minute": "API_REQUESTS_PER_MINUTE",
     "keep_captured_requests_days": "KEEP_CAPTURED_REQUESTS_DAYS",
     "keep_executions_days": "KEEP_EXECUTIONS_DAYS",
@@ -27,9 +27,11 @@ OF_SITE = {
 
 
 class PolicyForm(forms.ModelForm):
-    """The limits; `seen` are those that the form was opened with."""
+    """The limits. `shown_limits` are the limits in force when the form was rendered."""
 
-    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=200)
+    shown_limits = forms.CharField(
+        widget=forms.HiddenInput, required=False, max_length=200
+    )
 
     class Meta:
         model = Organization
@@ -50,14 +52,14 @@ class PolicyForm(forms.ModelForm):
 
     def __init__(self, *args, instance, **kwargs):
         super().__init__(*args, instance=instance, **kwargs)
-        # A form changes its instance even when it is refused.
+        # Validation changes the instance, so the current limits are copied here.
         self.before = {name: getattr(instance, name) for name in LIMITS}
-        self.initial["seen"] = self.fingerprint()
-        for name in OF_SITE:
-            self.fields[name].help_text = help_of(name)
+        self.initial["shown_limits"] = self.fingerprint()
+        for name in SITE_SETTINGS:
+            self.fields[name].help_text = limit_help(name)
 
     def clean(self):
-        """Say at its field what the two lifetimes must be to each other."""
+        """Report a default lifetime above the maximum at its own field."""
         cleaned = super().clean()
         default = cleaned.get("default_lifetime_days")
         maximum = cleaned.get("max_lifetime_days")
@@ -73,27 +75,28 @@ class PolicyForm(forms.ModelForm):
                 self.add_error(name, message)
 
     def fingerprint(self):
-        """Return the limits in force as one text."""
+        """Return the limits in force as one string, to detect a concurrent change."""
         return " ".join(str(value) for value in self.before.values())
 
     def is_stale(self):
         """Whether the policy was changed since the form was opened."""
-        return self.cleaned_data["seen"] != self.fingerprint()
+        return self.cleaned_data["shown_limits"] != self.fingerprint()
 
     @property
     def limits(self):
-        """Return the limits that were sent."""
+        """Return the submitted limits."""
         return {name: self.cleaned_data[name] for name in LIMITS}
 
-    def deletes(self):
-        """Whether something would be kept for less time than now."""
+    def shortens_retention(self):
+        """Whether captured requests or executions would be deleted sooner than now."""
         return any(
-            days_of(name, self.limits[name]) < days_of(name, self.before[name])
+            retention_days(name, self.limits[name])
+            < retention_days(name, self.before[name])
             for name in ("keep_captured_requests_days", "keep_executions_days")
         )
 
     def changes(self):
-        """Return what would change, as [(label, before, after)]."""
+        """Return the changed limits, as [(label, before, after)]."""
         return [
             (LABELS[name], in_words(name, self.before[name]), in_words(name, value))
             for name, value in self.limits.items()
@@ -102,7 +105,7 @@ class PolicyForm(forms.ModelForm):
 
 
 def in_words(name, value):
-    """Return the value of a limit as people read it."""
+    """Return the value of a limit as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None:
@@ -112,19 +115,19 @@ def in_words(name, value):
     return counted(value, "day")
 
 
-def days_of(name, value):
-    """Return for how many days rows are kept with this limit of a policy."""
-    return value or getattr(settings, OF_SITE[name]) or math.inf
+def retention_days(name, value):
+    """Return the retention in days; `math.inf` if rows are never deleted."""
+    return value or getattr(settings, SITE_SETTINGS[name]) or math.inf
 
 
 def default_in_words(name):
-    """Return what applies where a policy sets no limit."""
-    value = getattr(settings, OF_SITE[name])
+    """Return the site's default for a limit as text."""
+    value = getattr(settings, SITE_SETTINGS[name])
     return in_words(name, value) if value else "forever"
 
 
-def help_of(name):
-    """Return what a limit means, and what an empty one does."""
+def limit_help(name):
+    """Return the help text of a limit that may be empty."""
     default = default_in_words(name)
     if name == "requests_per_minute":
         most = settings.API_MAX_REQUESTS_PER_MINUTE

@@ -1,4 +1,4 @@
-"""The forms of a key's page: its rotation, and a reason for each pause."""
+"""The forms that rotate, retire, limit, suspend and resume a key."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ OVERLAPS = (
     timedelta(hours=24),
     timedelta(days=7),
 )
-AS_BEFORE = "as-before"
+SAME_AS_CURRENT = "as-before"
 
 
 def overlap_choices(key, *, at):
@@ -50,17 +50,20 @@ def overlap_label(span, key, *, at):
 
 
 def successor_choices(key, *, at):
-    """Return the lifetimes of a successor, the old key's first, as (value, label)."""
+    """Return the lifetimes of a successor as (value, label), the old key's first."""
     days = key.successor_lifetime(policy.DEFAULT)
     before = "No expiry" if days is None else lifetime_label(days, at=at, default=False)
-    label = (AS_BEFORE, f"Same as the current key: {before}")
+    label = (SAME_AS_CURRENT, f"Same as the current key: {before}")
     if days == key.organization.max_lifetime_days:
-        label = (AS_BEFORE, f"Same as the current key, within the policy: {before}")
+        label = (
+            SAME_AS_CURRENT,
+            f"Same as the current key, within the policy: {before}",
+        )
     return [label, *lifetime_choices(key.organization, at=at)]
 
 
 class RotateApiKeyForm(forms.Form):
-    """What the successor of a key is to be, and how long both work."""
+    """The overlap, scopes and expiry of a key's successor."""
 
     nonce = forms.CharField(widget=forms.HiddenInput, required=False)
     overlap_seconds = forms.ChoiceField(
@@ -86,12 +89,12 @@ class RotateApiKeyForm(forms.Form):
         usual = policy.overlap(organization, None)
         overlap.initial = str(int(usual.total_seconds()))
         scopes = self.fields["scopes"]
-        kept = [name for name in key.scopes if name not in key.lapsed_scopes]
-        scopes.choices = [(name, name) for name in kept]
-        scopes.initial = kept
+        valid = [name for name in key.scopes if name not in key.lapsed_scopes]
+        scopes.choices = [(name, name) for name in valid]
+        scopes.initial = valid
         expiry = self.fields["expires_in_days"]
         expiry.choices = successor_choices(key, at=at)
-        expiry.initial = AS_BEFORE
+        expiry.initial = SAME_AS_CURRENT
         expiry.help_text = policy_sentence(organization)
 
     def clean_overlap_seconds(self):
@@ -99,38 +102,40 @@ class RotateApiKeyForm(forms.Form):
 
     def clean_expires_in_days(self):
         choice = self.cleaned_data["expires_in_days"]
-        if choice == AS_BEFORE:
+        if choice == SAME_AS_CURRENT:
             return policy.DEFAULT
         return None if choice == NO_EXPIRY else int(choice)
 
     def chosen_scopes(self):
-        """Return the names of the scopes that are ticked, in the key's order."""
+        """Return the names of the selected scopes, in the key's order."""
         chosen = set(self["scopes"].value() or ())
         return [name for name in self.key.scopes if name in chosen]
 
     def scopes_by_choice(self):
-        """Return the key's scopes, as [(scope, whether it is ticked, or has lapsed)]."""
+        """Return the key's scopes, as [(scope, is selected, has lapsed), …]."""
         chosen, lapsed = self.chosen_scopes(), self.key.lapsed_scopes
         return [
             (scope, scope.name in chosen, scope.name in lapsed)
-            for scope in described(self.key.scopes)
+            for scope in scope_entries(self.key.scopes)
         ]
 
 
-def described(names):
-    """Return the catalog's entries of these scopes; one that has left it says so."""
+def scope_entries(names):
+    """Return the catalog entries; a scope removed from the catalog gets a placeholder."""
     gone = "No longer in the scope catalog; it allows nothing."
     return [SCOPES.get(name) or Scope(name, gone) for name in names]
 
 
 class RetireApiKeyForm(forms.Form):
-    """Confirmation; `seen` is the verdict that the page was opened with."""
+    """Confirms retiring; `shown_verdict` is the verdict that the page showed."""
 
-    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=20)
+    shown_verdict = forms.CharField(
+        widget=forms.HiddenInput, required=False, max_length=20
+    )
 
 
 class LimitApiKeyForm(forms.Form):
-    """How often the key may call."""
+    """The rate limit of a key."""
 
     requests_per_minute = forms.IntegerField(
         label="Requests per minute",
@@ -150,7 +155,7 @@ class LimitApiKeyForm(forms.Form):
 
 
 class SuspendApiKeyForm(RevokeApiKeyForm):
-    """Why a key is paused."""
+    """The reason for suspending a key."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -160,7 +165,7 @@ class SuspendApiKeyForm(RevokeApiKeyForm):
 
 
 class ResumeApiKeyForm(RevokeApiKeyForm):
-    """Why a key works again."""
+    """The reason for resuming a key."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

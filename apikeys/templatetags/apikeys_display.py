@@ -1,4 +1,4 @@
-"""How the pages show moments, and what to know about a key."""
+"""Filters that render times and the state of a key."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -25,9 +25,9 @@ CHANNELS = {
 
 
 def time_element(when, text, local=""):
-    """Return `<time>` with the text, the exact UTC in its attributes.
+    """Return `<time>` with the text, and the exact UTC time in its attributes.
 
-    With `local`, "day" or "exact", a script shows the reader's own time.
+    With `local`, "day" or "exact", a script adds the reader's local time.
     """
     return format_html(
         '<time datetime="{}" title="{}"{}>{}</time>',
@@ -40,39 +40,37 @@ def time_element(when, text, local=""):
 
 @register.filter
 def ago(when):
-    """Return how long ago something happened."""
+    """Return the time relative to now, such as "3 hours ago"."""
     return time_element(when, relative(when))
 
 
 @register.filter
 def due(when):
-    """Return how soon something ends, or how long ago it did."""
+    """Return the time relative to now, such as "in 12 days" or "12 days ago"."""
     return time_element(when, remaining(when))
 
 
 @register.filter
 def day(when):
-    """Return the date."""
     return time_element(when, date_format(when, "j M Y"), "day")
 
 
 @register.filter
 def exact(when):
-    """Return the date and time."""
     return time_element(when, timestamps.in_words(when), "exact")
 
 
 @register.filter
 def with_times(sentence):
-    """Return a sentence in which each moment that is named in UTC is a `<time>`."""
+    """Return the escaped sentence with each UTC time as a `<time>`."""
     escaped = conditional_escape(sentence)
     return mark_safe(timestamps.IN_WORDS.sub(as_time, escaped))  # noqa: S308, escaped
 
 
-def as_time(found):
-    """Return a moment found in a text as a `<time>`, or the text if it is no date."""
-    when = timestamps.read(found[0])
-    return exact(when) if when else found[0]
+def as_time(match):
+    """Return the matched time as a `<time>`, or unchanged if it is not a valid date."""
+    when = timestamps.read(match[0])
+    return exact(when) if when else match[0]
 
 
 @register.filter
@@ -82,21 +80,21 @@ def channel(via):
 
 
 class End(NamedTuple):
-    """When a key stops by date, or did; `when` is None if it has no expiry."""
+    """A date at which a key stops or stopped; `when` is None if it has no expiry."""
 
     label: str
     when: datetime | None
-    is_due: bool = True  # whether it is of interest how soon
+    is_due: bool = True  # whether to show the time relative to now
 
 
 @register.filter
 def ends(key):
-    """Return the `End`s of a key, the earliest first, in words that fit its state."""
+    """Return the `End`s of a key, the earliest first, labelled for its state."""
     now = key.revoked_at or timezone.now()
     has_retired = bool(key.retire_at) and key.retire_at <= now
     has_expired = bool(key.expires_at) and key.expires_at <= now
     if key.revoked_at or has_retired:
-        # It stopped otherwise, so its expiry comes to nothing.
+        # The key stopped for another reason, so its expiry has no effect.
         expiry = End("Expiry", key.expires_at, is_due=False)
     else:
         expiry = End("Expired" if has_expired else "Expires", key.expires_at)
@@ -107,21 +105,21 @@ def ends(key):
 
 @register.filter
 def has_ended(key):
-    """Whether the date has passed at which the key stops, whatever its state."""
+    """Whether the end date of the key has passed, in any state."""
     return bool(key.ends_at) and key.ends_at <= timezone.now()
 
 
 @register.filter
 def ends_soon(key):
-    """Whether a key that works stops by date within the week."""
+    """Whether a working key stops within a week."""
     left = key.ends_at and key.ends_at - timezone.now()
     return bool(left) and key.works and timedelta() < left <= SOON
 
 
 @register.filter
 def creator_left(key):
-    """Whether a person made the key who is not in its organization any more.
+    """Whether the person who created the key is no longer a member.
 
-    The key's queryset says so, as `creator_is_member`.
+    Needs the annotation `creator_is_member` on the key.
     """
     return "@" in key.created_by_label and not key.creator_is_member

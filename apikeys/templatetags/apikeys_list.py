@@ -1,4 +1,4 @@
-"""The list of keys: a column that sorts, and a name that breaks where it can."""
+"""Tags of the list of keys: sortable columns and breakable e-mail addresses."""
 
 from django import template
 from django.utils.html import format_html, format_html_join
@@ -7,25 +7,30 @@ from apikeys.forms.key_filters import SORTS
 
 register = template.Library()
 
-NEWEST_FIRST = "-created"  # which the address leaves out
-# How a column is sorted when it was not before.
-AT_FIRST = {"name": "name", "expiry": "expiry", "used": "-used", "created": "-created"}
+NEWEST_FIRST = "-created"  # the default, omitted from the query string
+# The sort order of the first click on a column.
+FIRST_SORT = {
+    "name": "name",
+    "expiry": "expiry",
+    "used": "-used",
+    "created": "-created",
+}
 
 
 @register.inclusion_tag("apikeys/partials/column.html", takes_context=True)
 def column(context, label, name):
-    """Return a heading that sorts the list by its column, the other way when it does."""
+    """Render a column heading whose link sorts by it, or reverses the current sort."""
     filters = context["filters"]
-    now = filters.cleaned_data["sort"] or NEWEST_FIRST
-    is_sorted = now.removeprefix("-") == name
-    then = opposite(now) if is_sorted else AT_FIRST[name]
-    then = "" if then == NEWEST_FIRST else then
+    current = filters.cleaned_data["sort"] or NEWEST_FIRST
+    is_sorted = current.removeprefix("-") == name
+    next_sort = opposite(current) if is_sorted else FIRST_SORT[name]
+    next_sort = "" if next_sort == NEWEST_FIRST else next_sort
     return {
         "label": label,
         "name": name,
-        "address": f"{context['path']}{filters.address(sort=then)}",
-        "will_be": dict(SORTS)[then],
-        "direction": is_sorted and direction(now),
+        "address": f"{context['path']}{filters.query_string(sort=next_sort)}",
+        "next_label": dict(SORTS)[next_sort],
+        "direction": is_sorted and direction(current),
     }
 
 
@@ -34,13 +39,13 @@ def opposite(sort):
 
 
 def direction(sort):
-    """Return the direction as ARIA names it."""
+    """Return the value of aria-sort."""
     return "descending" if sort.startswith("-") else "ascending"
 
 
 @register.filter
 def breakable(label):
-    """Return an e-mail address that breaks at its @, and not in the middle of a word."""
+    """Allow a line break after the @ of an e-mail address."""
     parts = label.split("@")
     head = [(f"{part}@",) for part in parts[:-1]]
     return format_html("{}{}", format_html_join("", "{}<wbr>", head), parts[-1])

@@ -1,4 +1,4 @@
-"""A key's use, day by day, as a picture."""
+"""The bar chart of a key's daily requests."""
 
 from django import template
 from django.utils import timezone
@@ -8,12 +8,12 @@ from apikeys.models import KeyUsage
 register = template.Library()
 
 DAYS = 30
-BAR, GAP, HEIGHT = 8, 2, 48  # units of the picture
+BAR, GAP, HEIGHT = 8, 2, 48  # SVG units
 
 
 @register.inclusion_tag("apikeys/partials/usage.html")
 def usage(key):
-    """Draw the requests of the last thirty days (UTC): allowed ones, refused on top."""
+    """Render the requests of the last 30 UTC days, refused stacked on allowed."""
     days = KeyUsage.objects.daily(key, days=DAYS, until=timezone.now().date())
     return {
         "bars": list(bars(days)),
@@ -28,14 +28,14 @@ def usage(key):
 
 
 def bars(days):
-    """Yield the rectangles of each day, as tall as its share of the busiest."""
+    """Yield the bars of each day, scaled to the busiest day."""
     most = max(max(day.allowed + day.refused for day in days), 1)
-    for place, day in enumerate(days):
+    for index, day in enumerate(days):
         allowed = length(day.allowed, most)
         refused = length(day.refused, most)
         yield {
             "day": day,
-            "x": place * (BAR + GAP),
+            "x": index * (BAR + GAP),
             "width": BAR,
             "allowed_y": HEIGHT - allowed,
             "allowed": allowed,
@@ -45,5 +45,5 @@ def bars(days):
 
 
 def length(count, most):
-    """Return the height of a bar; one request is seen beside a million."""
+    """Return the height of a bar, at least 2 so that a single request stays visible."""
     return max(round(count / most * (HEIGHT - 4)), 2) if count else 0

@@ -1,4 +1,4 @@
-"""The audit: what happened in the organization, as a page and as a file."""
+"""The audit log of an organization: page, export and verification."""
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -14,18 +14,17 @@ from apikeys.audit.export import FORMATS, record_export
 from apikeys.audit.timeline import Entry, in_words
 from apikeys.forms.audit_filters import AuditFilterForm
 from apikeys.models import AuditChain, AuditEvent
-from apikeys.views.base import ApiKeyPage
-from apikeys.views.pagination import KeysetPage, PostOnly
+from apikeys.views.base import ApiKeysMixin
+from apikeys.views.pagination import KeysetPaginationMixin, PostOnlyMixin
 
 EXPORT = "api_key:create"
 
 
-class AuditPage(ApiKeyPage):
-    """What the pages of the audit share."""
+class AuditMixin(ApiKeysMixin):
+    """Base of the audit views."""
 
     @cached_property
     def chain(self):
-        """Return the end of the organization's chain as the page shows it."""
         return AuditChain.objects.of(self.organization)
 
     def get_filters(self):
@@ -43,8 +42,8 @@ class AuditPage(ApiKeyPage):
         return reverse("apikeys:audit", args=[self.organization.pk])
 
 
-class AuditListView(AuditPage, KeysetPage, TemplateView):
-    """The events, newest first."""
+class AuditListView(AuditMixin, KeysetPaginationMixin, TemplateView):
+    """List the events, newest first."""
 
     template_name = "apikeys/audit.html"
     extra_context = {"tab": "audit"}
@@ -59,19 +58,20 @@ class AuditListView(AuditPage, KeysetPage, TemplateView):
         }
 
 
-class AuditExportView(PostOnly, AuditPage, View):
-    """The events that the filters leave, as a file; taking one is an event itself."""
+class AuditExportView(PostOnlyMixin, AuditMixin, View):
+    """Export the filtered events. The export is itself recorded in the audit log."""
 
     permission = EXPORT
-    back_to = "apikeys:audit"
+    redirect_url_name = "apikeys:audit"
 
     def post(self, request, *args, **kwargs):
         format = request.POST.get("format")
         filters = self.get_filters()
-        # A filter that is not understood must not become a file of everything.
-        if format not in FORMATS or filters.left_out:
+        # An ignored filter must not turn into an export of all events.
+        if format not in FORMATS or filters.ignored:
             raise BadRequest
-        # The file ends where it was taken, however long it takes to read.
+        # Streaming may take long. Without this bound the file would include events
+        # recorded in the meantime, among them this export.
         rows = self.get_rows(filters).filter(sequence__lte=self.chain.length)
         events = rows.order_by("sequence")
         record_export(
@@ -79,11 +79,11 @@ class AuditExportView(PostOnly, AuditPage, View):
             self.organization,
             by=self.actor,
             format=format,
-            filters=filters.chosen,
+            filters=filters.params,
         )
-        return self.file(format, events)
+        return self.file_response(format, events)
 
-    def file(self, format, events):
+    def file_response(self, format, events):
         lines, content_type = FORMATS[format]
         response = StreamingHttpResponse(lines(events), content_type=content_type)
         name = f"audit-{self.organization.pk}-{timezone.now():%Y%m%dT%H%M%SZ}.{format}"
@@ -91,17 +91,17 @@ class AuditExportView(PostOnly, AuditPage, View):
         return response
 
 
-class AuditVerifyView(PostOnly, AuditPage, View):
-    """Walk the chain, and say whether each event is as it was written."""
+class AuditVerifyView(PostOnlyMixin, AuditMixin, View):
+    """Verify the hash chain and report the result."""
 
-    back_to = "apikeys:audit"
+    redirect_url_name = "apikeys:audit"
 
     def post(self, request, *args, **kwargs):
         walk = AuditEvent.objects.walk(self.organization)
         if walk.broken:
             sequence, reason = walk.broken
-            said = f"The audit is broken: event {sequence} {reason}."
-            messages.error(request, f"{said} {report.advice(walk.broken)}")
+            finding = f"The audit is broken: event {sequence} {reason}."
+            messages.error(request, f"{finding} {report.advice(walk.broken)}")
         else:
             messages.success(request, report.on_page(walk))
         return HttpResponseRedirect(self.get_success_url())

@@ -1,4 +1,4 @@
-"""What the API Keys pages share."""
+"""Base of the API Keys views."""
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -9,8 +9,8 @@ from apikeys.actors import Actor
 from echopoint.organizations.views import OrgViewMixin
 
 
-class ApiKeyPage(OrgViewMixin):
-    """A page of the keys of an organization."""
+class ApiKeysMixin(OrgViewMixin):
+    """A view of an organization's API Keys pages."""
 
     permission = "api_key:read"
 
@@ -23,16 +23,15 @@ class ApiKeyPage(OrgViewMixin):
 
     @property
     def actor(self):
-        """Return who acts, for the audit."""
         return Actor.from_request(self.request, via="page")
 
-    def show(self, template, status, **context):
-        """Answer with a page that is not the view's own."""
+    def render_page(self, template, status, **context):
+        """Render a template other than the view's own."""
         context |= {"organization": self.organization, "membership": self.membership}
         context["api_url"] = self.api_url
         return render(self.request, template, context, status=status)
 
     @property
     def api_url(self):
-        """Return where programs reach the API, without a slash at the end."""
+        """Return the base URL of the API, without a trailing slash."""
         return self.request.build_absolute_uri("/").rstrip("/")

@@ -5,12 +5,12 @@ from django.views.generic import FormView
 from apikeys.forms.issue import IssueApiKeyForm
 from apikeys.models import ApiKey
 from apikeys.scopes import PRESETS
-from apikeys.views.base import ApiKeyPage
-from apikeys.views.secret_once import SecretOnceMixin
+from apikeys.views.base import ApiKeysMixin
+from apikeys.views.secret_once import CreateKeyMixin
 
 
-class ApiKeyIssueView(SecretOnceMixin, ApiKeyPage, FormView):
-    """Create a key. The secret is in the answer to this POST, and nowhere after."""
+class ApiKeyIssueView(CreateKeyMixin, ApiKeysMixin, FormView):
+    """Create a key. Only the response to this POST contains the secret."""
 
     permission = "api_key:create"
     needs_fresh = True
@@ -21,9 +21,9 @@ class ApiKeyIssueView(SecretOnceMixin, ApiKeyPage, FormView):
         return {"organization": self.organization}
 
     def get_initial(self):
-        """Start from the preset that the link named; what was typed counts more."""
-        named = self.request.GET.get("preset") if self.request.method == "GET" else None
-        preset = PRESETS.get(named)
+        """Preselect the preset in the URL; a resubmitted form overrides it."""
+        name = self.request.GET.get("preset") if self.request.method == "GET" else None
+        preset = PRESETS.get(name)
         start = {"scopes": preset.scopes} if preset else {}
         return start | super().get_initial()
 
@@ -31,7 +31,7 @@ class ApiKeyIssueView(SecretOnceMixin, ApiKeyPage, FormView):
         preset = PRESETS.get(request.POST.get("preset", ""))
         if preset is None:
             return super().post(request, *args, **kwargs)
-        return self.again(scopes=preset.scopes)
+        return self.rerender(scopes=preset.scopes)
 
     def make(self, **values):
         return ApiKey.objects.issue(

@@ -1,4 +1,4 @@
-"""What the pages of one key share."""
+"""Base of the views of one key."""
 
 from django import forms
 from django.contrib import messages
@@ -13,15 +13,15 @@ from apikeys.audit.timeline import timeline
 from apikeys.exceptions import KeyConflict
 from apikeys.last_execution import last_run
 from apikeys.models import ApiKey
-from apikeys.views.base import ApiKeyPage
+from apikeys.views.base import ApiKeysMixin
 from echopoint.core.refusals import Refused
 
 
-class KeyPage(ApiKeyPage):
-    """A page of one key of the organization."""
+class SingleKeyMixin(ApiKeysMixin):
+    """A view of one key of the organization."""
 
     def get_key(self):
-        """Return the key as it is now."""
+        """Load the key from the database."""
         members = self.organization.memberships.filter(user=OuterRef("created_by"))
         keys = ApiKey.objects.for_org(self.organization).annotate(
             creator_is_member=Exists(members)
@@ -31,12 +31,12 @@ class KeyPage(ApiKeyPage):
 
     @cached_property
     def key(self):
-        """Return the key as it was when the request came."""
+        """The key as loaded at the start of the request."""
         return self.get_key()
 
     @cached_property
-    def key_run(self):
-        """Return the last run that the key published, or None, for pages that show it."""
+    def last_execution(self):
+        """Return the last execution published with the key, or None."""
         return last_run(self.key)
 
     def get_success_url(self):
@@ -45,14 +45,15 @@ class KeyPage(ApiKeyPage):
         )
 
     def get_context_data(self, **kwargs):
-        # TemplateView hands on what the path holds; an id is not the organization.
+        # TemplateView adds the URL arguments to the context. The organization id there
+        # would hide the organization object.
         kwargs = {n: value for n, value in kwargs.items() if n not in self.kwargs}
         return super().get_context_data(key=self.key, api_url=self.api_url, **kwargs)
 
-    def conflict(self, message):
-        """Say that nothing was done, and what happened to the key last."""
+    def render_conflict(self, message):
+        """Render a 409 page with the key's latest event."""
         key = self.get_key()
-        return self.show(
+        return self.render_page(
             "apikeys/conflict.html",
             409,
             key=key,
@@ -61,41 +62,44 @@ class KeyPage(ApiKeyPage):
         )
 
 
-class KeyVerbView(KeyPage, FormView):
-    """A change of a key that is asked for once more; `act` makes it and says so."""
+class KeyActionView(SingleKeyMixin, FormView):
+    """Base of confirmation pages.
+
+    `perform()` makes the change and returns the success message.
+    """
 
     permission = "api_key:delete"
     needs_fresh = True
     form_class = forms.Form
-    not_rotating = "This key is not being rotated."
+    NOT_ROTATING = "This key is not being rotated."
 
-    def obstacle(self):
-        """Return why there is nothing to ask for this key, or an empty string."""
+    def unavailable_reason(self):
+        """Return why the action is not available, or an empty string."""
         raise NotImplementedError
 
-    def act(self, **values):
-        """Change the key; return what to tell."""
+    def perform(self, **values):
+        """Change the key with the form's values; return the success message."""
         raise NotImplementedError
 
     def get(self, request, *args, **kwargs):
-        if why := self.obstacle():
-            return self.conflict(why)
+        if reason := self.unavailable_reason():
+            return self.render_conflict(reason)
         return super().get(request, *args, **kwargs)
 
     def form_invalid(self, form):
-        """Say first what stands against the change, whatever was typed."""
-        if why := self.obstacle():
-            return self.conflict(why)
+        """Report an unavailable action before any form errors."""
+        if reason := self.unavailable_reason():
+            return self.render_conflict(reason)
         return super().form_invalid(form)
 
     def form_valid(self, form):
         try:
-            text = self.act(**form.cleaned_data)
+            message = self.perform(**form.cleaned_data)
         except KeyConflict as conflict:
-            return self.conflict(conflict.message)
+            return self.render_conflict(conflict.message)
         except Refused as refusal:
             known = refusal.field in form.fields
             form.add_error(refusal.field if known else None, refusal.message)
             return self.form_invalid(form)
-        messages.success(self.request, text)
+        messages.success(self.request, message)
         return HttpResponseRedirect(self.get_success_url())

@@ -1,26 +1,24 @@
-"""The page that limits a key's requests."""
+"""The page that sets a key's rate limit."""
 
 from apikeys.audit.wording import counted
-from apikeys.forms.rotation import (
-    LimitApiKeyForm,
-)
-from apikeys.views.key import KeyVerbView
+from apikeys.forms.rotation import LimitApiKeyForm
+from apikeys.views.key import KeyActionView
 
 
-class ApiKeyLimitView(KeyVerbView):
-    """Change how often a key may call."""
+class ApiKeyLimitView(KeyActionView):
+    """Change the rate limit of a key."""
 
     permission = "api_key:create"
     form_class = LimitApiKeyForm
     template_name = "apikeys/limit.html"
 
-    def obstacle(self):
+    def unavailable_reason(self):
         return "This key is revoked; this is final." if self.key.revoked_at else ""
 
     def get_form_kwargs(self):
         return super().get_form_kwargs() | {"key": self.key}
 
-    def act(self, requests_per_minute):
+    def perform(self, requests_per_minute):
         if not self.key.limit_requests(requests_per_minute, by=self.actor):
             return "The key already has this limit; nothing changed."
         allowed = counted(self.key.requests_allowed, "request")

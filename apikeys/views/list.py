@@ -1,4 +1,4 @@
-"""The list of keys: what it shows, finding a key in it, and stopping many at once."""
+"""The list of keys, its search, and revoking several keys at once."""
 
 import re
 
@@ -19,15 +19,15 @@ from apikeys.forms.key_queries import ANY
 from apikeys.models import ApiKey
 from apikeys.models.querysets import COUNTED
 from apikeys.scopes import PRESETS
-from apikeys.views.base import ApiKeyPage
-from apikeys.views.pagination import KeysetPage, PostOnly
+from apikeys.views.base import ApiKeysMixin
+from apikeys.views.pagination import KeysetPaginationMixin, PostOnlyMixin
 from echopoint.core.redaction import holds_a_secret
 from echopoint.core.refusals import Refused
 
 REVOKE = "api_key:delete"
 MAX_SELECTED = 100
 NO_SUCH_KEY = "No key of this organization matches this text. Check that you copied the whole key."
-# What to act on, as (one, many, where the list shows them).
+# kind: (text for one key, text for several, query string of the list).
 ATTENTION = {
     "expiring": (
         "expires this week",
@@ -47,8 +47,8 @@ ATTENTION = {
 }
 
 
-class ListedKeysPage(KeysetPage, ApiKeyPage, TemplateView):
-    """A page with the list of keys."""
+class BaseKeyListView(KeysetPaginationMixin, ApiKeysMixin, TemplateView):
+    """Base of the views that show the list of keys."""
 
     template_name = "apikeys/list.html"
     extra_context = {"tab": "keys"}
@@ -63,67 +63,68 @@ class ListedKeysPage(KeysetPage, ApiKeyPage, TemplateView):
 
     def get_context_data(self, **kwargs):
         counts = ApiKey.objects.needing_attention(self.organization)
-        context = super().get_context_data(attention=sentences(counts), **kwargs)
+        context = super().get_context_data(attention=attention_items(counts), **kwargs)
         return context | {
-            "with_revoked": context["filters"].address(status=ANY),
+            "with_revoked": context["filters"].query_string(status=ANY),
             "may_revoke": REVOKE in self.membership.permissions,
             "presets": PRESETS.values(),
         }
 
 
-def sentences(counts):
-    """Return what to act on as [(text, address), …]."""
+def attention_items(counts):
+    """Return the keys that need attention, as [(text, query string), …]."""
     return [
-        (f"{up_to(counts[kind])} {one if counts[kind] == 1 else many}", address)
+        (f"{capped(counts[kind])} {one if counts[kind] == 1 else many}", address)
         for kind, (one, many, address) in ATTENTION.items()
         if counts[kind]
     ]
 
 
-def up_to(count):
-    """Return the count, or that it is more than was counted."""
+def capped(count):
+    """Return the count, or "1000+" style text: counting stops at COUNTED."""
     return count if count < COUNTED else f"{COUNTED - 1}+"
 
 
-class ApiKeyListView(ListedKeysPage):
-    """The keys; revoked ones when they are asked for."""
+class ApiKeyListView(BaseKeyListView):
+    """List the keys, without revoked ones by default."""
 
 
 @method_decorator(sensitive_post_parameters("q"), name="dispatch")
-class ApiKeyFindView(PostOnly, ListedKeysPage):
-    """Search; by POST, as a whole key may be pasted, which no address may hold."""
+class ApiKeyFindView(PostOnlyMixin, BaseKeyListView):
+    """Search the list. By POST, because a pasted key must not end up in a URL."""
 
-    back_to = "apikeys:list"
+    redirect_url_name = "apikeys:list"
 
     def post(self, request, *args, **kwargs):
         text = request.POST.get("q", "").strip()
         try:
-            public_id = self.find(tokens.parse(text))
+            public_id = self.public_id_of(tokens.parse(text))
         except MalformedKey:
             if not holds_a_secret(text):
-                return self.to_list(text)
+                return self.redirect_to_list(text)
             public_id = None
         if public_id is None:
             return self.render_to_response(self.get_context_data(error=NO_SUCH_KEY))
-        return self.to_list(public_id)
+        return self.redirect_to_list(public_id)
 
-    def find(self, token):
-        """Return the public id of the organization's key that this is, or None."""
+    def public_id_of(self, token):
+        """Return the public id if the token is a key of the organization, else None."""
         keys = ApiKey.objects.for_org(self.organization)
         key = keys.filter(public_id=token.public_id).first()
-        same = tokens.matches(token, key and key.digest, key and key.pepper_version)
-        return key.public_id if same else None
+        # Compared even without a key, so that the timing is the same.
+        is_match = tokens.matches(token, key and key.digest, key and key.pepper_version)
+        return key.public_id if is_match else None
 
-    def to_list(self, text):
-        # An id means one key, whatever became of it and whatever was filtered.
-        kept = {"status": ANY} if public_id_in(text) else self.get_filters().chosen
-        address = KeyFilterForm.address_of(kept | {"q": text[:200]})
+    def redirect_to_list(self, text):
+        # An id names one key, so the current filters must not hide it.
+        params = {"status": ANY} if public_id_in(text) else self.get_filters().params
+        query_string = KeyFilterForm.encode(params | {"q": text[:200]})
         url = reverse("apikeys:list", args=[self.organization.pk])
-        return HttpResponseRedirect(url + address)
+        return HttpResponseRedirect(url + query_string)
 
 
-class ApiKeyRevokeSelectedView(ApiKeyPage, FormView):
-    """Stop the keys that were selected in the list, after asking."""
+class ApiKeyRevokeSelectedView(ApiKeysMixin, FormView):
+    """Revoke the keys selected in the list, after confirmation."""
 
     permission = REVOKE
     needs_fresh = True
@@ -133,19 +134,19 @@ class ApiKeyRevokeSelectedView(ApiKeyPage, FormView):
 
     def dispatch(self, request, *args, **kwargs):
         sent = request.POST if request.method == "POST" else request.GET
-        # Only what can be an id: the database refuses some of what it could not be.
+        # Drop malformed ids: PostgreSQL raises an error for some, such as a NUL.
         public_ids = filter(re.compile("[0-9A-Za-z]+").fullmatch, sent.getlist("key"))
         self.public_ids = set(public_ids)
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request, *args, **kwargs):
-        return self.refusal() or super().get(request, *args, **kwargs)
+        return self.redirect_if_invalid() or super().get(request, *args, **kwargs)
 
     def post(self, request, *args, **kwargs):
-        return self.refusal() or super().post(request, *args, **kwargs)
+        return self.redirect_if_invalid() or super().post(request, *args, **kwargs)
 
-    def refusal(self):
-        """Return the way back when no keys, or too many, were selected."""
+    def redirect_if_invalid(self):
+        """Redirect to the list if no keys, or too many, are selected; else None."""
         if 0 < len(self.public_ids) <= MAX_SELECTED:
             return None
         text = f"Select 1 to {MAX_SELECTED} keys, then choose Revoke selected."
@@ -157,9 +158,10 @@ class ApiKeyRevokeSelectedView(ApiKeyPage, FormView):
         return keys.filter(public_id__in=self.public_ids)
 
     def get_keys(self):
-        """Return the selected keys of the organization; those of others are not there."""
+        """Return the selected keys; raise 404 if any is not the organization's."""
         keys = list(self.get_queryset().order_by("name_key", "pk"))
-        # No key is ever deleted: what is not there is another organization's, or forged.
+        # Keys are never deleted, so a missing id belongs to another organization or is
+        # forged.
         if len(keys) != len(self.public_ids):
             raise Http404
         return keys
@@ -179,17 +181,19 @@ class ApiKeyRevokeSelectedView(ApiKeyPage, FormView):
         except Refused as refusal:
             form.add_error(refusal.field, refusal.message)
             return self.form_invalid(form)
-        messages.success(self.request, what_was_revoked(keys, revoked))
+        messages.success(self.request, revocation_message(keys, revoked))
         return HttpResponseRedirect(self.get_success_url())
 
 
-def what_was_revoked(keys, revoked):
-    """Return the message for these keys, as they were, of which some are now `revoked`."""
+def revocation_message(keys, revoked):
+    """Return the success message; `keys` are as they were before, `revoked` changed."""
     before = len(keys) - len(revoked)
     if not revoked:
         return "These keys were already revoked; nothing changed."
-    said = f"{revoked[0].name} is" if len(revoked) == 1 else f"{len(revoked)} keys are"
-    text = f"{said} revoked."
+    subject = (
+        f"{revoked[0].name} is" if len(revoked) == 1 else f"{len(revoked)} keys are"
+    )
+    text = f"{subject} revoked."
     if any(key.works for key in keys):
         them = "it" if len(revoked) == 1 else "them"
         text += f" Requests with {them} are refused from now on."

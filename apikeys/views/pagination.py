@@ -1,54 +1,56 @@
-"""What pages with a long list have in common."""
+"""Pagination of the lists, and views that accept POST only."""
 
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 
 from apikeys.db import keyset
 
-LOST_PLACE = "That page link is no longer valid. Showing the first page."
+INVALID_CURSOR = "That page link is no longer valid. Showing the first page."
 
 
-class KeysetPage:
-    """A page of a filtered list; it says what of its address was left out."""
+class KeysetPaginationMixin:
+    """A filtered, paginated list. Notices name the ignored parts of the query string."""
 
     page_size = 50
 
     def get_filters(self):
-        """Return the `FilterForm` of the address."""
+        """Return the `FilterForm` of the query string."""
         raise NotImplementedError
 
     def get_rows(self, filters):
-        """Return the rows that the filters leave, in no order."""
+        """Return the filtered rows, unordered."""
         raise NotImplementedError
 
     def get(self, request, *args, **kwargs):
-        # Without the arguments of the path, which are not for the template.
+        # TemplateView.get would add the URL arguments to the context.
         return self.render_to_response(self.get_context_data())
 
     def get_context_data(self, **kwargs):
         filters = self.get_filters()
         rows = self.get_rows(filters)
-        place = {name: self.request.GET.get(name, "") for name in ("before", "after")}
-        notices = [*filters.left_out, *filters.notes]
+        cursors = {name: self.request.GET.get(name, "") for name in ("before", "after")}
+        notices = [*filters.ignored, *filters.notes]
         try:
-            page = keyset.page(rows, filters.order, self.page_size, **place)
+            page = keyset.page(rows, filters.order, self.page_size, **cursors)
         except keyset.MalformedCursor:
             page = keyset.page(rows, filters.order, self.page_size)
-            notices.append(LOST_PLACE)
+            notices.append(INVALID_CURSOR)
         context = {
             "filters": filters,
             "listed": page.rows,
             "notices": notices,
-            "previous": page.before and filters.address(before=page.before),
-            "next": page.after and filters.address(after=page.after),
+            "previous": page.before and filters.query_string(before=page.before),
+            "next": page.after and filters.query_string(after=page.after),
         }
         return super().get_context_data(**context | kwargs)
 
 
-class PostOnly:
-    """An action; who comes by a link or after signing in is sent to where it begins."""
+class PostOnlyMixin:
+    """Redirects GET, for example after a sign-in, to the page with the action's button."""
 
-    back_to = None
+    redirect_url_name = None
 
     def get(self, request, *args, **kwargs):
-        return HttpResponseRedirect(reverse(self.back_to, args=[self.organization.pk]))
+        return HttpResponseRedirect(
+            reverse(self.redirect_url_name, args=[self.organization.pk])
+        )

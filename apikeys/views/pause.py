@@ -1,44 +1,41 @@
 """The pages that suspend and resume a key."""
 
-from apikeys.forms.rotation import (
-    ResumeApiKeyForm,
-    SuspendApiKeyForm,
-)
+from apikeys.forms.rotation import ResumeApiKeyForm, SuspendApiKeyForm
 from apikeys.models import ApiKey
-from apikeys.views.key import KeyVerbView
+from apikeys.views.key import KeyActionView
 
 Status = ApiKey.Status
 
 
-class ApiKeySuspendView(KeyVerbView):
-    """Pause a key."""
+class ApiKeySuspendView(KeyActionView):
+    """Suspend a key."""
 
     form_class = SuspendApiKeyForm
     template_name = "apikeys/suspend.html"
 
-    def obstacle(self):
+    def unavailable_reason(self):
         if self.key.state == Status.SUSPENDED:
             return "This key is already suspended."
         state = self.key.state
         return "" if self.key.works else f"This key is {state}: it cannot be suspended."
 
-    def act(self, reason):
+    def perform(self, reason):
         if self.key.suspend(by=self.actor, reason=reason):
             return "The key is suspended. Requests with it are refused until it is resumed."
         return "The key was already suspended; nothing changed."
 
 
-class ApiKeyResumeView(KeyVerbView):
-    """Let a suspended key work again."""
+class ApiKeyResumeView(KeyActionView):
+    """Resume a suspended key."""
 
     form_class = ResumeApiKeyForm
     template_name = "apikeys/resume.html"
 
-    def obstacle(self):
+    def unavailable_reason(self):
         suspended = self.key.state == Status.SUSPENDED
         return "" if suspended else f"This key is {self.key.state}, not suspended."
 
-    def act(self, reason):
+    def perform(self, reason):
         if not self.key.resume(by=self.actor, reason=reason):
             return "The key was not suspended; nothing changed."
         if self.key.works:

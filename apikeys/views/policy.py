@@ -1,4 +1,4 @@
-"""The policy: the limits on keys, and which keys a change of them concerns."""
+"""The policy page: the limits on keys, and a preview of the keys that exceed them."""
 
 from copy import copy
 
@@ -10,7 +10,7 @@ from django.views.generic import FormView
 from apikeys import policy
 from apikeys.forms.policy import PolicyForm, facts
 from apikeys.models import ApiKey
-from apikeys.views.base import ApiKeyPage
+from apikeys.views.base import ApiKeysMixin
 from echopoint.core.refusals import Refused
 
 SHOWN = 50
@@ -20,8 +20,8 @@ STALE = (
 )
 
 
-class PolicyView(ApiKeyPage, FormView):
-    """The limits; changing them shows first which keys that concerns, then asks."""
+class PolicyView(ApiKeysMixin, FormView):
+    """Show or change the policy. A change shows a preview and needs confirmation."""
 
     post_permission = policy.UPDATE
     form_class = PolicyForm
@@ -30,7 +30,7 @@ class PolicyView(ApiKeyPage, FormView):
 
     @property
     def needs_fresh(self):
-        """Whether to ask who is there: for a change, not for reading."""
+        """Only changes need a recent sign-in."""
         return self.request.method == "POST"
 
     def get_success_url(self):
@@ -64,19 +64,19 @@ class PolicyView(ApiKeyPage, FormView):
         return self.change(form)
 
     def preview(self, form):
-        """Show what the change means, and ask."""
+        """Show the effect of the change and ask for confirmation."""
         limits = form.limits
         outside = self.get_queryset().outside(
             limits["max_lifetime_days"], limits["allow_non_expiring"]
         )
-        concerned = list(outside.order_by("name", "pk")[: SHOWN + 1])
+        exceeding = list(outside.order_by("name", "pk")[: SHOWN + 1])
         return self.render_to_response(
             self.get_context_data(
                 form=form,
                 changes=form.changes(),
-                concerned=concerned[:SHOWN],
-                has_more=len(concerned) > SHOWN,
-                deletes=form.deletes(),
+                exceeding=exceeding[:SHOWN],
+                has_more=len(exceeding) > SHOWN,
+                deletes=form.shortens_retention(),
             ),
         )
 

@@ -7,12 +7,12 @@ from django.views.generic import FormView
 
 from apikeys.forms.issue import RevokeApiKeyForm
 from apikeys.models import ApiKey
-from apikeys.views.base import ApiKeyPage
+from apikeys.views.base import ApiKeysMixin
 from echopoint.core.refusals import Refused
 
 
-class ApiKeyRevokeView(ApiKeyPage, FormView):
-    """Stop a key for good, after asking."""
+class ApiKeyRevokeView(ApiKeysMixin, FormView):
+    """Revoke a key, after confirmation."""
 
     permission = "api_key:delete"
     needs_fresh = True

@@ -1,31 +1,28 @@
-"""The rotation of a key, step by step."""
+"""The pages of a key's rotation."""
 
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.views.generic import FormView, TemplateView
 
 from apikeys.exceptions import KeyConflict
-from apikeys.forms.rotation import (
-    RetireApiKeyForm,
-    RotateApiKeyForm,
-)
+from apikeys.forms.rotation import RetireApiKeyForm, RotateApiKeyForm
 from apikeys.models import ApiKey
 from apikeys.models.verdict import Kind, Verdict
-from apikeys.views.key import KeyPage, KeyVerbView
-from apikeys.views.secret_once import SecretOnceMixin
+from apikeys.views.key import KeyActionView, SingleKeyMixin
+from apikeys.views.secret_once import CreateKeyMixin
 from echopoint.core.refusals import Refused
 
 Status = ApiKey.Status
 
 
-NOT_SAFE_NOW = (
+VERDICT_CHANGED = (
     "The verdict has changed since you opened this page. Read the current one, then decide"
     " again."
 )
 
 
 class RotationMixin:
-    """What a page says of the rotation that the key is in."""
+    """Adds the state of the key's rotation to the context."""
 
     @cached_property
     def facts(self):
@@ -62,31 +59,35 @@ def progress(verdict):
 
 
 def phase(key, verdict, *, is_used):
-    """Return how far a rotation has come: waiting, arrived, safe, or over."""
+    """Return the phase of the rotation; empty if the key is revoked.
+
+    "unused": the successor was not used yet. "in_use": it was. "safe": the old key can be
+    retired. "over": it has retired.
+    """
     if key.state == Status.REVOKED:
         return ""
     if not key.is_being_rotated():
         return "over"
     if verdict.is_safe:
         return "safe"
-    return "arrived" if is_used else "waiting"
+    return "in_use" if is_used else "unused"
 
 
-class RotationStatusView(RotationMixin, KeyPage, TemplateView):
-    """The part of the key's page that refreshes itself while its rotation goes on."""
+class RotationStatusView(RotationMixin, SingleKeyMixin, TemplateView):
+    """The fragment of the key's page that htmx polls during a rotation."""
 
     template_name = "apikeys/partials/rotation_status.html"
 
     def render_to_response(self, context, **options):
         is_over = context.get("phase") in (None, "", "over")
-        # 286 is htmx's word for an answer after which it need not ask again.
+        # Status 286 tells htmx to stop polling.
         return super().render_to_response(
             context, status=286 if is_over else 200, **options
         )
 
 
-class ApiKeyRotateView(SecretOnceMixin, KeyPage, FormView):
-    """Make a key's successor. Its secret is in the answer to this POST."""
+class ApiKeyRotateView(CreateKeyMixin, SingleKeyMixin, FormView):
+    """Create a key's successor. Only the response to this POST contains its secret."""
 
     permission = "api_key:create"
     needs_fresh = True
@@ -98,7 +99,7 @@ class ApiKeyRotateView(SecretOnceMixin, KeyPage, FormView):
             self.key.require_rotatable(timezone.now())
             self.key.narrowed(None)
         except Refused as refusal:
-            return self.conflict(refusal.message)
+            return self.render_conflict(refusal.message)
         return super().get(request, *args, **kwargs)
 
     def form_options(self):
@@ -107,78 +108,78 @@ class ApiKeyRotateView(SecretOnceMixin, KeyPage, FormView):
     def make(self, overlap_seconds, **values):
         return self.key.rotate(by=self.actor, overlap=overlap_seconds, **values)
 
-    def refused(self, form, refusal):
+    def refuse(self, form, refusal):
         if isinstance(refusal, KeyConflict):
-            return self.conflict(refusal.message)
-        return super().refused(form, refusal)
+            return self.render_conflict(refusal.message)
+        return super().refuse(form, refusal)
 
 
-class ApiKeyRetireView(RotationMixin, KeyVerbView):
-    """End the overlap now."""
+class ApiKeyRetireView(RotationMixin, KeyActionView):
+    """Retire the old key before the overlap ends."""
 
     form_class = RetireApiKeyForm
     template_name = "apikeys/retire.html"
 
-    def obstacle(self):
+    def unavailable_reason(self):
         if self.key.state == Status.RETIRED:
             return "This key has already retired."
         if self.key.state == Status.SUSPENDED and self.key.is_being_rotated():
             return "This key is suspended. Resume it before you retire it."
-        return "" if self.key.state == Status.RETIRING else self.not_rotating
+        return "" if self.key.state == Status.RETIRING else self.NOT_ROTATING
 
     def get_initial(self):
-        return super().get_initial() | {"seen": self.verdict.kind}
+        return super().get_initial() | {"shown_verdict": self.verdict.kind}
 
     def form_valid(self, form):
-        """Ask again when the page said "safe" and that is no longer so."""
-        seen = form.cleaned_data.pop("seen")
+        """Ask again if the page showed "safe" and the verdict has changed since."""
+        shown = form.cleaned_data.pop("shown_verdict")
         is_retiring = self.key.state == Status.RETIRING
-        if is_retiring and seen == Kind.SAFE and not self.verdict.is_safe:
-            form = self.form_class(initial={"seen": self.verdict.kind})
+        if is_retiring and shown == Kind.SAFE and not self.verdict.is_safe:
+            form = self.form_class(initial={"shown_verdict": self.verdict.kind})
             return self.render_to_response(
-                self.get_context_data(form=form, error=NOT_SAFE_NOW)
+                self.get_context_data(form=form, error=VERDICT_CHANGED)
             )
         return super().form_valid(form)
 
-    def act(self):
+    def perform(self):
         if self.key.retire(by=self.actor):
             return "The old key is retired. Requests with it are refused from now on."
         return "The old key was already retired; nothing changed."
 
 
-class ApiKeyUnretireView(KeyVerbView):
-    """Let a retired key work until the end of the overlap that was chosen."""
+class ApiKeyUnretireView(KeyActionView):
+    """Undo retiring, until the chosen overlap ends."""
 
     template_name = "apikeys/unretire.html"
 
-    def obstacle(self):
+    def unavailable_reason(self):
         try:
             self.key.require_unretirable(timezone.now())
         except KeyConflict as conflict:
             return conflict.message
         return ""
 
-    def act(self):
+    def perform(self):
         if self.key.unretire(by=self.actor):
             return "The old key works again, until its overlap ends."
         return "The old key was not retired; nothing changed."
 
 
-class ApiKeyCancelRotationView(RotationMixin, KeyVerbView):
-    """Go on with the old key, and revoke the successor that was never used."""
+class ApiKeyCancelRotationView(RotationMixin, KeyActionView):
+    """Keep the old key and revoke the unused successor."""
 
     template_name = "apikeys/cancel_rotation.html"
 
-    def obstacle(self):
+    def unavailable_reason(self):
         if self.key.state == Status.SUSPENDED and self.key.retire_at:
             return "This key is suspended. Resume it before you cancel its rotation."
         if self.key.state != Status.RETIRING:
-            return self.not_rotating
+            return self.NOT_ROTATING
         successor = self.key.successor
         if successor and successor.was_used():
             return "The successor was used, so the rotation can no longer be cancelled."
         return ""
 
-    def act(self):
+    def perform(self):
         self.key.cancel_rotation(by=self.actor)
         return "The rotation is cancelled. This key keeps working; its successor is revoked."

@@ -1,4 +1,4 @@
-"""Forms that make a key: the secret is in the answer to the POST, and nowhere after."""
+"""Forms that create a key. Only the response to the POST contains the secret."""
 
 from django.db import transaction
 
@@ -12,34 +12,34 @@ STALE = (
 )
 
 
-class SecretOnceMixin:
-    """A page whose form, good for one submission, makes a key.
+class CreateKeyMixin:
+    """A form that creates a key and can be submitted once.
 
-    The page says what the form is told besides its data, in `form_options`, and makes
-    the key in `make`.
+    Subclasses return extra form arguments from `form_options()` and create the key in
+    `make()`.
     """
 
     def form_options(self):
-        """Return the arguments of the form, without what was sent."""
+        """Return the form's arguments besides the submitted data."""
         return {}
 
     def make(self, **values):
-        """Make the key; return it with its secret."""
+        """Create the key; return (key, secret)."""
         raise NotImplementedError
 
-    def submission(self):
-        """Return what a nonce of this page is bound to."""
+    def nonce_scope(self):
+        """Return the arguments that bind a nonce to this user and page."""
         return {"user": self.request.user, "page": self.request.path}
 
     def get_initial(self):
-        nonce = SpentNonce.objects.issue(**self.submission())
+        nonce = SpentNonce.objects.issue(**self.nonce_scope())
         return super().get_initial() | {"nonce": nonce}
 
     def get_form_kwargs(self):
         return super().get_form_kwargs() | self.form_options()
 
-    def again(self, error=None, **values):
-        """Show the form once more with all that was typed, and these values instead."""
+    def rerender(self, error=None, **values):
+        """Render the form with the submitted input, overridden by `values`, and a new nonce."""
         typed = self.request.POST.dict() | {
             "scopes": self.request.POST.getlist("scopes")
         }
@@ -52,24 +52,24 @@ class SecretOnceMixin:
         nonce = values.pop("nonce")
         try:
             with transaction.atomic():
-                submission = SpentNonce.objects.spend(nonce, **self.submission())
+                submission = SpentNonce.objects.spend(nonce, **self.nonce_scope())
                 key, secret = self.make(**values)
                 submission.made(key)
         except StaleForm:
-            return self.again(error=STALE)
+            return self.rerender(error=STALE)
         except SpentForm as spent:
-            return self.show("apikeys/issued_before.html", 409, key=spent.key)
+            return self.render_page("apikeys/issued_before.html", 409, key=spent.key)
         except Refused as refusal:
-            return self.refused(form, refusal)
-        return self.show_secret(key, secret)
+            return self.refuse(form, refusal)
+        return self.render_secret(key, secret)
 
-    def refused(self, form, refusal):
-        """Say at its field why no key was made."""
+    def refuse(self, form, refusal):
+        """Add the refusal to its field."""
         field = refusal.field or "scopes"
         form.add_error(field if field in form.fields else None, refusal.message)
         return self.form_invalid(form)
 
-    def show_secret(self, key, secret):
-        response = self.show("apikeys/issued.html", 200, key=key, secret=secret)
+    def render_secret(self, key, secret):
+        response = self.render_page("apikeys/issued.html", 200, key=key, secret=secret)
         response["Referrer-Policy"] = "no-referrer"
         return response

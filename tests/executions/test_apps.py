@@ -90,7 +90,7 @@ def test_a_new_key_with_too_few_scopes_is_not_safe(key, api, client, alice, flow
         reverse("apikeys:detail", args=[key.organization_id, key.public_id])
     )
 
-    assert page.context["phase"] == "arrived"
+    assert page.context["phase"] == "in_use"
     sentence = page.context["verdict"].sentence
     assert "refused flows:execute, which the old one has" in sentence
 

@@ -1,6 +1,6 @@
 "use strict";
 
-// Every page works without this file; it makes them quicker and the secret less exposed.
+// Progressive enhancement: every page works without this file.
 
 document.documentElement.classList.add("js");
 
@@ -8,7 +8,7 @@ const all = (selector) => document.querySelectorAll(selector);
 
 function announce(text) {
   const announcer = document.querySelector("[data-announcer]");
-  // Emptied first, so that the same words twice are read out twice.
+  // Cleared first, so that screen readers repeat an identical text.
   announcer.textContent = "";
   setTimeout(() => { announcer.textContent = text; }, 50);
 }
@@ -17,7 +17,7 @@ function visibleLabel(button) {
   return button.firstChild;
 }
 
-// The secret: masked until it is asked for, and gone from the page when that is left.
+// Masks the secret until it is shown, and removes it when the page is left.
 function guardSecret(field) {
   let secret = field.value;
   const masked = field.dataset.mask.replace("…", "•".repeat(secret.length - field.dataset.mask.length + 1));
@@ -38,7 +38,7 @@ function guardSecret(field) {
     reveal(!field.classList.contains("is-shown"));
     announce(field.classList.contains("is-shown") ? "The secret is shown." : "The secret is hidden.");
   });
-  // A selection of the mask is copied as what it stands for.
+  // Copying the whole mask copies the secret.
   field.addEventListener("copy", (event) => {
     event.preventDefault();
     const selected = field.value.slice(field.selectionStart, field.selectionEnd);
@@ -48,7 +48,7 @@ function guardSecret(field) {
   field.addEventListener("focus", () => field.select());
   section.querySelector("[data-stored]").addEventListener("click", () => { unsaved = false; });
   addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
-  // The browser may keep the page for its Back button; the secret is not kept with it.
+  // The back-forward cache may store the page, so the secret is removed from it.
   addEventListener("pagehide", () => {
     secret = "";
     field.value = "The secret was shown once and is not shown again.";
@@ -74,7 +74,7 @@ async function copy(button, guard) {
   try {
     await navigator.clipboard.writeText(isSecret ? guard.text() : source.textContent);
   } catch {
-    // No clipboard outside HTTPS and localhost: copy the selection, the old way.
+    // The clipboard API needs HTTPS or localhost; fall back to execCommand.
     selectAll(source);
     isCopied = document.execCommand("copy");
   }
@@ -88,7 +88,7 @@ async function copy(button, guard) {
   }, 2500);
 }
 
-// Of two submissions the second would be answered, and the answer has no secret.
+// The browser would show the response to a second submission, which has no secret.
 function submitOnce(form) {
   let isSent = false;
   form.addEventListener("submit", (event) => {
@@ -130,11 +130,11 @@ function pickScopes(form) {
     });
   }
   form.addEventListener("change", update);
-  // The browser may have restored ticks of its own.
+  // The browser may have restored the checkboxes.
   addEventListener("pageshow", update);
 }
 
-// What is selected is counted, and the button for it stays in sight.
+// Counts the selected keys and keeps the button visible.
 function countSelection(form) {
   const boxes = [...all(`input[form="${form.id}"]`)];
   const every = document.querySelector("[data-select-all]");
@@ -164,14 +164,14 @@ document.addEventListener("DOMContentLoaded", () => {
   all("form:has([data-selected])").forEach(countSelection);
 });
 
-// Times on the page are in UTC. The reader's own go before them: one without the other
-// would name another day than a colleague's page, or a log.
+// Times on the page are in UTC. The reader's local time is added before it. Local time
+// alone could show another day than a colleague's page or a log.
 const UTC_IN_WORDS = /(\d{1,2} \p{L}+ \d{4}), (\d\d:\d\d UTC)/u;
 
-function besideUtc(text, moment) {
+function besideUtc(text, instant) {
   const long = { day: "numeric", month: "long", year: "numeric" };
   const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
-  const [day, time] = [long, clock].map((parts) => new Intl.DateTimeFormat("en-GB", parts).format(moment));
+  const [day, time] = [long, clock].map((parts) => new Intl.DateTimeFormat("en-GB", parts).format(instant));
   return text.replace(UTC_IN_WORDS, (utc, utcDay, utcTime) => {
     if (time === utcTime) return utc;
     return `${day}, ${time} (${day === utcDay ? utcTime : utc})`;
@@ -186,12 +186,12 @@ function localize(root) {
   root.querySelectorAll('time[data-local="exact"]').forEach((time) => {
     time.textContent = besideUtc(time.textContent, new Date(time.dateTime));
   });
-  root.querySelectorAll("option[data-moment]").forEach((option) => {
-    option.textContent = besideUtc(option.textContent, new Date(option.dataset.moment));
+  root.querySelectorAll("option[data-utc]").forEach((option) => {
+    option.textContent = besideUtc(option.textContent, new Date(option.dataset.utc));
   });
 }
 
-// What a closed select has no room for stands below it.
+// Repeats the label of a closed select below it, in case it is truncated.
 function showChosen(note) {
   const select = note.parentElement.querySelector(`select[name="${note.dataset.chosenOf}"]`);
   const update = () => { note.textContent = select.selectedOptions[0]?.textContent ?? ""; };
@@ -199,7 +199,7 @@ function showChosen(note) {
   addEventListener("pageshow", update);
 }
 
-// Times that are typed are the reader's own too, unless the address has others already.
+// Entered times are in the reader's zone, unless the URL already has times in another.
 function typeLocally(field, zone) {
   const times = [...field.form.querySelectorAll("[data-zoned]")];
   if (field.value || times.some((time) => time.value)) return;

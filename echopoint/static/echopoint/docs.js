@@ -1,6 +1,6 @@
 "use strict";
 
-// Swagger UI has a dark style, and leaves it to the page to ask for it.
+// Swagger UI has a dark mode, but the page must set its class.
 {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
@@ -8,13 +8,14 @@
   follow();
 }
 
-// What Swagger UI leaves without a name, at a level that skips one, or out of a keyboard's reach.
+// Accessibility fixes: Swagger UI omits labels, skips heading levels, and leaves scrollable
+// elements unreachable by keyboard.
 {
   const name = (part, role, label) => {
     part.setAttribute("role", role);
     part.setAttribute("aria-label", label);
   };
-  const mend = {
+  const fixes = {
     h3: (heading) => heading.setAttribute("aria-level", "2"),
     h4: (heading) => heading.setAttribute("aria-level", "3"),
     h5: (heading) => heading.setAttribute("aria-level", "4"),
@@ -24,9 +25,9 @@
     "pre.microlight": (pre) => (pre.tabIndex = 0),
     "table.responses-table": (table) => table.setAttribute("aria-label", table.id.replaceAll("_", " ")),
   };
-  const mendAll = () => Object.entries(mend).forEach(([selector, act]) => document.querySelectorAll(selector).forEach(act));
-  // Attributes are not watched, so that what is mended here is no reason to come back.
+  const fixAll = () => Object.entries(fixes).forEach(([selector, act]) => document.querySelectorAll(selector).forEach(act));
+  // Attributes are not observed, so that these fixes do not trigger the observer again.
   document.addEventListener("DOMContentLoaded", () => {
-    new MutationObserver(mendAll).observe(document.getElementById("swagger-ui"), { childList: true, subtree: true });
+    new MutationObserver(fixAll).observe(document.getElementById("swagger-ui"), { childList: true, subtree: true });
   });
 }

@@ -1,6 +1,6 @@
 "use strict";
 
-// allauth tells the console alone that a passkey was not used; people are told too.
+// allauth logs passkey errors to the console only. This shows them on the page.
 document.addEventListener("allauth.error", (event) => {
   event.preventDefault();
   document.querySelectorAll("[data-passkey-failure]").forEach((notice) => { notice.hidden = false; });

@@ -1,14 +1,14 @@
 "use strict";
 
-// A part of a page that htmx asks the server for every few seconds. Without scripts, or
-// when the server does not answer, there is a link to look again.
+// The rotation fragment, which htmx polls every few seconds. Without scripts, or while the
+// server does not respond, the page shows a link to reload.
 
 const phaseOf = (region) => region.querySelector("[data-phase]")?.dataset.phase;
 const progressOf = (region) => region.querySelector("[data-progress]")?.dataset.progress ?? "";
 let focused = null;
 
-// The step before the part that refreshes: how many places have moved, and its tick.
-function settle(region) {
+// Updates the step before the fragment: its progress and whether it is done.
+function updateStep(region) {
   const step = document.querySelector("[data-updating]");
   const isUpdated = region.querySelector("[data-updated]")?.dataset.updated;
   if (!step || !isUpdated) return;
@@ -25,7 +25,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target, xhr } = event.detail;
-  // Who was signed out is answered with another page, which has no place here.
+  // After a sign-out the response is the sign-in page, which must not be inserted.
   const isAnswered = new URL(xhr.responseURL).pathname === target.getAttribute("hx-get");
   event.detail.shouldSwap = isAnswered && (xhr.status === 200 || xhr.status === 286);
   target.classList.toggle("is-live", isAnswered && xhr.status === 200);
@@ -37,8 +37,8 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const { target } = event.detail;
   if (focused) [...target.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
   localize(target);
-  settle(target);
-  // Read out what has come about, not each minute that passes.
+  updateStep(target);
+  // Announce changes only, not each passing minute.
   if (phaseOf(target) + progressOf(target) !== target.dataset.before) announce(`${progressOf(target)} ${target.querySelector("[data-news]").textContent.trim()}`.trim());
 });
 

@@ -65,7 +65,7 @@ def many(acme, globex):
 
 def form(query):
     form = AuditFilterForm.read(QueryDict(query), actions=choices())
-    assert not form.left_out
+    assert not form.ignored
     return form
 
 
@@ -82,7 +82,7 @@ def test_each_filter_is_counted_along_its_own_index(many, explained):  # noqa: F
         plans = explained(lambda filters=filters: listed(many, filters))
 
         assert re.search(rf" (on|using) {index}", plans[0]), query
-        assert filters.are_few
+        assert filters.has_few_matches
         # Those few are sorted, and not looked for in the order of all.
         assert not any("audit_event_sequence_unique" in plan for plan in plans), query
 

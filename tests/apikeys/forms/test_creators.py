@@ -37,7 +37,7 @@ def created(issue):
 @pytest.fixture
 def many(created, alice, olive, bob, monkeypatch):
     """Let more people have created keys than a select is made for."""
-    monkeypatch.setattr(creators, "SELECTABLE", 2)
+    monkeypatch.setattr(creators, "MAX_OPTIONS", 2)
     for user in (alice, olive, bob):
         created(user)
 
@@ -55,7 +55,7 @@ def field(response):
     )[0]
 
 
-def test_all_who_created_keys_are_offered_and_nobody_else(
+def test_only_creators_of_keys_are_offered(
     shown, created, acme, alice, olive, bob, globex
 ):
     created(alice)
@@ -75,7 +75,7 @@ def test_all_who_created_keys_are_offered_and_nobody_else(
 
 
 def test_the_select_has_everybody_up_to_its_limit(shown, created, acme, monkeypatch):
-    monkeypatch.setattr(creators, "SELECTABLE", 12)
+    monkeypatch.setattr(creators, "MAX_OPTIONS", 12)
     people = [User.objects.create_user(f"{n}@acme.example") for n in range(12)]
     for person in people:
         created(person)
@@ -115,8 +115,8 @@ def test_keys_of_a_deleted_account_are_found(shown, many, created):
     assert names(shown(creator="gone@")) == {"of gone@acme.example"}
 
 
-def test_text_that_too_many_match_is_said_and_not_applied(shown, many, monkeypatch):
-    monkeypatch.setattr(creators, "MATCHED", 2)
+def test_text_that_matches_too_many_people_is_refused(shown, many, monkeypatch):
+    monkeypatch.setattr(creators, "MAX_MATCHES", 2)
 
     response = shown(creator="acme.example")
 

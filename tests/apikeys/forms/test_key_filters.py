@@ -7,7 +7,7 @@ from django.http import QueryDict
 from apikeys.forms.creators import Creators
 from apikeys.forms.key_filters import ORDERS, SORTS, KeyFilterForm
 from apikeys.models import ApiKey
-from apikeys.templatetags.apikeys_list import AT_FIRST
+from apikeys.templatetags.apikeys_list import FIRST_SORT
 
 # What the form has besides filters: the order of the rows.
 SETTINGS = {"sort"}
@@ -23,7 +23,7 @@ def sql(acme):
         query.update(chosen)
         read = form.read(query, creators=Creators(acme))
         rows = ApiKey.objects.for_org(acme)
-        assert not read.left_out, read.left_out
+        assert not read.ignored, read.ignored
         return str(read.apply(rows).query)
 
     return sql
@@ -70,8 +70,8 @@ def test_each_sort_has_its_order_and_each_column_a_sort():
     assert sorts == both_ways, (
         "Keep SORTS and ORDERS in apikeys/forms/key_filters.py alike."
     )
-    assert set(AT_FIRST) == set(ORDERS), (
-        "Say in AT_FIRST (apikeys/templatetags/apikeys_list.py) how a column of each of"
+    assert set(FIRST_SORT) == set(ORDERS), (
+        "Say in FIRST_SORT (apikeys/templatetags/apikeys_list.py) how a column of each of"
         " ORDERS is sorted at first."
     )
-    assert set(AT_FIRST.values()) <= both_ways
+    assert set(FIRST_SORT.values()) <= both_ways

@@ -108,7 +108,7 @@ def test_search_folds_letters_alike_on_every_database(issue, find, text, found):
 def test_a_page_begins_after_a_name_of_any_letters(
     client, alice, acme, issue, monkeypatch, name
 ):
-    monkeypatch.setattr("apikeys.views.list.ListedKeysPage.page_size", 1)
+    monkeypatch.setattr("apikeys.views.list.BaseKeyListView.page_size", 1)
     sign_in(client, alice)
     for n in (name, f"{name} 2"):
         key, _ = issue()

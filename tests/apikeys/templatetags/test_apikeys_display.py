@@ -39,7 +39,7 @@ def test_an_end_is_due_or_past(left, text):
     assert display.remaining(NOW + left, NOW) == text
 
 
-def test_a_moment_in_a_sentence_becomes_an_element_and_the_rest_is_escaped():
+def test_a_time_in_a_sentence_becomes_an_element_and_the_rest_is_escaped():
     text = display.with_times(f"<b> until {timestamps.in_words(NOW)}; & so on")
 
     assert text == f"&lt;b&gt; until {display.exact(NOW)}; &amp; so on"
@@ -50,17 +50,17 @@ def test_a_moment_in_a_sentence_becomes_an_element_and_the_rest_is_escaped():
 @pytest.mark.parametrize(
     "text", ["31 February 2027, 14:02 UTC", "1 Foo 2027, 10:00 UTC"]
 )
-def test_what_only_looks_like_a_moment_stays_as_it_is(text):
+def test_an_invalid_date_stays_unchanged(text):
     assert display.with_times(text) == text
 
 
-def test_an_option_has_the_moment_that_its_label_names():
+def test_an_option_has_the_time_in_its_label():
     select = TimeSelect(choices=[("1", f"1 day, until {timestamps.in_words(NOW)}")])
 
     html = select.render("name", "1")
 
-    assert 'data-moment="2027-02-21T14:02Z"' in html
-    assert "data-moment" not in TimeSelect(choices=[("", "No expiry")]).render("n", "")
+    assert 'data-utc="2027-02-21T14:02Z"' in html
+    assert "data-utc" not in TimeSelect(choices=[("", "No expiry")]).render("n", "")
 
 
 @pytest.mark.parametrize(

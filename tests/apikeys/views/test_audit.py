@@ -14,7 +14,7 @@ from django.urls import reverse
 from apikeys.actors import Actor
 from apikeys.audit.export import as_csv, defused
 from apikeys.audit.exported_file import check
-from apikeys.forms.audit_filters import NARROWED, TIMES, AuditFilterForm
+from apikeys.forms.audit_filters import QUERIES, TIMES, AuditFilterForm
 from apikeys.models import AuditEvent
 from apikeys.views.audit import AuditListView
 from echopoint.core.client_metadata import Client
@@ -100,12 +100,12 @@ def test_events_are_filtered_by_key_action_and_actor(shown, issue, alice):
 def test_every_filter_has_a_query(acme):
     """`tz` is none: it says in which zone the times are."""
     fields = {*AuditFilterForm.base_fields} - {"tz"}
-    assert fields == set(NARROWED), (
-        "Give the new filter its query in NARROWED, in apikeys/forms/audit_filters.py."
+    assert fields == set(QUERIES), (
+        "Give the new filter its query in QUERIES, in apikeys/forms/audit_filters.py."
     )
     events = AuditEvent.objects.for_org(acme)
     now = datetime.now(UTC)
-    for name, narrowed in NARROWED.items():
+    for name, narrowed in QUERIES.items():
         value = now if name in TIMES else "x"
         assert str(narrowed(events, value).query) != str(events.query), name
 
@@ -170,7 +170,7 @@ def test_the_audit_finds_a_name_as_the_list_does(
     assert {target for _, target in shown(actor=typed)} == {"another 100"}
 
 
-def test_what_nobody_sees_is_found_nowhere(shown, issue):
+def test_an_invisible_search_text_matches_no_event(shown, issue):
     issue(name="first")
 
     assert shown(key="\u200b") == shown(actor="\u200b") == []
@@ -185,7 +185,7 @@ def test_a_key_that_acts_is_found_by_its_id_in_any_spelling(shown, issue):
         assert shown(actor=spelling) == [("First used", "acts")]
 
 
-def test_the_page_says_how_many_events_match(signed_in, url, issue, monkeypatch):
+def test_the_page_shows_how_many_events_match(signed_in, url, issue, monkeypatch):
     first, _ = issue(name="first")
     issue(name="second")
 
@@ -256,9 +256,7 @@ def test_an_action_that_did_occur_is_offered_and_readable(
     assert "From “old” to “new”." in signed_in.get(url).text
 
 
-def test_an_event_that_was_tampered_with_can_still_be_looked_at(
-    signed_in, url, issue, tamper
-):
+def test_a_tampered_event_can_still_be_viewed(signed_in, url, issue, tamper):
     issue()
     tamper(
         "UPDATE apikeys_auditevent SET details = %s, target_id = %s, action = %s",
@@ -531,7 +529,9 @@ def test_a_file_of_nothing_is_an_event_too(export, issue):
     assert (event.details["events"], event.details["head"]) == (0, "")
 
 
-def test_no_file_is_made_when_it_cannot_be_recorded(export, issue, monkeypatch):
+def test_no_file_is_exported_if_the_export_cannot_be_recorded(
+    export, issue, monkeypatch
+):
     issue()
     monkeypatch.setattr(AuditEvent, "save", lambda *args, **options: 1 / 0)
 
@@ -547,7 +547,7 @@ def test_the_page_says_in_words_what_was_exported_and_how_the_policy_changed(
     assert "As CSV, action: policy.updated." in signed_in.get(url).text
 
 
-def test_an_intact_chain_is_said_to_be(signed_in, acme, issue):
+def test_an_intact_chain_is_reported_as_verified(signed_in, acme, issue):
     issue()
     verify = reverse("apikeys:audit_verify", args=[acme.pk])
 
@@ -560,7 +560,7 @@ def test_an_intact_chain_is_said_to_be(signed_in, acme, issue):
     ]
 
 
-def test_a_chain_without_events_is_not_said_to_be_verified(signed_in, acme):
+def test_a_chain_without_events_is_not_reported_as_verified(signed_in, acme):
     verify = reverse("apikeys:audit_verify", args=[acme.pk])
 
     page = signed_in.post(verify, follow=True)
@@ -581,7 +581,7 @@ def test_the_head_is_shown_whole_to_be_copied(signed_in, url, issue):
     assert 'data-copy="chain-head"' in text
 
 
-def test_what_is_broken_says_what_to_do(signed_in, acme, issue, tamper):
+def test_a_broken_chain_is_reported_with_advice(signed_in, acme, issue, tamper):
     issue()
     verify = reverse("apikeys:audit_verify", args=[acme.pk])
 
@@ -675,7 +675,7 @@ def test_times_without_a_zone_are_in_utc_and_say_so(signed_in, url):
     "tz",
     ["Europe/Atlantis", "../../etc/passwd", "Europe", "/etc", "\x00", "é", "x" * 99],
 )
-def test_a_zone_that_is_none_is_said_and_never_a_silent_other(
+def test_an_unknown_time_zone_is_reported_and_utc_is_used(
     signed_in, url, export, dated, tz
 ):
     query = {"since": "2026-06-01T12:00", "tz": tz}
@@ -700,7 +700,7 @@ BEYOND = [
 
 
 @pytest.mark.parametrize(("name", "typed", "tz"), BEYOND)
-def test_a_time_beyond_all_years_is_said_and_the_other_filters_stay(
+def test_a_time_beyond_all_years_is_reported_and_the_other_filters_apply(
     signed_in, url, export, dated, name, typed, tz
 ):
     query = {name: typed, "tz": tz, "action": "api_key.created", "actor": "test"}
@@ -710,7 +710,7 @@ def test_a_time_beyond_all_years_is_said_and_the_other_filters_stay(
     (notice,) = page.context["notices"]
     assert notice.startswith(TIMES[name])
     assert notice.endswith("In UTC, this is outside the years 1 to 9999.")
-    assert page.context["filters"].chosen == {
+    assert page.context["filters"].params == {
         "action": "api_key.created",
         "actor": "test",
     }
@@ -733,12 +733,12 @@ def test_the_first_and_the_last_time_there_is_can_be_asked_for(
 
     page = signed_in.get(url, query)
 
-    assert page.context["filters"].left_out == []
+    assert page.context["filters"].ignored == []
     assert len(page.context["listed"]) == 2
     assert export("csv", "?" + urlencode(query)).status_code == 200
 
 
-def test_a_time_that_does_not_exist_in_the_zone_is_said(signed_in, url, dated):
+def test_a_time_that_does_not_exist_in_the_zone_is_reported(signed_in, url, dated):
     page = signed_in.get(url, {"since": "2026-03-29T02:30", "tz": "Europe/Paris"})
 
     assert len(page.context["notices"]) == 1

@@ -45,7 +45,7 @@ def refused(key, reason, at, count=1, ip=None):
     Refusal.objects.create(key=key, reason=reason, minute=at, count=count, last_ip=ip)
 
 
-def test_the_page_tells_the_facts_and_nothing_secret(shown, issue):
+def test_the_page_shows_the_facts_and_no_secret(shown, issue):
     key, secret = issue(name="Deploy <b>")
     key.record_use(Client("192.0.2.1", "curl/8 <i>", "", "GET /flows"))
 
@@ -66,7 +66,7 @@ def test_the_page_tells_the_facts_and_nothing_secret(shown, issue):
     assert key.digest not in text
 
 
-def test_every_scope_says_what_it_opens_and_why_to_think_twice(shown, issue):
+def test_every_scope_is_described_with_its_risk(shown, issue):
     key, _ = issue("flows:execute", "webhooks:read")
 
     text = shown(key)
@@ -297,7 +297,7 @@ def test_a_pause_asks_first_and_is_recorded_with_its_reason(
 
 
 @pytest.mark.parametrize("page", ["suspend", "resume"])
-def test_a_pause_of_a_key_that_ended_says_what_came_between(
+def test_suspending_an_ended_key_shows_what_happened_to_it(
     signed_in, issue, acme, page
 ):
     key, _ = issue()
@@ -312,7 +312,7 @@ def test_a_pause_of_a_key_that_ended_says_what_came_between(
     )
 
 
-def test_a_second_pause_says_that_nothing_changed(signed_in, issue, acme):
+def test_suspending_twice_reports_that_nothing_changed(signed_in, issue, acme):
     key, _ = issue()
     url = reverse("apikeys:suspend", args=[acme.pk, key.public_id])
     signed_in.post(url)
@@ -336,7 +336,7 @@ def test_a_reason_that_the_record_cannot_hold_is_refused_at_its_field(
     assert key.suspended_at is None
 
 
-def test_a_key_that_expired_while_suspended_is_told_to_stay_refused(shown, issue):
+def test_a_key_that_expired_while_suspended_stays_refused_after_resuming(shown, issue):
     key, _ = issue(at=timezone.now() - 10 * DAY, expires_in_days=1)
 
     text = shown(changed(key, suspended_at=timezone.now() - 5 * DAY), "resume")

@@ -87,7 +87,7 @@ def test_no_expiry_is_offered_when_the_policy_allows_it(page, acme):
     assert ApiKey.objects.get().expires_at is None
 
 
-def test_a_preset_selects_its_scopes_and_keeps_what_was_typed(page):
+def test_a_preset_selects_its_scopes_and_preserves_the_input(page):
     response = page(name="typed before", preset="ci", expires_in_days="30")
 
     assert checked(response) == {"flows:execute", "flows:read", "runner:complete"}
@@ -107,7 +107,9 @@ def test_a_preset_selects_its_scopes_and_keeps_what_was_typed(page):
         ({"scopes": ["api_key:create"]}, "scopes"),
     ],
 )
-def test_what_is_refused_is_said_at_its_field_and_nothing_is_lost(page, values, field):
+def test_a_refusal_is_shown_at_its_field_and_the_input_is_preserved(
+    page, values, field
+):
     response = page(**{"name": "kept", "expires_in_days": "30"} | values)
 
     assert field in response.context["form"].errors
@@ -126,7 +128,7 @@ def test_a_name_that_is_too_long_says_by_how_much(page):
     assert said == "Use at most 100 characters; you entered 101."
 
 
-def test_a_name_in_use_is_said_at_the_name(page, issue):
+def test_a_name_in_use_is_reported_at_its_field(page, issue):
     issue(name="Deploy")
 
     response = page(name="deploy")

@@ -16,7 +16,14 @@ FORMS = [
     "cancel_rotation",
     "rotate",
 ]
-FIELDS = ["reason", "name", "overlap_seconds", "expires_in_days", "seen", "scopes"]
+FIELDS = [
+    "reason",
+    "name",
+    "overlap_seconds",
+    "expires_in_days",
+    "shown_verdict",
+    "scopes",
+]
 BAD = {
     "long": "x" * 5000,
     "unseen": "\u200b" * 10,

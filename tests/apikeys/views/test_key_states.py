@@ -116,7 +116,7 @@ RETIRES = says(r"retires? (in|on)\b", r"Retires \d", "works until")
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("page", PAGES)
-def test_no_page_says_what_does_not_fit_the_state(make, read, page, state):
+def test_no_page_contradicts_the_state_of_the_key(make, read, page, state):
     """The rotation's own panel is read by the tests of rotations."""
     key = make(state)
 
@@ -134,7 +134,7 @@ def test_no_page_says_what_does_not_fit_the_state(make, read, page, state):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_revoking_says_what_it_changes(make, read, state):
+def test_the_revoke_page_describes_the_effect(make, read, state):
     said = read("revoke", make(state))
 
     if state in REVOKED:
@@ -177,7 +177,7 @@ def test_revoking_says_whether_retiring_could_be_undone_instead(
         ("retire", "orphaned", "is refused. You can undo this until"),
     ],
 )
-def test_what_is_said_of_the_new_key_fits_its_state(make, read, page, state, said):
+def test_sentences_about_the_new_key_match_its_state(make, read, page, state, said):
     shown = read(page, make(state))
 
     assert said in shown
@@ -196,7 +196,7 @@ def test_a_key_that_stopped_is_refused_in_words_that_fit(make, verb, state):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_revoking_many_says_the_same_of_each(make, read, state):
+def test_revoking_several_keys_describes_the_effect_on_each(make, read, state):
     key = make(state)
 
     said = read("revoke_selected", key, query=f"?key={key.public_id}")
@@ -240,9 +240,7 @@ def test_what_was_revoked_stopped_requests_only_if_there_were_any(
     ],
 )
 @pytest.mark.parametrize("who", ["olive", "bob"])
-def test_the_list_says_of_a_key_when_it_ends_or_ended(
-    make, read, request, state, said, who
-):
+def test_the_list_shows_when_a_key_ends_or_ended(make, read, request, state, said, who):
     key = make(state)
 
     listed = read("list", key, request.getfixturevalue(who), query="?status=all")
@@ -274,7 +272,7 @@ def test_the_list_says_of_a_key_when_it_ends_or_ended(
     ],
 )
 @pytest.mark.parametrize("who", ["olive", "bob"])
-def test_the_keys_page_says_what_its_state_means(make, read, request, state, said, who):
+def test_the_keys_page_explains_its_state(make, read, request, state, said, who):
     shown = read("detail", make(state), request.getfixturevalue(who))
 
     assert re.search(said, shown), shown
@@ -292,7 +290,7 @@ def test_the_keys_page_says_what_its_state_means(make, read, request, state, sai
         ("revoked", "This key is revoked: it cannot be suspended"),
     ],
 )
-def test_suspending_says_what_goes_on(make, read, state, said):
+def test_the_suspend_page_describes_the_effect(make, read, state, said):
     assert said in read("suspend", make(state))
 
 
@@ -305,7 +303,7 @@ def test_suspending_says_what_goes_on(make, read, state, said):
         ("suspended retired", "It retired 3 days ago", "it is retired"),
     ],
 )
-def test_resuming_says_whether_the_key_works_then(
+def test_the_resume_page_says_whether_the_key_will_work(
     make, read, client, acme, state, asked, done
 ):
     key = make(state)
@@ -329,7 +327,7 @@ def test_resuming_says_whether_the_key_works_then(
         ("orphaned", "The new key is already revoked"),
     ],
 )
-def test_cancelling_says_what_stands_against_it(make, read, state, said):
+def test_the_cancel_page_explains_why_it_is_unavailable(make, read, state, said):
     assert said in read("cancel_rotation", make(state))
 
 
@@ -349,7 +347,7 @@ def test_a_key_that_used_itself_last_is_not_named_as_somebody(make, read):
         ("expired unused", "it no longer works: the key is expired", "use it."),
     ],
 )
-def test_a_form_that_was_sent_before_says_what_can_be_done(
+def test_a_form_submitted_twice_explains_what_to_do(
     make, client, acme, alice, state, said, unsaid
 ):
     key = make(state)
@@ -367,7 +365,7 @@ def test_a_form_that_was_sent_before_says_what_can_be_done(
     assert unsaid not in text(response)
 
 
-def test_a_creator_who_left_is_said_whatever_the_state(make, read, acme, bob):
+def test_a_creator_who_left_is_shown_in_every_state(make, read, acme, bob):
     key = make("revoked")
     ApiKey.objects.filter(pk=key.pk).update(created_by=bob, created_by_label=str(bob))
     acme.memberships.filter(user=bob).delete()
@@ -383,7 +381,7 @@ def test_the_policys_preview_says_when_a_retiring_key_ends(make, client, acme, o
     sign_in(client, olive)
     url = reverse("apikeys:policy", args=[acme.pk])
     limits = {"default_lifetime_days": 30, "max_lifetime_days": 30}
-    seen = {"max_overlap_days": 7, "seen": "90 365 False 7 None None None"}
+    seen = {"max_overlap_days": 7, "shown_limits": "90 365 False 7 None None None"}
 
     said = text(client.post(url, limits | seen))
 

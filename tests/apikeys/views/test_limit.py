@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from apikeys.actors import Actor
 from apikeys.models import AuditEvent
-from tests.apikeys.views.test_policy import LIMITS, SEEN
+from tests.apikeys.views.test_policy import LIMITS, SHOWN_LIMITS
 from tests.signing_in import sign_in
 
 SYSTEM = Actor.command("test")
@@ -40,7 +40,7 @@ def test_the_keys_page_shows_whose_limit_it_is(client, alice, key, settings):
 
 
 @pytest.mark.parametrize("redis", ["", "redis://127.0.0.1:6379/0"])
-def test_a_limit_that_each_process_counts_is_said_to_be_that(
+def test_a_limit_counted_per_process_is_described_as_such(
     client, alice, key, url, settings, redis
 ):
     settings.REDIS_URL = redis
@@ -67,7 +67,7 @@ def test_an_admin_changes_it_and_takes_it_back(client, alice, key, url):
 
 
 @pytest.mark.parametrize("wrong", ["0", "-5", "6001", "many", "1.5", "9" * 30])
-def test_a_limit_that_cannot_be_says_so_and_keeps_what_was_typed(
+def test_an_invalid_limit_is_refused_and_the_input_is_preserved(
     client, alice, key, url, wrong
 ):
     sign_in(client, alice)
@@ -92,7 +92,7 @@ def test_a_revoked_key_has_no_such_page(client, alice, key, url):
 def test_an_owner_sets_the_limit_of_all_keys(client, olive, acme, key):
     sign_in(client, olive)
     url = reverse("apikeys:policy", args=[acme.pk])
-    sent = LIMITS | {"seen": SEEN, "requests_per_minute": "50"}
+    sent = LIMITS | {"shown_limits": SHOWN_LIMITS, "requests_per_minute": "50"}
 
     preview = client.post(url, sent)
     assert "600 requests (default)" in preview.text
@@ -119,9 +119,13 @@ def test_no_policy_goes_beyond_the_site(client, olive, acme, settings, field, se
     url = reverse("apikeys:policy", args=[acme.pk])
 
     for confirm in ({}, {"confirm": "1"}):
-        refused = client.post(url, LIMITS | {"seen": SEEN, field: "31"} | confirm)
+        refused = client.post(
+            url, LIMITS | {"shown_limits": SHOWN_LIMITS, field: "31"} | confirm
+        )
         assert refused.context["form"].errors[field][0].startswith("Enter 30 or less")
-    client.post(url, LIMITS | {"seen": SEEN, field: "30", "confirm": "1"})
+    client.post(
+        url, LIMITS | {"shown_limits": SHOWN_LIMITS, field: "30", "confirm": "1"}
+    )
 
     acme.refresh_from_db()
     assert getattr(acme, field) == 30
@@ -138,7 +142,7 @@ def test_no_policy_goes_beyond_the_site(client, olive, acme, settings, field, se
         (30, 0, "", False),
     ],
 )
-def test_a_policy_that_deletes_more_says_so_first(
+def test_a_policy_that_shortens_retention_warns_first(
     client, olive, acme, settings, before, of_site, after, warned
 ):
     settings.KEEP_EXECUTIONS_DAYS = of_site
@@ -146,9 +150,11 @@ def test_a_policy_that_deletes_more_says_so_first(
     acme.save()
     sign_in(client, olive)
     url = reverse("apikeys:policy", args=[acme.pk])
-    seen = f"90 365 False 7 None None {before}"
+    shown = f"90 365 False 7 None None {before}"
 
-    page = client.post(url, LIMITS | {"seen": seen, "keep_executions_days": after})
+    page = client.post(
+        url, LIMITS | {"shown_limits": shown, "keep_executions_days": after}
+    )
 
     assert "Change the policy?" in page.text
     assert ("cannot be restored" in page.text) == warned

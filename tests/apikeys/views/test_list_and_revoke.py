@@ -121,7 +121,7 @@ def test_revoking_twice_says_that_nothing_changed(signed_in, acme, issue):
     assert AuditEvent.objects.filter(action="api_key.revoked").count() == 1
 
 
-def test_a_reason_that_is_too_long_is_refused_and_kept(signed_in, acme, issue):
+def test_a_reason_that_is_too_long_is_refused_and_shown_again(signed_in, acme, issue):
     key, _ = issue()
     url = reverse("apikeys:revoke", args=[acme.pk, key.public_id])
 

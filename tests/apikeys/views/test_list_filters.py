@@ -113,7 +113,7 @@ def test_a_key_is_found_by_its_scope_and_its_preset(names, issue):
     ]
 
 
-def test_a_key_is_found_by_who_made_it(names, issue, alice, olive, acme):
+def test_keys_are_filtered_by_creator(names, issue, alice, olive, acme):
     issue(name="of alice", by=Actor.person(alice, via="page", is_fresh=True))
     issue(name="of olive", by=Actor.person(olive, via="page", is_fresh=True))
     issue(name="of a command")
@@ -138,7 +138,7 @@ def test_a_key_is_found_by_each_spelling_of_its_id(signed_in, url, issue, spelli
     assert [key.name for key in found.context["listed"]] == ["wanted"]
 
 
-def test_a_search_keeps_the_filters_and_can_be_bookmarked(signed_in, acme, issue):
+def test_a_search_preserves_the_filters_and_can_be_bookmarked(signed_in, acme, issue):
     find = reverse("apikeys:find", args=[acme.pk])
 
     response = signed_in.post(f"{find}?status=active&sort=name", {"q": "web & co"})
@@ -217,7 +217,7 @@ def test_pages_forth_and_back_show_every_key_once_in_order(
             expires_at=expires and days(expires),
             last_used_at=used and days(used),
         )
-    monkeypatch.setattr(list_views.ListedKeysPage, "page_size", size)
+    monkeypatch.setattr(list_views.BaseKeyListView, "page_size", size)
 
     forth, back = walk(signed_in, url, f"?sort={sort}")
 
@@ -240,7 +240,7 @@ def walk(client, url, query):
 def test_a_bookmark_holds_its_place_when_its_row_is_gone(
     signed_in, url, issue, monkeypatch
 ):
-    monkeypatch.setattr(list_views.ListedKeysPage, "page_size", 1)
+    monkeypatch.setattr(list_views.BaseKeyListView, "page_size", 1)
     keys = [issue(name=name)[0] for name in "abc"]
     bookmark = signed_in.get(f"{url}?sort=name").context["next"]
 
@@ -341,7 +341,9 @@ def selected(acme):
     return selected
 
 
-def test_selected_keys_are_revoked_together_after_asking(signed_in, issue, selected):
+def test_selected_keys_are_revoked_together_after_confirmation(
+    signed_in, issue, selected
+):
     first, second, third = (issue()[0] for _ in range(3))
 
     asked = signed_in.get(*selected(first, second))
@@ -441,7 +443,9 @@ def test_a_place_in_another_order_or_organization_shows_only_ones_own(
                 assert "theirs" not in page.text
 
 
-def test_what_was_revoked_before_is_told_apart(signed_in, issue, selected, alice):
+def test_keys_that_were_already_revoked_are_counted_separately(
+    signed_in, issue, selected, alice
+):
     before, now = issue()[0], issue()[0]
     before.revoke(by=Actor.command("test"))
 
@@ -464,7 +468,7 @@ def test_none_and_too_many_are_sent_back(signed_in, acme, sent, url):
         assert "Select 1 to 100 keys" in response.text
 
 
-def test_a_reason_that_cannot_be_kept_revokes_none(signed_in, issue, selected):
+def test_an_unstorable_reason_revokes_no_key(signed_in, issue, selected):
     key, _ = issue()
 
     response = signed_in.post(*selected(key, reason="x" * 300))
@@ -533,7 +537,7 @@ def test_a_heading_leads_to_the_list_from_an_answer_to_a_search(signed_in, acme,
     assert headings(response)["Key"][1] == f"{url}?sort=name"
 
 
-def test_a_row_says_by_what_the_key_was_used_and_leads_to_what_comes_next(
+def test_a_row_shows_the_client_and_links_to_the_next_action(
     signed_in, url, acme, issue
 ):
     key, _ = issue(name="Used")
@@ -551,7 +555,7 @@ def test_a_row_says_by_what_the_key_was_used_and_leads_to_what_comes_next(
     assert f'href="{path}#rotation"' in rotating
 
 
-def test_two_letters_are_looked_for_where_words_begin_and_that_is_said(
+def test_two_letters_match_the_start_of_words_and_a_notice_explains_it(
     names, signed_in, url, issue
 ):
     for name in ("GitHub CI", "ci", "a-CI/b", "CID", "abaci"):
@@ -569,7 +573,7 @@ def test_few_keys_are_shown_as_many_are(
     signed_in, url, keys, monkeypatch, few, sort, names
 ):
     monkeypatch.setattr("apikeys.db.index_probes.FEW", few)
-    monkeypatch.setattr(list_views.ListedKeysPage, "page_size", 2)
+    monkeypatch.setattr(list_views.BaseKeyListView, "page_size", 2)
 
     for query, found in [
         ("status=usable", {"active", "retiring", "idle", "forgotten"}),

@@ -13,7 +13,7 @@ LIMITS = {
     "max_lifetime_days": "80",
     "max_overlap_days": "7",
 }
-SEEN = "90 365 False 7 None None None"
+SHOWN_LIMITS = "90 365 False 7 None None None"
 
 
 @pytest.fixture
@@ -27,7 +27,9 @@ def send(client, olive, url):
     sign_in(client, olive)
 
     def send(**values):
-        return client.post(url, LIMITS | {"seen": SEEN} | values, follow=True)
+        return client.post(
+            url, LIMITS | {"shown_limits": SHOWN_LIMITS} | values, follow=True
+        )
 
     return send
 
@@ -42,11 +44,11 @@ def test_a_change_shows_first_which_keys_it_concerns(send, acme, issue, globex):
     ApiKey.objects.filter(pk=stopped.pk).update(revoked_at=timezone.now())
     issue(name="theirs", organization=globex, expires_in_days=300)
 
-    strict = send(seen="90 365 True 7 None None None")
-    lenient = send(seen="90 365 True 7 None None None", allow_non_expiring="on")
+    strict = send(shown_limits="90 365 True 7 None None None")
+    lenient = send(shown_limits="90 365 True 7 None None None", allow_non_expiring="on")
 
-    assert [key.name for key in strict.context["concerned"]] == ["endless", "long"]
-    assert [key.name for key in lenient.context["concerned"]] == ["long"]
+    assert [key.name for key in strict.context["exceeding"]] == ["endless", "long"]
+    assert [key.name for key in lenient.context["exceeding"]] == ["long"]
     acme.refresh_from_db()
     assert acme.max_lifetime_days == 365
     assert not AuditEvent.objects.filter(action="policy.updated").exists()
@@ -91,7 +93,7 @@ def test_limits_that_cannot_be_are_refused(send, acme, wrong, confirm):
     assert acme.max_lifetime_days == 365
 
 
-def test_a_default_beyond_the_maximum_is_said_at_its_field(send):
+def test_a_default_above_the_maximum_is_reported_at_its_field(send):
     refused = send(default_lifetime_days="81", max_lifetime_days="80")
     allowed = send(default_lifetime_days="80", max_lifetime_days="80")
 
@@ -127,7 +129,7 @@ def test_who_is_no_owner_reads_only(client, request, url, acme, who):
     sign_in(client, request.getfixturevalue(who))
 
     page = client.get(url)
-    refused = client.post(url, LIMITS | {"seen": SEEN, "confirm": "1"})
+    refused = client.post(url, LIMITS | {"shown_limits": SHOWN_LIMITS, "confirm": "1"})
 
     assert "365 days" in page.text
     assert "<input" not in page.text.split("<main")[1]
@@ -142,7 +144,7 @@ def test_who_signed_in_long_ago_reads_and_is_asked_again_to_change(
     client.force_login(olive)
 
     assert client.get(url).status_code == 200
-    response = client.post(url, LIMITS | {"seen": SEEN, "confirm": "1"})
+    response = client.post(url, LIMITS | {"shown_limits": SHOWN_LIMITS, "confirm": "1"})
 
     assert response["Location"].startswith("/accounts/")
     acme.refresh_from_db()

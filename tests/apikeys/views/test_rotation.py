@@ -173,7 +173,7 @@ def test_scopes_can_be_taken_away(page, key):
         ({"expires_in_days": "never"}, "expires_in_days"),
     ],
 )
-def test_what_is_refused_is_said_at_its_field_and_nothing_is_lost(
+def test_a_refusal_is_shown_at_its_field_and_the_input_is_preserved(
     page, key, values, field
 ):
     kept = {
@@ -218,7 +218,7 @@ def test_a_form_sent_twice_makes_one_successor_and_shows_nothing_again(page):
     assert ApiKey.objects.count() == 2
 
 
-def test_of_two_tabs_the_second_is_told_what_the_first_did(page, key):
+def test_a_second_tab_shows_what_the_first_one_did(page, key):
     tabs = [nonce_in(page("rotate")) for _ in range(2)]
     page("rotate", nonce=tabs[0])
 
@@ -257,7 +257,7 @@ def test_a_key_that_is_not_active_cannot_be_rotated(page, key, verb):
     assert ApiKey.objects.count() == before
 
 
-def test_the_old_keys_page_waits_for_the_successor_and_then_says_whence(page, key):
+def test_the_old_keys_page_shows_the_first_use_of_the_successor(page, key):
     successor, _ = key.rotate(by=SYSTEM)
     waiting = text_of(page())
     use(successor, ip="192.0.2.9")
@@ -291,7 +291,7 @@ def test_a_page_without_a_rotation_refreshes_nothing(page):
 
 
 @pytest.mark.parametrize("verb", ["retire", "cancel_rotation", "revoke"])
-def test_the_part_that_refreshes_says_when_the_rotation_is_over(page, key, verb):
+def test_the_polled_fragment_reports_the_end_of_the_rotation(page, key, verb):
     key.rotate(by=SYSTEM)
     getattr(key, verb)(by=SYSTEM)
 
@@ -405,9 +405,7 @@ def test_each_key_of_a_rotation_links_to_the_other(page, key, signed_in, acme):
     assert f'"{urls[0]}"' in text_of(signed_in.get(urls[1]))
 
 
-def test_a_successor_that_was_revoked_is_told_and_the_rotation_can_be_cancelled(
-    page, key
-):
+def test_a_revoked_successor_is_shown_and_the_rotation_can_be_cancelled(page, key):
     successor, _ = key.rotate(by=SYSTEM)
     successor.revoke(by=SYSTEM)
     assert "there is no new key" in text_of(page())
@@ -418,7 +416,7 @@ def test_a_successor_that_was_revoked_is_told_and_the_rotation_can_be_cancelled(
     assert key.status() == "active"
 
 
-def test_a_retired_key_that_is_still_sent_is_told(page, key):
+def test_requests_with_a_retired_key_are_shown(page, key):
     key.rotate(by=SYSTEM, overlap=timedelta(0))
     Refusal.objects.create(
         key=key, reason="API_KEY_RETIRED", minute=timezone.now(), count=3
@@ -500,7 +498,7 @@ def test_each_place_of_the_old_key_is_shown_beside_the_new_one(page, rotating):
     assert "1 of 2 places moved" in text
     assert "Not yet: wget from 192.0.2.2 used the old key 2 hours ago" in text
     assert "Safe to retire" not in text
-    assert 'data-phase="arrived"' in text
+    assert 'data-phase="in_use"' in text
     (wget, curl) = re.findall(r'<tr role="row"> <th role="rowheader".*?</tr>', text)[:2]
     assert all(text in wget for text in ("wget from", ">Not yet<", "Not seen"))
     assert all(text in curl for text in ("curl from", ">Moved<", "just now"))
@@ -572,20 +570,22 @@ def test_after_the_overlap_nothing_is_offered_and_the_page_says_why(page, key, a
     assert "overlap of this rotation is over" in text_of(sent)
 
 
-def test_a_page_that_said_safe_asks_again_when_it_is_no_longer_so(page, key, rotating):
+def test_a_page_that_showed_safe_asks_again_after_the_verdict_changed(
+    page, key, rotating
+):
     see(rotating, WGET, NOTHING)
     asked = page("retire")
-    assert 'name="seen" value="safe"' in text_of(asked)
+    assert 'name="shown_verdict" value="safe"' in text_of(asked)
     see(key, WGET, NOTHING)
 
-    sent = page("retire", seen="safe")
+    sent = page("retire", shown_verdict="safe")
 
     assert sent.status_code == 200
     assert "has changed since you opened this page" in text_of(sent)
-    assert 'name="seen" value="not_yet"' in text_of(sent)
+    assert 'name="shown_verdict" value="not_yet"' in text_of(sent)
     key.refresh_from_db()
     assert key.status() == "retiring"
-    assert page("retire", seen="not_yet").status_code == 302
+    assert page("retire", shown_verdict="not_yet").status_code == 302
 
 
 def test_where_a_key_is_used_is_on_its_page(page, key):
