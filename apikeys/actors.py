@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from apikeys.exceptions import FreshSignInRequired
-from echopoint.accounts import fresh_sign_in
+from echopoint.accounts import reauthentication
 from echopoint.core import acting
 from echopoint.core.client_metadata import Client
 from echopoint.organizations.models import Membership
@@ -36,9 +36,11 @@ class Actor:
     @classmethod
     def from_request(cls, request, *, via):
         """Return the signed-in user of a request, with where they are."""
-        is_fresh = fresh_sign_in.is_fresh(request)
+        is_fresh = reauthentication.is_recent(request)
         url = (
-            "" if is_fresh else request.build_absolute_uri(fresh_sign_in.where(request))
+            ""
+            if is_fresh
+            else request.build_absolute_uri(reauthentication.url_for(request))
         )
         return cls.person(
             request.user,

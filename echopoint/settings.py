@@ -175,7 +175,7 @@ MIDDLEWARE = [
     "echopoint.accounts.middleware.SignInRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "echopoint.accounts.fresh_sign_in.FreshSignInMiddleware",
+    "echopoint.accounts.reauthentication.ReauthenticationMiddleware",
     "echopoint.accounts.known_browser.KnownBrowserMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -249,7 +249,7 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_FORMS = {
     "login": "echopoint.accounts.forms.SignInForm",
     "signup": "echopoint.accounts.forms.SignUpForm",
-    "reauthenticate": "echopoint.accounts.forms.PasswordAgainForm",
+    "reauthenticate": "echopoint.accounts.forms.ReauthenticatePasswordForm",
     "change_password": "echopoint.accounts.forms.ChangePasswordForm",
     "set_password": "echopoint.accounts.forms.SetPasswordForm",
     "reset_password": "echopoint.accounts.forms.ResetPasswordForm",
@@ -261,12 +261,12 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Echopoint"
 MFA_FORMS = {
     "authenticate": "echopoint.accounts.forms.CodeForm",
-    "reauthenticate": "echopoint.accounts.forms.CodeAgainForm",
+    "reauthenticate": "echopoint.accounts.forms.ReauthenticateCodeForm",
     "activate_totp": "echopoint.accounts.forms.ActivateTOTPForm",
     "add_webauthn": "echopoint.accounts.passkey_forms.AddPasskeyForm",
     "authenticate_webauthn": "echopoint.accounts.passkey_forms.SecondFactorPasskeyForm",
     "login_webauthn": "echopoint.accounts.passkey_forms.LoginPasskeyForm",
-    "reauthenticate_webauthn": "echopoint.accounts.passkey_forms.PasskeyAgainForm",
+    "reauthenticate_webauthn": "echopoint.accounts.passkey_forms.ReauthenticatePasskeyForm",
     "edit_webauthn": "echopoint.accounts.forms.EditPasskeyForm",
 }
 

@@ -13,7 +13,7 @@ class ApiKeyIssueView(CreateKeyMixin, ApiKeysMixin, FormView):
     """Create a key. Only the response to this POST contains the secret."""
 
     permission = "api_key:create"
-    needs_fresh = True
+    requires_recent_sign_in = True
     form_class = IssueApiKeyForm
     template_name = "apikeys/issue.html"
 

@@ -69,7 +69,7 @@ class KeyActionView(SingleKeyMixin, FormView):
     """
 
     permission = "api_key:delete"
-    needs_fresh = True
+    requires_recent_sign_in = True
     form_class = forms.Form
     NOT_ROTATING = "This key is not being rotated."
 

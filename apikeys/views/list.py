@@ -127,7 +127,7 @@ class ApiKeyRevokeSelectedView(ApiKeysMixin, FormView):
     """Revoke the keys selected in the list, after confirmation."""
 
     permission = REVOKE
-    needs_fresh = True
+    requires_recent_sign_in = True
     form_class = RevokeApiKeyForm
     template_name = "apikeys/revoke_selected.html"
     extra_context = {"tab": "keys"}

@@ -29,7 +29,7 @@ class PolicyView(ApiKeysMixin, FormView):
     extra_context = {"tab": "policy"}
 
     @property
-    def needs_fresh(self):
+    def requires_recent_sign_in(self):
         """Only changes need a recent sign-in."""
         return self.request.method == "POST"
 

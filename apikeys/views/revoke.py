@@ -15,7 +15,7 @@ class ApiKeyRevokeView(ApiKeysMixin, FormView):
     """Revoke a key, after confirmation."""
 
     permission = "api_key:delete"
-    needs_fresh = True
+    requires_recent_sign_in = True
     form_class = RevokeApiKeyForm
     template_name = "apikeys/revoke.html"
 

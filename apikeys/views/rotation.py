@@ -90,7 +90,7 @@ class ApiKeyRotateView(CreateKeyMixin, SingleKeyMixin, FormView):
     """Create a key's successor. Only the response to this POST contains its secret."""
 
     permission = "api_key:create"
-    needs_fresh = True
+    requires_recent_sign_in = True
     form_class = RotateApiKeyForm
     template_name = "apikeys/rotate.html"
 

@@ -1,4 +1,4 @@
-"""How people sign in: what we decide about django-allauth."""
+"""Adapters that configure django-allauth."""
 
 import base64
 from functools import partial
@@ -23,18 +23,21 @@ OUR_STAGE = "echopoint.accounts.adapters.SignUpVerificationStage"
 
 
 class SignUpVerificationStage(EmailVerificationStage):
-    """Asks who signed up to verify the address; others have none on record."""
+    """Requires verification from self-registered users only.
+
+    Accounts created by an operator have no EmailAddress row.
+    """
 
     def handle(self):
         user = self.login.user
-        # No user: the address of a sign-up is taken, which is not told.
+        # The user is None if the address of a sign-up is taken, which must not be revealed.
         if user and not user.emailaddress_set.exists():
             return None, True
         return super().handle()
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Accounts are made by operators and admins, unless sign-up is open."""
+    """Sign-in by e-mail and password within rate limits. Sign-up is off by default."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
         "email_password_mismatch": "That e-mail and password do not match. Passwords"
@@ -43,18 +46,18 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def get_client_ip(self, request):
-        # The limits on attempts count by this text. allauth's own function raises for
-        # a request without a trustworthy address, and nobody could sign in.
+        # The rate limits use this value as their key. allauth's own function raises if
+        # the request has no trustworthy address, so that nobody could sign in.
         return address(request) or "unknown"
 
     def authenticate(self, request, **credentials):
         email = credentials.get("email", "")
         account = User.objects.filter(email=email).first() or User(email=email)
         check = partial(super().authenticate, request, **credentials)
-        return attempts.at_password(request, account, check)
+        return attempts.check_password(request, account, check)
 
     def reauthenticate(self, user, password):
-        # Not by the addresses that an account had before, as allauth would.
+        # allauth would also accept earlier addresses of the account.
         return self.authenticate(context.request, email=user.email, password=password)
 
     def is_open_for_signup(self, request):
@@ -62,12 +65,12 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def clean_email(self, email):
         email = User.objects.normalize_email(email)
-        # Again: plain forms of letters can make several addresses of one, or a longer.
+        # Validated again: normalization can lengthen the address, or turn it into several.
         User._meta.get_field("email").run_validators(email)
         return email
 
-    # Mail about an account goes to its own address, whatever led to the account: what
-    # was typed may look like it, and be the mailbox of another person.
+    # Mail about an account goes to its stored address only. The submitted address may look
+    # the same and belong to the mailbox of another person.
 
     def send_password_reset_mail(self, user, email, context):
         super().send_password_reset_mail(user, user.email, context)
@@ -88,39 +91,41 @@ class AccountAdapter(DefaultAccountAdapter):
         return self.get_login_redirect_url(request)
 
     def get_reauthentication_methods(self, user):
-        words = {
+        descriptions = {
             "reauthenticate": "Use your password",
             "mfa_reauthenticate": "Use a code from your authenticator app",
             "mfa_reauthenticate:webauthn": "Use a passkey",
         }
         methods = super().get_reauthentication_methods(user)
-        return [method | {"description": words[method["id"]]} for method in methods]
+        return [
+            method | {"description": descriptions[method["id"]]} for method in methods
+        ]
 
 
 class MFAAdapter(DefaultMFAAdapter):
-    """Keeps the secrets of second factors encrypted under SECRET_KEY."""
+    """Encrypts the secrets of second factors with SECRET_KEY."""
 
     error_messages = DefaultMFAAdapter.error_messages | {
         "incorrect_code": "This code is incorrect, or was already used."
     }
 
     def encrypt(self, text):
-        return vault().encrypt(text.encode()).decode()
+        return get_cipher().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text):
-        return vault().decrypt(encrypted_text.encode()).decode()
+        return get_cipher().decrypt(encrypted_text.encode()).decode()
 
     def generate_authenticator_name(self, user, type):
         count = user.authenticator_set.filter(type=type).count()
         return f"Passkey {count + 1}"
 
 
-def vault():
-    """Return the cipher; keys of before still open what they closed."""
+def get_cipher():
+    """Return the cipher of SECRET_KEY; SECRET_KEY_FALLBACKS still decrypt."""
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return MultiFernet([Fernet(derived(key)) for key in keys])
+    return MultiFernet([Fernet(derive_key(key)) for key in keys])
 
 
-def derived(key):
+def derive_key(key):
     hkdf = HKDF(SHA256(), length=32, salt=None, info=b"echopoint second factors")
     return base64.urlsafe_b64encode(hkdf.derive(key.encode()))

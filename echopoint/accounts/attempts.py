@@ -1,18 +1,19 @@
-"""How often passwords and codes may be wrong, and who gets in all the same.
+"""Rate limits on passwords and codes.
 
-Attempts count by address and account, and by address over all accounts: nobody at another
-address can use these up. But each of many addresses has attempts of its own, so they count
-by account over all addresses too. Strangers can use that up; past it comes
+Attempts are limited per client address, and per client address and account. Attackers at
+other addresses cannot exhaust these limits. An attacker with many addresses could still try
+many passwords, so attempts are also limited per account over all addresses. Anyone can
+exhaust that limit, so these ways to sign in remain open:
 
-- a person in a browser that knows them, which has limits of its own and none of the others;
-- a person at an address where they signed in before, within the limits of that address;
-- who has the right password of an account with a second factor, which is asked next. The
-  others are refused after the password was checked, right or wrong, so that the refusal
-  tells nothing of it;
-- who sets a new password by a link in the mail, as that browser knows them then.
+- a known browser of the user, which has its own limit instead of all others;
+- a known address of the user, within the limits of the address;
+- the correct password of an account with a second factor, which is checked next. All other
+  attempts are refused after the password check, whether it was correct or not, so that the
+  refusal does not reveal the result;
+- a password reset by e-mail, which makes the browser known.
 
-A right attempt is taken back, so that people do not use up each other's. The numbers are in
-ACCOUNT_RATE_LIMITS.
+A successful attempt is refunded, so that users behind one address do not exhaust each
+other's limits. The numbers are in ACCOUNT_RATE_LIMITS.
 """
 
 import math
@@ -30,8 +31,8 @@ from echopoint.accounts import known_browser
 from echopoint.core.trail import trail
 
 APP = "allauth.account"
-# What allauth limits by itself: (app, action) by the name of the page.
-PAGES = {
+# Pages that allauth limits itself: URL name to (app, action).
+LIMITED_PAGES = {
     "account_signup": (APP, "signup"),
     "account_reset_password": (APP, "reset_password"),
     "account_reset_password_from_key": (APP, "reset_password_from_key"),
@@ -42,14 +43,14 @@ PAGES = {
 
 
 class TooManyAttempts(ImmediateHttpResponse):
-    """Answers 429 from wherever it is raised in a request of a page."""
+    """Renders the 429 page, raised from anywhere in a request."""
 
     def __init__(self, request, seconds, **context):
-        super().__init__(refusal(request, seconds, **context))
+        super().__init__(too_many_attempts_page(request, seconds, **context))
 
 
-def refusal(request, seconds, **context):
-    """Return the page that says in how many seconds another attempt is allowed."""
+def too_many_attempts_page(request, seconds, **context):
+    """Return the 429 page with the time until the next attempt is allowed."""
     seconds = max(1, math.ceil(seconds))
     context |= {"wait": in_words(seconds)}
     response = render(request, "429.html", context, status=429)
@@ -66,20 +67,20 @@ def in_words(seconds):
 
 
 def too_many_requests(request):
-    """Answer what allauth refuses by a limit of its own."""
-    app, action = PAGES[request.resolver_match.url_name]
+    """Handle a request that one of allauth's own limits refused."""
+    app, action = LIMITED_PAGES[request.resolver_match.url_name]
     keys = {action: getattr(request, "limited_key", None)}
-    return refusal(request, wait(request, keys, app))
+    return too_many_attempts_page(request, wait(request, keys, app))
 
 
 def wait(request, keys, app=APP):
-    """Return the seconds until no limit of the actions is reached, 0 if none is now.
+    """Return the seconds until all actions are below their limits, or 0.
 
-    `keys` has what each action counts by, besides the address and the person.
+    `keys` maps each action to its key. Limits per address or per user need no key.
     """
     return max(
         (
-            until_free(request, app, action, rate, key)
+            seconds_until_free(request, app, action, rate, key)
             for action, key in keys.items()
             for rate in ratelimit.get_rates(app=app, action=action)
             if key is not None or rate.per != "key"
@@ -88,7 +89,7 @@ def wait(request, keys, app=APP):
     )
 
 
-def until_free(request, app, action, rate, key):
+def seconds_until_free(request, app, action, rate, key):
     cache_key = ratelimit.get_cache_key(
         request, app=app, action=action, rate=rate, key=key
     )
@@ -99,9 +100,9 @@ def until_free(request, app, action, rate, key):
 
 
 def count(request, keys):
-    """Count an attempt, and return what `take_back` takes; raise `TooManyAttempts`.
+    """Count an attempt; return the usages for `refund`. Raise `TooManyAttempts`.
 
-    A refused attempt does not count, so that the wait that was told stays true.
+    A refused attempt does not count, so that the reported waiting time stays correct.
     """
     if seconds := wait(request, keys):
         raise TooManyAttempts(request, seconds)
@@ -109,45 +110,45 @@ def count(request, keys):
     for action, key in keys.items():
         usage = ratelimit.consume(request, app=APP, action=action, key=key)
         if usage is None:  # a concurrent request took the last one
-            take_back(counted)
+            refund(counted)
             raise TooManyAttempts(request, wait(request, keys))
         counted.append(usage)
     return counted
 
 
-def take_back(counted):
-    """Let a right attempt count no more."""
+def refund(counted):
+    """Uncount a successful attempt."""
     for usage in counted:
         usage.rollback()
 
 
-def near_and_anywhere(kind, request, user):
-    """Return the limits that nobody elsewhere can use up, and the one that strangers can.
+def limit_keys(kind, request, user):
+    """Return (limits of this client, limits of the account over all addresses).
 
-    Both are as `count` takes them; a kind of attempt need not have all of them.
+    Both map actions to keys, as in `count`. `kind` is "sign_in", "password" or "code".
     """
-    if browser := known_as(request, user):
+    if browser := known_browser_key(request, user):
         return {f"{kind}_in_known_browser": browser}, {}
-    near = {
+    own = {
         f"{kind}_by_address": None,
         f"{kind}_by_address_and_account": f"{ratelimit.get_ip(request)}:{user.email}",
     }
     if known_browser.is_known_address(request, user):
-        return near, {}
-    return near, {f"{kind}_by_account": user.email}
+        return own, {}
+    return own, {f"{kind}_by_account": user.email}
 
 
-def known_as(request, user):
-    """Return by what the browser of a person is known, or None if it is not."""
+def known_browser_key(request, user):
+    """Return the rate limit key of a known browser of the user, else None."""
     if request.user.is_authenticated and request.user == user:
         return f"session:{request.session.session_key}"
-    browser = known_browser.browser_of(request, user)
+    browser = known_browser.known_browser_id(request, user)
     return browser and f"{browser}:{user.pk}"
 
 
 @contextmanager
-def recorded(user):
-    """Let the audit have it when an attempt is refused; the user is None if unknown."""
+def auditing_refusal(user):
+    """Record a refused attempt in the audit log; `user` is None if unknown."""
     try:
         yield
     except TooManyAttempts:
@@ -155,32 +156,32 @@ def recorded(user):
         raise
 
 
-def at_password(request, account, check):
-    """Return what `check` makes of a password, within the limits; it is None if wrong.
+def check_password(request, account, check):
+    """Return the user that `check()` returns, or None. Raise `TooManyAttempts`.
 
-    `account` is a person, or an unsaved one with the address that nobody has: the work is
-    the same. Raise `TooManyAttempts`.
+    For an unknown address, `account` is an unsaved user with it, so that both cases do the
+    same work and take the same time.
     """
-    with recorded(None if account._state.adding else account):
-        return checked(request, account, check)
+    with auditing_refusal(None if account._state.adding else account):
+        return check_within_limits(request, account, check)
 
 
-def checked(request, account, check):
-    count(request, near_and_anywhere("sign_in", request, account)[0])
-    near, anywhere = near_and_anywhere("password", request, account)
-    counted = count(request, near)
-    used_up = wait(request, anywhere)
-    if not used_up:
-        counted += count(request, anywhere)
-    passes = not used_up or has_second_factor(account)
-    person = check()
-    if person and passes:
-        take_back(counted)
-        return person
-    if used_up:
-        seconds = max(used_up, wait(request, near))
-        ways_in = {"by_strangers": True, "resets_by_mail": bool(settings.EMAIL_URL)}
-        raise TooManyAttempts(request, seconds, **ways_in)
+def check_within_limits(request, account, check):
+    count(request, limit_keys("sign_in", request, account)[0])
+    own, shared = limit_keys("password", request, account)
+    counted = count(request, own)
+    seconds_left = wait(request, shared)
+    if not seconds_left:
+        counted += count(request, shared)
+    is_exempt = not seconds_left or has_second_factor(account)
+    user = check()
+    if user and is_exempt:
+        refund(counted)
+        return user
+    if seconds_left:
+        seconds = max(seconds_left, wait(request, own))
+        context = {"by_strangers": True, "resets_by_mail": bool(settings.EMAIL_URL)}
+        raise TooManyAttempts(request, seconds, **context)
     return None
 
 

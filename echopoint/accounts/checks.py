@@ -1,4 +1,4 @@
-"""A system check of the database: second factors that cannot be decrypted."""
+"""A system check for second factors that SECRET_KEY cannot decrypt."""
 
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import InvalidToken
@@ -6,7 +6,7 @@ from django.core import checks
 from django.db import connections
 from django.db.utils import DatabaseError
 
-from echopoint.accounts.adapters import vault
+from echopoint.accounts.adapters import get_cipher
 
 ENCRYPTED = {
     Authenticator.Type.TOTP: "secret",
@@ -16,9 +16,9 @@ ENCRYPTED = {
 
 @checks.register(checks.Tags.database)
 def check_second_factors(app_configs, databases, **kwargs):
-    """Return how many people cannot sign in because SECRET_KEY was changed.
+    """Warn about users who cannot sign in because SECRET_KEY was changed.
 
-    It is a warning: SECRET_KEY may be changed on purpose, after a leak.
+    Only a warning, because SECRET_KEY may have been changed on purpose after a leak.
     """
     people = sum(len(locked_out(alias)) for alias in databases or ())
     if not people:
@@ -38,7 +38,7 @@ def check_second_factors(app_configs, databases, **kwargs):
 
 
 def locked_out(alias):
-    """Return the ids of people with a second factor that SECRET_KEY does not decrypt."""
+    """Return the ids of users with a second factor that SECRET_KEY cannot decrypt."""
     try:
         tables = connections[alias].introspection.table_names()
         if Authenticator._meta.db_table not in tables:
@@ -46,8 +46,8 @@ def locked_out(alias):
         rows = Authenticator.objects.using(alias).filter(type__in=ENCRYPTED)
         rows = list(rows.values_list("user_id", "type", "data"))
     except DatabaseError:
-        return set()  # the database is checked by Django itself
-    cipher = vault()
+        return set()  # reported by Django's own database checks
+    cipher = get_cipher()
     return {
         user
         for user, type, data in rows

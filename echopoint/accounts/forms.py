@@ -1,4 +1,4 @@
-"""allauth's forms in our words, without placeholders that repeat the labels."""
+"""allauth's forms with our labels, and without placeholders."""
 
 import secrets
 
@@ -14,7 +14,7 @@ from allauth.mfa.webauthn import forms as webauthn
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from echopoint.accounts.second_factor import OnceMixin
+from echopoint.accounts.second_factor import SingleUseCodeMixin
 from echopoint.core.names import validate_name
 
 User = get_user_model()
@@ -27,15 +27,15 @@ LABELS = {
     "name": "Name",
     "passwordless": "Use it to sign in without e-mail and password",
 }
-KEPT = {"name", "email"}  # the rest is a password or a code
+STORED = {"name", "email"}  # stored as text; the other fields are passwords and codes
 HELP = {
     "name": "To recognize it later, for example “Work laptop”.",
     "passwordless": "The passkey then asks for your fingerprint, face or PIN.",
 }
 
 
-class InOurWords:
-    """A form with our labels; its first field has the focus when it opens."""
+class LabelledFormMixin:
+    """Sets labels and help texts, and the focus on the first field."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -43,22 +43,22 @@ class InOurWords:
             field.widget.attrs.pop("placeholder", None)
             field.label = LABELS.get(name, field.label)
             field.help_text = HELP.get(name, "")
-            if name in KEPT:
+            if name in STORED:
                 field.validators.append(validate_name)
-        # When the form comes back with errors, these get the focus.
+        # The error summary gets the focus if there are errors.
         first = next(iter(self.fields.values()))
         first.widget.attrs["autofocus"] = not self.is_bound
 
 
-class SignInForm(InOurWords, account.LoginForm):
+class SignInForm(LabelledFormMixin, account.LoginForm):
     """E-mail and password."""
 
     def clean_login(self):
-        # Attempts are counted by it, and an address that is not verified gets a mail.
+        # Normalized, because it is the key of the rate limits and verification mails.
         return get_adapter().clean_email(super().clean_login())
 
 
-class SignUpForm(InOurWords, account.SignupForm):
+class SignUpForm(LabelledFormMixin, account.SignupForm):
     """E-mail and a new password."""
 
     def __init__(self, *args, **kwargs):
@@ -68,66 +68,71 @@ class SignUpForm(InOurWords, account.SignupForm):
 
     def try_save(self, request):
         if self.account_already_exists:
-            rehearse(request, self.cleaned_data["password1"])
+            simulate_sign_up(request, self.cleaned_data["password1"])
         return super().try_save(request)
 
 
-def rehearse(request, password):
-    """Do the work of a new account, and undo it: less work would tell that there is one."""
-    person = User(email=f"{secrets.token_hex(16)}@example.com")
-    person.set_password(password)  # not in the transaction: it takes long
+def simulate_sign_up(request, password):
+    """Do the work of a sign-up and roll it back.
+
+    A faster response for a taken address would reveal that it has an account.
+    """
+    user = User(email=f"{secrets.token_hex(16)}@example.com")
+    user.set_password(password)  # outside the transaction, because hashing is slow
     with transaction.atomic():
-        person.save()
-        setup_user_email(request, person, [EmailAddress(email=person.email)])
-        # What the request for a verified address looks up.
-        person.emailaddress_set.exists()
-        has_verified_email(person)
-        User.objects.get(pk=get_address_for_user(person).user_id)
+        user.save()
+        setup_user_email(request, user, [EmailAddress(email=user.email)])
+        # The same queries as for the verification mail of a new account.
+        user.emailaddress_set.exists()
+        has_verified_email(user)
+        User.objects.get(pk=get_address_for_user(user).user_id)
         transaction.set_rollback(True)
 
 
-class PasswordAgainForm(InOurWords, account.ReauthenticateForm):
-    """The password, once more."""
+class ReauthenticatePasswordForm(LabelledFormMixin, account.ReauthenticateForm):
+    """Confirms the password of a signed-in user."""
 
 
-class ChangePasswordForm(InOurWords, account.ChangePasswordForm):
-    """The password and a new one."""
+class ChangePasswordForm(LabelledFormMixin, account.ChangePasswordForm):
+    """Changes a password."""
 
 
-class SetPasswordForm(InOurWords, account.SetPasswordForm):
-    """A first password."""
+class SetPasswordForm(LabelledFormMixin, account.SetPasswordForm):
+    """Sets a first password."""
 
 
-class ResetPasswordForm(InOurWords, account.ResetPasswordForm):
-    """Whose password to reset; the link goes to the address of the account."""
+class ResetPasswordForm(LabelledFormMixin, account.ResetPasswordForm):
+    """Requests a reset link, which is sent to the stored address of the account."""
 
     def clean_email(self):
         email = get_adapter().clean_email(self.cleaned_data["email"])
-        context.request.limited_key = email  # requests are limited by it, too
-        # Not by the addresses that an account had before, as allauth would.
+        context.request.limited_key = email  # the key of the rate limit of reset mails
+        # allauth would also accept earlier addresses of the account.
         self.users = list(User.objects.filter(email=email, is_active=True))
         return email
 
 
-class NewPasswordForm(InOurWords, account.ResetPasswordKeyForm):
-    """A new password, after the link."""
+class NewPasswordForm(LabelledFormMixin, account.ResetPasswordKeyForm):
+    """Sets the password by a reset link."""
 
     def save(self):
         self.user.resets_password = True
         super().save()
 
 
-class CodeForm(InOurWords, OnceMixin, mfa.AuthenticateForm):
+class CodeForm(LabelledFormMixin, SingleUseCodeMixin, mfa.AuthenticateForm):
     """A code of the second factor."""
 
 
-class CodeAgainForm(InOurWords, OnceMixin, mfa.ReauthenticateForm):
-    """A code, once more."""
+class ReauthenticateCodeForm(
+    LabelledFormMixin, SingleUseCodeMixin, mfa.ReauthenticateForm
+):
+    """Confirms a code of a signed-in user."""
 
 
-class ActivateTOTPForm(InOurWords, totp.ActivateTOTPForm):
+class ActivateTOTPForm(LabelledFormMixin, totp.ActivateTOTPForm):
     """The first code of an authenticator app."""
 
 
-class EditPasskeyForm(InOurWords, webauthn.EditWebAuthnForm):
-    """A passkey's name."""
+class EditPasskeyForm(LabelledFormMixin, webauthn.EditWebAuthnForm):
+    """Renames a passkey."""

@@ -1,8 +1,9 @@
-"""Browsers and addresses in which a person has signed in since they set their password.
+"""Browsers and addresses from which a user signed in with their current password.
 
-Being known opens nothing. Attempts there have limits of their own, which strangers cannot
-use up (OWASP, "Slow Down Online Guessing Attacks with Device Cookies"). A browser is known
-by a signed cookie; an address by the cache, which may forget it.
+A known browser gains no access. Its sign-in attempts have their own rate limits, which
+attackers elsewhere cannot exhaust (OWASP, "Slow Down Online Guessing Attacks with Device
+Cookies"). A browser is known by a signed cookie; an address by a cache entry, which may be
+evicted.
 """
 
 import secrets
@@ -19,18 +20,18 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from echopoint.core.client_address import address
 
 COOKIE = "known_browser"
-PEOPLE = 5  # of one browser, the last who signed in; headers are bounded
+MAX_USERS = 5  # per browser, the most recent ones: the size of a cookie is limited
 SECONDS = 180 * 24 * 60 * 60
 
 
-def mark(user):
-    """Return what changes with the password: who had an old one is not known by it."""
+def password_mark(user):
+    """Return a digest that changes with the password, so that a change revokes it."""
     text = f"{user.pk}:{user.password}"
     return salted_hmac(COOKIE, text, algorithm="sha256").hexdigest()
 
 
-def read(request):
-    """Return the id of the browser, and the marks of the people it knows, by their ids."""
+def read_cookie(request):
+    """Return (browser id, {user id: mark}) of the cookie, or a new browser id."""
     try:
         return signing.loads(
             request.COOKIES.get(COOKIE, ""), salt=COOKIE, max_age=SECONDS
@@ -39,57 +40,57 @@ def read(request):
         return secrets.token_urlsafe(16), {}
 
 
-def browser_of(request, user):
-    """Return the id of a browser that knows the person, or None."""
-    browser, people = read(request)
-    is_known = constant_time_compare(people.get(user.pk, ""), mark(user))
+def known_browser_id(request, user):
+    """Return the browser id if the cookie has the user's current mark, else None."""
+    browser, users = read_cookie(request)
+    is_known = constant_time_compare(users.get(user.pk, ""), password_mark(user))
     return browser if is_known else None
 
 
-def place(request, user):
-    """Return the cache's key of the client's address, or None if that is unknown."""
+def address_key(request, user):
+    """Return the cache key of the client's address, or None if that is unknown."""
     ip = address(request)
-    return ip and f"known-address:{truncate_ip(ip)}:{mark(user)}"
+    return ip and f"known-address:{truncate_ip(ip)}:{password_mark(user)}"
 
 
 def is_known_address(request, user):
-    key = place(request, user)
+    key = address_key(request, user)
     return bool(key and cache.get(key))
 
 
 def remember(request, response, user):
-    """Let the browser, and the address, know the person from now on."""
-    browser, people = read(request)
-    people.pop(user.pk, None)
-    people = dict([*people.items(), (user.pk, mark(user))][-PEOPLE:])
+    """Record the browser and the address as known for the user."""
+    browser, users = read_cookie(request)
+    users.pop(user.pk, None)
+    users = dict([*users.items(), (user.pk, password_mark(user))][-MAX_USERS:])
     response.set_cookie(
         COOKIE,
-        signing.dumps([browser, people], salt=COOKIE),
+        signing.dumps([browser, users], salt=COOKIE),
         max_age=SECONDS,
         path="/accounts/",
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",
     )
-    if key := place(request, user):
+    if key := address_key(request, user):
         cache.set(key, True, SECONDS)
 
 
 class KnownBrowserMiddleware:
-    """Remembers the browser in which a person has just proved who they are."""
+    """Records the browser after a successful authentication in the request."""
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
         response = self.get_response(request)
-        if user := getattr(request, "proved_to_be", None):
+        if user := getattr(request, "authenticated_user", None):
             remember(request, response, user)
         return response
 
 
-# A link that sets a new password proves the mailbox: the way in for a person whom strangers
-# keep from signing in, and who has no second factor.
+# A reset link proves control of the mailbox. It lets users without a second factor sign in
+# while an attacker exhausts the limit of their account.
 @receiver(
     [
         user_logged_in,
@@ -98,6 +99,6 @@ class KnownBrowserMiddleware:
         signals.password_set,
     ]
 )
-def prove(sender, request, user, **kwargs):
+def set_authenticated_user(sender, request, user, **kwargs):
     if request is not None:
-        request.proved_to_be = user
+        request.authenticated_user = user

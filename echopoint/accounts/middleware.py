@@ -1,4 +1,4 @@
-"""Pages are closed unless their view says otherwise."""
+"""Middleware that requires a sign-in for all views by default."""
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
@@ -8,7 +8,7 @@ from echopoint.core.addresses import address_of
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
-    """Asks who is there, and leads back to the page, without a key that was in its address."""
+    """Redirects to the sign-in page and back, with API keys removed from the URL."""
 
     def handle_no_permission(self, request, view_func):
         return redirect_to_login(

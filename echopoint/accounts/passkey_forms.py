@@ -1,6 +1,6 @@
-"""Forms that read what a browser says of a passkey.
+"""Forms that parse passkey credentials.
 
-The library's parsers raise whatever they meet in a credential that no browser made.
+The library's parsers raise arbitrary exceptions for malformed credentials.
 """
 
 import logging
@@ -10,35 +10,35 @@ from allauth.mfa.webauthn import forms as webauthn
 from django.core.exceptions import ValidationError
 from django.db import DataError, Error, transaction
 
-from echopoint.accounts.forms import InOurWords
+from echopoint.accounts.forms import LabelledFormMixin
 from echopoint.core.trail import trail
 
 logger = logging.getLogger(__name__)
 
 
-def refusing(clean):
-    """Let a form's method refuse what it cannot read, instead of failing."""
+def refuse_malformed(clean):
+    """Turn the exceptions of a form's parsing method into validation errors."""
 
-    def cleaned(form):
+    def wrapper(form):
         try:
             with transaction.atomic():
                 return clean(form)
         except DataError:
-            # PostgreSQL takes no NUL, which a user handle can hold.
+            # A user handle may contain NUL, which PostgreSQL does not accept in text.
             raise get_adapter().validation_error("incorrect_code") from None
         except (ValidationError, Error):
             raise
-        except Exception as error:  # noqa: BLE001, of many libraries, and no list of theirs
+        except Exception as error:  # noqa: BLE001, several libraries without a common base class
             logger.info("A passkey's credential was refused: %s", type(error).__name__)
             raise get_adapter().validation_error("incorrect_code") from error
 
-    return cleaned
+    return wrapper
 
 
-class Recorded:
-    """A form that lets people in: a passkey that it refuses is recorded."""
+class AuditedPasskeyMixin:
+    """Records a refused passkey in the audit log."""
 
-    @refusing
+    @refuse_malformed
     def read_credential(self):
         return super().clean_credential()
 
@@ -48,24 +48,26 @@ class Recorded:
         except ValidationError as error:
             is_wrong = error.code == "incorrect_code"
             reason = "wrong_passkey" if is_wrong else "too_many_attempts"
-            # Whose passkey it claims to be proves nothing: without a user, it is nobody's.
+            # The credential's own claim of a user proves nothing, so it is not recorded.
             trail.audit.sign_in_failed(self.user, reason)
             raise
 
 
-class LoginPasskeyForm(Recorded, webauthn.LoginWebAuthnForm):
+class LoginPasskeyForm(AuditedPasskeyMixin, webauthn.LoginWebAuthnForm):
     """A passkey instead of e-mail and password."""
 
 
-class SecondFactorPasskeyForm(Recorded, webauthn.AuthenticateWebAuthnForm):
+class SecondFactorPasskeyForm(AuditedPasskeyMixin, webauthn.AuthenticateWebAuthnForm):
     """A passkey after the password."""
 
 
-class PasskeyAgainForm(Recorded, webauthn.ReauthenticateWebAuthnForm):
-    """A passkey, once more."""
+class ReauthenticatePasskeyForm(
+    AuditedPasskeyMixin, webauthn.ReauthenticateWebAuthnForm
+):
+    """Confirms a passkey of a signed-in user."""
 
 
-class AddPasskeyForm(InOurWords, webauthn.AddWebAuthnForm):
+class AddPasskeyForm(LabelledFormMixin, webauthn.AddWebAuthnForm):
     """A new passkey."""
 
-    clean = refusing(webauthn.AddWebAuthnForm.clean)
+    clean = refuse_malformed(webauthn.AddWebAuthnForm.clean)

@@ -1,7 +1,7 @@
-"""A code of an authenticator app counts once (RFC 6238, section 5.2).
+"""Each code of an authenticator app is accepted once (RFC 6238, section 5.2).
 
-The step of the last one that was taken is kept with the authenticator: a cache forgets,
-and need not be shared by all processes.
+The time step of the last accepted code is stored with the authenticator, not in the cache:
+caches evict entries and may not be shared by all processes.
 """
 
 from allauth.core import context
@@ -26,51 +26,49 @@ from echopoint.core.trail import trail
 LAST_STEP = "last_step"
 
 
-class OnceMixin:
-    """A form whose code is of an authenticator, or one of the recovery codes.
+class SingleUseCodeMixin:
+    """Validates a code of an authenticator app, or a recovery code.
 
-    allauth counts wrong codes by account alone: whoever has the password could keep its
-    owner from the second step.
+    allauth limits wrong codes per account only. An attacker with the password could lock
+    the owner out of the second step.
     """
 
     def clean_code(self):
-        with attempts.recorded(self.user):
-            near, anywhere = attempts.near_and_anywhere(
-                "code", context.request, self.user
-            )
-            counted = attempts.count(context.request, near | anywhere)
+        with attempts.auditing_refusal(self.user):
+            own, shared = attempts.limit_keys("code", context.request, self.user)
+            counted = attempts.count(context.request, own | shared)
         try:
-            code = self.take_code()
+            code = self.validate_code()
         except ValidationError:
             trail.audit.sign_in_failed(self.user, "wrong_code")
             raise
-        attempts.take_back(counted)
+        attempts.refund(counted)
         return code
 
-    def take_code(self):
+    def validate_code(self):
         code = self.cleaned_data["code"]
         kinds = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
         own = Authenticator.objects.filter(user=self.user, type__in=kinds)
-        self.authenticator = taken(own, code)
+        self.authenticator = spend_code(own, code)
         if not self.authenticator:
-            if main := own.order_by("-type").first():  # the app, if there is one
+            if main := own.order_by("-type").first():  # prefer the app
                 self._emit_authentication_failed(main)
             raise get_adapter().validation_error("incorrect_code")
         return code
 
 
 @transaction.atomic
-def taken(authenticators, code):
-    """Return the authenticator that the code is of, which takes it once; else None."""
-    # Of two requests with one code the second waits here.
+def spend_code(authenticators, code):
+    """Return the authenticator that accepts the code, and spend the code; else None."""
+    # The row lock serializes requests with the same code: the second one is refused.
     for authenticator in list(for_change(authenticators.order_by("pk"))):
-        if authenticator.wrap().validate_code(code) and take(authenticator, code):
+        if authenticator.wrap().validate_code(code) and spend_step(authenticator, code):
             return authenticator
     return None
 
 
-def take(authenticator, code):
-    """Return whether the code is of a later step than the last one, and keep its step."""
+def spend_step(authenticator, code):
+    """Store the code's step if it is later than the last one; return whether it is."""
     if authenticator.type != Authenticator.Type.TOTP:
         return True
     step, data = step_of(authenticator, code), authenticator.data
@@ -82,7 +80,7 @@ def take(authenticator, code):
 
 
 def step_of(authenticator, code):
-    """Return the latest step that has this code now, or None."""
+    """Return the latest current time step with this code, or None."""
     secret = decrypt(authenticator.data["secret"])
     steps = sorted(yield_hotp_counters_from_time(), reverse=True)
     matching = (
@@ -96,7 +94,7 @@ def step_of(authenticator, code):
 
 
 @receiver(authenticator_added)
-def take_first(sender, request, authenticator, **kwargs):
-    """Keep the step of the code by which an app was added."""
+def spend_first_code(sender, request, authenticator, **kwargs):
+    """Spend the code that confirmed a new authenticator app."""
     if authenticator.type == Authenticator.Type.TOTP:
-        take(authenticator, request.POST.get("code", ""))
+        spend_step(authenticator, request.POST.get("code", ""))

@@ -1,4 +1,4 @@
-"""The paths of accounts: ours, and allauth's behind them."""
+"""Account URLs: ours first, then allauth's."""
 
 from functools import wraps
 
@@ -12,10 +12,11 @@ from echopoint.accounts.views import PasswordResetView, SignInView, SignUpView
 from echopoint.core.trail import trail
 
 
-def chains_first(view):
-    """Lock the chains of the person's organizations before the view locks the person.
+def locking_audit_chains(view):
+    """Lock the audit chains of the user's organizations before the view locks the user.
 
-    Whoever issues a key holds a chain when the database looks whether the person is there.
+    Prevents a deadlock: issuing a key locks a chain first, and then the user's row through
+    its foreign key.
     """
 
     @wraps(view)
@@ -31,10 +32,10 @@ def chains_first(view):
 urlpatterns = [
     path("login/", SignInView.as_view(), name="account_login"),
     path("signup/", SignUpView.as_view(), name="account_signup"),
-    # An e-mail address is changed by an operator.
+    # Only operators change e-mail addresses.
     path("email/", RedirectView.as_view(pattern_name="mfa_index")),
     path("password/reset/", PasswordResetView.as_view(), name="account_reset_password"),
-    # allauth's own pattern has no underscore, which our ids of people have.
+    # allauth's own pattern does not match the underscore of our user ids.
     re_path(
         r"^password/reset/key/(?P<uidb36>\w+)-(?P<key>.+)/$",
         password_reset_from_key,
@@ -42,7 +43,7 @@ urlpatterns = [
     ),
     path(
         "2fa/recovery-codes/generate/",
-        chains_first(generate_recovery_codes),
+        locking_audit_chains(generate_recovery_codes),
         name="mfa_generate_recovery_codes",
     ),
     path("", include("allauth.urls")),

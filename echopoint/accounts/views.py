@@ -1,4 +1,4 @@
-"""The pages that sign a person in or up, or let them set a new password."""
+"""Sign-in, sign-up and password reset."""
 
 import time
 
@@ -16,29 +16,30 @@ class SignInView(account.LoginView):
         return super().get_context_data(open_sign_up=settings.OPEN_SIGN_UP, **kwargs)
 
 
-class InOneTime:
-    """A form whose answer takes one time, whether or not there is such an account.
+class ConstantTimeMixin:
+    """Delays responses to a multiple of ACCOUNT_ANSWER_SECONDS.
 
-    The work is the same already, but not to the millisecond. What takes longer, on a busy
-    machine, is answered at the next multiple: a sum would show the difference again.
+    The response time must not reveal whether an account exists. Both cases do the same
+    work, but not to the millisecond. A response that takes longer waits for the next
+    multiple, because adding a fixed delay would preserve the difference.
     """
 
     def post(self, request, *args, **kwargs):
-        begun = time.monotonic()
+        started = time.monotonic()
         response = super().post(request, *args, **kwargs)
         if seconds := settings.ACCOUNT_ANSWER_SECONDS:
-            time.sleep((begun - time.monotonic()) % seconds)
+            time.sleep((started - time.monotonic()) % seconds)
         return response
 
 
 @method_decorator(login_not_required, name="dispatch")
-class SignUpView(InOneTime, account.SignupView):
-    """Make an account, or mail the owner of the one that has this address."""
+class SignUpView(ConstantTimeMixin, account.SignupView):
+    """Create an account, or mail the owner of an existing one."""
 
 
 @method_decorator(login_not_required, name="dispatch")
-class PasswordResetView(InOneTime, account.PasswordResetView):
-    """Send a link that sets a new password, if there is a server that sends mail."""
+class PasswordResetView(ConstantTimeMixin, account.PasswordResetView):
+    """Send a reset link, if e-mail is configured."""
 
     def dispatch(self, request, *args, **kwargs):
         if not settings.EMAIL_URL:

@@ -9,13 +9,13 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from echopoint.core.trail import trail
-from echopoint.organizations.console import NamesChecked, ReadOnlyAdmin
-from echopoint.organizations.console_audit import Recorded
+from echopoint.organizations.console import ReadOnlyAdmin, ValidatedTextAdmin
+from echopoint.organizations.console_audit import AuditedAdmin
 from echopoint.organizations.models import Membership, Organization, User
 
 
 class EmailUserCreationForm(AdminUserCreationForm):
-    """A new user, by e-mail."""
+    """Creates a user by e-mail address."""
 
     class Meta:
         model = User
@@ -24,7 +24,7 @@ class EmailUserCreationForm(AdminUserCreationForm):
 
 
 class EmailUserChangeForm(UserChangeForm):
-    """A user, by e-mail."""
+    """Changes a user."""
 
     class Meta:
         model = User
@@ -33,8 +33,8 @@ class EmailUserChangeForm(UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(Recorded, NamesChecked, DjangoUserAdmin):
-    """People, who sign in by e-mail."""
+class UserAdmin(AuditedAdmin, ValidatedTextAdmin, DjangoUserAdmin):
+    """Users, who sign in by e-mail address."""
 
     add_form = EmailUserCreationForm
     form = EmailUserChangeForm
@@ -75,8 +75,8 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(Recorded, NamesChecked):
-    """Organizations; their keys keep them from being deleted."""
+class OrganizationAdmin(AuditedAdmin, ValidatedTextAdmin):
+    """Organizations. They cannot be deleted."""
 
     list_display = ["name", "id", "created_at"]
     search_fields = ["name", "=id"]
@@ -105,17 +105,17 @@ class OrganizationAdmin(Recorded, NamesChecked):
             trail.audit.organization_changed(obj, fields=fields, before=before)
 
     def save_formset(self, request, form, formset, change):
-        put_each(formset)
+        save_memberships(formset)
 
     def record_addition(self, row):
-        """Leave it to `save_model`, which comes before the members are added."""
+        """Do nothing: `save_model` records it, before the members are added."""
 
     def record_change(self, row, fields):
-        """Leave it to `save_model`."""
+        """Do nothing: `save_model` records it."""
 
 
-def put_each(formset):
-    """Save the memberships of a form, and record what that changes."""
+def save_memberships(formset):
+    """Save the memberships of an inline formset; each change is audited."""
     memberships = formset.save(commit=False)
     for membership in formset.deleted_objects:
         membership.end()
@@ -124,8 +124,8 @@ def put_each(formset):
 
 
 @admin.register(Membership)
-class MembershipAdmin(Recorded, admin.ModelAdmin):
-    """Who belongs where."""
+class MembershipAdmin(AuditedAdmin, admin.ModelAdmin):
+    """Memberships of users in organizations."""
 
     list_display = ["user", "organization", "role"]
     list_filter = ["role"]
@@ -145,26 +145,26 @@ class MembershipAdmin(Recorded, admin.ModelAdmin):
                 membership.end()
 
     def record_addition(self, row):
-        """Leave it to the membership."""
+        """Do nothing: the membership records it."""
 
     def record_change(self, row, fields):
-        """Leave it to the membership."""
+        """Do nothing: the membership records it."""
 
 
 admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(NamesChecked, DjangoGroupAdmin):
-    """Rights in the console that several people have."""
+class GroupAdmin(ValidatedTextAdmin, DjangoGroupAdmin):
+    """Groups of console permissions."""
 
 
 admin.site.unregister(EmailAddress)
 
 
 @admin.register(EmailAddress)
-class EmailAddressAdmin(Recorded, NamesChecked, AllauthEmailAddressAdmin):
-    """The addresses that people verified."""
+class EmailAddressAdmin(AuditedAdmin, ValidatedTextAdmin, AllauthEmailAddressAdmin):
+    """The verified e-mail addresses of users."""
 
     @admin.action(description="Mark selected e-mail addresses as verified")
     @transaction.atomic
@@ -193,4 +193,4 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
     def record_deletion(self, rows):
-        """Leave it to the row's own signal, which knows whose chains it is for."""
+        """Do nothing: a signal of the row records it on the chains of the user."""

@@ -6,7 +6,7 @@ from echopoint.core.sqlite import fold_all_letters
 
 
 class ConsoleConfig(admin.AdminConfig):
-    """The admin console, with our site."""
+    """Django's admin app with our admin site."""
 
     default = False
     default_site = "echopoint.organizations.console.Console"

@@ -1,4 +1,4 @@
-"""A system check of the database: whether its searches ignore the case of all letters."""
+"""A system check for databases whose searches are case-sensitive for some letters."""
 
 from django.core import checks
 from django.db import connections
@@ -9,7 +9,7 @@ IGNORES_CASE = "SELECT upper('é') = 'É'"
 
 @checks.register(checks.Tags.database)
 def check_letters(app_configs, databases, **kwargs):
-    """Return the databases that cannot ignore the case of all letters."""
+    """Warn about databases whose locale converts the case of ASCII letters only."""
     return [
         checks.Warning(
             f"The database {alias!r} converts the case of ASCII letters only, so searches"
@@ -24,7 +24,7 @@ def check_letters(app_configs, databases, **kwargs):
 
 
 def ignores_case(connection):
-    """Whether the database ignores case in all alphabets; SQLite has functions of ours."""
+    """Whether the database converts the case of all letters. SQLite uses our functions."""
     if connection.vendor == "sqlite":
         return True
     try:
@@ -32,4 +32,4 @@ def ignores_case(connection):
             cursor.execute(IGNORES_CASE)
             return cursor.fetchone()[0]
     except DatabaseError:
-        return True  # the database is checked by Django itself
+        return True  # reported by Django's own database checks

@@ -1,4 +1,4 @@
-"""What the management commands ask of organizations."""
+"""The lookup of an organization for management commands."""
 
 from django.core.management.base import CommandError
 
@@ -7,7 +7,7 @@ from echopoint.organizations.models import Organization
 
 
 def organization_named(organization_id):
-    """Return the organization with this id, or end the command with what to do."""
+    """Return the organization with this id; raise `CommandError`."""
     organization = Organization.objects.filter(pk=organization_id).first()
     if organization is None:
         raise CommandError(

@@ -1,4 +1,4 @@
-"""What the pages of the admin console share."""
+"""The admin site, and base classes of the model admins."""
 
 import re
 from datetime import UTC
@@ -12,12 +12,12 @@ from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.dateparse import parse_datetime
 
-from echopoint.accounts import fresh_sign_in
+from echopoint.accounts import reauthentication
 from echopoint.core.addresses import address_of, holds_one, public, shown
 from echopoint.core.names import refuse_secret, validate_name
-from echopoint.organizations.console_audit import Recorded
+from echopoint.organizations.console_audit import AuditedAdmin
 
-SEARCHED = "_search"  # what a posted search is told from other forms by
+SEARCHED = "_search"  # the field that marks a POST as a search
 KEY_IN_ADDRESS = (
     "The address of this page contained an API key, or part of one. Browser histories and"
     " logs store addresses: if it was a whole key, revoke it. Paste keys into the search"
@@ -27,27 +27,27 @@ NOT_SEARCHED = (
     "This looks like the secret of an API key, or part of one. Secrets are not stored, so"
     " it was not searched for. Search for the id of the key instead."
 )
-NO_TIME = (
+TIME_IGNORED = (
     "The address of this page contained a time that cannot be compared with others, so"
     " that filter was ignored."
 )
-# The date of a filter; Django works out the day, month or year that follows.
+# The lookup of a date hierarchy. Django computes the following day, month or year.
 DATE_PART = re.compile("__(year|month|day)(__|$)")
 
 
 class Console(admin.AdminSite):
-    """The admin console. Changes need a fresh sign-in, as on the other pages.
+    """The admin console. Changes require a recent sign-in.
 
-    Searches are posted, as someone may paste a key, and only the public part of what was
-    typed gets into the address.
+    Searches are sent by POST, because a pasted key must not end up in a URL. The redirect
+    contains only the public part of the search text.
     """
 
     def register(self, models, admin_class=None, **options):
-        # Also of libraries: no page of the console makes a change without its event.
+        # Also for models of libraries, so that no change in the console goes unaudited.
         pages = admin_class or admin.ModelAdmin
-        if not issubclass(pages, Recorded):
+        if not issubclass(pages, AuditedAdmin):
             own = {"__doc__": pages.__doc__, "owner": getattr(pages, "owner", "")}
-            pages = type(pages.__name__, (Recorded, pages), own)
+            pages = type(pages.__name__, (AuditedAdmin, pages), own)
         super().register(models, pages, **options)
 
     def admin_view(self, view, cacheable=False):
@@ -55,13 +55,13 @@ class Console(admin.AdminSite):
 
         @wraps(inner)
         def guarded(request, *args, **kwargs):
-            if answer := elsewhere(request):
-                return answer
+            if response := redirect_for(request):
+                return response
             is_change = request.method == "POST" and request.user.is_authenticated
             if (
                 is_change
                 and view != self.logout
-                and not fresh_sign_in.is_fresh(request)
+                and not reauthentication.is_recent(request)
             ):
                 return self.ask(request)
             return inner(request, *args, **kwargs)
@@ -69,58 +69,58 @@ class Console(admin.AdminSite):
         return guarded
 
     def ask(self, request):
-        """Say that nothing was changed; the form can be sent again with Back."""
+        """Return a 403 page. The browser's Back button preserves the form."""
         context = self.each_context(request) | {
             "title": "Nothing was changed yet",
-            "sign_in": fresh_sign_in.where(request),
+            "sign_in": reauthentication.url_for(request),
         }
         template = "admin/sign_in_again.html"
         return TemplateResponse(request, template, context, status=403)
 
 
-def elsewhere(request):
-    """Return the way to the address that a request should have had, or None."""
+def redirect_for(request):
+    """Return a redirect if the URL holds a key or an invalid time, or for a search."""
     if request.method == "POST" and SEARCHED in request.POST:
-        return to_results(request)
-    if odd := [name for name in request.GET if has_odd_time(name, request.GET)]:
-        return without(odd, request)
+        return redirect_to_results(request)
+    if odd := [name for name in request.GET if has_invalid_time(name, request.GET)]:
+        return redirect_without(odd, request)
     if not holds_one(request):
         return None
     messages.warning(request, KEY_IN_ADDRESS)
     return HttpResponseRedirect(address_of(request))
 
 
-def has_odd_time(name, query):
-    """Whether a filter is for a time that databases or Django cannot compare."""
+def has_invalid_time(name, query):
+    """Whether a filter has a time that the database or Django cannot compare."""
     values = query.getlist(name)
     if DATE_PART.search(name):
         return not all(re.fullmatch("[0-9]{1,4}", v) and v != "9999" for v in values)
-    return any(map(is_odd, values))
+    return any(map(is_incomparable, values))
 
 
-def is_odd(text):
-    """Whether the text is a time that is in no year in UTC, or has an offset of its own."""
+def is_incomparable(text):
+    """Whether the time is outside the years of UTC, or its offset has microseconds."""
     try:
         time = parse_datetime(text)
         offset = time and time.utcoffset()
         return bool(offset and (offset.microseconds or not time.astimezone(UTC)))
     except ValueError:
-        return False  # no time; Django says so where it asks for one
+        return False  # not a time; Django's own validation reports it
     except OverflowError:
         return True
 
 
-def without(names, request):
-    """Return the way to the page without these filters, which says so."""
+def redirect_without(names, request):
+    """Redirect to the page without these filters, with a warning."""
     query = shown(request.GET)
     for name in names:
         query.pop(name, None)
-    messages.warning(request, NO_TIME)
+    messages.warning(request, TIME_IGNORED)
     return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
 
 
-def to_results(request):
-    """Return the way to what a posted search finds, among what was filtered."""
+def redirect_to_results(request):
+    """Redirect a posted search to its results, with the filters in use."""
     query = shown(request.GET)
     query.pop(PAGE_VAR, None)
     text = request.POST.get(SEARCH_VAR, "").strip()
@@ -130,11 +130,11 @@ def to_results(request):
     return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
 
 
-class NamesChecked(admin.ModelAdmin):
-    """Rows that are written here: what names them is seen by all, and no secret.
+class ValidatedTextAdmin(admin.ModelAdmin):
+    """Validates text fields of rows that are edited in the console.
 
-    The model has the same rules, but the console shows a text that only it refused, in
-    the title of the page.
+    The models validate the same. But the console puts a text that only the model refused
+    into the title of the page, so that a pasted secret would be displayed.
     """
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
@@ -145,11 +145,11 @@ class NamesChecked(admin.ModelAdmin):
         return field
 
 
-class DeletableAdmin(Recorded, admin.ModelAdmin):
-    """Rows to be looked at or deleted; they are written through the API alone."""
+class DeletableAdmin(AuditedAdmin, admin.ModelAdmin):
+    """Rows that can be viewed and deleted. They are written through the API only."""
 
     def get_queryset(self, request):
-        # Lists show a hundred rows, of which each can hold megabytes.
+        # A list shows 100 rows, and each may hold megabytes in these columns.
         large = (TextField, JSONField)
         columns = self.model._meta.concrete_fields
         unseen = [f.name for f in columns if isinstance(f, large)]
@@ -165,7 +165,7 @@ class DeletableAdmin(Recorded, admin.ModelAdmin):
 
 
 class ReadOnlyAdmin(DeletableAdmin):
-    """Rows to be looked at: they come to be, change and end by the model's own verbs."""
+    """Rows that can only be viewed. The model's methods create, change and delete them."""
 
     def has_delete_permission(self, request, obj=None):
         return False

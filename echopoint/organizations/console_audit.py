@@ -1,4 +1,4 @@
-"""Changes in the admin console, as the audit records them."""
+"""The audit of changes in the admin console."""
 
 from collections import defaultdict
 from operator import attrgetter
@@ -8,12 +8,12 @@ from django.db import transaction
 from echopoint.core.trail import trail
 
 
-class Recorded:
-    """A model's pages in the console: each change records its event, or is not made.
+class AuditedAdmin:
+    """Records an audit event for each change, in the same transaction.
 
-    `owner` is the path to the id of the organization whose chain gets the event; without
-    one it is the installation's. The installation's chain is locked before any row, as
-    other changes lock rows first and none of them waits for that chain.
+    `owner` is the attribute path to the id of the organization whose chain gets the event.
+    Without it, the event goes to the installation's chain. Lock order: the installation's
+    chain before any row. Other code locks rows first, but never waits for that chain.
     """
 
     owner = ""
@@ -30,7 +30,7 @@ class Recorded:
         return super().log_addition(request, obj, message)
 
     def log_change(self, request, obj, message):
-        # The changes of related rows have a name; those rows have pages of their own.
+        # Changes of inline rows have a name. Those rows are recorded elsewhere.
         changes = [part["changed"] for part in message if "changed" in part]
         own = [change for change in changes if "name" not in change]
         fields = [field for change in own for field in change["fields"]]
@@ -61,7 +61,7 @@ class Recorded:
         )
 
     def record_deletion(self, rows):
-        """Record rows that are about to be deleted, chain by chain."""
+        """Record the deletion of rows, grouped by chain and in the order of the chains' ids."""
         owned = defaultdict(list)
         for row in rows:
             owned[self.organization_id_of(row) or ""].append(row)

@@ -1,4 +1,4 @@
-"""Who uses the platform: users, their organizations, and their roles there."""
+"""Users, organizations, memberships, and the base of organization-owned models."""
 
 import unicodedata
 
@@ -24,11 +24,11 @@ MAX_KEPT_DAYS = 36_500
 
 
 class UserManager(BaseUserManager):
-    """Makes users, who sign in by e-mail in any case."""
+    """Creates users. E-mail addresses are case-insensitive."""
 
     def create_user(self, email, password=None, **fields):
-        """Return a new user; without a password they can set one, not sign in."""
-        # As it came, too: a key in lower case is noticed less.
+        """Create a user. Without a password they cannot sign in until they set one."""
+        # Checked before it is lowercased, because a lowercase key is harder to recognize.
         refuse_secret(email or "")
         user = self.model(email=self.normalize_email(email), **fields)
         user.set_password(password)
@@ -37,20 +37,20 @@ class UserManager(BaseUserManager):
         return user
 
     def create_superuser(self, email, password=None, **fields):
-        """Return a new user with every right in the admin console."""
+        """Create a user with all permissions in the admin console."""
         return self.create_user(
             email, password, is_staff=True, is_superuser=True, **fields
         )
 
     @classmethod
     def normalize_email(cls, email):
-        """Return the one spelling of an address: lower case, each letter in plain form."""
+        """Return the canonical address: NFKC-normalized and lowercase."""
         plain = unicodedata.normalize("NFKC", email or "")
-        # Again, as some letters have a plain form in lower case only.
+        # Again, because lowercasing can produce letters that NFKC changes.
         return unicodedata.normalize("NFKC", plain.lower())
 
     def get_by_natural_key(self, email):
-        # Databases ignore case each in its own way, and find several by one address.
+        # Databases fold case differently, and `iexact` could match several users.
         return self.get(email=self.normalize_email(email))
 
 
@@ -67,7 +67,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = UserManager()
-    # Whether a link that was mailed sets the password; for the audit.
+    # Set on the instance for the audit: the password was set by a reset link, or removed.
     resets_password = False
     drops_password = False
 
@@ -88,18 +88,18 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @classmethod
     def normalize_username(cls, username):
-        # Before it is looked for among the others, so that a form says that it is taken.
+        # Normalized before the uniqueness check, so that the form reports a taken address.
         return cls.objects.normalize_email(username)
 
     @transaction.atomic
     def save(self, **options):
-        # One spelling, so that whoever looks a person up finds them.
+        # Stored in canonical form, so that lookups match.
         self.email = type(self).objects.normalize_email(self.email)
-        # A password that is only hashed anew is not among these: Django forgets it first.
+        # Not set when Django only upgrades the hash: it resets `_password` first.
         has_new_password = self._password is not None or self.drops_password
         is_change = has_new_password and not self._state.adding
         if is_change:
-            # Before the row, as in the console.
+            # Lock order: chains before the user's row, as in the console.
             trail.audit.lock_chains_of(self)
         super().save(**options)
         self.drops_password = False
@@ -112,11 +112,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class OrganizationManager(models.Manager):
-    """Makes organizations."""
+    """Creates organizations."""
 
     @transaction.atomic
     def create_with_owner(self, name, owner):
-        """Return a new organization with its first member, an owner."""
+        """Create an organization with its first member, an owner."""
         organization = self.model(name=name)
         organization.full_clean()
         organization.save()
@@ -127,7 +127,7 @@ class OrganizationManager(models.Manager):
 
 
 class Organization(models.Model):
-    """A tenant, and the policy that bounds the keys it issues."""
+    """A tenant, with the policy that limits its keys."""
 
     id = models.CharField(
         primary_key=True, max_length=40, default=ids.organization_id, editable=False
@@ -205,7 +205,7 @@ class Organization(models.Model):
 
 
 class MembershipQuerySet(models.QuerySet):
-    """Who belongs where."""
+    """Queries of memberships."""
 
     def of(self, user, organization_id):
         """Return the user's membership with its organization, or None."""
@@ -248,13 +248,13 @@ class Membership(models.Model):
 
     @transaction.atomic
     def put(self):
-        """Save the membership, and record what that changes."""
+        """Save the membership and record the change in the audit log."""
         before = for_change(Membership.objects.filter(pk=self.pk)).first()
         self.save()
         if before is None:
             trail.audit.member_added(self)
-        elif before.place != self.place:
-            # The chains of two organizations are locked by their ids.
+        elif before.user_and_organization != self.user_and_organization:
+            # Lock order: chains by organization id, to avoid deadlocks.
             reports = [
                 (before.organization_id, 0, trail.audit.member_removed, before),
                 (self.organization_id, 1, trail.audit.member_added, self),
@@ -268,7 +268,7 @@ class Membership(models.Model):
 
     @transaction.atomic
     def end(self):
-        """Delete the membership, and record that; one that is gone already is left."""
+        """Delete the membership and record it; do nothing if it is already deleted."""
         row = for_delete(Membership.objects.filter(pk=self.pk)).first()
         if row:
             trail.audit.member_removed(row)
@@ -277,7 +277,7 @@ class Membership(models.Model):
     end.alters_data = True
 
     @property
-    def place(self):
+    def user_and_organization(self):
         return self.organization_id, self.user_id
 
     @property
@@ -295,7 +295,7 @@ class OrgOwnedQuerySet(models.QuerySet):
 
 
 class OrgOwned(models.Model):
-    """What an organization owns, and no other organization can see."""
+    """A row of one organization. No other organization may see it."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
 

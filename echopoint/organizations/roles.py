@@ -1,6 +1,6 @@
-"""What each role may do: plain data, in the spelling of the scope catalog.
+"""The permissions of each role, as `resource:action` like scopes.
 
-`api_key:*` and `policy:*` are permissions of people only; no key can hold them.
+Only people have the permissions `api_key:*` and `policy:*`. No key can hold them.
 """
 
 MANAGE_KEYS = frozenset({"api_key:create", "api_key:delete"})
@@ -26,7 +26,7 @@ BUILD = frozenset(
 CONFIGURE = frozenset(
     {"environment:create", "environment:update", "environment:delete"}
 )
-# Nobody works as a runner; who holds these may hand them to a key.
+# People do not use these; they need them to grant them to a key.
 RUN = frozenset({"runner:claim", "runner:complete"})
 
 ADMIN = READ_KEYS | MANAGE_KEYS | BUILD | CONFIGURE | RUN

@@ -1,4 +1,4 @@
-"""The first page, and the organizations of a person."""
+"""The home page and the list of the user's organizations."""
 
 from django.urls import path
 from django.views.generic import RedirectView

@@ -1,4 +1,4 @@
-"""Pages that belong to an organization, and the way to them."""
+"""The base of an organization's pages, and the list of organizations."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -6,27 +6,27 @@ from django.http import Http404
 from django.shortcuts import redirect
 from django.views.generic import ListView
 
-from echopoint.accounts import fresh_sign_in
+from echopoint.accounts import reauthentication
 from echopoint.organizations.models import Membership
 
 
 class RoleRefused(PermissionDenied):
-    """The member's role lacks the permission of a page."""
+    """The member's role lacks the permission of the page."""
 
 
 class OrgViewMixin:
-    """A page of one organization: strangers get 404, a role without the permission 403.
+    """A page of one organization. Non-members get 404, a role without permission 403.
 
-    `permission` is asked for every method, `post_permission` for POST beside it.
-    `needs_fresh` lets in who signed in lately, and asks others to do it once more;
-    a form finds again what was typed in it.
+    `permission` is required for every method, `post_permission` also for POST. With
+    `requires_recent_sign_in`, users whose sign-in is too old re-authenticate first. Their
+    submitted form is stored and restored afterwards.
     """
 
-    # Django's FormView takes PUT for POST, which the rules for POST would not see.
+    # Django's FormView treats PUT as POST, which would bypass the checks for POST.
     http_method_names = ["get", "head", "options", "post"]
     permission = None
     post_permission = None
-    needs_fresh = False
+    requires_recent_sign_in = False
 
     def dispatch(self, request, *args, **kwargs):
         self.membership = Membership.objects.of(request.user, kwargs["organization"])
@@ -36,19 +36,19 @@ class OrgViewMixin:
         self.require(self.permission)
         if request.method == "POST" and self.post_permission:
             self.require(self.post_permission)
-        if self.needs_fresh and not fresh_sign_in.is_fresh(request):
+        if self.requires_recent_sign_in and not reauthentication.is_recent(request):
             if request.method == "POST":
-                fresh_sign_in.keep_typed(request)
-            return fresh_sign_in.ask(request)
+                reauthentication.store_form(request)
+            return reauthentication.redirect_to_confirm(request)
         return super().dispatch(request, *args, **kwargs)
 
     def require(self, permission):
-        """Raise unless the member's role has the permission."""
+        """Raise `RoleRefused` unless the member's role has the permission."""
         if permission not in self.membership.permissions:
             raise RoleRefused
 
     def get_initial(self):
-        typed = fresh_sign_in.typed_before(self.request)
+        typed = reauthentication.pop_form(self.request)
         if typed:
             text = "Nothing was submitted yet. Check your input, then submit it again."
             messages.info(self.request, text)
@@ -66,7 +66,7 @@ class OrgViewMixin:
 
 
 class OrganizationListView(ListView):
-    """The organizations of the person who is signed in; the only one opens at once."""
+    """The organizations of the user. Redirects if there is only one."""
 
     template_name = "organizations/list.html"
 

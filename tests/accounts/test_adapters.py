@@ -1,4 +1,4 @@
-"""Accounts: who may sign in, with what, how often, and how lately."""
+"""Accounts: sign-in, sign-up, passwords, second factors and re-authentication."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +61,7 @@ def test_who_signs_up_signs_in_after_verifying_the_address(client, db, settings)
     assert is_signed_in(client)
 
 
-def test_signing_up_does_not_tell_who_has_an_account(client, alice, settings):
+def test_signing_up_does_not_reveal_accounts(client, alice, settings):
     settings.OPEN_SIGN_UP = True
 
     new = client.post("/accounts/signup/", SIGN_UP)
@@ -75,7 +75,7 @@ def test_signing_up_does_not_tell_who_has_an_account(client, alice, settings):
 # Signing in
 
 
-def test_whom_an_operator_made_has_nothing_to_verify(client, alice):
+def test_an_account_created_by_an_operator_needs_no_verification(client, alice):
     try_to_sign_in(client)
 
     assert is_signed_in(client)
@@ -96,7 +96,7 @@ def test_attempts_at_a_password_are_limited(client, alice):
 STRANGERS = [f"203.0.113.{n}" for n in range(1, 40)]
 
 
-def test_wrong_passwords_of_strangers_keep_nobody_out(client, alice):
+def test_wrong_passwords_from_other_addresses_do_not_lock_out_the_owner(client, alice):
     for address in STRANGERS:
         for _ in range(6):
             try_to_sign_in(Client(REMOTE_ADDR=address), "wrong")
@@ -124,7 +124,7 @@ def test_addresses_of_one_network_count_as_one(alice):
     assert "Too many attempts" in refused.content.decode()
 
 
-def test_a_few_wrong_passwords_lock_nobody_out(client, alice):
+def test_a_few_wrong_passwords_do_not_lock_out_the_owner(client, alice):
     for _ in range(4):
         try_to_sign_in(client, "wrong")
 
@@ -179,7 +179,7 @@ def test_a_password_is_reset_by_e_mail(client, alice):
     assert is_signed_in(client)
 
 
-def test_a_reset_does_not_tell_who_has_an_account(client, alice):
+def test_a_reset_does_not_reveal_accounts(client, alice):
     known = client.post(RESET, {"email": alice.email})
     unknown = client.post(RESET, {"email": "nobody@acme.example"})
 
@@ -191,7 +191,7 @@ def test_a_reset_does_not_tell_who_has_an_account(client, alice):
 @pytest.mark.parametrize(
     "link", ["user_x-y", "1-2", "user_0000000000000000-set-password"]
 )
-def test_a_link_that_was_made_up_does_not_work(client, db, link):
+def test_a_forged_link_does_not_work(client, db, link):
     response = client.get(f"{RESET}key/{link}/")
 
     assert response.status_code == 200
@@ -255,7 +255,7 @@ def with_wrong_codes(address, number):
     return answer.content.decode()
 
 
-def test_wrong_codes_of_a_stranger_with_the_password_do_not_keep_its_owner_out(
+def test_wrong_codes_of_an_attacker_with_the_password_do_not_lock_out_the_owner(
     alice, app
 ):
     assert "code is incorrect" in with_wrong_codes(STRANGERS[0], 5)
@@ -429,7 +429,7 @@ def test_who_may_not_is_refused_and_not_asked(client, bob, grave):
     assert [client.get(page).status_code for page in grave] == [403, 403]
 
 
-def test_what_was_typed_survives_the_asking(client, alice, grave):
+def test_the_input_survives_reauthentication(client, alice, grave):
     sign_in(client, alice, ago=15 * MINUTE)
     typed = {
         "nonce": SpentNonce.objects.issue(user=alice, page=grave[0]),
@@ -469,7 +469,7 @@ def test_what_was_typed_is_found_on_its_own_page_alone(client, alice, grave):
     assert own.context["form"]["reason"].value() == "leaked"
 
 
-def test_the_session_keeps_no_headers_of_what_was_suspended(client, alice):
+def test_the_session_stores_no_headers_of_the_interrupted_request(client, alice):
     sign_in(client, alice)
 
     client.post(

@@ -1,4 +1,4 @@
-"""Addresses that look like another's: mail goes to the account's own, and so does sign-in."""
+"""Look-alike addresses: mail and sign-in use the account's stored address."""
 
 import re
 
@@ -37,7 +37,7 @@ def sam(db):
 
 @pytest.fixture
 def recipients():
-    """Return a function that returns whom the mail so far was sent to."""
+    """Return a function that returns the recipients of all mail so far."""
     return lambda: {address for message in mail.outbox for address in message.to}
 
 
@@ -81,9 +81,7 @@ def test_who_has_the_address_that_another_had_before_gets_the_link(client, sam):
     assert mail.outbox[0].to == [kim.email]
 
 
-def test_a_change_of_the_password_is_told_to_the_address_of_today(
-    client, sam, recipients
-):
+def test_a_password_change_is_mailed_to_the_current_address(client, sam, recipients):
     EmailAddress.objects.create(
         user=sam, email="old@shop.example", verified=True, primary=True
     )
@@ -97,7 +95,7 @@ def test_a_change_of_the_password_is_told_to_the_address_of_today(
     assert recipients() == {sam.email}
 
 
-def test_resets_are_limited_for_all_look_alikes_together(client, sam):
+def test_resets_are_limited_per_canonical_address(client, sam):
     for typed in (LOOK_ALIKES * 6)[:20]:
         client.post(RESET, {"email": typed})
     ours = len(mail.outbox)
@@ -109,7 +107,7 @@ def test_resets_are_limited_for_all_look_alikes_together(client, sam):
 
 
 @pytest.mark.parametrize("typed", LOOK_ALIKES)
-def test_a_sign_up_that_looks_like_an_account_tells_that_account_alone(
+def test_a_sign_up_with_a_look_alike_address_mails_only_the_account(
     client, sam, settings, recipients, typed
 ):
     settings.OPEN_SIGN_UP = True
@@ -170,7 +168,7 @@ def test_what_is_no_address_in_plain_form_gets_no_mail(
 # Signing in
 
 
-def test_attempts_at_a_password_are_limited_for_all_look_alikes_together(sam):
+def test_password_attempts_are_limited_per_canonical_address(sam):
     for typed in [*LOOK_ALIKES, "sam@shop.example"]:
         Client().post(LOGIN, {"login": typed, "password": "wrong"})
 
@@ -187,7 +185,7 @@ def test_attempts_at_a_password_are_limited_for_all_look_alikes_together(sam):
         ("mike@σας.example", "mike@σασ.example"),
     ],
 )
-def test_each_of_two_that_look_alike_signs_in_with_their_own_password(db, one, other):
+def test_two_look_alike_accounts_sign_in_with_their_own_passwords(db, one, other):
     people = [
         User.objects.create_user(one, PASSWORD),
         User.objects.create_user(other, NEW),
@@ -202,14 +200,14 @@ def test_each_of_two_that_look_alike_signs_in_with_their_own_password(db, one, o
 
 
 @pytest.mark.parametrize("text", ["H\u0331", "İ", "ſ", "Ａ\u030a", "ẞ", "Σ", "K"])
-def test_the_spelling_of_an_address_is_the_same_when_it_is_made_again(text):
+def test_normalizing_an_address_twice_changes_nothing(text):
     email = User.objects.normalize_email(f"sam@{text}x.example")
 
     assert User.objects.normalize_email(email) == email
     assert email.lower() == email
 
 
-def test_who_is_made_with_letters_apart_is_found_by_what_is_stored(db):
+def test_a_user_created_with_decomposed_letters_is_found(db):
     person = User.objects.create_user("sam@H\u0331ouse.example", PASSWORD)
 
     assert User.objects.get_by_natural_key(person.email) == person

@@ -1,4 +1,4 @@
-"""Limits on passwords and codes: guesses are bounded, and strangers keep nobody out."""
+"""Rate limits on passwords and codes: guesses are bounded, and owners are not locked out."""
 
 import re
 import time
@@ -94,7 +94,7 @@ def test_a_refusal_says_how_long_to_wait_and_that_is_so(alice, clock):
     assert signs_in(browser())
 
 
-def test_refused_attempts_make_nobody_wait_longer(alice, clock):
+def test_refused_attempts_do_not_extend_the_wait(alice, clock):
     for _ in range(5):
         attempt(browser(), "wrong")
 
@@ -180,7 +180,7 @@ def test_right_passwords_count_for_nothing(alice):
     assert all(signs_in(browser()) for _ in range(12))
 
 
-def test_a_right_password_of_ones_own_gives_no_more_attempts(alice, mallory):
+def test_signing_in_to_ones_own_account_refunds_no_other_attempts(alice, mallory):
     for n in range(9):
         attempt(browser(), "wrong", f"person{n}@acme.example")
     assert signs_in(browser(), login=mallory.email)
@@ -217,7 +217,7 @@ def test_guesses_from_many_addresses_are_bounded(alice, crowd):
     assert right.text == wrong.text
 
 
-def test_an_account_that_nobody_has_is_refused_as_one_that_somebody_has(alice, crowd):
+def test_an_unknown_account_is_refused_like_an_existing_one(alice, crowd):
     crowd("nobody@acme.example")
     crowd()
 
@@ -227,7 +227,7 @@ def test_an_account_that_nobody_has_is_refused_as_one_that_somebody_has(alice, c
     assert known.text == unknown.text
 
 
-def test_strangers_do_not_keep_a_known_browser_out(alice, crowd):
+def test_attackers_cannot_lock_out_a_known_browser(alice, crowd):
     known = browser()
     signs_in(known)
     crowd()
@@ -238,7 +238,7 @@ def test_strangers_do_not_keep_a_known_browser_out(alice, crowd):
     assert signs_in(moved)
 
 
-def test_strangers_do_not_keep_a_known_address_out(alice, crowd):
+def test_attackers_cannot_lock_out_a_known_address(alice, crowd):
     signs_in(browser())
     crowd()
 
@@ -254,7 +254,7 @@ def test_at_a_known_address_guesses_are_bounded(alice, crowd):
     assert attempt(browser()).status_code == 429
 
 
-def test_strangers_do_not_keep_out_who_has_a_second_factor(alice, crowd, app):
+def test_attackers_cannot_lock_out_a_user_with_a_second_factor(alice, crowd, app):
     crowd()
     client = browser()
 
@@ -264,7 +264,7 @@ def test_strangers_do_not_keep_out_who_has_a_second_factor(alice, crowd, app):
     assert is_signed_in(client)
 
 
-def test_a_second_factor_gives_an_address_no_more_guesses(alice, crowd, app):
+def test_a_second_factor_does_not_raise_the_limit_of_an_address(alice, crowd, app):
     crowd()
     client = browser()
     for _ in range(5):
@@ -273,7 +273,9 @@ def test_a_second_factor_gives_an_address_no_more_guesses(alice, crowd, app):
     assert attempt(client).status_code == 429
 
 
-def test_strangers_do_not_keep_out_who_sets_a_password_by_mail(alice, crowd, settings):
+def test_attackers_cannot_lock_out_a_user_who_resets_the_password(
+    alice, crowd, settings
+):
     crowd()
     settings.EMAIL_URL = "dummymail://"
     client = browser(ELSEWHERE)
@@ -320,7 +322,7 @@ def test_a_browser_that_knows_another_person_is_limited(alice, mallory, crowd):
 
 
 @pytest.mark.parametrize("cookie", ["x", "W10:1:x", "é", ""])
-def test_a_cookie_that_was_made_up_knows_nobody(alice, crowd, cookie):
+def test_a_forged_cookie_is_ignored(alice, crowd, cookie):
     crowd()
     client = browser()
     client.cookies[known_browser.COOKIE] = cookie
@@ -332,7 +334,7 @@ def test_a_cookie_that_was_made_up_knows_nobody(alice, crowd, cookie):
 def test_a_browser_knows_the_last_few_people(
     alice, bob, mallory, olive, crowd, monkeypatch, known
 ):
-    monkeypatch.setattr(known_browser, "PEOPLE", known)
+    monkeypatch.setattr(known_browser, "MAX_USERS", known)
     client = browser()
     for person in (alice, bob, mallory, olive):
         assert signs_in(client, login=person.email)
@@ -405,7 +407,7 @@ def test_codes_are_refused_with_the_time_to_wait(alice, app):
     assert not is_signed_in(client)
 
 
-def test_strangers_with_the_password_do_not_keep_a_known_browser_from_the_code(
+def test_attackers_with_the_password_cannot_lock_a_known_browser_out_of_the_code(
     alice, crowd, app
 ):
     known = browser(ELSEWHERE)
@@ -433,7 +435,7 @@ def know(client, person):
     Authenticator.objects.bulk_create(factors)
 
 
-def test_a_right_code_of_ones_own_gives_no_more_guesses(alice, mallory, app):
+def test_a_code_of_ones_own_account_refunds_no_other_attempts(alice, mallory, app):
     TOTP.activate(mallory, "KRSXG5CTMVRXEZLU")
     stranger = browser()
     for _ in range(4):
@@ -460,7 +462,7 @@ def test_a_session_that_was_taken_guesses_few_passwords(alice):
     assert answers == [200] * 5 + [429]
 
 
-def test_strangers_do_not_keep_a_person_from_confirming(alice, crowd):
+def test_attackers_cannot_block_reauthentication(alice, crowd):
     client = Client(REMOTE_ADDR=STRANGERS[0])
     sign_in(client, alice)
     crowd()

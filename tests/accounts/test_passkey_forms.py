@@ -1,4 +1,4 @@
-"""Credentials that no browser made are refused on every page that reads one."""
+"""Every page that parses a passkey credential refuses malformed ones."""
 
 import base64
 import json
@@ -75,7 +75,7 @@ def with_second_factor(alice):
 
 
 @pytest.mark.parametrize("credential", BAD.values(), ids=BAD)
-def test_a_bad_credential_signs_nobody_in(db, browser, credential):
+def test_a_bad_credential_does_not_sign_in(db, browser, credential):
     browser.get(LOGIN, headers=AJAX)
 
     answer = browser.post(LOGIN, {"credential": credential})
@@ -85,7 +85,7 @@ def test_a_bad_credential_signs_nobody_in(db, browser, credential):
 
 
 @pytest.mark.parametrize("credential", BAD.values(), ids=BAD)
-def test_a_bad_credential_of_a_known_person_signs_nobody_in(browser, alice, credential):
+def test_a_bad_credential_of_a_known_user_does_not_sign_in(browser, alice, credential):
     known = credential.replace(encoded(b"user_1"), encoded(str(alice.pk).encode()))
     browser.get(LOGIN, headers=AJAX)
 

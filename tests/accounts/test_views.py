@@ -1,4 +1,4 @@
-"""Signing in and out, and the way to an organization."""
+"""Signing in and out, and the list of organizations."""
 
 import pytest
 from django.urls import reverse
@@ -24,7 +24,7 @@ def test_a_person_signs_in_by_e_mail_in_any_case(client, alice, acme):
         {"login": "nobody@acme.example", "password": PASSWORD},
     ],
 )
-def test_a_wrong_e_mail_and_a_wrong_password_are_told_alike(client, alice, values):
+def test_a_wrong_e_mail_and_a_wrong_password_get_the_same_error(client, alice, values):
     response = client.post(LOGIN, values)
 
     assert response.status_code == 200
@@ -63,7 +63,7 @@ def test_a_person_of_two_organizations_chooses(client, alice, acme, globex):
     assert "Globex" in text
 
 
-def test_a_person_of_none_is_told_what_to_do(client, mallory):
+def test_a_user_without_an_organization_sees_what_to_do(client, mallory):
     sign_in(client, mallory)
 
     response = client.get("/orgs/")

@@ -1,4 +1,4 @@
-"""Forms do as much for an address that has an account as for one that has none."""
+"""Forms do the same work whether or not an address has an account."""
 
 import re
 import time

@@ -15,7 +15,7 @@ from django.urls import get_resolver
 from django.utils.module_loading import import_string
 from rest_framework import serializers
 
-from echopoint.accounts.forms import EditPasskeyForm, InOurWords
+from echopoint.accounts.forms import EditPasskeyForm, LabelledFormMixin
 from echopoint.api.fields import refuse_keys
 from echopoint.api.operations import operations
 from echopoint.core.names import (
@@ -271,7 +271,7 @@ def test_every_text_in_a_form_is_guarded_or_has_a_reason():
     for form in forms_of_pages():
         for name, field in form.base_fields.items():
             if isinstance(field, forms.CharField) and "password" not in name:
-                by_us = issubclass(form, InOurWords) and name in {
+                by_us = issubclass(form, LabelledFormMixin) and name in {
                     "name",
                     "email",
                 }

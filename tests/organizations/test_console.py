@@ -1,4 +1,4 @@
-"""The console's addresses hold no key: searches are posted, and what came anyway leaves."""
+"""The console puts no key into URLs, and removes one that is there."""
 
 import json
 from urllib.parse import quote, urlencode
@@ -76,7 +76,7 @@ def test_a_key_is_found_by_all_of_it_and_by_each_spelling_of_its_id(boss, made, 
     assert audit.context["cl"].result_count == 2
 
 
-def test_a_part_of_a_secret_is_not_searched_for_and_that_is_said(boss):
+def test_part_of_a_secret_is_not_searched_for_and_the_page_explains_it(boss):
     page = boss.post(
         "/admin/apikeys/apikey/", {"_search": "1", "q": RANDOM}, follow=True
     )
@@ -86,7 +86,7 @@ def test_a_part_of_a_secret_is_not_searched_for_and_that_is_said(boss):
     assert not told(page, RANDOM)
 
 
-def test_a_search_keeps_what_was_filtered_and_begins_at_the_first_page(boss, made):
+def test_a_search_preserves_the_filters_and_starts_at_the_first_page(boss, made):
     page = "/admin/apikeys/apikey/?preset__exact=ci&o=-1&p=3&_popup=1"
 
     answer = boss.post(page, {"_search": "1", "q": "web & co"})
@@ -192,7 +192,7 @@ def test_who_has_to_sign_in_first_is_led_back_without_the_key(client, made, path
         "at__year=x",
     ],
 )
-def test_a_time_that_cannot_be_compared_is_left_out_and_that_is_said(boss, query):
+def test_a_filter_with_an_incomparable_time_is_ignored_with_a_notice(boss, query):
     name, _, _ = query.rpartition("&")[2].partition("=")
 
     answer = boss.get(f"/admin/apikeys/auditevent/?{query}&o=1", follow=True)

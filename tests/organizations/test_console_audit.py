@@ -1,4 +1,4 @@
-"""What the audit has of the console, of members and of organizations."""
+"""The audit of changes in the console, of members and of organizations."""
 
 import json
 
@@ -16,7 +16,7 @@ from apikeys.audit.people import ONE_BY_ONE
 from apikeys.audit.timeline import in_words
 from apikeys.models import AuditEvent, InstallationEvent
 from echopoint.collections.models import Collection
-from echopoint.organizations.console_audit import Recorded
+from echopoint.organizations.console_audit import AuditedAdmin
 from echopoint.organizations.models import Membership, Organization, User
 from echopoint.webhooks.models import Webhook
 from tests.signing_in import sign_in
@@ -26,7 +26,7 @@ SECRET_TYPED = "a-typed-canary-password-7"  # noqa: S105
 
 @pytest.fixture
 def boss(client, db):
-    """Return a client that is signed in as a superuser, who is in no organization."""
+    """Return a client signed in as a superuser without an organization."""
     user = User.objects.create_superuser("boss@echopoint.example", "a long password")
     sign_in(client, user)
     return client
@@ -208,7 +208,7 @@ def test_an_organization_of_the_console_is_an_event(boss, olive):
     ]
 
 
-def test_a_renamed_organization_says_how_it_was_called(boss, acme, olive):
+def test_renaming_an_organization_records_the_old_name(boss, acme, olive):
     (own,) = acme.memberships.all()
     row = {"id": own.pk, "organization": acme.pk, "user": olive.pk, "role": "owner"}
     path = f"/admin/organizations/organization/{quote(acme.pk)}/change/"
@@ -386,7 +386,7 @@ def test_every_model_of_the_console_records_its_changes():
     lacking = [
         model._meta.label
         for model, pages in admin.site._registry.items()
-        if not isinstance(pages, Recorded)
+        if not isinstance(pages, AuditedAdmin)
     ]
 
     assert len(admin.site._registry) > 20

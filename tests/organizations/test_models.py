@@ -1,4 +1,4 @@
-"""Users, organizations and who belongs where."""
+"""Users, organizations and memberships."""
 
 import re
 

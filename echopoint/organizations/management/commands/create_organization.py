@@ -10,12 +10,12 @@ class Command(AnsweringCommand):
     help = "Create an organization with its owner."
 
     def add_arguments(self, parser):
-        parser.add_argument("--name", required=True, help="what people call it")
+        parser.add_argument("--name", required=True, help="display name")
         parser.add_argument(
             "--owner",
             required=True,
             metavar="EMAIL",
-            help="who owns it; made without a password if unknown",
+            help="e-mail of the owner; a new account is created without a password",
         )
 
     def handle(self, *, name, owner, **options):
@@ -23,16 +23,18 @@ class Command(AnsweringCommand):
             organization, user, created = self.create(name, owner)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
-        how = f"manage.py changepassword {user.email}"
+        set_password = f"manage.py changepassword {user.email}"
         lines = [f"Organization {organization.pk} ({name}), owned by {user.email}."]
         if created:
-            lines.append(f"{user.email} has no password yet. Set one with: {how}")
+            lines.append(
+                f"{user.email} has no password yet. Set one with: {set_password}"
+            )
         fields = {
             "id": organization.pk,
             "name": organization.name,
             "description": organization.description or None,
             "user": {"id": user.pk, "email": user.email, "created": created},
-            "set_password": how if created else None,
+            "set_password": set_password if created else None,
         }
         self.answer(options, fields, *lines)
 

@@ -21,11 +21,11 @@ def create(db, capsys):
     return create
 
 
-def test_an_organization_is_told_in_one_object(create):
-    told = json.loads(create("Acme", "olive@acme.example", "--json"))
+def test_json_output_is_one_object(create):
+    output = json.loads(create("Acme", "olive@acme.example", "--json"))
 
     organization, user = Organization.objects.get(), User.objects.get()
-    assert told == {
+    assert output == {
         "id": organization.pk,
         "name": "Acme",
         "description": None,
@@ -37,22 +37,22 @@ def test_an_organization_is_told_in_one_object(create):
 
 
 @pytest.mark.parametrize("email", ["olive@acme.example", "OLIVE@acme.EXAMPLE"])
-def test_a_user_who_is_known_is_not_made_again(create, olive, email):
-    told = json.loads(create("Acme", email, "--json"))
+def test_an_existing_user_is_reused(create, olive, email):
+    output = json.loads(create("Acme", email, "--json"))
 
-    assert told["user"] == {"id": olive.pk, "email": olive.email, "created": False}
-    assert told["set_password"] is None
+    assert output["user"] == {"id": olive.pk, "email": olive.email, "created": False}
+    assert output["set_password"] is None
     assert User.objects.count() == 1
 
 
-def test_people_are_told_how_to_set_the_password(create):
+def test_a_new_owner_is_shown_how_to_set_a_password(create):
     out = create("Acme", "olive@acme.example")
 
     assert Organization.objects.get().pk in out
     assert "manage.py changepassword olive@acme.example" in out
 
 
-def test_people_who_have_one_are_not(create, olive):
+def test_an_owner_with_a_password_is_not(create, olive):
     assert "password" not in create("Acme", olive.email)
 
 
@@ -65,9 +65,7 @@ def test_people_who_have_one_are_not(create, olive):
         ("n" * 256, "olive@acme.example", "at most 255"),
     ],
 )
-def test_what_cannot_be_created_leaves_nothing_behind(
-    create, capsys, name, owner, said
-):
+def test_invalid_input_creates_nothing(create, capsys, name, owner, said):
     with pytest.raises(CommandError, match=said):
         create(name, owner)
 
@@ -77,6 +75,6 @@ def test_what_cannot_be_created_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("argument", ["--name", "--owner"])
-def test_name_and_owner_are_asked_for(argument):
+def test_name_and_owner_are_required(argument):
     with pytest.raises(CommandError, match="are required: --"):
         call_command("create_organization", argument, "x@acme.example")

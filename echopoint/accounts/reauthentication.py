@@ -1,4 +1,4 @@
-"""A fresh sign-in: what matters most asks once more who is there."""
+"""Re-authentication: sensitive pages require a recent sign-in."""
 
 import time
 from urllib.parse import urlencode
@@ -17,24 +17,24 @@ from django.utils.cache import add_never_cache_headers
 from echopoint.core.addresses import address_of
 from echopoint.core.redaction import holds_a_secret
 
-TYPED = "unsubmitted_form"
-NEVER_KEPT = ("csrfmiddlewaretoken", "nonce")
+SESSION_KEY = "unsubmitted_form"
+NEVER_STORED = ("csrfmiddlewaretoken", "nonce")
 
 
-def is_fresh(request):
-    """Whether the person proved who they are within ACCOUNT_REAUTHENTICATION_TIMEOUT."""
+def is_recent(request):
+    """Whether the user authenticated within ACCOUNT_REAUTHENTICATION_TIMEOUT."""
     records = get_authentication_records(request, request.user)
     return bool(records) and time.time() - records[-1]["at"] < REAUTHENTICATION_TIMEOUT
 
 
-def where(request):
-    """Return the path of the page on which this person can prove it again."""
+def url_for(request):
+    """Return the path of the page on which the user re-authenticates."""
     methods = get_adapter(request).get_reauthentication_methods(request.user)
     return methods[0]["url"] if methods else resolve_url(settings.LOGIN_URL)
 
 
-def ask(request):
-    """Return the way to prove it again, and from there back to this page."""
+def redirect_to_confirm(request):
+    """Redirect to the re-authentication page, which leads back to this one."""
     path = address_of(request)
     methods = get_adapter(request).get_reauthentication_methods(request.user)
     if not methods:
@@ -44,30 +44,30 @@ def ask(request):
     return HttpResponseRedirect(f"{methods[0]['url']}?{query}")
 
 
-def keep_typed(request):
-    """Keep what was typed, for this page alone, until it is opened again."""
+def store_form(request):
+    """Store the submitted form in the session, for the same page only."""
     typed = request.POST.copy()
-    for name in NEVER_KEPT:
+    for name in NEVER_STORED:
         typed.pop(name, None)
     for name, values in typed.lists():
-        # A key that was pasted into the wrong field must not wait in the session.
+        # A key pasted into the wrong field must not be stored in the session.
         typed.setlist(name, [v for v in values if not holds_a_secret(v)])
-    request.session[TYPED] = {"path": request.path, "form": typed.urlencode()}
+    request.session[SESSION_KEY] = {"path": request.path, "form": typed.urlencode()}
 
 
-def typed_before(request):
-    """Return what was typed on this page before the person proved it again, once."""
-    kept = request.session.get(TYPED)
-    if request.method != "GET" or not kept or kept["path"] != request.path:
+def pop_form(request):
+    """Remove and return the form stored for this page; empty if there is none."""
+    stored = request.session.get(SESSION_KEY)
+    if request.method != "GET" or not stored or stored["path"] != request.path:
         return QueryDict()
-    del request.session[TYPED]
-    return QueryDict(kept["form"])
+    del request.session[SESSION_KEY]
+    return QueryDict(stored["form"])
 
 
-class FreshSignInMiddleware:
-    """Asks in our way where allauth's own pages ask, and caches none of them.
+class ReauthenticationMiddleware:
+    """Redirects allauth's own pages to re-authentication, and marks them as uncacheable.
 
-    allauth would keep the whole request in the session, headers included.
+    allauth would store the whole request in the session, including its headers.
     """
 
     def __init__(self, get_response):
@@ -81,5 +81,5 @@ class FreshSignInMiddleware:
 
     def process_exception(self, request, exception):
         if isinstance(exception, ReauthenticationRequired):
-            return ask(request)
+            return redirect_to_confirm(request)
         return None
