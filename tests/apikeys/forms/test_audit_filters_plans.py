@@ -1,4 +1,4 @@
-"""Filters of the audit that leave few events read few, on PostgreSQL."""
+"""Selective audit filters read few rows on PostgreSQL."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The list's filter by who created a key: everybody who did is offered and accepted."""
+"""The filter by creator offers and accepts everyone who created a key."""
 
 import re
 
@@ -36,7 +36,7 @@ def created(issue):
 
 @pytest.fixture
 def many(created, alice, olive, bob, monkeypatch):
-    """Let more people have created keys than a select is made for."""
+    """Lower the limit, so that the creators exceed the select."""
     monkeypatch.setattr(creators, "MAX_OPTIONS", 2)
     for user in (alice, olive, bob):
         created(user)

@@ -1,4 +1,4 @@
-"""How pages say when: what has happened, what is due, and moments within sentences."""
+"""The template filters for times and audit channels."""
 
 from datetime import UTC, datetime, timedelta
 

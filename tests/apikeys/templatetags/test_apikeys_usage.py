@@ -1,4 +1,4 @@
-"""The picture of a key's use."""
+"""The bar chart of a key's requests."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""The audit: filters, pages, files, and the state of its chain."""
+"""The audit page: filters, pagination, exports and verification."""
 
 import csv
 import io

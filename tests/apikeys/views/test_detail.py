@@ -1,4 +1,4 @@
-"""The page of a key: its facts, what happened to it, and what can be done."""
+"""The page of a key: facts, timeline and actions."""
 
 from datetime import timedelta
 

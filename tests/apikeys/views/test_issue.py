@@ -1,4 +1,4 @@
-"""Creating a key on its page: the secret is shown once."""
+"""The page that creates a key and shows its secret once."""
 
 import re
 

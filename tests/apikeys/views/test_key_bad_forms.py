@@ -1,10 +1,10 @@
-"""What people send by mistake or on purpose, to every page of a key in every state."""
+"""Malformed input to every form of a key, in every state of the key."""
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from tests.apikeys.views.test_key_states import STATES, make  # noqa: F401, a fixture
+from tests.apikeys.views.key_states import STATES
 from tests.signing_in import sign_in
 
 FORMS = [
@@ -35,7 +35,7 @@ BAD = {
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("page", FORMS)
-def test_bad_input_is_answered_in_every_state(make, acme, alice, page, state):  # noqa: F811
+def test_bad_input_is_answered_in_every_state(make, acme, alice, page, state):
     key = make(state)
     client = Client(raise_request_exception=False)
     sign_in(client, alice)

@@ -1,11 +1,11 @@
-"""The rate limit on the key's page, on the page that changes it, and in the policy."""
+"""The rate limit: on the key's page, its own page and in the policy."""
 
 import pytest
 from django.urls import reverse
 
 from apikeys.actors import Actor
 from apikeys.models import AuditEvent
-from tests.apikeys.views.test_policy import LIMITS, SHOWN_LIMITS
+from tests.apikeys.views.policy_limits import LIMITS, SHOWN_LIMITS
 from tests.signing_in import sign_in
 
 SYSTEM = Actor.command("test")

@@ -1,4 +1,4 @@
-"""The list of keys, and stopping one."""
+"""The list of keys, and revoking one key."""
 
 from datetime import timedelta
 

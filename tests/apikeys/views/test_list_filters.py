@@ -1,4 +1,4 @@
-"""The list of keys: filters, search, order, pages, and stopping many at once."""
+"""The list of keys: filters, search, sorting, pagination and bulk revoking."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""The policy's page: who changes it, what is shown first, and what it leaves alone."""
+"""The policy page: permissions, preview and change."""
 
 import pytest
 from django.urls import reverse
@@ -6,14 +6,8 @@ from django.utils import timezone
 
 from apikeys.models import ApiKey, AuditEvent
 from echopoint.organizations.models import Organization
+from tests.apikeys.views.policy_limits import LIMITS, SHOWN_LIMITS
 from tests.signing_in import sign_in
-
-LIMITS = {
-    "default_lifetime_days": "60",
-    "max_lifetime_days": "80",
-    "max_overlap_days": "7",
-}
-SHOWN_LIMITS = "90 365 False 7 None None None"
 
 
 @pytest.fixture

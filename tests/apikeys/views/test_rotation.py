@@ -1,4 +1,4 @@
-"""Rotating a key on its page: a successor, its arrival, and the end of the old key."""
+"""The pages of a rotation, from the successor to the retirement of the old key."""
 
 import re
 from datetime import timedelta

@@ -1,0 +1,8 @@
+"""Limits of a policy, as its form sends them."""
+
+LIMITS = {
+    "default_lifetime_days": "60",
+    "max_lifetime_days": "80",
+    "max_overlap_days": "7",
+}
+SHOWN_LIMITS = "90 365 False 7 None None None"
