@@ -20,7 +20,9 @@ def test_without_a_token_there_are_no_metrics(client, db, settings):
 
 
 @pytest.mark.parametrize(
-    "sent", ["", "Bearer", "Bearer wrong", f"bearer {TOKEN}", TOKEN]
+    "sent",
+    ["", "Bearer", "Bearer wrong", f"bearer {TOKEN}", TOKEN],
+    ids=["none", "scheme", "wrong", "lower case", "token"],
 )
 def test_another_token_opens_nothing(client, settings, sent):
     settings.METRICS_TOKEN = TOKEN

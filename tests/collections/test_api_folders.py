@@ -1,10 +1,8 @@
-import uuid
-
 import pytest
 
 from echopoint.collections.models import Folder, SavedRequest
 
-UNKNOWN = str(uuid.uuid4())
+UNKNOWN = "6f8d7c9e-2b1a-4c3d-8e5f-0a1b2c3d4e5f"
 
 
 @pytest.fixture

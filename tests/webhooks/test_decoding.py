@@ -101,7 +101,7 @@ def test_a_body_that_reads_the_same_is_not_kept_twice(captured, headers):
     ("encoding", "body"),
     [
         ("gzip", b"no gzip"),
-        ("gzip", gzip.compress(b"cut short")[:-4]),
+        ("gzip", gzip.compress(b"cut short", mtime=0)[:-4]),
         ("deflate", raw_deflate(b"cut short")[:-1]),
         ("br", brotli.compress(b"cut short" * 9)[:-1]),
         ("zstd", zstandard.compress(b"cut short")[:-1]),
