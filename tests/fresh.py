@@ -78,14 +78,20 @@ def fresh_database(tmp_path):
 
 @pytest.fixture(scope="session")
 def migrated_template(tmp_path_factory, django_db_setup, django_db_blocker):
-    """Return a function that names a migrated database, which is only copied."""
+    """Return a function that names a migrated database, which is only copied.
+
+    It is migrated to the targets, as `migrate` has them, or to the last migration.
+    """
     databases = Databases(tmp_path_factory.mktemp("template"))
 
     @cache
-    def migrated_template(vendor):
+    def migrated_template(vendor, *targets):
         name = databases.make(vendor)
         with django_db_blocker.unblock(), connected(databases.url(vendor, name)) as new:
-            call_command("migrate", database=ALIAS, interactive=False, verbosity=0)
+            for target in targets or [()]:
+                call_command(
+                    "migrate", *target, database=ALIAS, interactive=False, verbosity=0
+                )
             if vendor == "sqlite":
                 # One file, without what is still in the log beside it.
                 new.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -100,8 +106,8 @@ def migrated_database(tmp_path, migrated_template):
     """Return a function that makes a migrated database, and returns its URL."""
     databases = Databases(tmp_path)
 
-    def migrated_database(vendor=connection.vendor):
-        name = databases.make(vendor, migrated_template(vendor))
+    def migrated_database(vendor=connection.vendor, *targets):
+        name = databases.make(vendor, migrated_template(vendor, *targets))
         return databases.url(vendor, name)
 
     yield migrated_database

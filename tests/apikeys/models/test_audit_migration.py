@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connection, connections, transaction
 
 from apikeys.models import AuditEvent
 from echopoint.core.characters import fold
@@ -46,16 +46,15 @@ def insert(table, values):
 
 
 @pytest.fixture
-def filled(db, fresh_database):
+def filled(db, migrated_database):
     """Yield another database, migrated to before there were versions, with a chain."""
-    with connected(fresh_database()) as connection:
-        migrate(BEFORE)
-        call_command("migrate", "organizations", database=ALIAS, verbosity=0)
+    url = migrated_database(connection.vendor, ("apikeys", BEFORE), ("organizations",))
+    with connected(url) as other:
         Organization.objects.using(ALIAS).create(**STORED["organization"])
         insert("apikeys_auditchain", STORED["chain"])
         for row in ROWS:
             insert("apikeys_auditevent", row)
-        yield connection
+        yield other
 
 
 def events():
