@@ -20,6 +20,8 @@ KEY = r"((?ai:{prefix})_[0-9A-Za-z]{{12}}_)([0-9A-Za-z]+)"
 # guesses. A word may be longer. One in a thousand pieces of a secret reads like a word.
 SHORTEST_PART = 8
 LONGEST_WORD = 15
+# An id, the underscores around it, and that.
+SHORTEST_KEY = 14 + SHORTEST_PART
 ONE_WORD = re.compile(r"([A-Z]?[a-z]+|[A-Z]+)[0-9]{0,4}")
 # A key of another host, which has a prefix of its own.
 OTHER_KEY = re.compile(r"([a-z]_([0-9A-Za-z]{12})_)([0-9A-Za-z]{16,})")
@@ -69,12 +71,22 @@ def holds_a_key(text: str) -> bool:
     characters in it; of another host, its checksum must fit. What a key shows of
     itself, `key_<id>` and `epk_live_<id>_…`, is none, whatever word follows.
     """
+    if is_too_plain(text):
+        return False
     shown = as_seen(text)
     forms = re.finditer(KEY.format(prefix=settings.API_KEY_PREFIX), shown)
     if any(is_part(form[2]) for form in forms):
         return True
     unbroken = in_pieces(text).replace("\n", "")
     return holds_a_whole_key(shown) or holds_a_whole_key(unbroken)
+
+
+def is_too_plain(text: str) -> bool:
+    """Whether the text cannot hold a key, as is true of most: a quick check.
+
+    Other than ASCII characters may stand for several.
+    """
+    return text.isascii() and (len(text) < SHORTEST_KEY or "_" not in text)
 
 
 def is_part(end: str) -> bool:
