@@ -34,7 +34,8 @@ def token_of(page):
 def test_a_person_signs_in_and_a_key_calls(site, folder):
     transport = httpx.HTTPTransport(uds=site.socket)
     demo = site.demo
-    with httpx.Client(transport=transport, base_url=demo["url"]) as client:
+    # A busy machine may take longer than the five seconds that a client has else.
+    with httpx.Client(transport=transport, base_url=demo["url"], timeout=60) as client:
         values = {"login": demo["email"], "password": demo["password"]}
         token = token_of(client.get("/accounts/login/"))
         signed_in = client.post(

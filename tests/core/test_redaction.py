@@ -304,11 +304,11 @@ def test_a_long_text_is_searched_in_no_time():
         "é",
         "_____",
     ):
-        began = time.perf_counter()
+        began = time.process_time()
 
         holds_a_secret(part * (1_000_000 // len(part)))
 
-        assert time.perf_counter() - began < 5
+        assert time.process_time() - began < 5
 
 
 def test_secrets_are_taken_out_of_a_json_value_wherever_they_are():

@@ -284,7 +284,7 @@ def test_a_value_may_be_empty_or_hold_any_sign(echopoint, api, target):  # noqa:
     [
         ("A=1\nnot a line\n", "line 2 of"),
         ("A=1\nB\n", "line 2 of"),
-        ("A='open\n", "line 1 of"),
+        ("A='unquoted\n", "line 1 of"),
         (b"A=\xff\n", "not UTF-8"),
         (None, "does not exist"),
     ],
@@ -298,7 +298,7 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
 
     assert ended.code == 3
     assert said in ended.err
-    assert "open" not in ended.err
+    assert "unquoted" not in ended.err
     assert api.seen == []
 
 
