@@ -1,8 +1,12 @@
 # Every target does its own set-up; `make help` lists them.
 PYTHON ?= python3
 PORT ?= 8000
+# How many processes run tests; 0 runs them in one, where `--pdb` works.
+WORKERS ?= 2
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
+# Neighbours stay together, with the fixtures that they share, until a worker is idle.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 SECRET = $$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(48))')
 KEY = $$($(PYTHON) -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
@@ -48,10 +52,10 @@ run: setup env ## Serve a demo organization on 127.0.0.1:$PORT (default 8000)
 	@DEMO=true $(BIN)/gunicorn echopoint.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 --log-level warning
 
 test: setup ## Run the tests, on SQLite unless DATABASE_URL names another database
-	$(BIN)/python -m pytest --ignore tests/browser --ignore tests/faults
+	$(PYTEST) --ignore tests/browser --ignore tests/faults
 
 test-browser: setup ## Run the browser tests in Debian's Chromium
-	$(BIN)/python -m pytest tests/browser
+	$(PYTEST) tests/browser
 
 fuzz: setup ## Fuzz the API for FUZZ_MINUTES (5), and each form with FUZZ_EXAMPLES (40)
 	$(BIN)/python -m tests.fuzz.run
