@@ -68,12 +68,12 @@ def test_a_path_that_leads_nowhere_is_an_error(path, body, reason):
 
 def test_a_path_with_a_catastrophic_pattern_takes_no_time():
     body = b'[{"n": "' + b"a" * 100_000 + b'bc"}]'
-    began = time.monotonic()
+    began = time.process_time()
 
     with pytest.raises(NothingFound, match="nothing is at the path"):
         at("$[?match(@.n, '(a|aa|aaa)*(a|aa)*c')]", answer(body))
 
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(

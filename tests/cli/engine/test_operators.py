@@ -89,11 +89,11 @@ def test_what_nobody_can_compare_is_an_error(operator, actual, expected, reason)
 
 
 def test_a_catastrophic_pattern_takes_no_time():
-    began = time.monotonic()
+    began = time.process_time()
 
     assert not holds("regex", "a" * 100_000 + "bc", "^(a|aa|aaa)*(a|aa)*c$")
 
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("pattern", [r"\p{L}{999}", "a" * 10_001])
