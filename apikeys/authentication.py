@@ -1,12 +1,11 @@
-"""Who is calling: the header key, or else the browser session."""
+"""Authenticate API requests: the API key in the header, or else the browser session."""
 
 from dataclasses import dataclass
 
 from rest_framework import authentication, exceptions
 
-from apikeys.exceptions import OrganizationMismatch
+from apikeys.exceptions import OrganizationMismatch, OrganizationRequired
 from apikeys.models import ApiKey
-from apikeys.models.api_key import require_one_organization
 from echopoint.core.client_metadata import Client
 from echopoint.core.refusals import Refused
 from echopoint.organizations.models import Membership
@@ -49,12 +48,33 @@ class ApiKeyPrincipal:
         return str(self.key)
 
 
-def organization_header(request):
-    """Return the organization header; "" when it is missing, None if it may be."""
+def organization_named_by(request):
+    """Return the organization id in the header, or None if the view needs none.
+
+    Raise `OrganizationRequired` for a missing, malformed or repeated header.
+    """
+    text = request.headers.get(ORGANIZATION_HEADER)
     view = request.parser_context["view"]
-    if not getattr(view, "requires_organization", True):
-        return request.headers.get(ORGANIZATION_HEADER)
-    return request.headers.get(ORGANIZATION_HEADER, "")
+    if text is None and not getattr(view, "requires_organization", True):
+        return None
+    require_one_id(text or "")
+    return text
+
+
+def require_one_id(text):
+    """Raise `OrganizationRequired` unless the header holds a single id."""
+    if not text.strip():
+        raise OrganizationRequired(
+            f"Send the header {ORGANIZATION_HEADER} with the id of your organization"
+            " (org_…)."
+        )
+    if not text.isprintable():
+        raise OrganizationRequired(f"{ORGANIZATION_HEADER} is not an id. Send org_….")
+    # WSGI joins repeated headers with a comma.
+    if "," in text:
+        raise OrganizationRequired(
+            f"{ORGANIZATION_HEADER} was sent more than once. Send it once."
+        )
 
 
 class ApiKeyAuthentication(authentication.BaseAuthentication):
@@ -66,15 +86,34 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             return None
         client = Client.of(request)
         try:
-            key = ApiKey.objects.authenticate(
-                text, organization_id=organization_header(request), ip=client.ip
-            )
-            # The answer tells it, also when it is a refusal.
+            key = self.key_for(request, text, client)
+            # Set before the limit is enforced: a 429 response reports the limit too.
             request.rate_limit = key.count_request()
             key.require_within(request.rate_limit, ip=client.ip)
         except Refused as refusal:
             raise RefusedRequest(refusal) from None
         return ApiKeyPrincipal(key, client), key
+
+    def key_for(self, request, text, client):
+        """Return the key if it may be used for the organization in the header."""
+        try:
+            organization_id = organization_named_by(request)
+        except OrganizationRequired as refusal:
+            # The key is decided first. Otherwise a bad key with a bad header would get
+            # a 400, and refusals of a good key would not be counted.
+            key = ApiKey.objects.authenticate(text, organization_id=None, ip=client.ip)
+            key.record_refusal(refusal.code, ip=client.ip)
+            raise
+        try:
+            return ApiKey.objects.authenticate(
+                text, organization_id=organization_id, ip=client.ip
+            )
+        except OrganizationMismatch:
+            raise OrganizationMismatch(
+                "This API key does not belong to the organization that"
+                f" {ORGANIZATION_HEADER} names. Send the id of the key's own"
+                " organization."
+            ) from None
 
     def authenticate_header(self, request):
         """Return the challenge of a 401 answer (RFC 9110, section 11.6.1)."""
@@ -82,9 +121,9 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
-    """Let a signed-in member call; `request.auth` is their membership.
+    """Authenticate a signed-in member; `request.auth` is their membership.
 
-    It is None where no organization is asked for and none is named.
+    It is None if the view needs no organization and the request names none.
     """
 
     def authenticate(self, request):
@@ -93,19 +132,18 @@ class SessionAuthentication(authentication.SessionAuthentication):
             return None
         user, _ = result
         try:
-            return user, self.membership(user, organization_header(request))
+            return user, self.membership(user, organization_named_by(request))
         except Refused as refusal:
             raise RefusedRequest(refusal) from None
 
     def membership(self, user, organization_id):
-        """Return the user's membership in the organization that the header names."""
-        require_one_organization(organization_id)
         if organization_id is None:
             return None
         membership = Membership.objects.of(user, organization_id)
         if membership is None:
             raise OrganizationMismatch(
-                "You are not a member of the organization that X-Organization-Id names."
+                "You are not a member of the organization that"
+                f" {ORGANIZATION_HEADER} names."
             )
         return membership
 

@@ -203,9 +203,9 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
     ) -> models.Model:
         """Return the key with this text, if it opens this organization now.
 
-        `organization_id` is the header as it was sent, "" when it is missing, or None
-        when the endpoint does without. Raise `KeyRejected`, `OrganizationRequired` or
-        `OrganizationMismatch`. No query for text that cannot be a key, else one.
+        `organization_id` is None for an endpoint that needs no organization. Raise
+        `KeyRejected` or `OrganizationMismatch`. Malformed text costs no query, any other
+        text one.
         """
         at = at or timezone.now()
         try:
