@@ -14,7 +14,7 @@ from django.test import Client
 from apikeys.actors import Actor
 from apikeys.db.buffered_counts import flusher
 from apikeys.models import ApiKey
-from apikeys.models.api_key import retired_uses_seen
+from apikeys.models.use_recording import retired_uses_seen
 from echopoint.organizations.models import Membership, Organization, User
 from tests.signing_in import sign_in
 

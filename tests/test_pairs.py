@@ -27,8 +27,8 @@ from apikeys.forms.key_filters import STATUSES
 from apikeys.forms.key_queries import USABLE
 from apikeys.forms.policy import LABELS
 from apikeys.models import ApiKey
-from apikeys.models.api_key import BLOCKED, STOPPED
 from apikeys.models.querysets import has_status
+from apikeys.models.usability import BLOCKED, STOPPED
 from apikeys.policy import LIMITS
 from apikeys.scopes import PRESETS
 from apikeys.views.list import ATTENTION
@@ -391,7 +391,7 @@ def test_each_reason_for_which_a_key_is_refused_has_words():
 def test_each_status_either_works_or_says_why_not():
     """A status that is forgotten must not let requests in."""
     assert set(STOPPED) == STOPPING, (
-        "Say in STOPPED of apikeys/models/api_key.py why requests are refused, or name"
+        "Say in STOPPED of apikeys/models/usability.py why requests are refused, or name"
         " the status in USABLE of apikeys/forms/key_queries.py."
     )
 

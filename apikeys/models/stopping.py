@@ -1,0 +1,92 @@
+"""Suspend, resume and revoke a key."""
+
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from apikeys.exceptions import KeyConflict
+from apikeys.models.audit import AuditEvent
+from apikeys.models.manager import is_usable, require_text
+
+Action = AuditEvent.Action
+
+
+class Stopping(models.Model):
+    """The part of a key that people stop, for a while or for good."""
+
+    class Meta:
+        abstract = True
+
+    @transaction.atomic
+    def revoke(self, *, by, reason="", at=None):
+        """Stop the key now and for good; revoking twice changes nothing.
+
+        Return whether this call is the one that stopped it.
+        """
+        at = at or timezone.now()
+        return self._change(
+            Q(revoked_at=None),
+            Action.REVOKED,
+            by,
+            at,
+            reason,
+            revoked_at=at,
+            revoked_by_label=by.label,
+            revoke_reason=reason,
+        )
+
+    revoke.alters_data = True
+
+    @transaction.atomic
+    def suspend(self, *, by, reason="", at=None):
+        """Stop the key until it is resumed; return whether this call did.
+
+        Raise `KeyConflict` for a key that has ended: there is nothing to pause.
+        """
+        at = at or timezone.now()
+        if self._change(
+            is_usable(at), Action.SUSPENDED, by, at, reason, suspended_at=at
+        ):
+            return True
+        self._require_not_ended(at)
+        return False
+
+    suspend.alters_data = True
+
+    @transaction.atomic
+    def resume(self, *, by, reason="", at=None):
+        """Let a suspended key work again; return whether this call did.
+
+        Raise `KeyConflict` for a key that has ended.
+        """
+        at = at or timezone.now()
+        suspended = Q(revoked_at=None, suspended_at__isnull=False)
+        if self._change(suspended, Action.RESUMED, by, at, reason, suspended_at=None):
+            return True
+        self._require_not_ended(at)
+        return False
+
+    resume.alters_data = True
+
+    def _change(self, condition, action, by, at, reason, **values):
+        """Change the row if the condition still holds, and record that it was done."""
+        by.require_fresh()
+        require_text("reason", reason, type(self), column="revoke_reason")
+        changed = type(self).objects.filter(condition, pk=self.pk).update(**values)
+        if changed:
+            for name, value in values.items():
+                setattr(self, name, value)
+            self.__dict__.pop("state", None)
+            self.record(action, by, at=at, reason=reason)
+        else:
+            self.refresh_from_db()
+        return bool(changed)
+
+    def _require_not_ended(self, at):
+        status = self.status(at)
+        ended = {self.Status.REVOKED, self.Status.RETIRED, self.Status.EXPIRED}
+        if status in ended:
+            # Retiring can be undone for a while, so it is not said to be final.
+            is_final = status != self.Status.RETIRED
+            why = "that is final" if is_final else "it cannot be suspended or resumed"
+            raise KeyConflict("CONFLICT", f"This key is {status}; {why}.")

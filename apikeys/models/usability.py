@@ -1,0 +1,96 @@
+"""Whether a key works: its status, and why requests with it are refused."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+from apikeys.exceptions import KeyRejected
+
+
+class Usability(models.Model):
+    """The part of a key that decides whether it works at a moment."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "Active"
+        RETIRING = "retiring", "Retiring"
+        EXPIRED = "expired", "Expired"
+        RETIRED = "retired", "Retired"
+        SUSPENDED = "suspended", "Suspended"
+        REVOKED = "revoked", "Revoked"
+
+    class Meta:
+        abstract = True
+
+    @property
+    def ends_at(self):
+        """Return when the key stops by date, or None."""
+        return self.retire_at or self.expires_at
+
+    def status(self, at=None):
+        """Return the state at this moment; nothing is written when a date passes."""
+        at = at or timezone.now()
+        if self.revoked_at:
+            return self.Status.REVOKED
+        if self.suspended_at:
+            return self.Status.SUSPENDED
+        if self.retire_at and at >= self.retire_at:
+            return self.Status.RETIRED
+        if self.expires_at and at >= self.expires_at:
+            return self.Status.EXPIRED
+        return self.Status.RETIRING if self.retire_at else self.Status.ACTIVE
+
+    @cached_property
+    def state(self):
+        """Return the status now, the same for all parts of one page."""
+        return self.status()
+
+    @property
+    def works(self):
+        """Whether requests with the key are let in now, the same for one page."""
+        return self.state not in STOPPED
+
+    @property
+    def is_blocked(self):
+        """Whether the operator has blocked the key in API_KEYS_BLOCKED."""
+        return self.rest_id in settings.API_KEYS_BLOCKED
+
+    def require_usable(self, at=None):
+        """Raise `KeyRejected` unless the key opens the API at this moment."""
+        if self.is_blocked:
+            raise KeyRejected(
+                BLOCKED,
+                "This API key is blocked by the operator of this Echopoint. Ask them.",
+            )
+        status = self.status(at)
+        if status in STOPPED:
+            since, advice = STOPPED[status]
+            when = getattr(self, since)
+            raise KeyRejected(
+                f"API_KEY_{status.upper()}",
+                f"This API key was {status} on {when:%Y-%m-%d at %H:%M} UTC. {advice}"
+                if status != self.Status.EXPIRED
+                else f"This API key expired on {when:%Y-%m-%d at %H:%M} UTC. {advice}",
+                metadata={since: when.isoformat().replace("+00:00", "Z")},
+            )
+
+
+BLOCKED = "API_KEY_BLOCKED"
+STOPPED = {
+    Usability.Status.REVOKED: (
+        "revoked_at",
+        "That is final: create another key and use it instead.",
+    ),
+    Usability.Status.SUSPENDED: (
+        "suspended_at",
+        "An admin of the organization can resume it.",
+    ),
+    Usability.Status.RETIRED: (
+        "retire_at",
+        "Its rotation is complete: use its successor instead.",
+    ),
+    Usability.Status.EXPIRED: (
+        "expires_at",
+        "Create another key and use it instead.",
+    ),
+}
