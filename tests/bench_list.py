@@ -201,7 +201,7 @@ def places(order, organization):
     keys = keys.filter(sort_value__isnull=False)
     direction = "-" if order.descending else ""
     ordered = keys.order_by(f"{direction}sort_value", f"{direction}pk")
-    place = keyset.mark(ordered[int(keys.count() * DEEP)])
+    place = keyset.cursor_of(ordered[int(keys.count() * DEEP)])
     return {"first": {}, "later": {"after": place}, "back": {"before": place}}
 
 

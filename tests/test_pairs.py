@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from apikeys.audit.timeline import REASONS
 from apikeys.authentication import KEY_HEADER, ORGANIZATION_HEADER
-from apikeys.db.index_probes import ALONG
+from apikeys.db.index_probes import STATUS_INDEX_COLUMNS
 from apikeys.exceptions import (
     OrganizationMismatch,
     OrganizationRequired,
@@ -403,7 +403,9 @@ def test_each_status_can_be_filtered_by():
     assert set(has_status(timezone.now())) == statuses, (
         "Add its condition in models/lists.py."
     )
-    assert set(ALONG) == statuses - {"active"}, "Name its index in ALONG, narrowing.py."
+    assert set(STATUS_INDEX_COLUMNS) == statuses - {"active"}, (
+        "Name its index in STATUS_INDEX_COLUMNS of apikeys/db/index_probes.py."
+    )
 
 
 def test_each_status_has_a_shape_of_its_own():

@@ -1,9 +1,8 @@
-"""How a database gets at the keys that filters leave, when they are few among many.
+"""Help the query planner with selective filters.
 
-For fifty keys in some order it can read in that order until it has met fifty, or fetch
-all that a filter leaves and sort them. Which is less work it guesses, from statistics of
-all organizations together, and a wrong guess reads a million keys. So each filter is
-tried first, along its own index and only so far; when it leaves few, those are all.
+PostgreSQL keeps statistics for the whole table, not per organization, so for `ORDER BY …
+LIMIT 50` it may scan a million rows. Each filter is probed on its own index first; if it
+matches at most `MAX_IDS` rows, the list is restricted to those ids.
 """
 
 from django.db.models import Q
@@ -11,11 +10,12 @@ from django.utils import timezone
 
 from apikeys.models.querysets import ENDS_AT, has_status
 
-FEW = 5000
-# Most indexes hold either the keys that are in use, or the revoked ones.
-APART = (Q(revoked_at=None), Q(revoked_at__isnull=False))
-# The column of the index of each status; that of active keys is in two ranges.
-ALONG = {
+MAX_IDS = 5000
+# Most indexes are partial: they hold either the live keys or the revoked ones. A query
+# without one of these conditions can use neither.
+LIVE_OR_REVOKED = (Q(revoked_at=None), Q(revoked_at__isnull=False))
+# The column of the index of each status. Active keys are in two ranges, see below.
+STATUS_INDEX_COLUMNS = {
     "retiring": "retire_at",
     "retired": "retire_at",
     "expired": "expires_at",
@@ -24,41 +24,49 @@ ALONG = {
 }
 
 
-def few(filters):
-    """Return the ids that the first narrow one of these leaves, or None if none is.
+def selective_ids(filters):
+    """Return the ids that the first selective filter matches, or None.
 
-    Each is a list of querysets, which together are the keys that a filter leaves, each
-    in the order of its index.
+    Each filter is a list of querysets. Together they are the keys that it matches; each
+    is in the order of its index.
     """
     for parts in filters:
-        ids = ids_of(parts)
+        ids = probe(parts)
         if ids is not None:
             return ids
     return None
 
 
-def ids_of(parts):
-    """Return the ids of the keys in all parts together, or None when they are many."""
+def probe(parts):
+    """Return the ids of the keys in all parts, or None if there are more than `MAX_IDS`."""
     ids = []
     for part in parts:
-        ids += part.values_list("pk", flat=True)[: FEW + 1 - len(ids)]
-        if len(ids) > FEW:
+        # LIMIT bounds the work: without it a filter that matches a million keys would
+        # read all of them, only to find out that it is not selective.
+        ids += part.values_list("pk", flat=True)[: MAX_IDS + 1 - len(ids)]
+        if len(ids) > MAX_IDS:
             return None
     return ids
 
 
-def by_status(keys, statuses):
-    """Yield the keys in these statuses, each part along an index of its own."""
+def status_parts(keys, statuses):
+    """Yield the keys in these statuses, in parts that each have an index.
+
+    Sorting by the column of an index makes that index the cheapest way to the first rows.
+    Unsorted, the planner may estimate that a scan of the table is cheaper.
+    """
     conditions = has_status(timezone.now())
     for status in statuses:
         part = keys.filter(conditions[status])
         if status == "active":
+            # "expires_at IS NULL OR expires_at > now" is two ranges of the index. As one
+            # query the planner would scan all live keys.
             yield part.filter(expires_at__isnull=False).order_by(ENDS_AT)
             yield part.filter(expires_at=None).order_by(ENDS_AT, "pk")
         else:
-            yield part.order_by(ALONG[status])
+            yield part.order_by(STATUS_INDEX_COLUMNS[status])
 
 
-def along(keys, *order):
-    """Return the keys in use and the revoked ones, each along an index of its kind."""
-    return [keys.filter(half).order_by(*order) for half in APART]
+def live_and_revoked_parts(keys, *order):
+    """Return the live keys and the revoked ones, each in the order of its index."""
+    return [keys.filter(half).order_by(*order) for half in LIVE_OR_REVOKED]

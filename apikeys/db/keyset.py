@@ -1,4 +1,7 @@
-"""Pages of a long list: each begins where the one before it ended, at any depth alike."""
+"""Keyset pagination: each page starts after the last row of the previous one.
+
+Unlike OFFSET, the cost does not grow with the depth of the page.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,152 +16,173 @@ MAX_TEXT = 400
 
 
 class MalformedCursor(ValueError):
-    """Text that names no place in a list."""
+    """An invalid cursor in an address."""
 
 
 class Unindexed(Func):
-    """A value as it is, but not one that an index is known to hold."""
+    """An expression that the planner cannot match to an index.
+
+    Rows that are selected by id have to be sorted. The planner may prefer to scan the
+    index of the sort order and look for the few ids in it, which reads a million rows.
+    """
 
     template = "(SELECT %(expressions)s)"
     arity = 1
 
 
 class Order(NamedTuple):
-    """A sort: by a value, then by id. Rows without a value come last either way."""
+    """A sort by a value, then by id. Rows without a value come last in either direction."""
 
     value: object
     descending: bool
-    read: Callable  # makes the value of what JSON holds, or raises ValueError
-    optional: bool = False
-    apart: tuple = (Q(),)  # conditions of parts that each have an index of this order
+    parse: Callable  # from a JSON value to that of the column, or raises ValueError
+    optional: bool = False  # whether rows may have no value
+    # Conditions of the partial indexes that hold this order, one part of the rows each.
+    index_conditions: tuple = (Q(),)
 
     def unindexed(self):
-        """Return the same order for rows that are found otherwise and then sorted."""
-        return self._replace(value=Unindexed(self.value), apart=(Q(),))
+        """Return this order with the index disabled, for rows selected by primary key."""
+        return self._replace(value=Unindexed(self.value), index_conditions=(Q(),))
 
 
 class Cursor(NamedTuple):
-    """A place in a sorted list: that of a row, which need not be there any more."""
+    """The position of a row in a sorted list; the row itself may be gone."""
 
     value: object
     pk: int
 
 
 class Page(NamedTuple):
-    """Rows, and the places before and after them, where there are more."""
+    """Rows, and the cursors of the pages before and after them, or empty strings."""
 
     rows: list
     before: str = ""
     after: str = ""
 
 
-def moment(value):
-    """Return the time in an ISO 8601 text."""
+def parse_time(value):
+    """Return the time in an ISO 8601 text, in UTC; raise `ValueError`."""
     when = datetime.fromisoformat(value)
     if when.tzinfo is None:
         raise ValueError("A time without a zone.")
     return when.astimezone(UTC)
 
 
-def text(value):
-    """Return the text, if a column can hold it."""
+def parse_text(value):
+    """Return the text if a column can hold it; raise `ValueError`."""
     if len(value) > MAX_TEXT or "\x00" in value:
         raise ValueError("Not a text of a column.")
-    value.encode()  # half of a pair is a ValueError too
+    # JSON can hold half of a surrogate pair, which the database driver cannot encode.
+    # The error is a ValueError too.
+    value.encode()
     return value
 
 
 def encode(cursor):
-    """Return the cursor as it stands in an address."""
+    """Return the cursor as a URL parameter."""
     value = cursor.value
     if isinstance(value, datetime):
         value = value.isoformat()
     return packed([value, cursor.pk])
 
 
-def decode(address, order):
-    """Return the cursor that stands in an address; raise `MalformedCursor`."""
+def decode(parameter, order):
+    """Return the cursor in a URL parameter; raise `MalformedCursor`.
+
+    The parameter is not signed, so anything may be in it. It is used only as a value of
+    a WHERE condition on rows that the caller has filtered by organization.
+    """
     try:
-        value, pk = unpacked(address)
+        value, pk = unpacked(parameter)
+        # `True` is an int for isinstance().
         if type(pk) is not int or not 0 < pk <= MAX_ID:
             raise ValueError("Not an id.")
         if value is not None or not order.optional:
-            value = order.read(value)
+            value = order.parse(value)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise MalformedCursor from error
     return Cursor(value, pk)
 
 
 def page(rows, order, size, *, before="", after=""):
-    """Return the `Page` of `rows` at one of these places, or the first one.
+    """Return the `Page` of `rows` before or after a cursor, or the first page.
 
-    At most two queries, or three for a place that has nothing left in front of it.
-    Raise `MalformedCursor`.
+    At most two queries, or three if no rows are left before the cursor. Raise
+    `MalformedCursor`.
     """
-    place = before or after
-    cursor = decode(place, order) if place else None
+    parameter = before or after
+    cursor = decode(parameter, order) if parameter else None
     backwards = bool(before)
-    found = read(rows, order, size + 1, cursor, backwards)
-    more, found = len(found) > size, found[:size]
-    if place and not found or (backwards and not more):
-        # What was there is gone, or the list begins here: show its whole first page.
+    # One row more than fits shows whether there is another page, without a COUNT.
+    found = read_rows(rows, order, size + 1, cursor, backwards)
+    has_more, found = len(found) > size, found[:size]
+    if parameter and not found or (backwards and not has_more):
+        # The rows are gone, or the list begins here. A full first page is better than
+        # an empty page or one of three rows.
         return page(rows, order, size)
     if backwards:
         found.reverse()
     return Page(
         found,
-        before=mark(found[0]) if backwards or cursor else "",
-        after=mark(found[-1]) if backwards or more else "",
+        before=cursor_of(found[0]) if backwards or cursor else "",
+        after=cursor_of(found[-1]) if backwards or has_more else "",
     )
 
 
-def mark(row):
-    """Return the place of a row."""
+def cursor_of(row):
     return encode(Cursor(row.sort_value, row.pk))
 
 
-def read(rows, order, count, cursor, backwards):
-    """Return up to so many rows beyond the cursor, in the direction of reading."""
+def read_rows(rows, order, count, cursor, backwards):
+    """Return up to `count` rows after the cursor, or before it when reading backwards."""
     rows = rows.annotate(sort_value=order.value)
     descending = order.descending != backwards
     direction = "-" if descending else ""
-    # Rows with a value and those without are read apart: one condition for both would
-    # keep the database from starting at the right place of an index.
+    # Rows with a value and rows without are separate queries: with one condition for
+    # both, the database could not start at the right row of an index.
     parts = [rows.filter(sort_value__isnull=False), rows.filter(sort_value=None)]
     if not order.optional:
         parts = [rows]
     elif backwards:
         parts.reverse()
     if cursor:
+        # The cursor is in one of the two parts; skip the part that lies before it.
         if order.optional and (cursor.value is None) != backwards:
             parts = parts[1:]
-        parts[0] = parts[0].filter(beyond(cursor, descending))
+        parts[0] = parts[0].filter(is_after(cursor, descending))
     found = []
     for part in parts:
         if len(found) < count:
-            found += first_of(part, order.apart, direction, count - len(found))
+            missing = count - len(found)
+            found += first_rows(part, order.index_conditions, direction, missing)
     return found
 
 
-def first_of(rows, apart, direction, count):
-    """Return the first rows; where parts are apart, the first of the first of each."""
+def first_rows(rows, index_conditions, direction, count):
+    """Return the first `count` rows.
+
+    With several partial indexes, the first rows of each are found along its index, and
+    the result is sorted. As one query the planner could use none of them.
+    """
     rows = rows.order_by(f"{direction}sort_value", f"{direction}pk")
-    if len(apart) > 1:
+    if len(index_conditions) > 1:
         ids = [
             pk
-            for condition in apart
+            for condition in index_conditions
             for pk in rows.filter(condition).values_list("pk", flat=True)[:count]
         ]
         rows = rows.filter(pk__in=ids)
     return rows[:count]
 
 
-def beyond(cursor, descending):
+def is_after(cursor, descending):
     """Return the condition that a row comes after the cursor."""
     than = "lt" if descending else "gt"
     later = Q(**{f"pk__{than}": cursor.pk})
     if cursor.value is None:
         return later
-    # The first bound alone finds the place in the index; the second sorts out ties.
+    # "value > v OR (value = v AND id > i)" would be a scan: an OR is no range of an
+    # index. The first bound alone finds the start; the second excludes equal values
+    # before it.
     bound = Q(**{f"sort_value__{than}e": cursor.value})
     return bound & (Q(**{f"sort_value__{than}": cursor.value}) | later)

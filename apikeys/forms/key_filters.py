@@ -6,7 +6,7 @@ from django import forms
 from django.db.models import F
 
 from apikeys.db import keyset
-from apikeys.db.index_probes import APART, few
+from apikeys.db.index_probes import LIVE_OR_REVOKED, selective_ids
 from apikeys.forms.creators import GROUPS, SuggestInput
 from apikeys.forms.filters import Choice, FilterForm, validate_not_secret
 from apikeys.forms.key_queries import (
@@ -55,10 +55,10 @@ SORTS = [
     ("used", "Oldest use"),
 ]
 ORDERS = {
-    "created": (F("created_at"), keyset.moment, False),
-    "name": (F("name_key"), keyset.text, False),
-    "expiry": (ENDS_AT, keyset.moment, True),
-    "used": (F("last_used_at"), keyset.moment, True),
+    "created": (F("created_at"), keyset.parse_time, False),
+    "name": (F("name_key"), keyset.parse_text, False),
+    "expiry": (ENDS_AT, keyset.parse_time, True),
+    "used": (F("last_used_at"), keyset.parse_time, True),
 }
 SHORT = (
     "Searches under three letters match the start of words only. Type more to search"
@@ -149,7 +149,7 @@ class KeyFilterForm(FilterForm):
         if self.has_few_matches:
             return order.unindexed()
         apart = self.cleaned_data["status"] == ANY
-        return order._replace(apart=APART) if apart else order
+        return order._replace(index_conditions=LIVE_OR_REVOKED) if apart else order
 
     @property
     def order_label(self):
@@ -168,7 +168,7 @@ class KeyFilterForm(FilterForm):
             keys, _ = query(keys, value)
             _, parts = query(candidates, value)
             probes += [parts] if parts else []
-        ids = few(probes)
+        ids = selective_ids(probes)
         self.has_few_matches = ids is not None
         return keys.filter(pk__in=ids) if self.has_few_matches else keys
 

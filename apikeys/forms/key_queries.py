@@ -4,7 +4,7 @@ import re
 
 from django.db.models import Q
 
-from apikeys.db.index_probes import along, by_status
+from apikeys.db.index_probes import live_and_revoked_parts, status_parts
 from apikeys.forms.creators import MAX_MATCHES
 from apikeys.forms.filters import public_id_in
 from apikeys.models import ApiKey
@@ -37,7 +37,7 @@ def in_status(keys, status):
     if status == ANY:
         return keys, None
     statuses = USABLE if status == "usable" else [status]
-    return keys.in_status(*statuses), list(by_status(keys, statuses))
+    return keys.in_status(*statuses), list(status_parts(keys, statuses))
 
 
 def with_scope(keys, scope):
@@ -73,7 +73,7 @@ def with_use(keys, use):
     """Filter by the use parameter."""
     if use == "never":
         keys = keys.filter(last_used_at=None)
-        return keys, along(keys, "last_used_at", "pk")
+        return keys, live_and_revoked_parts(keys, "last_used_at", "pk")
     if use == "retired":
         keys = keys.still_in_use()
         return keys, [keys]

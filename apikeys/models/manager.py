@@ -214,13 +214,13 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             raise KeyRejected(
                 "INVALID_API_KEY", f"This API key is not valid. {error}"
             ) from None
-        found = self.by_public_id.find(token.public_id)
+        found = self.by_public_id.fetch(token.public_id)
         # Unknown id and wrong secret do the same work and get the same answer: nothing is
         # made of a row whose secret is another.
-        stored = found and (found.raw("digest"), found.raw("pepper_version"))
+        stored = found and (found.column("digest"), found.column("pepper_version"))
         if not tokens.matches(token, *(stored or (None, None))):
             raise KeyRejected("INVALID_API_KEY", INVALID)
-        key = found.built()
+        key = found.instance()
         try:
             key.require_usable(at)
             key.require_organization(organization_id)

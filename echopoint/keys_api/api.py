@@ -7,7 +7,7 @@ from django.http import Http404
 from rest_framework.response import Response
 
 from apikeys.actors import Actor
-from apikeys.db.index_probes import few
+from apikeys.db.index_probes import selective_ids
 from apikeys.models import ApiKey
 from apikeys.permissions import ANY_CALLER
 from apikeys.policy import DEFAULT
@@ -107,7 +107,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
             # Of an id the beginning: an index has that, and nobody knows the middle.
             by_id = Q(public_id__startswith=text.removeprefix("key_"))
             queryset = queryset.filter(Q(name_key__contains=text) | by_id)
-            ids = few([[queryset]])
+            ids = selective_ids([[queryset]])
             if ids is not None:
                 queryset = queryset.filter(pk__in=ids)
         return super().searched(queryset, search)

@@ -107,7 +107,7 @@ def test_few_are_sorted_and_not_looked_for_in_the_order(many, explained):
 
 
 def test_many_are_read_in_their_order(many, explained, monkeypatch):
-    monkeypatch.setattr(index_probes, "FEW", 50)
+    monkeypatch.setattr(index_probes, "MAX_IDS", 50)
 
     for sort, _ in SORTS:
         for query in ("", "status=active", "scope=flows:read"):

@@ -46,7 +46,7 @@ def samples(field):
 def test_each_field_of_a_filter_form_has_its_query(acme, sql, monkeypatch):
     form = KeyFilterForm
     monkeypatch.setattr(
-        "apikeys.db.index_probes.FEW", -1
+        "apikeys.db.index_probes.MAX_IDS", -1
     )  # always by conditions, not ids
 
     unfiltered = sql(form)

@@ -125,7 +125,7 @@ def test_a_page_begins_after_a_name_of_any_letters(
 
 @pytest.mark.parametrize("value", ["a\x00", "\ud800", "x" * 401, 5, None])
 def test_a_place_that_no_name_can_have_is_none(value):
-    order = keyset.Order(F("name_key"), False, keyset.text)
+    order = keyset.Order(F("name_key"), False, keyset.parse_text)
     place = keyset.encode(keyset.Cursor(value, 1))
 
     with pytest.raises(keyset.MalformedCursor):

@@ -572,7 +572,7 @@ def test_two_letters_match_the_start_of_words_and_a_notice_explains_it(
 def test_few_keys_are_shown_as_many_are(
     signed_in, url, keys, monkeypatch, few, sort, names
 ):
-    monkeypatch.setattr("apikeys.db.index_probes.FEW", few)
+    monkeypatch.setattr("apikeys.db.index_probes.MAX_IDS", few)
     monkeypatch.setattr(list_views.BaseKeyListView, "page_size", 2)
 
     for query, found in [
