@@ -108,12 +108,12 @@ if __name__ == "__main__":
     django.setup()
     from django.test.utils import setup_databases, teardown_databases
 
-    from apikeys.db.buffered_counts import flusher
+    from apikeys.db.write_buffers import write_buffers
 
     databases = setup_databases(verbosity=0, interactive=False)
     try:
         main()
         # What is counted still is not to look for its table when that is gone.
-        flusher.flush()
+        write_buffers.flush()
     finally:
         teardown_databases(databases, verbosity=0)

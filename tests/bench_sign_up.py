@@ -58,7 +58,7 @@ if __name__ == "__main__":
     from django.conf import settings
     from django.test.utils import get_runner, override_settings
 
-    from apikeys.db.buffered_counts import flusher
+    from apikeys.db.write_buffers import write_buffers
 
     as_served = {
         "PASSWORD_HASHERS": ["django.contrib.auth.hashers.PBKDF2PasswordHasher"],
@@ -74,6 +74,6 @@ if __name__ == "__main__":
         ):
             main()
         # What is counted still is not to look for its table when that is gone.
-        flusher.flush()
+        write_buffers.flush()
     finally:
         runner.teardown_databases(database)

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from apikeys.actors import Actor
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey
 from apikeys.models.use_recording import retired_uses_seen
 from echopoint.organizations.models import Membership, Organization, User
@@ -35,8 +35,8 @@ def pytest_collection_modifyitems(config, items):
 def _no_counts_from_before():
     """What waits in the process is of keys that are gone with the test."""
     yield
-    for manager in flusher.managers:
-        manager.waiting.take()
+    for manager in write_buffers.managers:
+        manager.pending.take_all()
     retired_uses_seen.clear()
 
 

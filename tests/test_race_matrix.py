@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apikeys.actors import Actor
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey, InstallationEvent
 from echopoint.api.operations import operations
 from echopoint.collections.models import Collection, Folder, SavedRequest
@@ -252,15 +252,15 @@ def give_role(world):
 
 
 def prune():
-    for manager in flusher.managers:
-        manager.prune_alongside()
+    for manager in write_buffers.managers:
+        manager.prune_on_write()
 
 
 TRACES = {
     "a first use": lambda w: use(w.successor),
     "a use of a retired key": lambda w: w.retired.record_refusal("API_KEY_RETIRED"),
     "a request with a key": lambda w: w.program.get("/flows"),
-    "a flush": lambda w: flusher.flush(),
+    "a flush": lambda w: write_buffers.flush(),
     "a prune": lambda w: prune(),
     "a sign-in": lambda w: InstallationEvent.of_people.signed_in(
         w.owner, Actor.visitor(CallerClient("192.0.2.7")), ["password"]

@@ -1,4 +1,4 @@
-"""Rows that are kept for a while only: those that nobody is shown any more."""
+"""Managers for rows with a retention period."""
 
 import logging
 
@@ -8,50 +8,53 @@ from django.utils import timezone
 logger = logging.getLogger(__name__)
 
 BATCH = 1000
-ALONGSIDE = 20  # rows, where something else is written: more than come by one write
+# Rows deleted per write. Must exceed the rows one write adds, so that the table shrinks.
+ROWS_PER_WRITE = 20
 
 
-class FadingManager(models.Manager):
-    """Knows for how long its rows are kept.
+class RetentionManager(models.Manager):
+    """Manager that deletes rows after a retention period.
 
-    kept_for   how long, a timedelta, or a property that returns one
-    dated      the name of the column with the date or time of a row
+    retention    how long rows are stored, a timedelta, or a property that returns one
+    date_field   the name of the column with the date or time of a row
     """
 
-    kept_for = None
-    dated = ""
+    retention = None
+    date_field = ""
 
-    def past(self, at=None):
-        """Return the rows that are out of date."""
-        end = (at or timezone.now()) - self.kept_for
-        end = self.model._meta.get_field(self.dated).to_python(end)
-        return self.filter(**{f"{self.dated}__lt": end})
+    def expired(self, at=None):
+        """Return the rows whose retention period is over."""
+        return self.filter(**{f"{self.date_field}__lt": self._cutoff(at)})
 
     def prune(self, *, count=None, at=None):
-        """Delete what is out of date among the `count` oldest rows; return how many.
+        """Delete the expired rows among the `count` oldest; return how many.
 
-        Rows come in the order of their dates, or nearly so, and so do their ids: no
-        index on the date is needed. Rows that another process deletes are left to it.
+        Ids ascend with dates, or nearly so. Reading by id needs no index on the date.
         """
-        end = (at or timezone.now()) - self.kept_for
-        end = self.model._meta.get_field(self.dated).to_python(end)
+        cutoff = self._cutoff(at)
         with transaction.atomic():
+            # Skip rows that another process is deleting: waiting for it would stall the
+            # flush, and there would be nothing left to delete.
             rows = self.select_for_update(skip_locked=True).order_by("pk")
-            oldest = rows.values_list("pk", self.dated)[: count or BATCH]
-            past = [pk for pk, date in oldest if date < end]
-            if past:
-                self.filter(pk__in=past).delete()
-        return len(past)
+            oldest = rows.values_list("pk", self.date_field)[: count or BATCH]
+            expired = [pk for pk, date in oldest if date < cutoff]
+            if expired:
+                self.filter(pk__in=expired).delete()
+        return len(expired)
 
-    def prune_alongside(self):
-        """Delete a few rows where others are written; a failure is logged, not raised."""
+    def _cutoff(self, at):
+        cutoff = (at or timezone.now()) - self.retention
+        return self.model._meta.get_field(self.date_field).to_python(cutoff)
+
+    def prune_on_write(self):
+        """Delete a few expired rows after a write; a failure is logged, not raised."""
         try:
-            self.prune(count=ALONGSIDE)
+            self.prune(count=ROWS_PER_WRITE)
         except Error:
             logger.exception("Could not prune %s.", self.model.__name__)
 
     def prune_all(self, *, at=None):
-        """Delete all that is out of date, a batch at a time; return how many."""
+        """Delete all expired rows in batches; return how many."""
         total = 0
         while pruned := self.prune(at=at):
             total += pruned

@@ -1,8 +1,8 @@
-"""In-memory buffers, flushed to the database every few seconds by a thread.
+"""In-memory write buffers, flushed to the database every few seconds by a thread.
 
-A crash loses up to five seconds of counts, and so does an exit while the database is
-away or locked for longer than `EXIT_SECONDS`. Audit events and `last_used_at` are written
-synchronously where the row is free.
+A crash loses up to five seconds of counts. An exit loses them too if the database is
+unavailable or locked for longer than `EXIT_SECONDS`. Audit events and `last_used_at` are
+written synchronously; a use goes through a buffer only if its row is locked.
 """
 
 import atexit
@@ -15,20 +15,20 @@ from itertools import islice
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connections
 
-from apikeys.db.retention import FadingManager
+from apikeys.db.retention import RetentionManager
 from echopoint.core.lock_timeouts import is_lock_timeout, without_waiting
 from echopoint.core.metrics import metrics
 
 logger = logging.getLogger(__name__)
-LOST = "Lost %s unwritten facts of %s."
+LOST = "Lost %s unwritten entries of %s."
 
 SECONDS = 5
-EXIT_SECONDS = 5  # how long an exit may take for what still waits
-MAX_WAITING = 100_000  # identities per table, while the database is away
+EXIT_SECONDS = 5  # how long an exit retries
+MAX_ENTRIES = 100_000  # per table, while the database is unavailable
 
 
-class Flusher:
-    """Flush the buffers from a separate thread, a few seconds after the first fact."""
+class WriteBuffers:
+    """All write buffers of this process, flushed by one background thread."""
 
     def __init__(self):
         self.managers = []
@@ -39,147 +39,160 @@ class Flusher:
         self._lock = threading.Lock()
         self._timer = None
 
-    def wake(self):
-        """Start the timer of the next flush unless it runs already."""
+    def schedule_flush(self):
+        """Flush in a few seconds, unless a flush is scheduled already."""
         # Tests set None and flush explicitly.
         seconds = getattr(settings, "API_KEY_COUNT_SECONDS", SECONDS)
         with self._lock:
             if self._timer is None and seconds is not None:
-                self._timer = threading.Timer(seconds, self.run)
+                self._timer = threading.Timer(seconds, self.flush_in_background)
+                # A plain thread would delay the exit of the process; `flush_at_exit`
+                # writes the rest.
                 self._timer.daemon = True
                 self._timer.start()
 
-    def run(self):
-        """Flush, in the timer's thread, and close its connections."""
+    def flush_in_background(self):
+        """Flush in the timer's thread, and close the connections of that thread."""
+        # Cleared before the flush: an entry that is added during it must schedule the
+        # next one, or it would stay until some later entry does.
         with self._lock:
             self._timer = None
         try:
             self.flush()
         finally:
+            # Each timer has a thread of its own, whose connections would leak.
             connections.close_all()
-        if any(manager.waiting for manager in self.managers):
-            self.wake()
+        if self.has_pending():
+            self.schedule_flush()
+
+    def has_pending(self):
+        return any(manager.pending for manager in self.managers)
 
     def flush(self):
-        """Write all buffers of this process; a failure is logged, never raised."""
+        """Write all buffers; a failure is logged, never raised."""
         for manager in self.managers:
             manager.flush()
 
-    def finish(self):
-        """Flush at the exit of the process; try for a while, and log what is lost."""
+    def flush_at_exit(self):
+        """Flush, retry for `EXIT_SECONDS`, and log the entries that are lost."""
         end = time.monotonic() + EXIT_SECONDS
         self.flush()
-        while any(manager.waiting for manager in self.managers):
-            if time.monotonic() >= end:
-                break
+        while self.has_pending() and time.monotonic() < end:
             time.sleep(0.1)
             self.flush()
         for manager in self.managers:
-            manager.give_up()
+            manager.discard_pending()
 
 
-flusher = Flusher()
-os.register_at_fork(after_in_child=flusher.reset)
-atexit.register(flusher.finish)
+write_buffers = WriteBuffers()
+os.register_at_fork(after_in_child=write_buffers.reset)
+atexit.register(write_buffers.flush_at_exit)
 
 
-class Waiting:
-    """The facts of this process that are not written yet, by identity.
+class Buffer:
+    """Unwritten entries of this process, one per identity.
 
-    `merge(older, newer)` makes one fact of two about the same identity.
+    `merge(older, newer)` combines two entries of the same identity.
     """
 
     def __init__(self, merge):
         self._lock = threading.Lock()
         self._merge = merge
-        self._facts = {}
+        self._entries = {}
 
     def __len__(self):
-        return len(self._facts)
+        return len(self._entries)
 
-    def add(self, identity, fact):
-        """Keep a fact until it is written."""
+    def add(self, identity, entry):
         with self._lock:
-            if identity in self._facts:
-                fact = self._merge(self._facts[identity], fact)
-            self._facts[identity] = fact
+            if identity in self._entries:
+                entry = self._merge(self._entries[identity], entry)
+            self._entries[identity] = entry
 
-    def take(self):
-        """Return and remove all facts, as {identity: fact}."""
+    def take_all(self):
+        """Empty the buffer; return its entries as {identity: entry}."""
+        # Swapped under the lock, written outside of it: a request that adds an entry
+        # never waits for the database.
         with self._lock:
-            taken, self._facts = self._facts, {}
+            taken, self._entries = self._entries, {}
         return taken
 
     def put_back(self, taken):
-        """Return facts that could not be written; return how many had no room."""
+        """Put unwritten entries back; return how many exceed `MAX_ENTRIES`."""
         with self._lock:
-            for identity, newer in self._facts.items():
+            # Requests may have added entries since `take_all`. The returned ones are
+            # older, so that the latest values stay the latest.
+            for identity, newer in self._entries.items():
                 older = taken.get(identity)
                 taken[identity] = newer if older is None else self._merge(older, newer)
-            self._facts = dict(islice(taken.items(), MAX_WAITING))
-        return len(taken) - len(self._facts)
+            self._entries = dict(islice(taken.items(), MAX_ENTRIES))
+        return len(taken) - len(self._entries)
 
 
-class BufferedManager(FadingManager):
-    """Buffers facts in the process; the flusher writes them, a few seconds later.
+class BufferedManager(RetentionManager):
+    """Manager whose writes go through a buffer and reach the database seconds later.
 
-    Subclasses merge two facts in `merge` and write {identity: fact} in `store`.
+    Subclasses combine two entries in `merge` and write {identity: entry} in `store`.
     """
 
     def __init__(self):
         super().__init__()
-        # Django copies managers; the copies share this.
-        self.waiting = Waiting(self.merge)
+        # Django copies managers shallowly, so all copies share this buffer.
+        self.pending = Buffer(self.merge)
 
     def contribute_to_class(self, cls, name):
         super().contribute_to_class(cls, name)
-        flusher.managers.append(self)
+        write_buffers.managers.append(self)
 
     def merge(self, older, newer):
-        """Return one fact for two about the same identity."""
+        """Return one entry for two of the same identity."""
         raise NotImplementedError
 
-    def store(self, waiting):
-        """Write {identity: fact}; runs in a transaction that does not wait for locks."""
+    def store(self, entries):
+        """Write {identity: entry}; runs in a transaction with a short lock timeout."""
         raise NotImplementedError
 
-    def buffer(self, identity, fact):
-        """Keep a fact; it is written within seconds."""
-        self.waiting.add(identity, fact)
-        flusher.wake()
+    def enqueue(self, identity, entry):
+        """Add an entry to the buffer; it is written within seconds."""
+        self.pending.add(identity, entry)
+        write_buffers.schedule_flush()
 
     def flush(self):
-        """Write what waits, and delete a few rows that are out of date."""
-        if self.write():
-            self.prune_alongside()
+        """Write the buffer, and delete a few expired rows."""
+        if self.write_pending():
+            self.prune_on_write()
 
-    def write(self):
-        """Write what waits; return whether anything was written.
+    def write_pending(self):
+        """Write the buffer; return whether anything was written.
 
-        When the database is busy or away, the facts wait for the next flush.
+        If the database is busy or unavailable, the entries stay for the next flush.
         """
-        waiting = self.waiting.take()
-        if not waiting:
+        entries = self.pending.take_all()
+        if not entries:
             return False
         try:
+            # A flush that waited for a lock would hold its own row locks meanwhile,
+            # and requests would queue behind it.
             with without_waiting(self.db):
-                self.store(waiting)
+                self.store(entries)
         except (OperationalError, InterfaceError) as error:
-            self._postpone(waiting, error)
+            self._put_back(entries, error)
             return False
         except Error:
-            self._log_loss(len(waiting))
+            # The data is at fault, not the database: another attempt would fail too
+            # and would block the entries behind it.
+            self._log_loss(len(entries))
             return False
         return True
 
-    def give_up(self):
-        """Drop what still waits, and say so in the log."""
-        if lost := self.waiting.take():
+    def discard_pending(self):
+        """Drop the unwritten entries and log the loss."""
+        if lost := self.pending.take_all():
             logger.error(LOST, len(lost), self.model.__name__)
             metrics.count_lost(len(lost))
 
-    def _postpone(self, waiting, error):
-        if lost := self.waiting.put_back(waiting):
+    def _put_back(self, entries, error):
+        if lost := self.pending.put_back(entries):
             self._log_loss(lost)
         elif not is_lock_timeout(error):
             name = self.model.__name__
@@ -191,25 +204,24 @@ class BufferedManager(FadingManager):
 
 
 class CountingManager(BufferedManager):
-    """Adds to counters: a row for each identity, with sums and latest values."""
+    """Manager of counters: one row per identity, with sums and latest values."""
 
     def __init__(self, identity, sums, latest=()):
         super().__init__()
         self.identity, self.sums, self.latest = identity, sums, latest
 
     def add(self, identity, sums, latest=()):
-        """Count; `latest` values replace earlier ones unless they are None."""
-        self.buffer(identity, (sums, latest))
+        """Add to the sums; `latest` values replace earlier ones unless they are None."""
+        self.enqueue(identity, (sums, latest))
 
     def merge(self, older, newer):
         sums = tuple(map(sum, zip(older[0], newer[0], strict=True)))
         pairs = zip(newer[1], older[1], strict=True)
         return sums, tuple(old if new is None else new for new, old in pairs)
 
-    def store(self, waiting):
-        self._upsert(waiting)
-
-    def _upsert(self, waiting):
+    def store(self, entries):
+        # Raw SQL: Django's bulk_create() can replace values on conflict, but not add
+        # to them, and reading rows first would lose counts of concurrent processes.
         connection = connections[self.db]
         names = [*self.identity, *self.sums, *self.latest]
         fields = [self.model._meta.get_field(name) for name in names]
@@ -220,13 +232,13 @@ class CountingManager(BufferedManager):
                     fields, (*identity, *sums, *latest), strict=True
                 )
             ]
-            # In one order in every process, so that two that write do not deadlock.
-            for identity, (sums, latest) in sorted(waiting.items(), key=repr)
+            # Every process locks rows in the same order, or two of them could deadlock.
+            for identity, (sums, latest) in sorted(entries.items(), key=repr)
         ]
         with connection.cursor() as cursor:
-            cursor.executemany(self._statement(connection, fields), rows)
+            cursor.executemany(self._upsert_statement(connection, fields), rows)
 
-    def _statement(self, connection, fields):
+    def _upsert_statement(self, connection, fields):
         quote = connection.ops.quote_name
         table = quote(self.model._meta.db_table)
         columns = [quote(field.column) for field in fields]

@@ -1,25 +1,27 @@
-"""Uses of keys whose row was locked when they happened."""
+"""Uses of keys whose row was locked at the time of the request."""
 
-from apikeys.db.buffered_counts import BufferedManager
+from apikeys.db.write_buffers import BufferedManager
 
 
 class LateUseManager(BufferedManager):
-    """Writes a use to its key a few seconds later, once the row is free.
+    """Writes a use to its key seconds later, once the row is unlocked.
 
-    A key that is used once a day must not look unused until tomorrow.
+    Without it, a key that is used once a day would look unused until the next day.
     """
 
-    def note(self, key, client, at):
-        """Keep a use that could not be written."""
-        self.buffer(key.pk, (key, (client, at), (client, at)))
+    def record(self, key, client, at):
+        """Buffer a use of the key by a client at a time."""
+        use = (client, at)
+        self.enqueue(key.pk, (key, use, use))
 
     def merge(self, older, newer):
+        # Only the first use and the last one matter: the first is an audit event.
         return newer[0], older[1], newer[2]
 
-    def store(self, waiting):
-        for key, first, last in waiting.values():
+    def store(self, entries):
+        for key, first, last in entries.values():
             if not (key.write_late_use(*first) and key.write_late_use(*last)):
-                self.buffer(key.pk, (key, first, last))
+                self.enqueue(key.pk, (key, first, last))
 
-    def prune_alongside(self):
-        """Leave keys alone; they are kept for good."""
+    def prune_on_write(self):
+        """Do nothing: keys are never deleted."""

@@ -6,7 +6,7 @@ from django.core import signing
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from apikeys.db.retention import FadingManager
+from apikeys.db.retention import RetentionManager
 from echopoint.core.ids import random_base62
 
 MAX_AGE = 24 * 60 * 60  # seconds
@@ -29,12 +29,12 @@ def signer(user, page):
     return signing.TimestampSigner(salt=f"apikeys.form {user.pk} {page}")
 
 
-class SpentNonceManager(FadingManager):
+class SpentNonceManager(RetentionManager):
     """Issues nonces, which cost no row, and spends them, which costs one."""
 
     # After that its signature is too old, whether it was spent or not.
-    kept_for = timedelta(seconds=MAX_AGE)
-    dated = "spent_at"
+    retention = timedelta(seconds=MAX_AGE)
+    date_field = "spent_at"
 
     def issue(self, *, user, page):
         """Return a nonce for a hidden field; good for a day, this person and this page.
@@ -60,7 +60,7 @@ class SpentNonceManager(FadingManager):
         except IntegrityError as error:
             spent = self.select_related("key").get(nonce=nonce)
             raise SpentForm(spent.key) from error
-        self.prune_alongside()
+        self.prune_on_write()
         return spent
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from apikeys.actors import Actor
 from apikeys.audit.events import Action
-from apikeys.db.buffered_counts import BufferedManager
+from apikeys.db.write_buffers import BufferedManager
 from apikeys.models.audit import AuditChain, AuditEvent
 from apikeys.models.audit_chain import EventQuerySet
 from echopoint.core.lock_timeouts import is_lock_timeout, without_waiting
@@ -61,7 +61,7 @@ def minute(at):
 
 
 class PersonEventManager(BufferedManager.from_queryset(EventQuerySet)):
-    """Records events of people; the flusher writes those that may not wait for a chain."""
+    """Records events of people; the write buffer takes those whose chain is locked."""
 
     @transaction.atomic
     def record(self, action, person, *, actor, at=None, **details):
@@ -88,20 +88,20 @@ class PersonEventManager(BufferedManager.from_queryset(EventQuerySet)):
         except OperationalError as error:
             if not is_lock_timeout(error):
                 raise
-            self.buffer(sign_in.identity, sign_in)
+            self.enqueue(sign_in.identity, sign_in)
 
     def sign_in_failed(self, user, actor, reason, *, at=None):
         """Record a failed sign-in within seconds, without a query now."""
         details = {"reason": reason}
         at = at or timezone.now()
         failed = SignIn(Action.SIGN_IN_FAILED, Person.of(user), actor, at, details)
-        self.buffer(failed.identity, failed)
+        self.enqueue(failed.identity, failed)
 
     def merge(self, older, newer):
         return older
 
-    def store(self, waiting):
-        self.write_each(sorted(waiting.values(), key=lambda one: one.at))
+    def store(self, entries):
+        self.write_each(sorted(entries.values(), key=lambda one: one.at))
 
     def write_each(self, sign_ins):
         """Append each to its chains, the chains in the order in which they are locked."""
@@ -149,7 +149,7 @@ class PersonEventManager(BufferedManager.from_queryset(EventQuerySet)):
         found = {(ip, details.get("reason"), minute(at)) for ip, details, at in known}
         return None if alike in found or len(known) >= PER_HOUR else len(known)
 
-    def prune_alongside(self):
+    def prune_on_write(self):
         """Leave events alone; they are kept for good."""
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from django.db import models
 from django.utils import timezone
 
-from apikeys.db.buffered_counts import BufferedManager
 from apikeys.db.retention import BATCH
+from apikeys.db.write_buffers import BufferedManager
 from apikeys.places import (
     CLIENT,
     MANY_ADDRESSES,
@@ -38,31 +38,31 @@ class KeyPlaceManager(BufferedManager):
     """Records where keys are used: one row for each key and place."""
 
     # Longer than a year, for a job that runs once in one.
-    kept_for = timedelta(days=400)
-    dated = "last_seen_at"
+    retention = timedelta(days=400)
+    date_field = "last_seen_at"
 
     def record(self, key, place, at=None):
         """Note an allowed request of a key from a place; written within seconds."""
         sighting = Sighting.once(at or timezone.now())
-        self.buffer((key.pk, place.digest), (place, sighting))
+        self.enqueue((key.pk, place.digest), (place, sighting))
 
     def merge(self, older, newer):
         return newer[0], older[1].merged(newer[1])
 
-    def store(self, waiting):
-        new = self._inserted(waiting)
-        rows = self._locked(waiting)
+    def store(self, entries):
+        new = self._inserted(entries)
+        rows = self._locked(entries)
         for row in rows:
-            row.add(*waiting[row.key_id, row.digest])
+            row.add(*entries[row.key_id, row.digest])
         self.bulk_update(rows, COUNTED)
         for key_id in {key_id for key_id, _ in new}:
             self._keep_most(key_id)
 
-    def _inserted(self, waiting):
+    def _inserted(self, entries):
         """Insert the places that have no row yet; return their identities."""
-        known = {(row.key_id, row.digest) for row in self._rows(waiting)}
-        new = sorted(waiting.keys() - known)
-        empty = (self._empty(id, *waiting[id]) for id in new)
+        known = {(row.key_id, row.digest) for row in self._rows(entries)}
+        new = sorted(entries.keys() - known)
+        empty = (self._empty(id, *entries[id]) for id in new)
         # Another process may be first; then its row is the one that counts.
         self.bulk_create(empty, ignore_conflicts=True)
         return new
@@ -72,14 +72,14 @@ class KeyPlaceManager(BufferedManager):
         row.first_seen_at = row.last_seen_at = sighting.first
         return row
 
-    def _rows(self, waiting):
-        keys, digests = (set(part) for part in zip(*waiting, strict=True))
+    def _rows(self, entries):
+        keys, digests = (set(part) for part in zip(*entries, strict=True))
         rows = self.filter(key__in=keys, digest__in=digests)
-        return [row for row in rows if (row.key_id, row.digest) in waiting]
+        return [row for row in rows if (row.key_id, row.digest) in entries]
 
-    def _locked(self, waiting):
+    def _locked(self, entries):
         """Return the rows, locked in one order, so that two processes do not deadlock."""
-        pks = [row.pk for row in self._rows(waiting)]
+        pks = [row.pk for row in self._rows(entries)]
         return list(for_change(self.filter(pk__in=pks).order_by("pk")))
 
     def _keep_most(self, key_id):
@@ -117,12 +117,12 @@ class KeyPlaceManager(BufferedManager):
         return sorted(recent, key=lambda group: group.sighting.last, reverse=True)
 
     def prune(self, *, count=None, at=None):
-        """Delete places that were not seen for `kept_for`; return how many rows."""
-        past = self.past(at).values_list("pk", flat=True)[: count or BATCH]
+        """Delete places that were not seen for `retention`; return how many rows."""
+        past = self.expired(at).values_list("pk", flat=True)[: count or BATCH]
         gone, _ = self.filter(pk__in=list(past)).delete()
         return gone
 
-    def prune_alongside(self):
+    def prune_on_write(self):
         """Leave it to `prune`: rows are bounded per key, and no index has their age."""
 
 

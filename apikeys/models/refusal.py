@@ -6,19 +6,19 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from apikeys.db.buffered_counts import CountingManager
+from apikeys.db.write_buffers import CountingManager
 
 
 class RefusalManager(CountingManager):
     """Counts refusals: one row for each key, reason and minute."""
 
-    dated = "minute"
+    date_field = "minute"
 
     def __init__(self):
         super().__init__(("key", "reason", "minute"), ("count",), ("last_ip",))
 
     @property
-    def kept_for(self):
+    def retention(self):
         return timedelta(days=settings.KEEP_REFUSALS_DAYS)
 
     def record(self, key, reason, *, ip=None, at=None):

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Sum
 from django.utils import timezone
 
-from apikeys.db.buffered_counts import CountingManager
+from apikeys.db.write_buffers import CountingManager
 
 NO_SCOPE = ""  # of requests that needed none, or were refused before one was asked for
 
@@ -25,13 +25,13 @@ class Day(NamedTuple):
 class KeyUsageManager(CountingManager):
     """Counts requests: one row for each key, day (UTC) and scope."""
 
-    dated = "day"
+    date_field = "day"
 
     def __init__(self):
         super().__init__(("key", "day", "scope"), ("allowed", "refused"))
 
     @property
-    def kept_for(self):
+    def retention(self):
         return timedelta(days=settings.KEEP_USAGE_DAYS)
 
     def allow(self, key, scopes, at=None):

@@ -45,7 +45,7 @@ class UseRecording(models.Model):
         else:
             write = partial(self._touch, use_is_due(at), client, at)
         if not self._trace("record the use of", write):
-            type(self).late_uses.note(self, client, at)
+            type(self).late_uses.record(self, client, at)
 
     record_use.alters_data = True
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from apikeys.authentication import KEY_HEADER
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey
 from echopoint.core.metrics import metrics
 from echopoint.core.redaction import route_of
@@ -102,7 +102,7 @@ def tell(request, seen):
     if metrics.is_on:
         metrics.requests.labels(seen.method, seen.route, seen.outcome).inc()
         metrics.seconds.labels(seen.route).observe(seen.seconds)
-        metrics.waiting.set(sum(len(m.waiting) for m in flusher.managers))
+        metrics.waiting.set(sum(len(m.pending) for m in write_buffers.managers))
         if KEY_HEADER in request.headers:
             is_refused = seen.outcome in KEY_REFUSALS
             outcome = seen.outcome if is_refused else OK

@@ -3,7 +3,7 @@
 import pytest
 
 from apikeys.actors import Actor
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.models import Refusal
 from tests.apikeys.refused_responses import assert_refused
 
@@ -74,7 +74,7 @@ def test_a_stopped_key_is_refused_before_a_bad_organization_header(
     )
 
     assert_refused(response, 401, "API_KEY_REVOKED")
-    flusher.flush()
+    write_buffers.flush()
     assert reasons(key) == {"API_KEY_REVOKED"}
 
 
@@ -90,7 +90,7 @@ def test_a_bad_organization_header_counts_as_a_refusal_of_the_key(
     )
 
     assert_refused(response, 400, "ORGANIZATION_REQUIRED")
-    flusher.flush()
+    write_buffers.flush()
     assert reasons(key) == {"ORGANIZATION_REQUIRED"}
 
 

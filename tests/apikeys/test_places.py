@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from apikeys import tokens
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.models import KeyPlace
 from apikeys.models.place import MOST_PLACES
 from apikeys.places import (
@@ -38,7 +38,7 @@ def curl(n=1, name="curl"):
 def see(key, place, *moments):
     for at in moments:
         KeyPlace.objects.record(key, place, at)
-    flusher.flush()
+    write_buffers.flush()
 
 
 def shown(key, at=NOW + HOUR):
@@ -205,7 +205,7 @@ def test_a_key_has_a_hundred_places_and_the_oldest_are_merged(key):
 def test_a_fleet_of_many_addresses_stays_one_place_beyond_the_limit(key):
     for n in range(MOST_PLACES + 20):
         KeyPlace.objects.record(key, curl(n), NOW + n * MINUTE)
-    flusher.flush()
+    write_buffers.flush()
 
     (fleet,) = shown(key, NOW + DAY)
     assert KeyPlace.objects.count() == MOST_PLACES - 1
@@ -219,7 +219,7 @@ def test_places_that_cannot_be_written_wait_for_the_next_flush(key):
 
     KeyPlace.objects.record(key, curl(), NOW)
     with connection.execute_wrapper(fail):
-        flusher.flush()
+        write_buffers.flush()
     see(key, curl(), NOW + MINUTE)
 
     assert shown(key) == [("curl from 192.0.2.1", NOW, NOW + MINUTE, 2, MINUTE)]
@@ -241,7 +241,7 @@ def test_eight_processes_that_write_one_place_lose_no_use(committing, key, at_on
         for second in range(10):
             at = NOW + timedelta(seconds=10 * second + n)
             manager.record(key, curl(), at)
-            while manager.waiting:
+            while manager.pending:
                 manager.flush()
 
     assert at_once(8, write) == [None] * 8
@@ -252,7 +252,7 @@ def test_eight_processes_that_write_one_place_lose_no_use(committing, key, at_on
 
 
 def places(key):
-    flusher.flush()
+    write_buffers.flush()
     return sorted(str(place) for place in key.places.all())
 
 
@@ -307,7 +307,7 @@ def test_a_request_whose_view_fails_is_a_use_all_the_same(
 
 def test_a_person_has_no_places(api, alice):
     api(user=alice).get("/flows")
-    flusher.flush()
+    write_buffers.flush()
 
     assert not KeyPlace.objects.exists()
 

@@ -22,7 +22,7 @@ from django.test import RequestFactory  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from apikeys.actors import Actor  # noqa: E402
-from apikeys.db.buffered_counts import flusher  # noqa: E402
+from apikeys.db.write_buffers import write_buffers  # noqa: E402
 from apikeys.models import (  # noqa: E402
     ApiKey,
     AuditEvent,
@@ -171,7 +171,7 @@ class Story:
     def tell(self):
         for moment, act in sorted(self.events, key=lambda event: event[0]):
             act(moment)
-        flusher.flush()
+        write_buffers.flush()
 
     def counted(self, nick, days):
         """Requests by day, today's first, as (allowed, refused)."""

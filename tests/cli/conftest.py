@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from echopoint.cli.main import run
 from tests.cli.echo_server import Service, self_signed
 from tests.cli.fake_api import standing_in
@@ -67,8 +67,8 @@ def server(db):
     with serving() as url:
         yield url
     # What is counted of the keys goes with them.
-    for manager in flusher.managers:
-        manager.waiting.take()
+    for manager in write_buffers.managers:
+        manager.pending.take_all()
 
 
 @pytest.fixture

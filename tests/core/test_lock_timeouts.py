@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey, AuditChain, AuditEvent, KeyUsage, Refusal
 from echopoint.core.client_metadata import Client
 from echopoint.core.lock_timeouts import without_waiting
@@ -85,17 +85,17 @@ def test_a_use_that_met_a_lock_is_written_without_another_use(
 
     with held(holders(key)[lock]):
         client.get("/flows")
-        flusher.flush()
+        write_buffers.flush()
         key.refresh_from_db()
         assert key.first_used_at is None
-    flusher.flush()
+    write_buffers.flush()
 
     key.refresh_from_db()
     event = AuditEvent.objects.get(action="api_key.first_used")
     assert event.at.replace(microsecond=0) == key.first_used_at.replace(microsecond=0)
     assert key.last_used_at == key.first_used_at
-    flusher.flush()
-    assert not ApiKey.late_uses.waiting
+    write_buffers.flush()
+    assert not ApiKey.late_uses.pending
 
 
 def test_late_uses_do_not_overwrite_what_was_written_since(key):
@@ -103,8 +103,8 @@ def test_late_uses_do_not_overwrite_what_was_written_since(key):
     past = now - timezone.timedelta(minutes=5)
     for minutes, name in ((0, "first/1"), (2, "second/1")):
         at = past + timezone.timedelta(minutes=minutes)
-        ApiKey.late_uses.note(key, Client(user_agent=name), at)
-    flusher.flush()
+        ApiKey.late_uses.record(key, Client(user_agent=name), at)
+    write_buffers.flush()
 
     key.refresh_from_db()
     assert key.first_used_at == past
@@ -112,8 +112,10 @@ def test_late_uses_do_not_overwrite_what_was_written_since(key):
     assert key.last_used_user_agent == "second/1"
 
     key.record_use(Client(user_agent="third/1"), now)
-    ApiKey.late_uses.note(key, Client(user_agent="late/1"), now - timezone.timedelta(1))
-    flusher.flush()
+    ApiKey.late_uses.record(
+        key, Client(user_agent="late/1"), now - timezone.timedelta(1)
+    )
+    write_buffers.flush()
 
     key.refresh_from_db()
     assert (key.last_used_at, key.last_used_user_agent) == (now, "third/1")
@@ -124,29 +126,29 @@ def test_late_uses_do_not_overwrite_what_was_written_since(key):
 def test_a_late_use_that_meets_a_lock_again_is_kept(key, monkeypatch, kept):
     now = timezone.now()
     past = now - timezone.timedelta(minutes=5)
-    ApiKey.late_uses.note(key, Client(), past)
-    ApiKey.late_uses.note(key, Client(), now)
+    ApiKey.late_uses.record(key, Client(), past)
+    ApiKey.late_uses.record(key, Client(), now)
     locked_at = past if kept == "first" else now
     write = ApiKey.write_late_use
     monkeypatch.setattr(
         ApiKey, "write_late_use", lambda *a: a[2] != locked_at and write(*a)
     )
 
-    flusher.flush()
+    write_buffers.flush()
     monkeypatch.undo()
-    flusher.flush()
+    write_buffers.flush()
 
     key.refresh_from_db()
     assert (key.first_used_at, key.last_used_at) == (past, now)
 
 
 def test_a_late_use_of_a_key_that_is_gone_is_dropped(key):
-    ApiKey.late_uses.note(key, Client(), timezone.now())
+    ApiKey.late_uses.record(key, Client(), timezone.now())
     key.pk += 1000
 
-    flusher.flush()
+    write_buffers.flush()
 
-    assert not ApiKey.late_uses.waiting
+    assert not ApiKey.late_uses.pending
 
 
 @pytest.mark.postgresql
@@ -204,15 +206,15 @@ def test_a_new_digest_waits_for_no_lock(committing, api, issue, acme, settings):
 def test_counts_wait_for_no_lock_and_none_is_lost(committing, key):
     KeyUsage.objects.allow(key, ("flows:read",))
     Refusal.objects.record(key, "API_KEY_REVOKED")
-    flusher.flush()
+    write_buffers.flush()
     KeyUsage.objects.allow(key, ("flows:read",))
     Refusal.objects.record(key, "API_KEY_REVOKED")
 
     for rows in (KeyUsage.objects.all(), Refusal.objects.all()):
         with held(rows) as gave_up:
-            flusher.flush()
+            write_buffers.flush()
             assert not gave_up.is_set()
-    flusher.flush()
+    write_buffers.flush()
 
     assert KeyUsage.objects.get().allowed == 2
     assert sum(Refusal.objects.values_list("count", flat=True)) == 2

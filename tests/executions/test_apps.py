@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from apikeys.actors import Actor
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.last_execution import last_run
 from apikeys.models import ApiKey, KeyPlace
 from tests.executions.conftest import RUN
@@ -83,7 +83,7 @@ def test_a_new_key_with_too_few_scopes_is_not_safe(key, api, client, alice, flow
     caller = api(secret=secret, organization=key.organization)
     assert caller.get("/api-keys/self").status_code == 200
     assert caller.post(f"/flows/{flow.pk}/launch", {}).status_code == 403
-    flusher.flush()
+    write_buffers.flush()
     client.force_login(alice)
 
     page = client.get(
@@ -99,7 +99,7 @@ GIT = {"repository": "acme/web", "workflow": "CI", "job": "smoke", "run_id": "7"
 
 
 def places():
-    flusher.flush()
+    write_buffers.flush()
     return [place.place.label for place in KeyPlace.objects.order_by("name")]
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from apikeys.actors import Actor
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey, AuditEvent
 from echopoint.keys_api.serializers import (
     RotationPlaceSerializer,
@@ -417,7 +417,7 @@ def rotating(issue, api, acme):
 
 
 def rotation(key, person):
-    flusher.flush()
+    write_buffers.flush()
     return person.get(f"/api-keys/{key.rest_id}").json()["rotation"]
 
 

@@ -19,7 +19,7 @@ from django.urls import reverse
 
 from apikeys.actors import Actor
 from apikeys.audit.timeline import in_words
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey, AuditChain, AuditEvent, InstallationEvent
 from apikeys.models.person_events import PER_HOUR
 from echopoint.core.client_metadata import Client as Caller
@@ -54,12 +54,12 @@ def told(events):
 
 
 def of(organization):
-    flusher.flush()
+    write_buffers.flush()
     return AuditEvent.objects.for_org(organization)
 
 
 def of_installation():
-    flusher.flush()
+    write_buffers.flush()
     return InstallationEvent.objects.all()
 
 
@@ -72,7 +72,7 @@ def app(alice):
 
 def everything():
     """Return all that both chains hold, as text."""
-    flusher.flush()
+    write_buffers.flush()
     events = [*AuditEvent.objects.all(), *InstallationEvent.objects.all()]
     return "\n".join(str(event.as_record()) for event in events)
 
@@ -273,7 +273,7 @@ def test_a_flood_is_one_event_of_a_minute(alice, acme, flushes):
         for second in range(59):
             fail(alice, at=NOON + timedelta(seconds=second))
             fail(None, at=NOON + timedelta(seconds=second))
-        flusher.flush()
+        write_buffers.flush()
 
     assert of(acme).count() == of_installation().count() == 1
     fail(alice, at=NOON + timedelta(seconds=60))
@@ -460,7 +460,7 @@ def test_no_second_factor_comes_or_goes_without_its_event(alice, app, monkeypatc
 def test_the_page_shows_people_and_finds_them(client, alice, bob, acme):
     try_to_sign_in(Client())
     try_to_sign_in(Client(), "wrong", bob.email)
-    flusher.flush()
+    write_buffers.flush()
     sign_in(client, bob)
     url = reverse("apikeys:audit", args=[acme.pk])
 
@@ -580,7 +580,7 @@ def test_sign_ins_and_keys_at_once_end_in_no_deadlock(
     found = at_once(8, act)
 
     assert [one for one in found if isinstance(one, Exception)] == []
-    flusher.flush()
+    write_buffers.flush()
     for organization in (acme, globex):
         assert AuditEvent.objects.verify(organization) is None
         events = AuditEvent.objects.for_org(organization)

@@ -7,7 +7,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from apikeys.audit.timeline import REFUSALS_SHOWN_FOR
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.models import KeyPlace, KeyUsage, Refusal, SpentNonce
 from apikeys.models.nonce import MAX_AGE
 from apikeys.templatetags.apikeys_usage import DAYS
@@ -39,8 +39,8 @@ def make(model, key, age, n=0):
 
 @pytest.mark.parametrize("model", PERISHABLE)
 def test_a_row_is_deleted_when_its_time_is_over_and_not_before(model, key):
-    over = make(model, key, model.objects.kept_for + DAY)
-    kept = make(model, key, model.objects.kept_for - HOUR)
+    over = make(model, key, model.objects.retention + DAY)
+    kept = make(model, key, model.objects.retention - HOUR)
 
     assert model.objects.prune(at=NOW) == 1
 
@@ -51,8 +51,8 @@ def test_a_row_is_deleted_when_its_time_is_over_and_not_before(model, key):
 def test_what_is_shown_is_kept(settings):
     settings.KEEP_REFUSALS_DAYS = settings.KEEP_USAGE_DAYS = LEAST_DAYS
 
-    assert Refusal.objects.kept_for > REFUSALS_SHOWN_FOR
-    assert KeyUsage.objects.kept_for > timedelta(days=DAYS)
+    assert Refusal.objects.retention > REFUSALS_SHOWN_FOR
+    assert KeyUsage.objects.retention > timedelta(days=DAYS)
 
 
 def test_settings_say_how_long_counts_are_kept(key, settings):
@@ -67,7 +67,7 @@ def test_settings_say_how_long_counts_are_kept(key, settings):
 
 
 def test_a_spent_form_is_kept_as_long_as_it_could_be_sent():
-    assert SpentNonce.objects.kept_for >= timedelta(seconds=MAX_AGE)
+    assert SpentNonce.objects.retention >= timedelta(seconds=MAX_AGE)
 
 
 def test_a_count_that_is_written_takes_old_ones_along(key):
@@ -76,7 +76,7 @@ def test_a_count_that_is_written_takes_old_ones_along(key):
     fresh = make(Refusal, key, DAY)
 
     Refusal.objects.record(key, "API_KEY_EXPIRED")
-    flusher.flush()
+    write_buffers.flush()
 
     left = Refusal.objects.exclude(pk=fresh.pk).exclude(reason="API_KEY_EXPIRED")
     assert left.count() == 10
@@ -101,7 +101,7 @@ def test_a_count_is_kept_when_the_old_ones_cannot_be_deleted(key, caplog):
     make(Refusal, key, 40 * DAY)
     Refusal.objects.record(key, "API_KEY_EXPIRED")
     with transaction.atomic(), connection.execute_wrapper(fail):
-        flusher.flush()
+        write_buffers.flush()
 
     assert "Could not prune Refusal" in caplog.text
     assert Refusal.objects.filter(reason="API_KEY_EXPIRED").exists()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from django.db import DataError, OperationalError, connection
 
-from apikeys.db.buffered_counts import Flusher, flusher
+from apikeys.db.write_buffers import WriteBuffers, write_buffers
 from apikeys.models import KeyUsage, Refusal
 from apikeys.models.usage import Day
 
@@ -20,7 +20,7 @@ def key(issue):
 
 
 def counted():
-    flusher.flush()
+    write_buffers.flush()
     usage = KeyUsage.objects.order_by("day", "scope")
     return list(usage.values_list("day", "scope", "allowed", "refused"))
 
@@ -43,7 +43,7 @@ def test_counts_are_by_day_and_scope(key):
 def test_counts_add_to_what_was_written_before(key):
     for _ in range(3):
         KeyUsage.objects.allow(key, (), NOW)
-        flusher.flush()
+        write_buffers.flush()
 
     assert counted() == [(TODAY, "", 3, 0)]
 
@@ -72,7 +72,7 @@ def failing(error):
 def test_counts_that_cannot_be_written_are_logged_and_written_later(key, caplog):
     KeyUsage.objects.allow(key, (), NOW)
     with failing(OperationalError("the disk is full")):
-        flusher.flush()
+        write_buffers.flush()
     KeyUsage.objects.allow(key, (), NOW)
 
     assert "Could not write KeyUsage yet" in caplog.text
@@ -83,9 +83,9 @@ def test_counts_that_cannot_be_written_are_logged_and_written_later(key, caplog)
 def test_the_latest_address_is_the_one_that_came_after_a_failure(key):
     Refusal.objects.record(key, "API_KEY_REVOKED", ip="192.0.2.1", at=NOW)
     with failing(OperationalError("the disk is full")):
-        flusher.flush()
+        write_buffers.flush()
     Refusal.objects.record(key, "API_KEY_REVOKED", ip="192.0.2.2", at=NOW)
-    flusher.flush()
+    write_buffers.flush()
 
     refusal = Refusal.objects.get()
     assert (refusal.count, refusal.last_ip) == (2, "192.0.2.2")
@@ -94,32 +94,32 @@ def test_the_latest_address_is_the_one_that_came_after_a_failure(key):
 def test_counts_that_no_table_takes_are_dropped_and_logged(key, caplog):
     KeyUsage.objects.allow(key, (), NOW)
     with failing(DataError("too much")):
-        flusher.flush()
+        write_buffers.flush()
 
-    assert "Lost 1 unwritten facts of KeyUsage" in caplog.text
+    assert "Lost 1 unwritten entries of KeyUsage" in caplog.text
     assert counted() == []
 
 
 def test_what_waits_for_an_absent_database_is_bounded(monkeypatch, issue, caplog):
-    monkeypatch.setattr("apikeys.db.buffered_counts.MAX_WAITING", 2)
+    monkeypatch.setattr("apikeys.db.write_buffers.MAX_ENTRIES", 2)
     for _ in range(3):
         KeyUsage.objects.allow(issue()[0], (), NOW)
     with failing(OperationalError("gone")):
-        flusher.flush()
+        write_buffers.flush()
 
-    assert "Lost 1 unwritten facts of KeyUsage" in caplog.text
+    assert "Lost 1 unwritten entries of KeyUsage" in caplog.text
     assert len(counted()) == 2
 
 
 def test_an_exit_tries_for_a_while_and_logs_what_it_could_not_write(
     key, caplog, monkeypatch
 ):
-    monkeypatch.setattr("apikeys.db.buffered_counts.EXIT_SECONDS", 0.3)
+    monkeypatch.setattr("apikeys.db.write_buffers.EXIT_SECONDS", 0.3)
     KeyUsage.objects.allow(key, (), NOW)
     with failing(OperationalError("locked")):
-        flusher.finish()
+        write_buffers.flush_at_exit()
 
-    assert "Lost 1 unwritten facts of KeyUsage" in caplog.text
+    assert "Lost 1 unwritten entries of KeyUsage" in caplog.text
     assert counted() == []
 
 
@@ -128,11 +128,11 @@ def test_an_exit_waits_until_the_database_takes_the_counts(key, caplog, monkeypa
     busy = failing(OperationalError("locked"))
     busy.__enter__()
     monkeypatch.setattr(
-        "apikeys.db.buffered_counts.time.sleep",
+        "apikeys.db.write_buffers.time.sleep",
         lambda _: busy.__exit__(None, None, None),
     )
 
-    flusher.finish()
+    write_buffers.flush_at_exit()
 
     assert "Lost" not in caplog.text
     assert counted() == [(TODAY, "", 1, 0)]
@@ -140,19 +140,17 @@ def test_an_exit_waits_until_the_database_takes_the_counts(key, caplog, monkeypa
 
 def test_the_timer_starts_again_while_counts_wait(key, settings, monkeypatch):
     settings.API_KEY_COUNT_SECONDS = 3600
-    flushes = Flusher()
-    flushes.managers = [KeyUsage.objects]
-    monkeypatch.setattr(
-        "apikeys.db.buffered_counts.connections.close_all", lambda: None
-    )
+    buffers = WriteBuffers()
+    buffers.managers = [KeyUsage.objects]
+    monkeypatch.setattr("apikeys.db.write_buffers.connections.close_all", lambda: None)
     KeyUsage.objects.allow(key, (), NOW)
-    flusher._timer.cancel()
-    flusher.reset()
+    write_buffers._timer.cancel()
+    write_buffers.reset()
     with failing(OperationalError("gone")):
-        flushes.run()
+        buffers.flush_in_background()
 
-    assert flushes._timer is not None
-    flushes._timer.cancel()
+    assert buffers._timer is not None
+    buffers._timer.cancel()
 
 
 def test_the_days_of_a_key_come_without_gaps(key, issue):
@@ -161,7 +159,7 @@ def test_the_days_of_a_key_come_without_gaps(key, issue):
     KeyUsage.objects.refuse(key, (), NOW - timedelta(days=2))
     KeyUsage.objects.allow(key, (), NOW - timedelta(days=3))
     KeyUsage.objects.allow(other, (), NOW)
-    flusher.flush()
+    write_buffers.flush()
 
     days = KeyUsage.objects.daily(key, days=3, until=TODAY)
 
@@ -174,26 +172,26 @@ def test_the_days_of_a_key_come_without_gaps(key, issue):
 
 def test_one_timer_writes_for_all_that_came_meanwhile(settings):
     settings.API_KEY_COUNT_SECONDS = 3600
-    flushes = Flusher()
+    buffers = WriteBuffers()
 
-    flushes.wake()
-    timer = flushes._timer
-    flushes.wake()
+    buffers.schedule_flush()
+    timer = buffers._timer
+    buffers.schedule_flush()
 
-    assert flushes._timer is timer
+    assert buffers._timer is timer
     assert timer.daemon
     timer.cancel()
 
 
 def test_a_forked_process_begins_anew(settings):
     settings.API_KEY_COUNT_SECONDS = 3600
-    flushes = Flusher()
-    flushes.wake()
-    flushes._timer.cancel()
+    buffers = WriteBuffers()
+    buffers.schedule_flush()
+    buffers._timer.cancel()
 
-    flushes.reset()
+    buffers.reset()
 
-    assert flushes._timer is None
+    assert buffers._timer is None
 
 
 @pytest.mark.postgresql

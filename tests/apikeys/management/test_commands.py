@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apikeys import tokens
 from apikeys.actors import Actor
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey, AuditEvent
 
 FIELDS = {
@@ -304,7 +304,7 @@ def test_a_key_is_named_in_any_way_that_it_is_shown(issue, shape):
 def test_the_status_of_a_rotation_is_told_and_nothing_changes(answer, issue, api, acme):
     key, secret = issue("flows:read")
     api(secret=secret, organization=acme).get("/flows", User_Agent="curl/8")
-    flusher.flush()
+    write_buffers.flush()
     successor, _ = key.rotate(by=Actor.command("test"))
     before = list(ApiKey.objects.order_by("pk").values())
 

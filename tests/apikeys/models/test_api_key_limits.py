@@ -4,7 +4,7 @@ import pytest
 from django.conf import settings as site
 
 from apikeys.actors import Actor
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict
 from apikeys.models import AuditEvent, Refusal
 from echopoint.core import rate_limits
@@ -97,7 +97,7 @@ def test_a_refusal_is_counted_for_the_key_and_is_no_use(issue, api, settings):
     call = api(secret=secret, organization=key.organization)
     for _ in range(3):
         call.get("/flows")
-    for manager in flusher.managers:
+    for manager in write_buffers.managers:
         manager.flush()
 
     assert Refusal.objects.get(key=key).count == 2

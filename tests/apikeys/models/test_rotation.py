@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apikeys.actors import Actor
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict, KeyRejected, ScopeDenied
 from apikeys.models import ApiKey, AuditEvent, KeyPlace
 from apikeys.places import CLIENT, Place
@@ -245,7 +245,7 @@ def test_a_use_that_only_a_place_has_keeps_the_rotation_from_being_cancelled(old
     key, _ = old
     successor, _ = rotate(key)
     KeyPlace.objects.record(successor, Place(CLIENT, "curl"), NOW + DAY)
-    flusher.flush()
+    write_buffers.flush()
 
     with pytest.raises(KeyConflict, match="in use already"):
         key.cancel_rotation(by=SYSTEM, at=NOW + 2 * DAY)

@@ -4,7 +4,7 @@ from datetime import date
 
 from django.template import Context, Template
 
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.models import KeyUsage
 from apikeys.models.usage import Day
 from apikeys.templatetags.apikeys_usage import HEIGHT, bars
@@ -28,7 +28,7 @@ def test_the_picture_has_its_numbers_in_words_too(issue):
     for _ in range(3):
         KeyUsage.objects.allow(key, ("flows:read",))
     KeyUsage.objects.refuse(key, ("webhooks:read",))
-    flusher.flush()
+    write_buffers.flush()
 
     text = drawn(key)
 

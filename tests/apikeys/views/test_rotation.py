@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apikeys.actors import Actor
-from apikeys.db.buffered_counts import flusher
+from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey, AuditEvent, KeyPlace, Refusal, SpentNonce
 from apikeys.places import Place
 from echopoint.core.client_metadata import Client
@@ -474,7 +474,7 @@ def see(key, place, *ages):
         at = timezone.now() - age
         ApiKey.objects.get(pk=key.pk).record_use(Client(place.address, place.name), at)
         KeyPlace.objects.record(key, place, at)
-    flusher.flush()
+    write_buffers.flush()
 
 
 HOUR = timedelta(hours=1)
@@ -521,7 +521,7 @@ def test_a_first_use_that_only_a_place_has_yet_is_shown(page, key, acme):
     see(key, CURL, 4 * HOUR)
     successor, _ = key.rotate(by=SYSTEM)
     KeyPlace.objects.record(successor, CURL, timezone.now())
-    flusher.flush()
+    write_buffers.flush()
 
     text = text_of(page())
 
