@@ -1,29 +1,29 @@
-"""The last execution that a key published, as whoever keeps executions tells it.
+"""The last execution that a key published, for the key's page.
 
-Keys know nothing of flows, so the layer above registers where to ask.
+Keys know nothing of flows, so the app of executions registers the query.
 """
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-sources: list[Callable] = []
+queries: list[Callable] = []
 
 
-class Run(NamedTuple):
-    """An execution whose result came with a key: of what, how it ended, when it came."""
+class PublishedExecution(NamedTuple):
+    """An execution whose result was published with a key; `name` is its flow's."""
 
     name: str
     status: str
     published_at: datetime
 
 
-def register(source: Callable):
-    """Ask `source(key)`, which returns a `Run` or None, from now on."""
-    sources.append(source)
+def register(query: Callable):
+    """Register `query(key)`, which returns a `PublishedExecution` or None."""
+    queries.append(query)
 
 
-def last_run(key) -> Run | None:
-    """Return the last run whose result the key published, or None."""
-    runs = [run for source in sources if (run := source(key))]
-    return max(runs, key=lambda run: run.published_at, default=None)
+def last_execution(key) -> PublishedExecution | None:
+    """Return the last execution whose result the key published, or None."""
+    executions = [execution for query in queries if (execution := query(key))]
+    return max(executions, key=lambda execution: execution.published_at, default=None)

@@ -1,7 +1,7 @@
-"""Places: where a key is used, as a person would name it.
+"""Places of use of a key, in the words of a person.
 
-A pipeline (repository, workflow, job), something that a request is about, such as a
-flow, or a client at an address.
+A place is a pipeline (repository, workflow, job), the subject of a request, such as a
+flow, or a client at an IP address.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ CI_FIELDS = ("repository", "workflow", "job")
 MAX_HEADER = 4000  # characters: three parts, each character as up to nine
 MAX_PART = 120
 NAME_LENGTH = 400
-MANY_ADDRESSES = 5  # a client with more of them is one place
+MANY_ADDRESSES = 5  # a client with more addresses is one place
 
 PIPELINE, THING, CLIENT, OTHER = "pipeline", "thing", "client", "other"
 
@@ -31,7 +31,7 @@ VERSION = re.compile(r"(^|[-_])v?[0-9]+(\.[0-9]+)+$", re.ASCII)
 
 
 class Place(NamedTuple):
-    """One place. `id` identifies a thing whose name may change; else the name does."""
+    """One place. `id` identifies a thing whose name may change; otherwise the name does."""
 
     kind: str
     name: str
@@ -40,20 +40,19 @@ class Place(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """Return what identifies the place among those of a key, 32 hex characters."""
+        """Return the identity of the place among those of a key, 32 hex characters."""
         parts = "\n".join([self.kind, self.id or self.name, self.address])
         return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
     @property
     def label(self) -> str:
-        """Return the place in words."""
         if self.kind == CLIENT:
             return f"{self.name} from {self.address or 'an unknown address'}"
         return self.name
 
 
 class Sighting(NamedTuple):
-    """When something was seen: first, last, how often, and the longest gap between."""
+    """First and last use, number of requests, and the longest gap between two."""
 
     first: datetime
     last: datetime
@@ -64,12 +63,12 @@ class Sighting(NamedTuple):
     def once(cls, at):
         return cls(at, at)
 
-    def clamped(self, at: datetime) -> "Sighting":
-        """Return the sighting with no time after this moment: clocks differ."""
+    def clamp(self, at: datetime) -> "Sighting":
+        """Limit the times to this moment: the clocks of processes differ."""
         return self._replace(first=min(self.first, at), last=min(self.last, at))
 
-    def merged(self, other: "Sighting") -> "Sighting":
-        """Return the sighting of both together."""
+    def merge(self, other: "Sighting") -> "Sighting":
+        """Combine two sightings."""
         earlier, later = sorted((self, other))
         return Sighting(
             earlier.first,
@@ -80,7 +79,7 @@ class Sighting(NamedTuple):
 
 
 def place_of(request, client: Client) -> Place:
-    """Return the place that a request comes from, as its headers name it."""
+    """Return the place of a request: the pipeline in its headers, or else the client."""
     return pipeline_in(request.META.get(META_NAME, "")) or Place(
         CLIENT, client_name(client.user_agent), client.ip or ""
     )
@@ -90,7 +89,7 @@ META_NAME = f"HTTP_{CI_HEADER.upper().replace('-', '_')}"
 
 
 def pipeline_in(header: str) -> Place | None:
-    """Return the pipeline that the CI header names, or None."""
+    """Return the pipeline in the CI header, or None."""
     if not header or len(header) > MAX_HEADER:
         return None
     try:
@@ -116,7 +115,7 @@ def thing(noun: str, name: str, id: object) -> Place:
 
 
 def part(text: str) -> str:
-    """Return what a client or a person wrote, on one line, without secrets, cut short."""
+    """Return a name from a client on one line, shortened and without secrets."""
     return one_line(text)[:MAX_PART].strip()
 
 

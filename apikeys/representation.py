@@ -40,7 +40,7 @@ def describe_move(move) -> dict:
         "last_seen_at": stamp(move.old.last),
         "longest_gap_seconds": int(move.old.gap.total_seconds()),
         "expected_at": stamp(move.expected_at),
-        "silent_until": stamp(move.holds_until),
+        "silent_until": stamp(move.silent_until),
         "seen_with_successor_at": stamp(move.new and move.new.last),
     }
 

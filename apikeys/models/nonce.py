@@ -1,4 +1,4 @@
-"""What makes a form good for one submission."""
+"""Nonces: each form can be submitted once."""
 
 from datetime import timedelta
 
@@ -13,11 +13,11 @@ MAX_AGE = 24 * 60 * 60  # seconds
 
 
 class StaleForm(Exception):
-    """A form that is too old, not ours, or of another page or person; send a new one."""
+    """The form is too old, forged, or was issued for another page or person."""
 
 
 class SpentForm(Exception):
-    """A form that was submitted before; `key` is what it made, if that is still known."""
+    """The form was already submitted; `key` is the key it created, or None."""
 
     def __init__(self, key):
         super().__init__("This form was submitted before.")
@@ -25,14 +25,14 @@ class SpentForm(Exception):
 
 
 def signer(user, page):
-    """Return what signs the nonces of a page for a person: as salt, both are checked."""
+    """Return the signer of a person's nonces for a page; a salt binds them to both."""
     return signing.TimestampSigner(salt=f"apikeys.form {user.pk} {page}")
 
 
 class SpentNonceManager(RetentionManager):
-    """Issues nonces, which cost no row, and spends them, which costs one."""
+    """Issue nonces without a row, and store spent ones."""
 
-    # After that its signature is too old, whether it was spent or not.
+    # Older nonces are refused for the age of their signature.
     retention = timedelta(seconds=MAX_AGE)
     date_field = "spent_at"
 
@@ -45,10 +45,11 @@ class SpentNonceManager(RetentionManager):
         return signer(user, page).sign(random_base62(22))
 
     def spend(self, signed, *, user, page):
-        """Use the nonce up, in the transaction of what the form does.
+        """Spend the nonce in the transaction that creates the key; return its row.
 
-        Return the row, to be told what came of it. Raise `StaleForm` or `SpentForm`.
-        Of two submissions at once the second waits here for the first to end.
+        Raise `StaleForm` or `SpentForm`. If the form is submitted twice at the same time,
+        the unique index blocks the second submission until the first commits. So a
+        double click never creates two keys.
         """
         try:
             nonce = signer(user, page).unsign(signed, max_age=MAX_AGE)
@@ -65,7 +66,7 @@ class SpentNonceManager(RetentionManager):
 
 
 class SpentNonce(models.Model):
-    """A form that was submitted, and the key that it made."""
+    """A submitted form and the key it created."""
 
     nonce = models.CharField(max_length=32, unique=True)
     key = models.ForeignKey("apikeys.ApiKey", null=True, on_delete=models.CASCADE)
@@ -76,9 +77,8 @@ class SpentNonce(models.Model):
     def __str__(self):
         return f"form of {self.spent_at:%Y-%m-%d %H:%M}"
 
-    def made(self, key):
-        """Remember the key that the form made."""
+    def set_key(self, key):
         self.key = key
         self.save(update_fields=["key"])
 
-    made.alters_data = True
+    set_key.alters_data = True

@@ -11,7 +11,7 @@ class PepperFingerprintQuerySet(models.QuerySet):
     """Recorded peppers, one per version."""
 
     def record(self, pepper):
-        """Record the pepper if its version is new; a recorded secret stays."""
+        """Record the pepper if its version is new; never replace a fingerprint."""
         self.get_or_create(
             version=pepper.version,
             defaults={"fingerprint": tokens.fingerprint(pepper)},
@@ -20,12 +20,12 @@ class PepperFingerprintQuerySet(models.QuerySet):
     record.alters_data = True
 
     def contradicting(self, pepper):
-        """Only the row that records another secret for the pepper's version."""
+        """Only the row with another secret for the pepper's version."""
         others = self.exclude(fingerprint=tokens.fingerprint(pepper))
         return others.filter(version=pepper.version)
 
     def differing(self, peppers):
-        """Return the versions whose secret is not the recorded one, in order."""
+        """Return the versions whose secret differs from the recorded one, in order."""
         recorded = dict(self.values_list("version", "fingerprint"))
         return [
             pepper.version
@@ -35,7 +35,7 @@ class PepperFingerprintQuerySet(models.QuerySet):
 
 
 class PepperFingerprint(models.Model):
-    """The pepper of a version, as this database first saw it."""
+    """The fingerprint of a pepper, recorded at its first use with this database."""
 
     version = models.PositiveIntegerField(primary_key=True)
     fingerprint = models.CharField(max_length=tokens.FINGERPRINT_LENGTH)
@@ -50,15 +50,15 @@ class PepperFingerprint(models.Model):
 def record_configured_peppers(using, **kwargs):
     """Record every configured version after a migration of the database.
 
-    A database from before the fingerprints has none to compare with. Its first
-    migration trusts the configured secrets.
+    A database without fingerprints has nothing to compare with, so its first migration
+    trusts the configured secrets.
     """
     tables = connections[using].introspection.table_names()
     if PepperFingerprint._meta.db_table not in tables:
-        return  # the migration went to an earlier state
+        return  # migrated back to a state without this table
     try:
         peppers = tokens.read_peppers(settings.API_KEY_PEPPERS)
     except ValueError:
-        return  # migrate --skip-checks; else E001 has stopped it
+        return  # only with --skip-checks; E001 reports it otherwise
     for pepper in peppers:
         PepperFingerprint.objects.using(using).record(pepper)

@@ -27,7 +27,7 @@ SHOWN_FOR = timedelta(days=30)
 
 
 class Group(NamedTuple):
-    """A place as it is shown: one row, or the rows of a client with many addresses."""
+    """A place on a page: one row, or all rows of a client with many addresses."""
 
     place: Place
     label: str
@@ -35,39 +35,40 @@ class Group(NamedTuple):
 
 
 class KeyPlaceManager(BufferedManager):
-    """Records where keys are used: one row for each key and place."""
+    """Records where keys are used: one row per key and place."""
 
-    # Longer than a year, for a job that runs once in one.
+    # More than a year, so that the place of a yearly job is still known at its next use.
     retention = timedelta(days=400)
     date_field = "last_seen_at"
 
     def record(self, key, place, at=None):
-        """Note an allowed request of a key from a place; written within seconds."""
+        """Buffer an allowed request of a key from a place; written within seconds."""
         sighting = Sighting.once(at or timezone.now())
         self.enqueue((key.pk, place.digest), (place, sighting))
 
     def merge(self, older, newer):
-        return newer[0], older[1].merged(newer[1])
+        return newer[0], older[1].merge(newer[1])
 
     def store(self, entries):
-        new = self._inserted(entries)
-        rows = self._locked(entries)
+        new = self._insert_missing(entries)
+        rows = self._lock_rows(entries)
         for row in rows:
             row.add(*entries[row.key_id, row.digest])
         self.bulk_update(rows, COUNTED)
         for key_id in {key_id for key_id, _ in new}:
-            self._keep_most(key_id)
+            self._merge_surplus(key_id)
 
-    def _inserted(self, entries):
-        """Insert the places that have no row yet; return their identities."""
+    def _insert_missing(self, entries):
+        """Insert rows for new places, with no uses; return their identities."""
         known = {(row.key_id, row.digest) for row in self._rows(entries)}
         new = sorted(entries.keys() - known)
-        empty = (self._empty(id, *entries[id]) for id in new)
-        # Another process may be first; then its row is the one that counts.
+        empty = (self._empty_row(id, *entries[id]) for id in new)
+        # Another process may have inserted the same place. Its row is used then, and an
+        # insert without uses cannot count anything twice.
         self.bulk_create(empty, ignore_conflicts=True)
         return new
 
-    def _empty(self, identity, place, sighting):
+    def _empty_row(self, identity, place, sighting):
         row = self.model(key_id=identity[0], digest=place.digest, kind=place.kind)
         row.first_seen_at = row.last_seen_at = sighting.first
         return row
@@ -77,27 +78,30 @@ class KeyPlaceManager(BufferedManager):
         rows = self.filter(key__in=keys, digest__in=digests)
         return [row for row in rows if (row.key_id, row.digest) in entries]
 
-    def _locked(self, entries):
-        """Return the rows, locked in one order, so that two processes do not deadlock."""
+    def _lock_rows(self, entries):
+        """Lock the rows by ascending id, so that two processes do not deadlock."""
         pks = [row.pk for row in self._rows(entries)]
         return list(for_change(self.filter(pk__in=pks).order_by("pk")))
 
-    def _keep_most(self, key_id):
-        """Merge the oldest places of a key into others until the rest is few enough."""
+    def _merge_surplus(self, key_id):
+        """Merge the oldest places of a key until it has at most `MOST_PLACES` rows.
+
+        The bound matters: a client could invent a pipeline name for each request.
+        """
         rows = for_change(self.filter(key=key_id)).order_by("pk")
         rows = sorted(rows, key=lambda row: (row.last_seen_at, row.pk))
         others = [row for row in rows if row.kind == OTHER]
-        kept, surplus = [row for row in rows if row.kind != OTHER], []
-        # One row is for the other places.
-        while len(kept) >= MOST_PLACES:
-            surplus.append(kept.pop(0))
+        places = [row for row in rows if row.kind != OTHER]
+        # One row is reserved for the other places.
+        excess = max(len(places) - MOST_PLACES + 1, 0)
+        surplus, remaining = places[:excess], places[excess:]
         if not surplus:
             return
         other = others[0] if others else self.model(key_id=key_id, digest=OTHERS.digest)
         for row in surplus:
-            (newest_of_client(row, kept) or other).take_in(row)
+            (newest_of_client(row, remaining) or other).absorb(row)
         self.filter(pk__in=[row.pk for row in surplus]).delete()
-        self.bulk_update(kept, COUNTED)
+        self.bulk_update(remaining, COUNTED)
         if other.merged:
             other.kind, other.name = OTHERS.kind, OTHERS.name
             other.save()
@@ -105,35 +109,38 @@ class KeyPlaceManager(BufferedManager):
     def of(self, *keys):
         """Return the rows of these keys, as {key's id: [row, …]}; one query."""
         rows = self.filter(key__in=keys).order_by("key_id", "-last_seen_at", "-pk")
-        found = {id: list(group) for id, group in groupby(rows, lambda r: r.key_id)}
-        return {key.pk: found.get(key.pk, []) for key in keys}
+        by_key = {id: list(group) for id, group in groupby(rows, lambda r: r.key_id)}
+        return {key.pk: by_key.get(key.pk, []) for key in keys}
 
     def shown(self, key, at=None):
-        """Return the `Group`s of the last 30 days, the latest first."""
+        """Return the `Group`s with a use in the last 30 days, the latest first."""
         since = (at or timezone.now()) - SHOWN_FOR
         rows = self.of(key)[key.pk]
-        groups = grouped(rows, many(rows)).values()
+        groups = group_by_place(rows, clients_with_many_addresses(rows)).values()
         recent = [group for group in groups if group.sighting.last >= since]
         return sorted(recent, key=lambda group: group.sighting.last, reverse=True)
 
     def prune(self, *, count=None, at=None):
-        """Delete places that were not seen for `retention`; return how many rows."""
-        past = self.expired(at).values_list("pk", flat=True)[: count or BATCH]
-        gone, _ = self.filter(pk__in=list(past)).delete()
-        return gone
+        """Delete places without a use for `retention`; return how many rows."""
+        expired = self.expired(at).values_list("pk", flat=True)[: count or BATCH]
+        deleted, _ = self.filter(pk__in=list(expired)).delete()
+        return deleted
 
     def prune_on_write(self):
-        """Leave it to `prune`: rows are bounded per key, and no index has their age."""
+        """Do nothing: rows are bounded per key, and no index has their age."""
 
 
 class KeyUse:
-    """An allowed request of a key; its view can name the place before it is recorded."""
+    """An allowed request of a key, recorded after its view has run.
+
+    A view knows what the request is about and can name a better place than the headers.
+    """
 
     def __init__(self, key, place, at):
         self.key, self.place, self.at = key, place, at
 
     def name_place(self, place):
-        """Use this place where the headers named no more than the client."""
+        """Use this place unless the headers named a pipeline."""
         if self.place.kind == CLIENT:
             self.place = place
 
@@ -142,7 +149,7 @@ class KeyUse:
 
 
 class KeyPlace(models.Model):
-    """The uses of a key at one place: allowed requests only."""
+    """Allowed requests of a key from one place."""
 
     key = models.ForeignKey(
         "apikeys.ApiKey",
@@ -194,22 +201,23 @@ class KeyPlace(models.Model):
         )
 
     def add(self, place, sighting):
-        """Add uses; a thing that was renamed is shown by its new name.
+        """Add uses, and take over the latest name of the place.
 
-        What a clock that was ahead has written is brought back to now.
+        A process whose clock was ahead may have stored a time in the future. It is
+        limited to now, or all later uses would look older than it.
         """
         self.name, self.address = place.name, place.address
-        self.sighting = self.sighting.clamped(timezone.now()).merged(sighting)
+        self.sighting = self.sighting.clamp(timezone.now()).merge(sighting)
 
     add.alters_data = True
 
-    def take_in(self, row):
+    def absorb(self, row):
         """Add the uses of an older place, and count it as merged into this one."""
         own = self.sighting if self.first_seen_at else None
-        self.sighting = own.merged(row.sighting) if own else row.sighting
+        self.sighting = own.merge(row.sighting) if own else row.sighting
         self.merged += 1 + row.merged
 
-    take_in.alters_data = True
+    absorb.alters_data = True
 
 
 COUNTED = [
@@ -223,38 +231,38 @@ COUNTED = [
 ]
 
 
-def newest_of_client(row, kept):
+def newest_of_client(row, rows):
     """Return the latest row of the same client if it has many addresses, or None."""
-    same = [other for other in kept if other.kind == CLIENT and other.name == row.name]
+    same = [other for other in rows if other.kind == CLIENT and other.name == row.name]
     is_one_of_many = row.kind == CLIENT and len(same) >= MANY_ADDRESSES
     return same[-1] if is_one_of_many else None
 
 
-def many(rows):
-    """Return the names of the clients that have too many addresses to tell apart."""
+def clients_with_many_addresses(rows):
+    """Return the names of clients with more than `MANY_ADDRESSES`."""
     addresses = {}
     for row in rows:
         if row.kind == CLIENT:
             addresses.setdefault(row.name, set()).add(row.address)
-    return {name for name, found in addresses.items() if len(found) > MANY_ADDRESSES}
+    return {name for name, known in addresses.items() if len(known) > MANY_ADDRESSES}
 
 
-def grouped(rows, many_addressed):
-    """Return the rows as {identity: Group}; clients with many addresses are one group."""
+def group_by_place(rows, many_addressed):
+    """Return {identity: Group}; a client with many addresses is one group."""
     by_identity = {}
     for row in rows:
         is_many = row.kind == CLIENT and row.name in many_addressed
         identity = (CLIENT, row.name) if is_many else row.digest
         by_identity.setdefault(identity, []).append(row)
-    return {identity: group(same) for identity, same in by_identity.items()}
+    return {identity: group_of(same) for identity, same in by_identity.items()}
 
 
-def group(rows):
-    """Return the `Group` of rows that are one place."""
+def group_of(rows):
+    """Return the `Group` of the rows of one place."""
     first, *rest = sorted(rows, key=lambda row: row.first_seen_at)
     sighting = first.sighting
     for row in rest:
-        sighting = sighting.merged(row.sighting)
+        sighting = sighting.merge(row.sighting)
     merged = sum(row.merged for row in rows)
     if first.kind == OTHER:
         label = f"{merged} other place{'' if merged == 1 else 's'}"

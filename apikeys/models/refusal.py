@@ -1,4 +1,4 @@
-"""Refused requests of known keys, counted and bounded."""
+"""Refused requests of known keys, counted per minute."""
 
 from datetime import timedelta
 
@@ -10,7 +10,10 @@ from apikeys.db.write_buffers import CountingManager
 
 
 class RefusalManager(CountingManager):
-    """Counts refusals: one row for each key, reason and minute."""
+    """Counts refusals: one row per key, reason and minute.
+
+    A caller that retries in a loop adds to a row instead of filling the table.
+    """
 
     date_field = "minute"
 
@@ -22,13 +25,16 @@ class RefusalManager(CountingManager):
         return timedelta(days=settings.KEEP_REFUSALS_DAYS)
 
     def record(self, key, reason, *, ip=None, at=None):
-        """Count a refused request of a key whose possession was proven."""
+        """Count a refused request. Call it only once the secret is proven.
+
+        Anyone who knows a public id could fill the table otherwise.
+        """
         minute = (at or timezone.now()).replace(second=0, microsecond=0)
         self.add((key.pk, reason, minute), (1,), (ip,))
 
 
 class Refusal(models.Model):
-    """How often a key was refused for a reason in a minute."""
+    """Refused requests of a key in a minute, for a reason."""
 
     key = models.ForeignKey(
         "apikeys.ApiKey", on_delete=models.CASCADE, related_name="refusals"
@@ -47,7 +53,7 @@ class Refusal(models.Model):
             )
         ]
         indexes = [
-            # For the retired keys that someone still tries to use.
+            # For retired keys that are still in use somewhere.
             models.Index(fields=["reason", "minute", "key"], name="refusal_by_reason")
         ]
 

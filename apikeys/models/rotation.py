@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from apikeys import policy
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict
-from apikeys.last_execution import last_run
+from apikeys.last_execution import last_execution
 from apikeys.models.audit import AuditEvent
-from apikeys.models.verdict import Facts, unplaced_span
+from apikeys.models.moves import RotationFacts, unplaced_span
 from apikeys.scopes import canonical, missing
 from echopoint.core.locks import for_change
 from echopoint.core.redaction import cleaned
@@ -218,7 +218,7 @@ class Rotation(models.Model):
         places = self.places.model.objects.of(*keys)
         usage = self.usage.model.objects
         old_rows = places[self.pk]
-        return Facts(
+        return RotationFacts(
             self,
             successor,
             old_rows=old_rows,
@@ -229,7 +229,7 @@ class Rotation(models.Model):
             usage_gap=usage.longest_gap(self)
             if unplaced_span(self, old_rows)
             else timedelta(0),
-            run=successor and last_run(successor),
+            execution=successor and last_execution(successor),
         )
 
     def successor_id_or_none(self):

@@ -1,4 +1,4 @@
-"""How much a key is used, by day and scope."""
+"""Requests of a key per day and scope."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from apikeys.db.write_buffers import CountingManager
 
-NO_SCOPE = ""  # of requests that needed none, or were refused before one was asked for
+NO_SCOPE = ""  # the request needed no scope, or was refused before scopes were checked
 
 
 class Day(NamedTuple):
@@ -23,7 +23,7 @@ class Day(NamedTuple):
 
 
 class KeyUsageManager(CountingManager):
-    """Counts requests: one row for each key, day (UTC) and scope."""
+    """Counts requests: one row per key, day (UTC) and scope."""
 
     date_field = "day"
 
@@ -35,11 +35,11 @@ class KeyUsageManager(CountingManager):
         return timedelta(days=settings.KEEP_USAGE_DAYS)
 
     def allow(self, key, scopes, at=None):
-        """Count a request that was let in, once for each scope that it needed."""
+        """Count an allowed request, once for each scope that it needed."""
         self._count(key, scopes, (1, 0), at)
 
     def refuse(self, key, scopes=(), at=None):
-        """Count a request that was refused, once for each scope that it lacked."""
+        """Count a refused request, once for each scope that it lacked."""
         self._count(key, scopes, (0, 1), at)
 
     def _count(self, key, scopes, sums, at):
@@ -72,7 +72,7 @@ class KeyUsageManager(CountingManager):
 
 
 class KeyUsage(models.Model):
-    """How many requests of a key were allowed and refused, on a day, for a scope."""
+    """Allowed and refused requests of a key on a day, for a scope."""
 
     key = models.ForeignKey(
         "apikeys.ApiKey", on_delete=models.CASCADE, related_name="usage"

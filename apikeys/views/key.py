@@ -11,7 +11,7 @@ from django.views.generic import FormView
 
 from apikeys.audit.timeline import timeline
 from apikeys.exceptions import KeyConflict
-from apikeys.last_execution import last_run
+from apikeys.last_execution import last_execution
 from apikeys.models import ApiKey
 from apikeys.views.base import ApiKeysMixin
 from echopoint.core.refusals import Refused
@@ -37,7 +37,7 @@ class SingleKeyMixin(ApiKeysMixin):
     @cached_property
     def last_execution(self):
         """Return the last execution published with the key, or None."""
-        return last_run(self.key)
+        return last_execution(self.key)
 
     def get_success_url(self):
         return reverse(

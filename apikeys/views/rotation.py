@@ -40,7 +40,7 @@ class RotationMixin:
         return super().get_context_data(
             successor=successor,
             successor_used_since=used_since,
-            successor_run=self.facts.run,
+            successor_run=self.facts.execution,
             verdict=verdict,
             phase=phase(self.key, verdict, is_used=bool(used_since)),
             progress=progress(verdict),

@@ -54,7 +54,7 @@ class CreateKeyMixin:
             with transaction.atomic():
                 submission = SpentNonce.objects.spend(nonce, **self.nonce_scope())
                 key, secret = self.make(**values)
-                submission.made(key)
+                submission.set_key(key)
         except StaleForm:
             return self.rerender(error=STALE)
         except SpentForm as spent:

@@ -10,16 +10,16 @@ class ExecutionsConfig(AppConfig):
     def ready(self):
         from echopoint.flows.models import deleting  # models are loaded only now
 
-        last_execution.register(self.last_run)
+        last_execution.register(self.last_execution)
         deleting.connect(self.cancel_jobs)
 
     def cancel_jobs(self, flow, **options):
         """Let no runner claim what is to run a flow that is being deleted."""
         self.get_model("Execution").objects.cancel_jobs_of(flow)
 
-    def last_run(self, key):
+    def last_execution(self, key):
         """Return the last execution that the key published, for the key's page."""
         execution = self.get_model("Execution").objects.last_published_with(key)
-        return execution and last_execution.Run(
+        return execution and last_execution.PublishedExecution(
             execution.flow_name, execution.status, execution.published_at
         )

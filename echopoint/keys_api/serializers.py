@@ -5,7 +5,8 @@ from rest_framework import serializers
 
 from apikeys.models import ApiKey
 from apikeys.models.manager import MAX_SCOPES
-from apikeys.models.verdict import KINDS, Kind, State
+from apikeys.models.moves import KINDS, State
+from apikeys.models.verdict import Kind
 from apikeys.representation import describe_rotation
 from echopoint.api.fields import Choice, Integer, Name, Text
 from echopoint.api.operations import opened_by

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from apikeys.actors import Actor
 from apikeys.db.write_buffers import write_buffers
-from apikeys.last_execution import last_run
+from apikeys.last_execution import last_execution
 from apikeys.models import ApiKey, KeyPlace
 from tests.executions.conftest import RUN
 
@@ -22,7 +22,7 @@ def test_the_last_execution_that_a_key_published_is_its_run(launch, publish, key
     publish(launch(), status="failed")
     launch()
 
-    run = last_run(key)
+    run = last_execution(key)
 
     assert (run.name, run.status) == ("Checkout", "failed")
 
@@ -30,7 +30,7 @@ def test_the_last_execution_that_a_key_published_is_its_run(launch, publish, key
 def test_a_key_that_only_launched_has_no_run(launch, publish, key, api):
     publish(launch(), client=api("runner:complete"))
 
-    assert last_run(key) is None
+    assert last_execution(key) is None
 
 
 def test_the_verdict_names_what_the_new_key_published(
@@ -47,7 +47,7 @@ def test_the_verdict_names_what_the_new_key_published(
     )
 
     assert page.context["phase"] == "safe", page.context["verdict"]
-    assert "an execution of Checkout completed just now" in page.text
+    assert "a completed execution of Checkout just now" in page.text
     assert "<strong>Execution completed" in page.text
     assert "No execution was published" not in page.text
     assert set(successor.scopes) == set(RUN)

@@ -97,7 +97,7 @@ def test_of_two_who_spend_a_nonce_one_does_and_the_other_learns_what_it_made(
     @transaction.atomic
     def spend(n):
         row = SpentNonce.objects.spend(nonce, **form)
-        row.made(key)
+        row.set_key(key)
         return row
 
     answers = at_once(2, spend)

@@ -5,9 +5,10 @@ from itertools import permutations
 
 import pytest
 
-from apikeys.last_execution import Run
+from apikeys.last_execution import PublishedExecution
 from apikeys.models import ApiKey, KeyPlace
-from apikeys.models.verdict import Facts, Kind, State, Verdict
+from apikeys.models.moves import RotationFacts, State
+from apikeys.models.verdict import Kind, Verdict
 from apikeys.places import CLIENT, Place, Sighting, pipeline
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -24,7 +25,7 @@ def row(place, *ages):
     moments = sorted(NOW - age for age in ages)
     sighting = Sighting.once(moments[0])
     for moment in moments[1:]:
-        sighting = sighting.merged(Sighting.once(moment))
+        sighting = sighting.merge(Sighting.once(moment))
     found = KeyPlace(kind=place.kind, name=place.name, address=place.address)
     found.digest, found.sighting = place.digest, sighting
     return found
@@ -48,7 +49,7 @@ def verdict(old, new, at=NOW, *, old_key=None, new_key=None, **facts):
         "old_rows": old,
         "new_rows": new,
     } | facts
-    return Verdict.of(Facts(**facts), at)
+    return Verdict.of(RotationFacts(**facts), at)
 
 
 EVERY_MINUTE = [n * MINUTE for n in range(100, 200)]
@@ -121,7 +122,7 @@ def test_a_nightly_job_is_waited_for_twice_its_longest_gap():
         ([3 * HOUR, 30 * DAY + 3 * HOUR], 60 * DAY),  # a monthly job
     ],
 )
-def test_how_long_a_silent_place_is_waited_for(ages, wait):
+def test_the_wait_for_a_silent_place(ages, wait):
     ages = [age + 10 * DAY for age in ages]
     last = NOW - min(ages)
     new = {WGET: [min(ages) - INSTANT]}
@@ -150,17 +151,17 @@ def test_uses_of_the_new_key_do_not_hide_another_user_of_the_old_at_one_place(si
     assert verdict(old, new).kind == Kind.NOT_YET
 
 
-def test_no_wait_settles_a_place_that_used_the_old_key_after_the_new_one():
+def test_waiting_does_not_settle_a_place_that_used_the_old_key_after_the_new_one():
     old, new = {CURL: [90 * DAY + HOUR, 90 * DAY]}, {CURL: [90 * DAY + MINUTE, MINUTE]}
 
     found = verdict(old, new, old_key={"overlap_ends_at": NOW + DAY})
 
     assert (found.kind, found.until) == (Kind.NOT_YET, None)
-    assert found.moves[0].holds_until is None
+    assert found.moves[0].silent_until is None
     assert found.sentence == (
         "Not yet: curl from 192.0.2.7 used the old key 90 days ago, although the new one"
-        " was used there before. Find what still has the old key. No wait settles this:"
-        " once nothing has it, retire it all the same. You can undo that until 2 June"
+        " was used there before. Find out what still uses the old key. Waiting is not"
+        " enough: once nothing uses it, retire it anyway. You can undo that until 2 June"
         " 2026, 12:00 UTC."
     )
 
@@ -192,8 +193,8 @@ def test_a_first_use_that_only_the_places_have_counts(first_used_at):
     old, new = [row(CURL, DAY, 10 * MINUTE)], [row(CURL, 20 * MINUTE)]
     successor = ApiKey(scopes=[], first_used_at=first_used_at)
 
-    facts = Facts(key(old), successor, old_rows=old, new_rows=new)
-    moved = Facts(key([]), successor, new_rows=new)
+    facts = RotationFacts(key(old), successor, old_rows=old, new_rows=new)
+    moved = RotationFacts(key([]), successor, new_rows=new)
 
     assert Verdict.of(facts, NOW).moves[0].state == State.BOTH
     assert Verdict.of(facts, NOW).kind == Kind.NOT_YET
@@ -251,13 +252,13 @@ def test_other_places_are_never_the_same_of_both_keys():
     old.merged, old.longest_gap = 150, 24 * HOUR
 
     found = Verdict.of(
-        Facts(key([old]), key([new]), old_rows=[old], new_rows=[new]), NOW
+        RotationFacts(key([old]), key([new]), old_rows=[old], new_rows=[new]), NOW
     )
 
     assert [move.state for move in found.moves] == [State.WAITING]
     assert found.sentence == (
-        "Wait until 2 June 2026, 15:00 UTC. Only time without a use of the old key"
-        " settles 150 other places."
+        "Wait until 2 June 2026, 15:00 UTC. Uses of the new key cannot be matched"
+        " to 150 other places. Only time without uses of the old key settles them."
     )
 
 
@@ -284,7 +285,7 @@ def test_a_use_that_is_in_no_place_yet_is_waited_for_by_its_client():
     assert facts.kind == Kind.SAFE
     old = [row(CURL, *rows[0][CURL])]
     new = [row(CURL, HOUR)]
-    late = Facts(key(old), key(new), old_rows=old, new_rows=new)
+    late = RotationFacts(key(old), key(new), old_rows=old, new_rows=new)
     for name, value in old_key.items():
         setattr(late.key, name, value)
 
@@ -299,11 +300,11 @@ def test_a_key_from_before_places_were_recorded_is_judged_by_its_days_of_use():
     new = [row(CURL, DAY)]
 
     found = Verdict.of(
-        Facts(old, key(new), new_rows=new, usage_gap=timedelta(days=7)), NOW
+        RotationFacts(old, key(new), new_rows=new, usage_gap=timedelta(days=7)), NOW
     )
 
     assert (found.kind, found.until) == (Kind.WAIT, NOW + 12 * DAY)
-    assert "settles uses from before places were recorded" in found.sentence
+    assert "matched to uses from before places were recorded" in found.sentence
 
 
 def test_uses_from_before_the_first_place_are_waited_for_too():
@@ -313,14 +314,17 @@ def test_uses_from_before_the_first_place_are_waited_for_too():
     old_key.first_used_at = NOW - 90 * DAY
 
     def at(moment):
-        facts = Facts(old_key, key(new), old_rows=old, new_rows=new, usage_gap=7 * DAY)
+        facts = RotationFacts(
+            old_key, key(new), old_rows=old, new_rows=new, usage_gap=7 * DAY
+        )
         return Verdict.of(facts, moment)
 
     found = at(NOW)
     assert (found.kind, found.until) == (Kind.WAIT, NOW + 12 * DAY)
     assert found.sentence == (
-        "Wait until 13 June 2026, 12:00 UTC. Only time without a use of the old key"
-        " settles uses from before places were recorded."
+        "Wait until 13 June 2026, 12:00 UTC. Uses of the new key cannot be matched"
+        " to uses from before places were recorded. Only time without uses of the old"
+        " key settles them."
     )
     assert (found.moved, len(found.places), found.all_moved) == (1, 1, True)
     assert at(NOW + 12 * DAY).sentence.startswith(
@@ -333,11 +337,11 @@ def test_earlier_uses_are_not_said_to_be_since_the_new_key():
     old, new = [row(CURL, 2 * HOUR)], [row(CURL, HOUR), row(WGET, 5 * DAY)]
 
     found = Verdict.of(
-        Facts(old_key, key(new), old_rows=old, new_rows=new, usage_gap=DAY), NOW
+        RotationFacts(old_key, key(new), old_rows=old, new_rows=new, usage_gap=DAY), NOW
     )
 
     assert found.kind == Kind.WAIT
-    assert "settles uses from before places were recorded" in found.sentence
+    assert "matched to uses from before places were recorded" in found.sentence
 
 
 def test_a_last_use_that_is_in_no_place_yet_belongs_to_its_client():
@@ -346,7 +350,9 @@ def test_a_last_use_that_is_in_no_place_yet_belongs_to_its_client():
     old_key.last_used_at = NOW - MINUTE
     old_key.last_used_user_agent, old_key.last_used_ip = "curl/8", "192.0.2.7"
 
-    found = Verdict.of(Facts(old_key, key(new), old_rows=old, new_rows=new), NOW)
+    found = Verdict.of(
+        RotationFacts(old_key, key(new), old_rows=old, new_rows=new), NOW
+    )
 
     assert [(m.label, m.state) for m in found.moves] == [
         ("curl from 192.0.2.7", State.BOTH)
@@ -392,19 +398,19 @@ def test_a_new_key_that_is_being_rotated_itself_still_works():
 
 
 def test_without_a_new_key_nothing_is_safe():
-    found = Verdict.of(Facts(key([]), None), NOW)
+    found = Verdict.of(RotationFacts(key([]), None), NOW)
 
     assert found.sentence == "Not yet: there is no new key. It was revoked."
 
 
-def test_a_run_with_the_new_key_speaks_for_it():
-    run = Run("Checkout", "completed", NOW - MINUTE)
+def test_an_execution_published_with_the_new_key_is_in_the_sentence():
+    execution = PublishedExecution("Checkout", "completed", NOW - MINUTE)
 
-    found = verdict({CURL: [3 * HOUR]}, {CURL: [HOUR, 2 * MINUTE]}, run=run)
+    found = verdict({CURL: [3 * HOUR]}, {CURL: [HOUR, 2 * MINUTE]}, execution=execution)
 
     assert found.sentence.endswith(
-        "The new key was last used 2 minutes ago, and with it an execution of Checkout"
-        " completed 1 minute ago."
+        "The new key was last used 2 minutes ago. It also published a completed"
+        " execution of Checkout 1 minute ago."
     )
 
 

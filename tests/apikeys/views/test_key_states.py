@@ -290,7 +290,7 @@ def test_a_form_submitted_twice_explains_what_to_do(
     url = reverse("apikeys:issue", args=[acme.pk])
     nonce = SpentNonce.objects.issue(user=alice, page=url)
     spent = SpentNonce.objects.spend(nonce, user=alice, page=url)
-    spent.made(key)
+    spent.set_key(key)
     values = {"nonce": nonce, "name": "x", "scopes": "flows:read", "expires_in_days": 7}
 
     response = client.post(url, values)
