@@ -14,7 +14,7 @@ from django.test import Client
 from apikeys.actors import Actor
 from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey
-from apikeys.models.use_recording import retired_uses_seen
+from apikeys.models.use_recording import audited_retired_uses
 from echopoint.organizations.models import Membership, Organization, User
 from tests.signing_in import sign_in
 
@@ -37,7 +37,7 @@ def _no_counts_from_before():
     yield
     for manager in write_buffers.managers:
         manager.pending.take_all()
-    retired_uses_seen.clear()
+    audited_retired_uses.clear()
 
 
 @pytest.fixture(autouse=True)

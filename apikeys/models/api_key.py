@@ -1,4 +1,4 @@
-"""The key: what it may do, until when, and who made it so."""
+"""The API key: its fields, constraints and indexes."""
 
 import uuid
 
@@ -23,16 +23,15 @@ from echopoint.core.client_metadata import USER_AGENT_LENGTH
 from echopoint.core.fields import FoldedField
 from echopoint.organizations.models import Organization
 
-NAME_KEY_LENGTH = 400  # a name has 100 characters, of which some fold to several
+NAME_KEY_LENGTH = 400  # of 100 characters, some of which fold to several
 
 
 def new_family():
-    """Return the id of a new lineage of keys."""
     return uuid.uuid4()
 
 
 class ApiKey(Usability, Stopping, Rotation, RequestLimit, UseRecording, models.Model):
-    """A credential of an organization; it outlives the person who made it."""
+    """A credential of an organization; it outlives the account of its creator."""
 
     public_id = models.CharField(
         max_length=tokens.PUBLIC_ID_LENGTH, unique=True, editable=False
@@ -45,8 +44,9 @@ class ApiKey(Usability, Stopping, Rotation, RequestLimit, UseRecording, models.M
     )
     name = models.CharField(max_length=100)
     name_key = FoldedField(of="name", max_length=NAME_KEY_LENGTH)
-    # Names that were not one before they were folded go on side by side: the younger key
-    # has its own id here, and so have its successors. All others have nothing.
+    # Before names were folded, two keys could have names that are equal when folded. To
+    # keep both, the younger one and its successors have its public id here. All other
+    # keys have an empty string, so that the unique index below applies to them.
     namesake = models.CharField(
         max_length=tokens.PUBLIC_ID_LENGTH, blank=True, editable=False
     )
@@ -64,7 +64,7 @@ class ApiKey(Usability, Stopping, Rotation, RequestLimit, UseRecording, models.M
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        db_index=False,  # of no use but to delete a user, which is rare
+        db_index=False,  # only useful to delete a user, which is rare
     )
     created_by_label = models.CharField(max_length=255)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -77,9 +77,9 @@ class ApiKey(Usability, Stopping, Rotation, RequestLimit, UseRecording, models.M
     )
     family_id = models.UUIDField(default=new_family, editable=False)
     retire_at = models.DateTimeField(null=True, blank=True)
-    # None: the organization's.
+    # None: the limit of the organization.
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
-    # The end of the overlap that was chosen; `retire_at` is earlier after retire().
+    # The end of the chosen overlap; after retire(), `retire_at` is earlier.
     overlap_ends_at = models.DateTimeField(null=True, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -132,7 +132,8 @@ class ApiKey(Usability, Stopping, Rotation, RequestLimit, UseRecording, models.M
         ]
         indexes = [
             models.Index(fields=["family_id"], name="api_key_family"),
-            # One for each order of the list, of the keys in use and of revoked ones.
+            # One for each sort of the list, for live keys and for revoked ones. With one
+            # index for both, a million revoked keys would slow down the list of live ones.
             *(
                 models.Index(
                     "organization", order, "id", condition=condition, name=name
@@ -148,8 +149,8 @@ class ApiKey(Usability, Stopping, Rotation, RequestLimit, UseRecording, models.M
                     (f"api_key_{kind}_used", "last_used_at"),
                 )
             ),
-            # One for each filter. Those by name and by scope are of PostgreSQL alone,
-            # and made by a migration.
+            # One for each filter. Those by name and by scope are GIN indexes of
+            # PostgreSQL, created by a migration.
             models.Index(
                 "organization",
                 IDLE_SINCE,
@@ -191,22 +192,22 @@ class ApiKey(Usability, Stopping, Rotation, RequestLimit, UseRecording, models.M
 
     @property
     def rest_id(self):
-        """Return the key's id in the REST API."""
+        """Return the key's API ID."""
         return f"key_{self.public_id}"
 
     @property
     def display_id(self):
-        """Return how the key is recognized by people; opens nothing."""
+        """Return the start of the key, by which people recognize it; not a secret."""
         return f"{tokens.prefix()}_{self.public_id}_…"
 
     @property
     def permissions(self):
-        """Return the scopes, under the name that roles have too."""
+        """Return the scopes as `Membership.permissions` does, so that callers need not differ."""
         return frozenset(self.scopes)
 
     @property
     def lapsed_scopes(self):
-        """Return the scopes that have left the catalog, and open nothing any more."""
+        """Return the scopes that were removed from the catalog; they allow nothing."""
         return [name for name in self.scopes if canonical(name) is None]
 
     def require_organization(self, organization_id):
@@ -218,7 +219,7 @@ class ApiKey(Usability, Stopping, Rotation, RequestLimit, UseRecording, models.M
             raise OrganizationMismatch("This API key belongs to another organization.")
 
     def require_scopes(self, *required):
-        """Raise `ScopeDenied` unless the key holds all of these."""
+        """Raise `ScopeDenied` unless the key has all of these scopes."""
         if lacking := missing(self.scopes, required):
             raise ScopeDenied(
                 f"This API key lacks {', '.join(lacking)}. Scopes never change: create"

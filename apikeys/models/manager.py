@@ -1,4 +1,4 @@
-"""How keys come to be, and the one place that says whether a text is one."""
+"""Issue and authenticate keys."""
 
 import re
 
@@ -20,9 +20,9 @@ from echopoint.core.redaction import cleaned
 from echopoint.core.refusals import Refused
 from echopoint.organizations.models import Organization
 
-ISSUE = "api_key:create"  # the permission of a role
+ISSUE = "api_key:create"  # a permission of roles
 OTHER_NAME = "Choose another name, or revoke that key first."
-MAX_SCOPES = 100  # in one request; the catalog has far fewer
+MAX_SCOPES = 100  # per request, more than the catalog has
 INVALID = (
     "This API key is not valid. Check that it was copied whole and is still in use."
 )
@@ -32,14 +32,15 @@ class ApiKeyQuerySet(ListedKeys):
     """Keys by their state."""
 
     def usable(self, at=None):
-        """Only keys that open the API at this moment."""
+        """Only keys that work at this moment."""
         return self.filter(is_usable(at or timezone.now()))
 
     def unrevoked(self):
-        """Only keys that were not stopped for good."""
         return self.filter(revoked_at=None)
 
     def update(self, **values):
+        # update() bypasses save(), which fills `name_key`. The unique index is on
+        # `name_key`: without this line a renamed key would still hold its old name.
         if "name" in values:
             values["name_key"] = values["name"]
         return super().update(**values)
@@ -51,13 +52,13 @@ class ApiKeyQuerySet(ListedKeys):
 
 
 class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
-    """Issues keys, and is the one place that says whether a key is one."""
+    """Issue and authenticate keys. All checks of a presented key happen here."""
 
-    def named(self, text: str) -> models.Model:
+    def get_by_any_id(self, text: str) -> models.Model:
         """Return the key with this id; raise `DoesNotExist`.
 
-        What the pages show of a key names it too, and so does a whole key, pasted in a
-        hurry: its public id is in it.
+        Also accepts the display form (`epk_live_<id>_…`) and a complete key pasted by
+        mistake; both contain the public id.
         """
         shown = re.fullmatch(rf"(key_|{tokens.prefix()}_)?(\w+?)(_…|_\.\.\.|_)?", text)
         try:
@@ -79,17 +80,17 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         rotated_from=None,
         at=None,
     ) -> tuple[models.Model, str]:
-        """Create a key and return it with its secret, which is not kept.
+        """Create a key and return it with its secret, which is not stored.
 
         `expires_in_days` is a number of days, None for no expiry, or `policy.DEFAULT`.
-        Raise `InvalidKeyRequest` for a name, scopes or an expiry that cannot be, and
-        `ScopeDenied` for scopes that the role of `by` lacks.
+        Raise `InvalidKeyRequest` for an invalid name, scopes or expiry, and `ScopeDenied`
+        for scopes that the role of `by` lacks.
         """
         by.require_fresh()
         at = at or timezone.now()
         if rotated_from is None:
-            # A successor takes over what names its predecessor, by whatever rules that
-            # was named: nobody could rename it first.
+            # A successor has the name of its predecessor. If the rules for names have
+            # become stricter since, that key could not be rotated any more.
             self._require_text(name, description)
         self.require_name_is_free(organization, name, at, instead_of=rotated_from)
         scopes = self._checked_scopes(organization, scopes, by)
@@ -119,7 +120,8 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             with transaction.atomic():
                 key.save(force_insert=True)
         except IntegrityError:
-            # Another request took the name since it was checked.
+            # A concurrent request took the name after the check above. The unique index
+            # decides; the check exists for its message.
             self.require_name_is_free(organization, name, at, instead_of=rotated_from)
             raise
         key.record(
@@ -146,10 +148,11 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
     def require_name_is_free(
         self, organization, name, at, *, instead_of=None, advice=OTHER_NAME
     ):
-        """Raise `InvalidKeyRequest`, with advice, while another key holds the name.
+        """Raise `InvalidKeyRequest`, with advice, if another key has the name.
 
-        Names that people take for one are one. A key that comes instead of another may
-        share its name with those that the other shared it with.
+        Names are compared folded: "Café" and "cafe" are the same name. Keys from before
+        names were folded may share a name; they differ in `namesake`. A key that replaces
+        one of them, `instead_of`, may share the name too.
         """
         holders = self.for_org(organization).filter(
             name_key=name, revoked_at=None, retire_at=None
@@ -159,13 +162,13 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         if key := holders.first():
             spelling = "" if key.name == name else ", in another spelling"
             hint = (
-                " It has expired and holds its name until it is revoked."
+                " It has expired, but keeps its name until it is revoked."
                 if key.status(at) == self.model.Status.EXPIRED
                 else ""
             )
             raise InvalidKeyRequest(
                 "name",
-                f"The key {key.display_id} has this name already{spelling}.{hint} {advice}",
+                f"The key {key.display_id} already has this name{spelling}.{hint} {advice}",
             )
 
     def _checked_scopes(self, organization, names, by):
@@ -181,8 +184,8 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             listed = ", ".join(f'"{cleaned(name)[:60]}"' for name in unknown[:5])
             raise InvalidKeyRequest(
                 "scopes",
-                f"Not in the scope catalog: {listed}. GET /permissions lists what can"
-                " be granted.",
+                f"Not in the scope catalog: {listed}. GET /permissions lists the scopes"
+                " that can be granted.",
             )
         scopes = sorted({canonical(name) for name in names})
         self._require_may_grant(by.permissions_in(organization), scopes)
@@ -201,7 +204,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
     def authenticate(
         self, text: str, *, organization_id: str | None, ip: str | None, at=None
     ) -> models.Model:
-        """Return the key with this text, if it opens this organization now.
+        """Return the key with this text, if it may be used for this organization now.
 
         `organization_id` is None for an endpoint that needs no organization. Raise
         `KeyRejected` or `OrganizationMismatch`. Malformed text costs no query, any other
@@ -214,30 +217,35 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             raise KeyRejected(
                 "INVALID_API_KEY", f"This API key is not valid. {error}"
             ) from None
-        found = self.by_public_id.fetch(token.public_id)
-        # Unknown id and wrong secret do the same work and get the same answer: nothing is
-        # made of a row whose secret is another.
-        stored = found and (found.column("digest"), found.column("pepper_version"))
+        row = self.by_public_id.fetch(token.public_id)
+        # An unknown id and a wrong secret do the same work and get the same message.
+        # Otherwise the response, or its time, would reveal which public ids exist. So the
+        # digest is compared even without a row, and a model instance, which takes longer
+        # than everything else here, is created only after the secret is proven.
+        stored = row and (row.column("digest"), row.column("pepper_version"))
         if not tokens.matches(token, *(stored or (None, None))):
             raise KeyRejected("INVALID_API_KEY", INVALID)
-        key = found.instance()
+        key = row.instance()
+        # From here on the caller has proven to hold the key, so the refusals may say why,
+        # and are counted for it.
         try:
             key.require_usable(at)
             key.require_organization(organization_id)
         except Refused as refusal:
             key.record_refusal(refusal.code, ip=ip, at=at)
             raise
-        key.keep_up_with_peppers(token)
+        # Last: only a caller who holds a usable key causes a write.
+        key.rehash_with_current_pepper(token)
         return key
 
     @cached_property
     def by_public_id(self):
-        """Return the hot path's lookup of a key with its organization."""
+        """Look up a key with its organization by public id."""
         return CompiledLookup(self.model, "public_id", "organization")
 
 
 def is_usable(at):
-    """Return the condition that a key opens the API at this moment."""
+    """Return the condition that a key works at this moment."""
     return (
         (Q(expires_at=None) | Q(expires_at__gt=at))
         & (Q(retire_at=None) | Q(retire_at__gt=at))
@@ -246,9 +254,9 @@ def is_usable(at):
 
 
 def require_text(field, text, model, column=""):
-    """Raise `InvalidKeyRequest` unless the column can hold the text as it stands.
+    """Raise `InvalidKeyRequest` unless the column can store the text unchanged.
 
-    The column is named like the field unless it is told.
+    `column` defaults to the name of the field.
     """
     maximum = model._meta.get_field(column or field).max_length
     if len(text) > maximum:

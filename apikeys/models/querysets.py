@@ -1,4 +1,4 @@
-"""Keys as lists show them: by status, by what is due, by what is unused."""
+"""Queries of lists of keys: status, expiry, use, creators."""
 
 from datetime import timedelta
 
@@ -27,13 +27,14 @@ from apikeys.models.refusal import Refusal
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet, User
 
-COUNTED = 100  # the summary counts no further, so that it costs the same for any number
+COUNTED = 100  # the summary stops counting here, so that its cost is bounded
 RECENTLY = timedelta(days=7)
 ENDS_AT = Coalesce("retire_at", "expires_at")
 IDLE_SINCE = Coalesce("last_used_at", "created_at")
-ALL = 2**31 - 1
-# Jumps from one creator to the next along `api_key_creator`. A DISTINCT, or a join with
-# the users, may read all keys of the organization, which can be a million.
+UNLIMITED = 2**31 - 1
+# A loose index scan: jumps from one creator to the next in `api_key_creator`. PostgreSQL
+# has none of its own, so a DISTINCT or a join with the users may read all keys of the
+# organization, which can be a million.
 CREATOR_IDS = """
 WITH RECURSIVE creator (id) AS (
     SELECT MIN(created_by_id) FROM apikeys_apikey WHERE organization_id = %s
@@ -49,7 +50,7 @@ SELECT id FROM creator WHERE id IS NOT NULL LIMIT %s
 
 
 class Holds(Func):
-    """Whether a JSON list of texts has all of those in another."""
+    """Whether a JSON list of strings contains all of another."""
 
     output_field = BooleanField()
     template = "%(expressions)s"
@@ -59,7 +60,7 @@ class Holds(Func):
         super().__init__(Value(names, JSONField()), column)
 
     def as_sqlite(self, compiler, connection, **context):
-        """Look at each name; SQLite has no index that could find them."""
+        """Compare each name: SQLite has no operator, and no index, for lists."""
         return super().as_sql(
             compiler,
             connection,
@@ -70,43 +71,48 @@ class Holds(Func):
 
 
 class CountUpTo(Subquery):
-    """How many rows a queryset has that is cut off at some number."""
+    """The number of rows of a sliced queryset."""
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
     output_field = IntegerField()
 
 
 def has_status(at):
-    """Return the condition of each status at this moment, as `ApiKey.status` derives it."""
-    kept = Q(revoked_at=None, suspended_at=None)
-    # Said of the end as well, so that the order by it begins at the right place.
-    ended, goes_on = LessThanOrEqual(ENDS_AT, at), GreaterThan(ENDS_AT, at)
-    unexpired = Q(expires_at=None) | Q(goes_on)
+    """Return the condition of each status at this moment.
+
+    They must match `ApiKey.status`, or a list would show a key under another status.
+    """
+    live = Q(revoked_at=None, suspended_at=None)
+    # Repeat the condition on the sort expression, so that the index scan can start at the
+    # right row.
+    ended, not_ended = LessThanOrEqual(ENDS_AT, at), GreaterThan(ENDS_AT, at)
+    unexpired = Q(expires_at=None) | Q(not_ended)
     return {
-        "active": kept & Q(retire_at=None) & unexpired,
-        "retiring": kept & Q(goes_on, retire_at__gt=at),
-        "expired": kept & Q(ended, retire_at=None, expires_at__lte=at),
-        "retired": kept & Q(ended, retire_at__lte=at),
+        "active": live & Q(retire_at=None) & unexpired,
+        "retiring": live & Q(not_ended, retire_at__gt=at),
+        "expired": live & Q(ended, retire_at=None, expires_at__lte=at),
+        "retired": live & Q(ended, retire_at__lte=at),
         "suspended": Q(revoked_at=None, suspended_at__isnull=False),
         "revoked": Q(revoked_at__isnull=False),
     }
 
 
 class ListedKeys(OrgOwnedQuerySet):
-    """Keys by what a person looks for."""
+    """Filters of lists of keys."""
 
     def in_status(self, *statuses, at=None):
         """Only keys in one of these statuses at this moment."""
         conditions = has_status(at or timezone.now())
-        wanted = Q()
+        in_any = Q()
         for status in statuses:
-            wanted |= conditions[status]
-        return self.filter(wanted)
+            in_any |= conditions[status]
+        return self.filter(in_any)
 
     def expiring_within(self, days, at=None):
-        """Only keys whose expiry is near; the end of an overlap is planned, and not one."""
+        """Only keys that expire soon; the end of an overlap is planned, so not counted."""
         at = at or timezone.now()
-        # `ENDS_AT` is what the index holds; without `retire_at` it is the expiry.
+        # The index is on `ENDS_AT`, which is the expiry of keys without `retire_at`. A
+        # condition on `expires_at` could not use it.
         return self.alias(ends=ENDS_AT).filter(
             revoked_at=None,
             retire_at=None,
@@ -115,13 +121,13 @@ class ListedKeys(OrgOwnedQuerySet):
         )
 
     def unused_for(self, days, at=None):
-        """Only keys without a use for so long; those never used count from their making."""
+        """Only keys without a use for so many days, or unused since they were issued."""
         since = (at or timezone.now()) - timedelta(days=days)
         idle = self.alias(idle_since=IDLE_SINCE)
         return idle.filter(revoked_at=None, idle_since__lte=since)
 
     def still_in_use(self, at=None):
-        """Only keys that were refused of late because they had retired."""
+        """Only keys that were refused recently because they had retired."""
         since = (at or timezone.now()) - RECENTLY
         refused = Refusal.objects.filter(
             key=OuterRef("pk"), reason="API_KEY_RETIRED", minute__gte=since
@@ -129,43 +135,43 @@ class ListedKeys(OrgOwnedQuerySet):
         return self.filter(Exists(refused))
 
     def issued_or_changed_since(self, at):
-        """Only keys that were issued at this moment or later, or changed, by the audit."""
+        """Only keys that were issued at or after this moment, or changed according to the audit."""
         changes = AuditEvent.objects.exclude(action__in=NO_CHANGES).filter(
             organization=OuterRef("organization"),
             target_id=Concat(Value("key_"), OuterRef("public_id")),
-            at__gte=whole_milliseconds(at),  # as events have it
+            at__gte=whole_milliseconds(at),  # the precision of events
         )
         return self.filter(Q(created_at__gte=at) | Exists(changes))
 
     def with_scope(self, name):
-        """Only keys that hold the scope."""
+        """Only keys with the scope."""
         return self.filter(Holds("scopes", [name]))
 
     def with_creator_state(self, organization):
-        """The keys, with whether the person who made each is a member still."""
+        """Annotate whether the creator of each key is still a member."""
         members = organization.memberships.filter(user=OuterRef("created_by"))
         return self.annotate(creator_is_member=Exists(members))
 
     def creators(self, organization, first=None):
         """Return the users who created keys of the organization, at most `first`."""
-        values = [organization.pk, organization.pk, first or ALL]
+        values = [organization.pk, organization.pk, first or UNLIMITED]
         ids = RawSQL(CREATOR_IDS, values)  # noqa: S611, the text is ours
         return User.objects.filter(pk__in=ids)
 
     def outside(self, maximum, allow_non_expiring):
-        """Only keys that a policy with these limits would not issue."""
+        """Only keys that exceed a policy with these limits."""
         too_long = Q(expires_at__gt=F("created_at") + timedelta(days=maximum))
         endless = Q() if allow_non_expiring else Q(expires_at=None)
         return self.filter(too_long | endless)
 
     def needing_attention(self, organization, at=None):
-        """Return the counts of what a person should act on, by kind; one query."""
+        """Return the number of keys that need action, by kind; one query."""
         at = at or timezone.now()
         keys = self.for_org(organization).filter(revoked_at=None)
         kinds = {
             "expiring": keys.in_status("active", at=at).expiring_within(7, at),
-            # In the order of its index, or PostgreSQL, which keeps no statistics of a
-            # partial index, would rather read the whole table.
+            # Sorted like its index. PostgreSQL has no statistics of this expression for
+            # one organization; unsorted, it may read the whole table.
             "unused": keys.in_status("active", "retiring", at=at)
             .unused_for(90, at)
             .order_by(IDLE_SINCE),
@@ -174,15 +180,15 @@ class ListedKeys(OrgOwnedQuerySet):
         counts = {
             kind: CountUpTo(rows.values("pk")[:COUNTED]) for kind, rows in kinds.items()
         }
-        # One row, so that the counts are one query.
+        # Subqueries of a single row, so that all counts are one query.
         rows = Organization.objects.filter(pk=organization.pk)
         return rows.annotate(**counts).values(*counts).get()
 
     @transaction.atomic
     def revoke(self, *, by, reason=""):
-        """Stop each key for good, all or none; return those that this call stopped."""
-        # All rows before the audit's chain, which each event locks: the order in which
-        # every other verb takes them, so that two never wait for each other.
+        """Revoke all keys or none; return the keys that this call revoked."""
+        # Lock order, to avoid deadlocks: keys by id, then the audit chain, which each
+        # event locks. All other verbs lock in this order too.
         rows = for_change(self.select_related("organization"))
         keys = list(rows.order_by("pk"))
         at = timezone.now()

@@ -1,4 +1,4 @@
-"""How many requests per minute a key may make."""
+"""The request limit of a key."""
 
 from django.conf import settings
 from django.db import models, transaction
@@ -12,15 +12,15 @@ Action = AuditEvent.Action
 
 
 class RequestLimit(models.Model):
-    """The part of a key that limits its requests."""
+    """The part of a key that limits its requests per minute."""
 
     class Meta:
         abstract = True
 
     @property
     def requests_allowed(self):
-        """Return how many requests per minute the key may make: its own limit, or else
-        the organization's, or else the site's; never more than the site takes."""
+        """Return the limit per minute: the key's own, or else the organization's, or else
+        the site's; never more than the maximum of the site."""
         limit = self.requests_per_minute or self.organization.requests_per_minute
         return min(
             limit or settings.API_REQUESTS_PER_MINUTE,
@@ -29,17 +29,17 @@ class RequestLimit(models.Model):
 
     @property
     def limit_is_shared(self):
-        """Whether the limit holds for all processes of the site together."""
+        """Whether all processes of the site share the counter."""
         return rate_limits.is_shared()
 
     def count_request(self):
-        """Count a request of the key; return the `RateLimit` that it leaves."""
+        """Count a request of the key; return its `RateLimit`."""
         return rate_limits.hit("key", self.public_id, self.requests_allowed)
 
     count_request.alters_data = True
 
     def require_within(self, rate, *, ip=None):
-        """Raise `TooManyRequests` when the limit is exceeded, and count the refusal."""
+        """Raise `TooManyRequests` if the limit is exceeded, and count the refusal."""
         if not rate.is_exceeded:
             return
         self.record_refusal(TooManyRequests.code, ip=ip)
@@ -47,18 +47,17 @@ class RequestLimit(models.Model):
 
     @transaction.atomic
     def limit_requests(self, requests_per_minute, *, by, at=None):
-        """Set the key's own limit, or None for the organization's; return whether it was
-        another.
+        """Set the key's own limit, or None for the organization's.
 
-        Raise `InvalidKeyRequest` for a limit that cannot be, and `KeyConflict` for a key
-        that is revoked.
+        Return whether it changed. Raise `InvalidKeyRequest` for an invalid limit, and
+        `KeyConflict` for a revoked key.
         """
         by.require_fresh()
         most = settings.API_MAX_REQUESTS_PER_MINUTE
         if requests_per_minute is not None and not 1 <= requests_per_minute <= most:
             raise InvalidKeyRequest(
                 "requests_per_minute",
-                f"Enter 1 to {most}, or nothing for the organization's limit.",
+                f"Enter 1 to {most}, or leave it empty to use the organization's limit.",
                 metadata={"minimum": 1, "maximum": most},
             )
         key = for_change(type(self).objects).get(pk=self.pk)

@@ -1,4 +1,4 @@
-"""Rotation: a successor is made, put to use, and the old key retires."""
+"""Rotation: issue a successor, put it to use, retire the old key."""
 
 from datetime import timedelta
 
@@ -18,11 +18,14 @@ Action = AuditEvent.Action
 
 
 class Rotation(models.Model):
-    """The part of a key's life in which another takes its place.
+    """The part of a key that replaces it by a successor.
 
     active --rotate--> retiring, with a successor --retire_at passes, or retire--> retired
-    retired --unretire, until the overlap that was chosen ends--> retiring
-    retiring --cancel_rotation, while the successor was never used--> active
+    retired --unretire, until the chosen overlap ends--> retiring
+    retiring --cancel_rotation, if the successor was never used--> active
+
+    Every verb locks the row before it reads the state. Without the lock, two concurrent
+    rotations would issue two successors.
     """
 
     class Meta:
@@ -30,11 +33,11 @@ class Rotation(models.Model):
 
     @property
     def successor(self):
-        """Return the live key that takes this one's place, or None."""
+        """Return the unrevoked key that replaces this one, or None."""
         return self.successors.filter(revoked_at=None).first()
 
     def is_being_rotated(self, at=None):
-        """Whether the overlap with a successor goes on, suspended or not."""
+        """Whether the overlap is still running, also while the key is suspended."""
         at = at or timezone.now()
         return bool(self.retire_at) and at < self.retire_at and not self.revoked_at
 
@@ -42,13 +45,13 @@ class Rotation(models.Model):
     def rotate(
         self, *, by, overlap=None, scopes=None, expires_in_days=policy.DEFAULT, at=None
     ):
-        """Make a successor; return it with its secret, which is not kept.
+        """Issue a successor; return it with its secret, which is not stored.
 
         Both keys work for `overlap`, a timedelta, by default seven days or what the
         policy allows. The successor has the same name, organization and family, the
-        same scopes or `scopes` if they are fewer, and lives as long as this key was
-        meant to, within the policy. Raise `KeyConflict` for a key that is not active,
-        `InvalidKeyRequest` for what the policy refuses.
+        same scopes or a subset in `scopes`, and the same lifetime, within the policy.
+        Raise `KeyConflict` for a key that is not active, `InvalidKeyRequest` for values
+        that the policy refuses.
         """
         by.require_fresh()
         at = at or timezone.now()
@@ -57,13 +60,14 @@ class Rotation(models.Model):
         retire_at = at + policy.overlap(key.organization, overlap)
         key.retire_at = min(retire_at, key.expires_at or retire_at)
         key.overlap_ends_at = key.retire_at
-        # First, so that the name is free for the successor.
+        # Before the successor is issued: the unique index on names exempts retiring keys,
+        # and the successor has the same name.
         key.save(update_fields=["retire_at", "overlap_ends_at"])
         successor, secret = type(self).objects.issue(
             organization=key.organization,
             name=key.name,
             description=key.description,
-            scopes=key.narrowed(scopes),
+            scopes=key.successor_scopes(scopes),
             expires_in_days=key.successor_lifetime(expires_in_days),
             rotated_from=key,
             by=by,
@@ -89,39 +93,41 @@ class Rotation(models.Model):
         if status == self.Status.RETIRING:
             raise KeyConflict(
                 "ROTATION_IN_PROGRESS",
-                "This key is being rotated already. Retire it or cancel the rotation"
+                "This key is already being rotated. Retire it or cancel the rotation"
                 " first.",
             )
         if status != self.Status.ACTIVE:
-            advice = self.instead_of_rotating(status, at)
+            advice = self.advice_instead_of_rotating(status, at)
             raise KeyConflict("CONFLICT", f"This key is {status}. {advice}")
 
-    def instead_of_rotating(self, status, at):
-        """Return what to do with a key that is not active."""
+    def advice_instead_of_rotating(self, status, at):
         if status == self.Status.RETIRED:
             return "Rotate its successor instead."
         if status != self.Status.SUSPENDED:
             return "It cannot be rotated. Create another."
         if self.ends_at and self.ends_at <= at:
-            return "It would not work after it is resumed either. Create another."
+            return "It has also expired, so resuming it does not help. Create another."
         if self.retire_at:
-            return "It is being rotated already. Resume it to go on with that."
+            return "It is already being rotated. Resume it to continue the rotation."
         return "Resume it before you rotate it."
 
-    def narrowed(self, scopes):
-        """Return the scopes of a successor: this key's that still exist, or fewer."""
+    def successor_scopes(self, scopes):
+        """Return `scopes`, or this key's scopes that are still in the catalog.
+
+        A rotation never adds scopes. Raise `InvalidKeyRequest`.
+        """
         if scopes is None:
-            if kept := [name for name in self.scopes if canonical(name)]:
-                return kept
+            if existing := [name for name in self.scopes if canonical(name)]:
+                return existing
             raise InvalidKeyRequest(
                 "scopes",
-                "All scopes of this key have left the scope catalog. Create a key with"
-                " the scopes that are needed now.",
+                "All scopes of this key were removed from the scope catalog. Create a key"
+                " with the scopes you need now.",
             )
         if wider := missing(self.scopes, scopes):
             raise InvalidKeyRequest(
                 "scopes",
-                "A rotation can take scopes away, not add them:"
+                "A rotation can remove scopes, not add them:"
                 f" {', '.join(cleaned(name)[:60] for name in wider[:5])}. Create a key for those.",
             )
         return list(scopes)
@@ -135,7 +141,7 @@ class Rotation(models.Model):
         maximum = self.organization.max_lifetime_days
         if self.expires_at is None:
             return maximum
-        # Whole days: one that was set by hand to hours counts as one.
+        # At least one day: an operator may have set a lifetime of hours in the database.
         return min(max((self.expires_at - self.created_at).days, 1), maximum)
 
     @transaction.atomic
@@ -154,7 +160,7 @@ class Rotation(models.Model):
                 "CONFLICT",
                 "This key is not being rotated. Rotate it first, or revoke it.",
             )
-        # Rotations from before overlaps were recorded have only `retire_at`.
+        # Older rotations did not record the chosen overlap, only `retire_at`.
         key.overlap_ends_at = key.overlap_ends_at or key.retire_at
         key.retire_at = at
         key.save(update_fields=["retire_at", "overlap_ends_at"])
@@ -166,10 +172,10 @@ class Rotation(models.Model):
 
     @transaction.atomic
     def unretire(self, *, by, at=None):
-        """Undo retire(): let the key work until the overlap ends that was chosen.
+        """Undo retire(): the key works again until the end of the chosen overlap.
 
-        Return whether this call did. Raise `KeyConflict` when the overlap is over, and
-        for a key that was not retired.
+        Return whether this call did. Raise `KeyConflict` if the overlap is over or the
+        key was not retired.
         """
         by.require_fresh()
         at = at or timezone.now()
@@ -192,7 +198,7 @@ class Rotation(models.Model):
     unretire.alters_data = True
 
     def can_be_unretired(self, at=None):
-        """Whether the key is retired and the overlap that was chosen goes on."""
+        """Whether the key is retired and the chosen overlap is not over."""
         at = at or timezone.now()
         is_retired = self.status(at) == self.Status.RETIRED
         return is_retired and bool(self.overlap_ends_at) and at < self.overlap_ends_at
@@ -212,7 +218,7 @@ class Rotation(models.Model):
         )
 
     def rotation_facts(self):
-        """Return what is known of this key's rotation, for a `Verdict`."""
+        """Return the input of a `Verdict` on this key's rotation."""
         successor = self.successor
         keys = [self, successor] if successor else [self]
         places = self.places.model.objects.of(*keys)
@@ -233,30 +239,34 @@ class Rotation(models.Model):
         )
 
     def successor_id_or_none(self):
-        """Return the successor's id for the record."""
         successor = self.successor
         return successor and successor.rest_id
 
     def was_used(self):
-        """Whether a request was allowed. While a row is locked, only a place has it."""
+        """Whether a request with this key was ever allowed.
+
+        The use of a locked row is in the places before it is in the row.
+        """
         return bool(self.first_used_at) or self.places.exists()
 
     @transaction.atomic
     def cancel_rotation(self, *, by, at=None):
-        """Revoke the successor, which was never used, and go on with this key.
+        """Revoke the unused successor; this key continues.
 
-        Raise `KeyConflict` once the successor was used, or the overlap is over.
+        Raise `KeyConflict` if the successor was used or the overlap is over.
         """
         by.require_fresh()
         at = at or timezone.now()
         key = for_change(type(self).objects).get(pk=self.pk)
         if key.status(at) != self.Status.RETIRING:
             raise KeyConflict("CONFLICT", "There is no rotation of this key to cancel.")
+        # Locked, so that a concurrent request cannot record the first use between this
+        # check and the revocation.
         successor = for_change(key.successors).filter(revoked_at=None).first()
         if successor and successor.was_used():
             raise KeyConflict(
                 "CONFLICT",
-                "The successor is in use already. Retire this key, or revoke the"
+                "The successor is already in use. Retire this key, or revoke the"
                 " successor if it must not be used.",
             )
         if successor:

@@ -12,16 +12,16 @@ Action = AuditEvent.Action
 
 
 class Stopping(models.Model):
-    """The part of a key that people stop, for a while or for good."""
+    """The part of a key that suspends, resumes and revokes it."""
 
     class Meta:
         abstract = True
 
     @transaction.atomic
     def revoke(self, *, by, reason="", at=None):
-        """Stop the key now and for good; revoking twice changes nothing.
+        """Stop the key permanently; revoking it twice changes nothing.
 
-        Return whether this call is the one that stopped it.
+        Return whether this call revoked it.
         """
         at = at or timezone.now()
         return self._change(
@@ -41,7 +41,7 @@ class Stopping(models.Model):
     def suspend(self, *, by, reason="", at=None):
         """Stop the key until it is resumed; return whether this call did.
 
-        Raise `KeyConflict` for a key that has ended: there is nothing to pause.
+        Raise `KeyConflict` for a key that has ended.
         """
         at = at or timezone.now()
         if self._change(
@@ -55,7 +55,7 @@ class Stopping(models.Model):
 
     @transaction.atomic
     def resume(self, *, by, reason="", at=None):
-        """Let a suspended key work again; return whether this call did.
+        """Resume a suspended key; return whether this call did.
 
         Raise `KeyConflict` for a key that has ended.
         """
@@ -69,7 +69,11 @@ class Stopping(models.Model):
     resume.alters_data = True
 
     def _change(self, condition, action, by, at, reason, **values):
-        """Change the row if the condition still holds, and record that it was done."""
+        """Update the row if the condition still holds, and record the event.
+
+        One conditional UPDATE: of several concurrent calls one changes the row and
+        records the event.
+        """
         by.require_fresh()
         require_text("reason", reason, type(self), column="revoke_reason")
         changed = type(self).objects.filter(condition, pk=self.pk).update(**values)
@@ -86,7 +90,7 @@ class Stopping(models.Model):
         status = self.status(at)
         ended = {self.Status.REVOKED, self.Status.RETIRED, self.Status.EXPIRED}
         if status in ended:
-            # Retiring can be undone for a while, so it is not said to be final.
+            # Retiring can be undone until the overlap ends, so do not call it final.
             is_final = status != self.Status.RETIRED
             why = "that is final" if is_final else "it cannot be suspended or resumed"
             raise KeyConflict("CONFLICT", f"This key is {status}; {why}.")

@@ -1,4 +1,4 @@
-"""Whether a key works: its status, and why requests with it are refused."""
+"""Whether a key works: its status, and the refusals of a key that does not."""
 
 from django.conf import settings
 from django.db import models
@@ -24,11 +24,14 @@ class Usability(models.Model):
 
     @property
     def ends_at(self):
-        """Return when the key stops by date, or None."""
+        """Return the date at which the key stops, or None."""
         return self.retire_at or self.expires_at
 
     def status(self, at=None):
-        """Return the state at this moment; nothing is written when a date passes."""
+        """Return the status at this moment.
+
+        It is derived, not stored: nothing has to run when a date passes.
+        """
         at = at or timezone.now()
         if self.revoked_at:
             return self.Status.REVOKED
@@ -42,21 +45,23 @@ class Usability(models.Model):
 
     @cached_property
     def state(self):
-        """Return the status now, the same for all parts of one page."""
+        """Return the status now, cached so that all parts of a page agree."""
         return self.status()
 
     @property
     def works(self):
-        """Whether requests with the key are let in now, the same for one page."""
+        """Whether the key works now, cached like `state`."""
         return self.state not in STOPPED
 
     @property
     def is_blocked(self):
-        """Whether the operator has blocked the key in API_KEYS_BLOCKED."""
+        """Whether the operator blocks the key with API_KEYS_BLOCKED."""
         return self.rest_id in settings.API_KEYS_BLOCKED
 
     def require_usable(self, at=None):
-        """Raise `KeyRejected` unless the key opens the API at this moment."""
+        """Raise `KeyRejected` unless the key works at this moment."""
+        # First: this is how an operator stops a key while the database takes no changes,
+        # so it must hold whatever the row says.
         if self.is_blocked:
             raise KeyRejected(
                 BLOCKED,

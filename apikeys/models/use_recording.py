@@ -1,4 +1,4 @@
-"""What a request writes to its key: the use, the refusal, the digest of a new pepper."""
+"""Writes of a request to its key: its use, its refusal, the digest of a newer pepper."""
 
 import logging
 from datetime import timedelta
@@ -20,9 +20,9 @@ from echopoint.core.lock_timeouts import is_lock_timeout, without_waiting
 logger = logging.getLogger(__name__)
 
 Action = AuditEvent.Action
-# (key, retire_at) of retired keys whose use this process knows to be in the audit.
-retired_uses_seen = set()
-TOUCH_EVERY = timedelta(minutes=1)
+# (key, retire_at) of retired keys whose use is in the audit, as far as this process knows.
+audited_retired_uses = set()
+USE_INTERVAL = timedelta(minutes=1)
 
 
 class UseRecording(models.Model):
@@ -32,10 +32,10 @@ class UseRecording(models.Model):
         abstract = True
 
     def record_use(self, client, at=None):
-        """Record an allowed request: when, whence and for what; at most once a minute.
+        """Record the time, client and route of an allowed request, at most once a minute.
 
-        The first use is an audit event too. A failure is logged, never raised, and a
-        locked row is not waited for: the use is written seconds later.
+        The first use is also an audit event. A failure is logged, never raised. If the
+        row is locked, the use is buffered and written seconds later.
         """
         at = at or timezone.now()
         if not self.is_use_due(at):
@@ -43,16 +43,16 @@ class UseRecording(models.Model):
         if self.first_used_at is None:
             write = partial(self._record_first_use, client, at)
         else:
-            write = partial(self._touch, use_is_due(at), client, at)
-        if not self._trace("record the use of", write):
+            write = partial(self._update_last_use, due_for_update(at), client, at)
+        if not self._write_if_unlocked("record the use of", write):
             type(self).late_uses.record(self, client, at)
 
     record_use.alters_data = True
 
     def write_late_use(self, client, at):
-        """Record a use that could not be written when it was; return whether it is done.
+        """Record a use that was buffered; return False if the row is locked again.
 
-        Run it in a transaction. What was written since is not overwritten.
+        Needs a transaction. A later use that was written since is not overwritten.
         """
         row = self._unlocked().first()
         if row is None:
@@ -60,22 +60,24 @@ class UseRecording(models.Model):
         if row.first_used_at is None:
             row._record_first_use(client, at)
         elif row.last_used_at < at:
-            row._touch(Q(), client, at)
+            row._update_last_use(Q(), client, at)
         return True
 
     write_late_use.alters_data = True
 
     def is_use_due(self, at):
-        """Whether a use at this moment is to be written to the row."""
+        """Whether a use at this moment must be written to the row."""
         last = self.last_used_at
-        # A clock that was ahead may have written a time that is still to come.
-        return last is None or abs(at - last) >= TOUCH_EVERY
+        # abs(): a process whose clock was ahead may have stored a time in the future.
+        # Without it no use would be written until then.
+        return last is None or abs(at - last) >= USE_INTERVAL
 
-    def _trace(self, act, write):
-        """Write a trace of a request, without waiting for locks; log a failure.
+    def _write_if_unlocked(self, act, write):
+        """Return the result of `write()`, or None if a row is locked or the write failed.
 
-        Return what `write()` returns, or None when the trace is not written. A lock may
-        be missed at the commit too, where PostgreSQL checks foreign keys.
+        A request must not fail or wait for what it records about itself. `_unlocked()`
+        skips a locked row of the key; the lock timeout covers all other rows, such as the
+        end of the audit chain, and foreign keys, which PostgreSQL checks at the commit.
         """
         try:
             with without_waiting(type(self).objects.db):
@@ -89,35 +91,39 @@ class UseRecording(models.Model):
         return None
 
     def _update(self, condition, **values):
-        """Update the row if the condition holds and nothing locks it."""
+        """Update the row if the condition holds and no transaction has locked it.
+
+        The condition is checked in the database: this instance may be stale, and of two
+        requests in the same second only one must write.
+        """
         unlocked = self._unlocked().filter(condition).values("pk")
         return type(self).objects.filter(pk__in=unlocked).update(**values)
 
     def _unlocked(self):
-        """Return the key's row for a change, unless another transaction holds it."""
+        """Lock the key's row; empty if another transaction has locked it."""
         rows = type(self).objects.filter(pk=self.pk)
         return rows.select_for_update(of=("self",), skip_locked=True, no_key=True)
 
     def record_refusal(self, reason, *, ip=None, scopes=(), at=None):
-        """Count a refused request; the first after each retirement is audited too.
+        """Count a refused request; the first one after each retirement is audited too.
 
-        The holder of a retired key notices only when a request is refused.
+        It tells the organization that something still uses the old key.
         """
         at = at or timezone.now()
         Refusal.objects.record(self, reason, ip=ip, at=at)
         KeyUsage.objects.refuse(self, scopes, at)
         retirement = (self.pk, self.retire_at)
-        if reason == "API_KEY_RETIRED" and retirement not in retired_uses_seen:
+        if reason == "API_KEY_RETIRED" and retirement not in audited_retired_uses:
             write = partial(self._record_retired_use, ip, at)
-            if self._trace("record the use of", write):
-                retired_uses_seen.add(retirement)
+            if self._write_if_unlocked("record the use of", write):
+                audited_retired_uses.add(retirement)
 
     record_refusal.alters_data = True
 
     def _record_retired_use(self, ip, at):
-        """Return whether the use is in the audit now; not while the row is locked."""
-        # The row lock serializes concurrent requests: the second one sees the event
-        # that the first one wrote.
+        """Return whether the use is in the audit; False if the row is locked."""
+        # The row lock serializes concurrent requests: the second one sees the event the
+        # first one wrote.
         key = self._unlocked().first()
         if key is None:
             return False
@@ -132,15 +138,20 @@ class UseRecording(models.Model):
         return True
 
     def _record_first_use(self, client, at):
-        """Return whether this use is the first one, and recorded as that."""
-        is_first = self._touch(Q(first_used_at=None), client, at, first_used_at=at)
+        """Return whether this use was the first one.
+
+        The condition makes sure that of several concurrent requests one writes the event.
+        """
+        is_first = self._update_last_use(
+            Q(first_used_at=None), client, at, first_used_at=at
+        )
         if is_first:
             self.record(
                 Action.FIRST_USED, Actor.key(self, client), at=at, route=client.route
             )
         return bool(is_first)
 
-    def _touch(self, condition, client, at, **more):
+    def _update_last_use(self, condition, client, at, **more):
         return self._update(
             condition,
             last_used_at=at,
@@ -150,23 +161,26 @@ class UseRecording(models.Model):
             **more,
         )
 
-    def keep_up_with_peppers(self, token):
-        """Digest the key anew when a newer pepper has come since."""
+    def rehash_with_current_pepper(self, token):
+        """Replace the digest if it was made with an older pepper."""
         pepper = tokens.current_pepper()
         if pepper.version == self.pepper_version:
             return
-        # A wrong secret must not replace a digest that works elsewhere.
+        # If this process has a wrong secret for the version, other processes could not
+        # verify the new digest, and the key would be lost.
         wrong = Exists(PepperFingerprint.objects.contradicting(pepper))
         same = Q(~wrong, pepper_version=self.pepper_version)
         digest = tokens.digest(token, pepper)
         write = partial(
             self._update, same, digest=digest, pepper_version=pepper.version
         )
-        self._trace("update the digest of", write)
+        self._write_if_unlocked("update the digest of", write)
 
-    keep_up_with_peppers.alters_data = True
+    rehash_with_current_pepper.alters_data = True
 
 
-def use_is_due(at):
-    """Return the condition that a use at this moment is to be written to the row."""
-    return Q(last_used_at__lte=at - TOUCH_EVERY) | Q(last_used_at__gte=at + TOUCH_EVERY)
+def due_for_update(at):
+    """Return `is_use_due` as a condition on the row."""
+    return Q(last_used_at__lte=at - USE_INTERVAL) | Q(
+        last_used_at__gte=at + USE_INTERVAL
+    )

@@ -97,7 +97,7 @@ class ApiKeyRotateView(CreateKeyMixin, SingleKeyMixin, FormView):
     def get(self, request, *args, **kwargs):
         try:
             self.key.require_rotatable(timezone.now())
-            self.key.narrowed(None)
+            self.key.successor_scopes(None)
         except Refused as refusal:
             return self.render_conflict(refusal.message)
         return super().get(request, *args, **kwargs)

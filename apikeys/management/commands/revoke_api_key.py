@@ -116,7 +116,7 @@ class Command(AnsweringCommand):
 
     def revoke_one(self, key_id, reason, options):
         try:
-            key = ApiKey.objects.named(key_id)
+            key = ApiKey.objects.get_by_any_id(key_id)
         except ApiKey.DoesNotExist:
             raise CommandError(NO_SUCH_KEY) from None
         changed = revoke(ApiKey.objects.filter(pk=key.pk), reason)

@@ -40,7 +40,7 @@ class Command(AnsweringCommand):
 
     def handle(self, *, key_id, status, **options):
         try:
-            key = ApiKey.objects.named(key_id)
+            key = ApiKey.objects.get_by_any_id(key_id)
         except ApiKey.DoesNotExist:
             raise CommandError(NO_SUCH_KEY) from None
         return self.status(key, options) if status else self.rotate(key, **options)

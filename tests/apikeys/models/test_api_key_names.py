@@ -38,7 +38,7 @@ def test_a_name_that_only_looks_different_is_taken(issue, held, asked):
 
     assert caught.value.field == "name"
     assert key.display_id in caught.value.message
-    assert "has this name already, in another spelling" in caught.value.message
+    assert "already has this name, in another spelling" in caught.value.message
 
 
 def test_the_column_follows_the_name(issue):

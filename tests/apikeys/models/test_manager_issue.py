@@ -146,7 +146,7 @@ def test_an_expired_key_holds_its_name_and_the_refusal_says_so(issue):
     refused = refusal(issue, name="CI")
 
     assert refused.field == "name"
-    assert "expired and holds its name until it is revoked" in refused.message
+    assert "expired, but keeps its name until it is revoked" in refused.message
 
 
 def test_whether_a_name_is_held_by_an_expired_key_is_asked_of_the_moment_of_issue(
@@ -156,7 +156,7 @@ def test_whether_a_name_is_held_by_an_expired_key_is_asked_of_the_moment_of_issu
 
     refused = refusal(issue, name="CI", at=timezone.now() + 2 * DAY)
 
-    assert "expired and holds its name until it is revoked" in refused.message
+    assert "expired, but keeps its name until it is revoked" in refused.message
 
 
 def test_a_revoked_keys_name_is_free(issue, alice):
@@ -474,4 +474,4 @@ def test_a_name_is_one_in_any_case_of_any_alphabet(issue):
     refused = refusal(issue, name="école")
 
     assert refused.field == "name"
-    assert "has this name already" in refused.message
+    assert "already has this name" in refused.message

@@ -134,7 +134,7 @@ def test_a_name_in_use_is_reported_at_its_field(page, issue):
     response = page(name="deploy")
 
     assert "Deploy" not in response.context["form"].errors["name"][0]
-    assert "has this name already" in response.context["form"].errors["name"][0]
+    assert "already has this name" in response.context["form"].errors["name"][0]
     assert ApiKey.objects.count() == 1
 
 

@@ -225,7 +225,7 @@ def test_a_second_tab_shows_what_the_first_one_did(page, key):
     second = page("rotate", nonce=tabs[1])
 
     assert second.status_code == 409
-    assert "being rotated already" in text_of(second)
+    assert "already being rotated" in text_of(second)
     assert "alice@acme.example" in text_of(second)
     assert key.successor.rest_id in text_of(second)
     assert ApiKey.objects.count() == 2
@@ -370,7 +370,7 @@ def test_a_stale_cancel_says_that_the_successor_came_into_use(page, key):
     asked, sent = page("cancel_rotation"), page("cancel_rotation", send=True)
 
     assert (asked.status_code, sent.status_code) == (409, 409)
-    assert "successor is in use already" in text_of(sent)
+    assert "successor is already in use" in text_of(sent)
     successor.refresh_from_db()
     assert successor.revoked_at is None
 
@@ -628,7 +628,7 @@ def test_a_key_without_a_scope_of_the_catalog_says_to_create_another(page, key):
     asked, sent = page("rotate"), page("rotate", scopes=["flows:fly"])
 
     assert asked.status_code == 409
-    assert "Create a key with the scopes that are needed now" in text_of(asked)
+    assert "Create a key with the scopes you need now" in text_of(asked)
     assert secret_in(sent) is None
     assert ApiKey.objects.count() == 1
 
@@ -637,7 +637,7 @@ def test_a_key_without_a_scope_of_the_catalog_says_to_create_another(page, key):
     ("steps", "name", "said"),
     [
         (["suspend"], "rotate", "Resume it before you rotate it"),
-        (["rotate", "suspend"], "rotate", "Resume it to go on with that"),
+        (["rotate", "suspend"], "rotate", "Resume it to continue the rotation"),
         (["rotate", "retire"], "rotate", "Rotate its successor instead"),
         (["revoke"], "rotate", "This key is revoked. It cannot be rotated"),
         (["rotate", "suspend"], "retire", "Resume it before you retire it"),
@@ -657,7 +657,7 @@ def test_a_suspended_key_that_has_expired_cannot_be_rotated_by_resuming_it(page,
         created_at=timezone.now() - 2 * DAY, expires_at=timezone.now() - DAY
     )
 
-    assert "would not work after it is resumed either" in text_of(page("rotate"))
+    assert "has also expired, so resuming it does not help" in text_of(page("rotate"))
 
 
 def test_what_a_rotation_dropped_is_in_the_audit(key):
