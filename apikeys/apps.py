@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from echopoint.core.trail import trail
+from echopoint.core import audit_log
 
 
 class ApiKeysConfig(AppConfig):
@@ -11,8 +11,8 @@ class ApiKeysConfig(AppConfig):
     def ready(self):
         from apikeys import checks  # noqa: F401, they register themselves
         from apikeys.audit import sign_ins  # noqa: F401, likewise
-        from apikeys.audit.people import People
+        from apikeys.audit.people import PeopleAuditLog
         from apikeys.models.pepper import record_configured_peppers
 
-        trail.register(People())
+        audit_log.register(PeopleAuditLog())
         post_migrate.connect(record_configured_peppers, sender=self)

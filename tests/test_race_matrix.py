@@ -262,7 +262,7 @@ TRACES = {
     "a request with a key": lambda w: w.program.get("/flows"),
     "a flush": lambda w: write_buffers.flush(),
     "a prune": lambda w: prune(),
-    "a sign-in": lambda w: InstallationEvent.of_people.signed_in(
+    "a sign-in": lambda w: InstallationEvent.person_events.signed_in(
         w.owner, Actor.visitor(CallerClient("192.0.2.7")), ["password"]
     ),
     "a new password": lambda w: set_password(w.other),

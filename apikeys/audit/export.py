@@ -1,71 +1,73 @@
-"""The audit as a file: CSV that a spreadsheet cannot mistake for formulas, or NDJSON."""
+"""Export the audit as NDJSON, or as CSV without formulas for spreadsheets."""
 
 import csv
 import json
 import re
 import unicodedata
 
-from apikeys.audit.hash_chain import RECORD
+from apikeys.audit.hash_chain import EVENT_FIELDS
 from apikeys.models.audit import AuditEvent
 
-# OWASP, "CSV Injection": what makes a spreadsheet take a cell for a formula, also after
-# spaces that some strip, and in the full width that some narrow.
+# OWASP, "CSV Injection": a spreadsheet runs a cell that starts so as a formula. Some strip
+# leading spaces, or convert full-width characters, before they look.
 FORMULA_STARTS = ("=", "+", "-", "@")
 CONTROL_STARTS = ("\t", "\r", "\n")
 INVISIBLE = "\u200b\u2060\ufeff\x00"
-# Where some spreadsheet begins a new cell: many countries separate by semicolons, and
-# ignore the quotes around a whole cell then. In full width too.
+# Characters at which some spreadsheet starts a new cell. In many countries the separator
+# is a semicolon, and then the quotes around a whole cell are ignored.
 SEPARATORS = re.compile(r"([;|\t；｜]|(?<!^)[\r\n])")
-# Excel takes a file without it for one in the encoding of the machine.
+# Without it Excel reads the file in the local encoding.
 BYTE_ORDER_MARK = "\ufeff"
 CHUNK = 1000
 
 
-class Echo:
-    """A file that gives back what is written to it."""
+class LineWriter:
+    """A file for csv.writer() whose write() returns the line instead of storing it."""
 
     def write(self, text):
         return text
 
 
-def defused(value):
-    """Return the cell, as text where a spreadsheet would take it for a formula.
+def escape_formulas(value):
+    """Return the cell with a quote before everything that a spreadsheet could run.
 
-    The cell as a whole, and each part that would be a cell with another separator.
+    That is the cell, and each part that would be a cell with another separator.
     """
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     first, *rest = SEPARATORS.split(text)
     parts = ["'"] if is_formula(text) else []
     parts.append(first)
     for separator, part in zip(rest[::2], rest[1::2], strict=True):
-        # A quote would only open the new cell.
+        # A spreadsheet strips spaces and an opening quote of the new cell.
         mark = "'" if is_formula(part.lstrip(' "')) else ""
         parts.append(f"{separator}{mark}{part}")
     return "".join(parts)
 
 
 def is_formula(text):
-    """Whether some spreadsheet takes the text for a formula."""
+    """Whether some spreadsheet would run the text as a formula."""
     seen = unicodedata.normalize("NFKC", text).lstrip().lstrip(INVISIBLE).lstrip()
     return text.startswith(CONTROL_STARTS) or seen.startswith(FORMULA_STARTS)
 
 
 def as_csv(events):
-    """Yield the lines of a CSV file (RFC 4180), with the names of the columns first."""
-    writer = csv.writer(Echo())
-    yield BYTE_ORDER_MARK + writer.writerow(RECORD)
+    """Yield the lines of a CSV file (RFC 4180), starting with the column names."""
+    writer = csv.writer(LineWriter())
+    yield BYTE_ORDER_MARK + writer.writerow(EVENT_FIELDS)
     for event in events.iterator(chunk_size=CHUNK):
-        yield writer.writerow([defused(value) for value in event.as_record().values()])
+        yield writer.writerow(
+            [escape_formulas(value) for value in event.as_dict().values()]
+        )
 
 
 def as_ndjson(events):
-    """Yield a JSON object for each event, one a line."""
+    """Yield one JSON object per event and line."""
     for event in events.iterator(chunk_size=CHUNK):
-        yield json.dumps(event.as_record(), sort_keys=True) + "\n"
+        yield json.dumps(event.as_dict(), sort_keys=True) + "\n"
 
 
 def record_export(events, organization, *, by, format, filters=None):
-    """Record that these events were taken as a file."""
+    """Record the export of these events in the audit."""
     AuditEvent.objects.record(
         AuditEvent.Action.AUDIT_EXPORTED,
         organization=organization,

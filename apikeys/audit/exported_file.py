@@ -1,6 +1,7 @@
-"""An exported audit (NDJSON), read back and checked.
+"""Read and check an exported audit (NDJSON).
 
-Nothing here needs Django or a database, and nothing of a file is repeated in a message.
+Needs neither Django nor a database. A file may come from anyone, so no message repeats
+its contents.
 """
 
 import json
@@ -9,74 +10,77 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from apikeys.audit.hash_chain import FIELDS, INSTALLATION, Record, Walk
+from apikeys.audit.hash_chain import FIELDS, INSTALLATION, EventData, Walk
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-ORDER_HOLDS_WITHIN = timedelta(hours=1)
-LACKS = (
-    "The file lacks events {} to {} of {}, which may be as late as that time. Export the"
+CLOCK_TOLERANCE = timedelta(hours=1)
+MISSING_EVENTS = (
+    "The file lacks events {} to {} of {}, which may be from after that time. Export the"
     " audit without filters, or from an earlier day."
 )
-PLACED = ("organization_id", "sequence", "at", "prev_hash")
+POSITION_FIELDS = ("organization_id", "sequence", "at", "prev_hash")
 
 
 class Malformed(ValueError):
-    """What is not an exported event; the message goes on after "line 3"."""
+    """A line that is not an exported event; the message follows "Line 3"."""
 
 
 def check(lines: Iterable[bytes], *, expected_head: str = "") -> dict[str, Walk]:
     """Return a `Walk` for each organization of the file, by its id.
 
-    Raise `Malformed`, with the number of the line.
+    Raise `Malformed` with the number of the line.
     """
     walks: dict[str, Walk] = {}
-    for record in records(lines):
-        new = Walk(whole=False, expected_head=expected_head)
+    for record in read_events(lines):
+        new = Walk(is_complete=False, expected_head=expected_head)
         walk = walks.setdefault(record["organization_id"], new)
         if walk.broken is None:
             walk.add(record)
     return walks
 
 
-def since(lines: Iterable[bytes], at: datetime) -> Iterator[Record]:
-    """Yield the file's events at or after the moment, of which it must have all.
+def events_since(lines: Iterable[bytes], at: datetime) -> Iterator[EventData]:
+    """Yield the events of the file at or after a time; the file must have all of them.
 
-    Raise `Malformed` for a line that is no event, at the first broken link, and where
-    events are missing that may be as late. Whether newer ones are missing at the end is
-    not known.
+    Raise `Malformed` for an invalid line, at the first broken link, and if events are
+    missing that may be from after that time. Events that are missing at the end of the
+    file cannot be detected.
     """
     walks: dict[str, Walk] = {}
-    for record in records(lines):
-        walk = walks.setdefault(record["organization_id"], Walk(whole=False))
+    for record in read_events(lines):
+        walk = walks.setdefault(record["organization_id"], Walk(is_complete=False))
         gaps = len(walk.gaps)
         walk.add(record)
         if walk.broken:
             sequence, reason = walk.broken
             raise Malformed(f"The file is broken: event {sequence} {reason}.")
         then = datetime.fromisoformat(record["at"])
-        # Clocks differ, and some events are written late: the order is not quite theirs.
-        if then >= at - ORDER_HOLDS_WITHIN and len(walk.gaps) > gaps:
-            raise Malformed(LACKS.format(*walk.gaps[-1], record["organization_id"]))
+        # Events are not strictly ordered by time: clocks of processes differ, and some
+        # events are written late. So a gap shortly before the time counts too.
+        if then >= at - CLOCK_TOLERANCE and len(walk.gaps) > gaps:
+            raise Malformed(
+                MISSING_EVENTS.format(*walk.gaps[-1], record["organization_id"])
+            )
         if then >= at:
             yield record
 
 
-def records(lines: Iterable[bytes]) -> Iterator[Record]:
-    """Yield the events of the file; empty lines are skipped."""
+def read_events(lines: Iterable[bytes]) -> Iterator[EventData]:
+    """Yield the events of the file; skip empty lines."""
     for number, line in enumerate(lines, 1):
         if number == 1:
             line = line.removeprefix(BYTE_ORDER_MARK)
         try:
             if line.strip():
-                yield record_in(line)
+                yield parse_event(line)
         except Malformed as error:
             raise Malformed(f"Line {number} {error}") from None
 
 
-def record_in(line: bytes) -> Record:
+def parse_event(line: bytes) -> EventData:
     """Return the event of one line; raise `Malformed`."""
     try:
-        record = json.loads(line.decode(), object_pairs_hook=unique)
+        record = json.loads(line.decode(), object_pairs_hook=without_duplicates)
     except Malformed:
         raise
     except UnicodeDecodeError:
@@ -87,27 +91,31 @@ def record_in(line: bytes) -> Record:
         ) from None
     if not isinstance(record, dict):
         raise Malformed("is not a JSON object.")
-    # Exports of before there were versions.
+    # Older exports have no version.
     record.setdefault("version", 1)
     require_fields(record)
     return record
 
 
-def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object, if readers that take the first of two names see the same."""
-    made = dict(pairs)
-    if len(made) < len(pairs):
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object; raise `Malformed` for a duplicate name.
+
+    Python takes the last of two equal names, other readers the first. A forger could show
+    one value to people and have the other verified.
+    """
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         raise Malformed("has a name twice.")
-    return made
+    return unique
 
 
-def require_fields(record: Record) -> None:
-    """Raise `Malformed` unless the record has its version's fields, and no others."""
+def require_fields(record: EventData) -> None:
+    """Raise `Malformed` unless the event has exactly the fields of its version."""
     version = record["version"]
     if type(version) is not int:
         raise Malformed('has a "version" that is not a number.')
-    # Of a version that is not known, only what places it in a chain is needed.
-    fields = {*FIELDS.get(version, PLACED), "hash", "version"}
+    # An event of an unknown version needs only the fields that give its position.
+    fields = {*FIELDS.get(version, POSITION_FIELDS), "hash", "version"}
     if missing := fields - record.keys():
         raise Malformed(f"lacks {', '.join(sorted(missing))}.")
     if version in FIELDS and record.keys() - fields:
@@ -130,18 +138,18 @@ def is_hash(value: Any) -> bool:
 
 
 def is_organization_id(value: Any) -> bool:
-    """Whether it is an id, which is printed as it stands, or names the installation."""
+    """Whether it is an id or the installation; it is printed, so nothing else may pass."""
     if value == INSTALLATION:
         return True
     return isinstance(value, str) and bool(re.fullmatch("org_[0-9A-Za-z]{1,60}", value))
 
 
 def is_sequence(value: Any) -> bool:
-    return type(value) is int and 0 < value < MOST_EVENTS
+    return type(value) is int and 0 < value < MAX_SEQUENCE
 
 
 def is_text(value: Any) -> bool:
-    """Whether it is text that a database can hold."""
+    """Whether it is text that a database can store."""
     return isinstance(value, str) and not re.search("[\x00\ud800-\udfff]", value)
 
 
@@ -149,7 +157,7 @@ TEXTS = (
     *("action", "actor_type", "actor_id", "actor_label"),
     *("target_type", "target_id", "target_label", "ip", "user_agent", "request_id"),
 )
-MOST_EVENTS = 2**63  # as databases count
+MAX_SEQUENCE = 2**63  # of a database column
 SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "organization_id": (is_organization_id, "an organization's id"),
     "sequence": (is_sequence, "a positive number"),

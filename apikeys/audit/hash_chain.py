@@ -1,7 +1,6 @@
-"""The hash chain of the audit: how an event is hashed, and how a chain is checked.
+"""The hash chain of the audit: hash an event, check a chain.
 
-Nothing here needs Django or a database. An event is a record: its JSON values by name, as
-an export has them.
+Needs neither Django nor a database. An event is a dict of JSON values, as in an export.
 """
 
 import hashlib
@@ -11,14 +10,14 @@ from typing import Any, NamedTuple
 
 import rfc8785
 
-Record = dict[str, Any]
+EventData = dict[str, Any]
 
 GENESIS = "0" * 64
-INSTALLATION = "installation"  # stands for an organization's id where there is none
+INSTALLATION = "installation"  # in place of an organization's id
 LATEST = 2
 PRUNED = "audit.pruned"  # the action that seals a chain whose beginning is deleted
-# What each version hashes. These lists never change, or chains that exist would not
-# verify any more: to hash another field, add a version.
+# The hashed fields of each version. Never change these lists, or existing chains would no
+# longer verify. To hash another field, add a version.
 FIELDS = {
     1: (
         "organization_id",
@@ -56,46 +55,46 @@ FIELDS = {
         "version",
     ),
 }
-RECORD = (*FIELDS[1], "hash", "version")
+EVENT_FIELDS = (*FIELDS[1], "hash", "version")
 UNKNOWN_VERSION = "has a version that this program does not know"
 
 
 class BrokenLink(NamedTuple):
-    """The first event at which a chain is not what was written."""
+    """The first event of a chain that is not as it was recorded."""
 
     sequence: int
     reason: str
 
 
-def fingerprint(record: Record) -> str:
-    """Return the SHA-256 of the record by the rules of its version, 64 hex characters.
+def event_hash(record: EventData) -> str:
+    """Return the SHA-256 of the event by the rules of its version, 64 hex characters.
 
-    Raise `ValueError` for an unknown version, and for values that it cannot hold.
+    Raise `ValueError` for an unknown version, and for values without a canonical form.
     """
     version = record["version"]
     if version not in FIELDS:
-        raise ValueError(f"Version {version!r} of the hash is not known.")
+        raise ValueError(f"Unknown version {version!r} of the hash.")
     hashed = {name: record[name] for name in FIELDS[version]}
     return hashlib.sha256(CANONICAL[version](hashed)).hexdigest()
 
 
-def escaped_json(hashed: Record) -> bytes:
-    """Return JSON with sorted names, in ASCII."""
+def escaped_json(hashed: EventData) -> bytes:
+    """Return JSON with sorted names, escaped to ASCII."""
     return json.dumps(hashed, sort_keys=True, separators=(",", ":")).encode()
 
 
-def canonical_json(hashed: Record) -> bytes:
-    """Return canonical JSON by RFC 8785. Raise `ValueError` for what is not portable."""
+def canonical_json(hashed: EventData) -> bytes:
+    """Return canonical JSON (RFC 8785). Raise `ValueError` for values that are not portable."""
     if not is_portable(hashed):
         raise ValueError("Details are JSON without floats, with names in ASCII.")
     return rfc8785.dumps(hashed)
 
 
 def is_portable(value: Any) -> bool:
-    """Whether every database and every JSON library has the same spelling for it.
+    """Whether every database and JSON library writes the value in the same way.
 
-    Databases store a float in other spellings, and RFC 8785 sorts names by UTF-16, which
-    most libraries do for ASCII only.
+    Databases may store 1.0 as 1, which changes the hash. RFC 8785 sorts names by UTF-16
+    code units, which most libraries do only for ASCII names.
     """
     if isinstance(value, dict):
         names = all(isinstance(name, str) and name.isascii() for name in value)
@@ -109,47 +108,51 @@ CANONICAL = {1: escaped_json, 2: canonical_json}
 
 
 def whole_milliseconds(at: datetime) -> datetime:
-    """Return the moment as version 2 records it."""
+    """Truncate a time to the precision of version 2."""
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
-def written(at: datetime, version: int) -> str:
-    """Return the moment as the version hashes it."""
+def format_time(at: datetime, version: int) -> str:
+    """Return the time in the format that the version hashes."""
     at = at.astimezone(UTC)
     if version == 1:
         return at.isoformat(timespec="microseconds")
-    # Microseconds are in no event of version 2, so one that has them must not match.
+    # Version 2 records no microseconds. If a row has some, it was changed: include them,
+    # so that the hash does not match.
     precision = "microseconds" if at.microsecond % 1000 else "milliseconds"
     return at.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-def is_as_hashed(record: Record) -> bool:
-    """Whether the record has the hash that its fields make."""
+def has_valid_hash(record: EventData) -> bool:
+    """Whether the hash of the event matches its fields."""
     try:
-        return bool(record["hash"] == fingerprint(record))
+        return bool(record["hash"] == event_hash(record))
     except (ValueError, RecursionError):
         return False
 
 
 class Walk:
-    """Checks a chain, one record after the other, and keeps what it has found.
+    """Checks a chain, event by event, and collects the findings.
 
-    `expected_head` is a hash that was kept elsewhere; `kept_at` becomes the sequence of
-    the event that has it, and `kept_from` that of the first event which it protects. An
-    event after a gap only claims what it follows: the claim is `claimed_at`. Unless the
-    chain is `whole`, missing events are `gaps`, pairs of first and last; they break a
-    whole one.
+    `expected_head` is a hash that was stored outside of the chain. `expected_head_at`
+    becomes the sequence of the event with this hash, and `protected_from` that of the
+    first event that the hash protects. After a gap, the `prev_hash` of an event proves
+    nothing, because anyone can write it; it is only recorded in `claimed_at`.
 
-    Events up to `base` were deleted for their age, and the chain goes on from `base_hash`.
-    A later event, of the action `PRUNED`, says so: then the beginning is sealed. Where a
-    file begins later than a chain does, what is missing may be that.
+    In a complete chain a missing event is a broken link. Otherwise missing events are
+    `gaps`, pairs of first and last.
+
+    Events up to `base` were deleted because of their age; the chain starts from
+    `base_hash`. A later event with the action `PRUNED` records this deletion, and makes
+    `is_sealed` true. Without it anyone could delete the oldest events unnoticed. If a
+    file starts later than its chain, the missing events may have been deleted so.
     """
 
     def __init__(
         self,
         *,
         expected_head: str = "",
-        whole: bool = True,
+        is_complete: bool = True,
         base: int = 0,
         base_hash: str = GENESIS,
     ) -> None:
@@ -161,36 +164,40 @@ class Walk:
         self.until: datetime | None = None
         self.gaps: list[tuple[int, int]] = []
         self.broken: BrokenLink | None = None
-        self.whole = whole
+        self.is_complete = is_complete
         self.expected_head = expected_head
-        self.kept_at = 0 if expected_head == GENESIS else None
-        self.kept_from: int | None = None
+        self.expected_head_at = 0 if expected_head == GENESIS else None
+        self.protected_from: int | None = None
         self.claimed_at: int | None = None
         if base and expected_head == base_hash:
-            self.kept_at = base
-        self.events_after = 0  # the one with the expected head
-        self.row_from = base + 1  # the first event after the last gap
+            self.expected_head_at = base
+        self.events_after = 0  # number of events after the expected head
+        self.gapless_from = base + 1  # the first event after the last gap
 
-    def add(self, record: Record) -> None:
-        """Check the next record; `broken` says what is wrong with it."""
+    def add(self, record: EventData) -> None:
+        """Check the next event; sets `broken` at the first broken link."""
         missing = self.sequence + 1, record["sequence"] - 1
         has_gap = missing[0] <= missing[1]
-        if has_gap and self.whole:
+        if has_gap and self.is_complete:
             self.broken = BrokenLink(missing[0], "was deleted")
-        elif reason := self._complaint(record, has_gap):
+        elif reason := self._problem(record, has_gap):
             self.broken = BrokenLink(record["sequence"], reason)
         else:
             if has_gap:
-                self._pass_gap(missing, record)
-            self._pass(record)
-            self._pass_seal(record)
+                self._accept_gap(missing, record)
+            self._accept(record)
+            self._accept_seal(record)
 
-    def _complaint(self, record: Record, has_gap: bool) -> str:
+    def _problem(self, record: EventData, has_gap: bool) -> str:
         if record["sequence"] <= self.sequence:
-            return "was inserted" if self.whole else "comes twice, or after a later one"
+            return (
+                "was inserted"
+                if self.is_complete
+                else "comes twice, or after a later one"
+            )
         if record["version"] not in FIELDS:
             return UNKNOWN_VERSION
-        if not is_as_hashed(record):
+        if not has_valid_hash(record):
             return "was changed"
         if record["version"] < self.version:
             return "has an older version than the event before it"
@@ -198,17 +205,16 @@ class Walk:
             return "does not follow the event before it"
         return ""
 
-    def _pass_gap(self, missing: tuple[int, int], record: Record) -> None:
+    def _accept_gap(self, missing: tuple[int, int], record: EventData) -> None:
         self.gaps.append(missing)
         if missing[0] == 1:
             self.base, self.base_hash = missing[1], record["prev_hash"]
             self.is_sealed = False
-        self.row_from = record["sequence"]
-        # Anyone can write an event that says it follows a hash.
+        self.gapless_from = record["sequence"]
         if self.expected_head == record["prev_hash"]:
             self.claimed_at = missing[1]
 
-    def _pass_seal(self, record: Record) -> None:
+    def _accept_seal(self, record: EventData) -> None:
         details = record.get("details") or {}
         if record["action"] != PRUNED:
             return
@@ -221,9 +227,10 @@ class Walk:
         if self.gaps[:1] == [(1, self.base)]:
             del self.gaps[0]
 
-    def _pass(self, record: Record) -> None:
+    def _accept(self, record: EventData) -> None:
         at = datetime.fromisoformat(record["at"]).astimezone(UTC)
-        # An event may be dated before the one that it follows, as clocks differ.
+        # Clocks of processes differ, so an event may have an earlier time than the one
+        # before it.
         self.since = min(self.since or at, at)
         self.until = max(self.until or at, at)
         self.events += 1
@@ -231,5 +238,8 @@ class Walk:
         self.sequence, self.version = record["sequence"], record["version"]
         self.head = record["hash"]
         if self.expected_head == self.head:
-            self.kept_at, self.kept_from = self.sequence, self.row_from
+            self.expected_head_at, self.protected_from = (
+                self.sequence,
+                self.gapless_from,
+            )
             self.events_after = 0

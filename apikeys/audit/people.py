@@ -1,4 +1,4 @@
-"""What the audit records of people, organizations and the console; see `core.trail`."""
+"""Audit events of people, organizations and the admin console."""
 
 from apikeys.actors import Actor
 from apikeys.audit.events import Action
@@ -8,55 +8,63 @@ from apikeys.models.person_events import Person, chains_of
 from echopoint.core.redaction import cleaned
 from echopoint.organizations.models import Organization
 
-ONE_BY_ONE = 20  # rows deleted at once; of more, their number is recorded
+ONE_BY_ONE = 20  # up to so many deleted rows get an event each, more get one together
 
 
-class People:
-    """The audit as the layers below see it; whoever acts at present is the actor."""
+class PeopleAuditLog:
+    """Implements `echopoint.core.audit_log.AuditLog`; the actor is `Actor.present()`."""
 
     def organization_created(self, organization):
-        in_organization(Action.ORGANIZATION_CREATED, organization)
+        record_in_organization(Action.ORGANIZATION_CREATED, organization)
 
     def organization_changed(self, organization, *, fields, before):
         names = {"before": before, "after": organization.name}
         renamed = names if before != organization.name else {}
-        in_organization(
+        record_in_organization(
             Action.ORGANIZATION_CHANGED, organization, fields=fields, **renamed
         )
 
     def member_added(self, membership):
-        of_member(Action.MEMBER_ADDED, membership, role=membership.role)
+        record_about_member(Action.MEMBER_ADDED, membership, role=membership.role)
 
     def member_removed(self, membership):
-        of_member(Action.MEMBER_REMOVED, membership, role=membership.role)
+        record_about_member(Action.MEMBER_REMOVED, membership, role=membership.role)
 
     def role_changed(self, membership, *, before):
-        of_member(Action.ROLE_CHANGED, membership, before=before, after=membership.role)
+        record_about_member(
+            Action.ROLE_CHANGED, membership, before=before, after=membership.role
+        )
 
     def password_changed(self, user, *, is_reset):
         action = Action.PASSWORD_RESET if is_reset else Action.PASSWORD_CHANGED
-        of_person(action, user)
+        record_about_person(action, user)
 
     def sign_in_failed(self, user, reason):
-        InstallationEvent.of_people.sign_in_failed(user, Actor.present(), reason)
+        InstallationEvent.person_events.sign_in_failed(user, Actor.present(), reason)
 
     def added_in_console(self, row, *, organization_id):
-        in_console(Action.CONSOLE_ADDED, row, organization_id)
+        record_in_console(Action.CONSOLE_ADDED, row, organization_id)
 
     def changed_in_console(self, row, *, organization_id, fields):
-        in_console(Action.CONSOLE_CHANGED, row, organization_id, fields=fields)
+        record_in_console(Action.CONSOLE_CHANGED, row, organization_id, fields=fields)
 
     def deleted_in_console(self, rows, *, organization_id):
         if len(rows) > ONE_BY_ONE:
             label, count = rows[0]._meta.verbose_name_plural, len(rows)
             target = ("record", "", f"{count:,} {label}")
-            about(Action.CONSOLE_DELETED, rows[0], organization_id, target, count=count)
+            record_about_row(
+                Action.CONSOLE_DELETED, rows[0], organization_id, target, count=count
+            )
         else:
             for row in rows:
-                in_console(Action.CONSOLE_DELETED, row, organization_id)
+                record_in_console(Action.CONSOLE_DELETED, row, organization_id)
 
     def lock_chains_of(self, user):
-        """Lock the chains that get an event of the person; needs a transaction."""
+        """Lock the chains of the person's organizations; needs a transaction.
+
+        Called before the rows that change are locked. The other order would deadlock
+        with a change that records an event and locks the same row afterwards.
+        """
         for organization in chains_of(Person.of(user)):
             if organization:
                 AuditChain.objects.lock(organization)
@@ -68,7 +76,7 @@ class People:
         InstallationChain.objects.lock()
 
 
-def in_organization(action, organization, *, target=None, **details):
+def record_in_organization(action, organization, *, target=None, **details):
     """Record an event in the organization's chain."""
     AuditEvent.objects.record(
         action,
@@ -79,29 +87,35 @@ def in_organization(action, organization, *, target=None, **details):
     )
 
 
-def of_member(action, membership, **details):
+def record_about_member(action, membership, **details):
     """Record an event about a member in the organization's chain."""
     target = ("user", *Person.of(membership.user))
-    in_organization(action, membership.organization, target=target, **details)
+    record_in_organization(action, membership.organization, target=target, **details)
 
 
-def of_person(action, user, **details):
+def record_about_person(action, user, **details):
     """Record an event about a person in the chains of their organizations."""
     actor = Actor.present()
-    InstallationEvent.of_people.record(action, Person.of(user), actor=actor, **details)
+    InstallationEvent.person_events.record(
+        action, Person.of(user), actor=actor, **details
+    )
 
 
-def in_console(action, row, organization_id, **details):
-    """Record what the console did to a row: which one it is, never what it holds."""
-    # Cleaned before it is cut: a part of a secret looks like none.
+def record_in_console(action, row, organization_id, **details):
+    """Record a change of a row in the console: which row, never its values."""
+    # Cleaned before it is shortened: the beginning of a secret is not recognized as one.
     label = cleaned(str(row))[:LABEL_LENGTH]
-    about(action, row, organization_id, ("record", str(row.pk)[:64], label), **details)
+    record_about_row(
+        action, row, organization_id, ("record", str(row.pk)[:64], label), **details
+    )
 
 
-def about(action, row, organization_id, target, **details):
+def record_about_row(action, row, organization_id, target, **details):
     """Record the event in the chain of the row's organization, or the installation's."""
     details |= {"model": str(row._meta.verbose_name), "target": target}
     if organization_id:
-        in_organization(action, Organization.objects.get(pk=organization_id), **details)
+        record_in_organization(
+            action, Organization.objects.get(pk=organization_id), **details
+        )
     else:
         InstallationEvent.objects.record(action, actor=Actor.present(), **details)

@@ -22,7 +22,7 @@ FILE_ENDS = (
 
 def intact(walk):
     """Return whether the chain is as it was written; None when the file has gaps."""
-    if walk.broken or (is_lost(walk) and walk.whole):
+    if walk.broken or (is_lost(walk) and walk.is_complete):
         return False
     # The event with a head that is not in a file may be older, missing or newer.
     return None if walk.gaps or is_lost(walk) else True
@@ -30,7 +30,7 @@ def intact(walk):
 
 def is_lost(walk):
     """Whether a head that was kept elsewhere is not in the chain."""
-    return bool(walk.expected_head) and walk.kept_at is None
+    return bool(walk.expected_head) and walk.expected_head_at is None
 
 
 def may_end_early(walk):
@@ -53,12 +53,12 @@ def as_json(walk):
     if walk.base and walk.is_sealed:
         fields["deleted_for_age"] = walk.base
     if walk.expected_head:
-        is_found = walk.kept_at is not None
+        is_found = walk.expected_head_at is not None
         fields["expected_head"] = {
             "hash": walk.expected_head,
-            "sequence": walk.kept_at,
+            "sequence": walk.expected_head_at,
             "events_after": walk.events_after if is_found else None,
-            "protects_from": walk.kept_from,
+            "protects_from": walk.protected_from,
         }
     return fields
 
@@ -130,7 +130,7 @@ def kept(walk):
     """Return where a head that was kept elsewhere is, or an empty string."""
     if not walk.expected_head:
         return ""
-    if walk.kept_at is not None:
+    if walk.expected_head_at is not None:
         return f"{found_at(walk)}{protection(walk)}"
     if walk.claimed_at is not None:
         return (
@@ -139,7 +139,7 @@ def kept(walk):
         )
     if walk.broken:
         return "The expected head does not come before that."
-    or_lacking = "" if walk.whole else ", or its event is not in the file"
+    or_lacking = "" if walk.is_complete else ", or its event is not in the file"
     or_old = ", or its event was deleted for its age" if walk.base else ""
     return (
         "The expected head is not there: it belongs to another chain, or this one was"
@@ -151,12 +151,14 @@ def found_at(walk):
     """Return which event has the head, and how many came after."""
     if after := walk.events_after:
         came = counted(after, "event")
-        return f"The expected head is that of event {walk.kept_at}; {came} came after."
+        return f"The expected head is that of event {walk.expected_head_at}; {came} came after."
     return "It is the expected head."
 
 
 def protection(walk):
     """Return which events the head protects, where that is not all before it."""
-    if walk.kept_from in {None, 1}:
+    if walk.protected_from in {None, 1}:
         return ""
-    return f" It protects events {walk.kept_from} to {walk.kept_at} alone."
+    return (
+        f" It protects events {walk.protected_from} to {walk.expected_head_at} alone."
+    )

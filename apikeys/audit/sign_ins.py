@@ -1,4 +1,4 @@
-"""Signals of the libraries that sign people in, as events of the audit."""
+"""Record sign-ins and second factors from the signals of the libraries."""
 
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.signals import user_logged_in
@@ -9,10 +9,10 @@ from django.dispatch import receiver
 
 from apikeys.actors import Actor
 from apikeys.audit.events import Action
-from apikeys.audit.people import of_person
+from apikeys.audit.people import record_about_person
 from apikeys.models import InstallationEvent
+from echopoint.core.audit_log import audit_log
 from echopoint.core.client_metadata import Client
-from echopoint.core.trail import trail
 from echopoint.organizations.models import User
 
 RECOVERY_CODES = Authenticator.Type.RECOVERY_CODES
@@ -20,45 +20,49 @@ RECOVERY_CODES = Authenticator.Type.RECOVERY_CODES
 
 @receiver(user_logged_in)
 def signed_in(request, user, **kwargs):
-    """Record who signed in; the session is kept after this."""
+    """Record the sign-in. Django sends the signal before it stores the session."""
     actor = Actor.person(user, via="page", client=Client.of(request))
-    InstallationEvent.of_people.signed_in(user, actor, methods_of(request, user))
+    InstallationEvent.person_events.signed_in(user, actor, methods_of(request, user))
 
 
 def methods_of(request, user):
-    """Return with what the person signed in, each kind once."""
+    """Return the methods of the sign-in, each once."""
     records = get_authentication_records(request, user)
     return list(dict.fromkeys(r.get("type") or r["method"] for r in records))
 
 
 @receiver(user_login_failed)
 def password_refused(credentials, request=None, **kwargs):
-    """Record a wrong password; nothing that was typed is kept."""
+    """Record a wrong password; nothing from the form is recorded.
+
+    People type passwords into the field for the e-mail address.
+    """
     user = account_of(credentials, request)
-    trail.audit.sign_in_failed(user, reason_for(user))
+    audit_log().sign_in_failed(user, reason_for(user))
 
 
 def reason_for(user):
-    """Return why the password did not open the account."""
+    """Return why the sign-in failed."""
     if user is None:
         return "unknown_account"
-    # Whether the password was right, nobody looked.
+    # A deactivated account is refused before its password is checked.
     return "wrong_password" if user.is_active else "switched_off"
 
 
 def account_of(credentials, request):
-    """Return the account that somebody tried to enter, or None."""
+    """Return the account of a failed sign-in, or None."""
     if email := credentials.get("email") or credentials.get("username"):
         email = User.objects.normalize_email(email)
         return User.objects.filter(email=email).first()
-    # A password that is asked for once more comes without an address.
+    # A re-authentication sends a password without an address.
     is_known = request is not None and request.user.is_authenticated
     return request.user if is_known else None
 
 
-# Signals of the row, as the library's own come after the commit. The event comes before
-# the row changes: the library saves a passkey outside of a transaction, and chains are
-# locked before rows.
+# Signals of the row, not those of the library, which are sent after the commit: a failed
+# event could not undo the change then. pre_save and pre_delete, because chains are locked
+# before rows, and the library saves a passkey outside of a transaction: after the save, a
+# failed event would leave an unrecorded passkey.
 
 
 @receiver(pre_save, sender=Authenticator)
@@ -66,16 +70,21 @@ def factor_added(instance, raw, **kwargs):
     if raw or not instance._state.adding:
         return
     if instance.type == RECOVERY_CODES:
-        of_person(Action.RECOVERY_CODES_MADE, instance.user)
+        record_about_person(Action.RECOVERY_CODES_MADE, instance.user)
     else:
-        of_person(Action.SECOND_FACTOR_ADDED, instance.user, kind=instance.type)
+        record_about_person(
+            Action.SECOND_FACTOR_ADDED, instance.user, kind=instance.type
+        )
 
 
 @receiver(pre_delete, sender=Authenticator)
 def factor_removed(instance, origin, **kwargs):
-    # With an account all that is its own goes; new recovery codes replace the old.
-    of_itself = isinstance(origin, Authenticator) or (
+    # Not a removal: the deletion of an account deletes its factors too, and generating
+    # recovery codes deletes the old ones.
+    is_direct = isinstance(origin, Authenticator) or (
         getattr(origin, "model", None) is Authenticator
     )
-    if of_itself and instance.type != RECOVERY_CODES:
-        of_person(Action.SECOND_FACTOR_REMOVED, instance.user, kind=instance.type)
+    if is_direct and instance.type != RECOVERY_CODES:
+        record_about_person(
+            Action.SECOND_FACTOR_REMOVED, instance.user, kind=instance.type
+        )

@@ -43,7 +43,7 @@ class ChainEnd(models.Model):
     owner = {}  # what events of the chain have in common
 
     @property
-    def kept(self):
+    def event_count(self):
         """Return how many events there are, without those that were deleted."""
         return self.length - self.base
 
@@ -56,7 +56,7 @@ class EventQuerySet(models.QuerySet):
         unused = self.filter(action__in=audit_events.UNUSED).order_by().distinct()
         return audit_events.choices(unused.values_list("action", flat=True))
 
-    def past_base(self, end):
+    def pruned_events(self, end):
         """Return those that the chain no longer begins with, in a queryset that deletes."""
         rows = self.model._base_manager.using(self.db).filter(**end.owner)
         return rows.filter(sequence__lte=end.base).order_by("sequence")
@@ -96,7 +96,7 @@ class AppendingManager(models.Manager):
             request_id=actor.client.request_id,
             prev_hash=end.head,
         )
-        event.hash = event.fingerprint()
+        event.hash = event.compute_hash()
         event.save(force_insert=True)
         end.length, end.head = event.sequence, event.hash
         end.save(update_fields=["length", "head", "base", "base_hash"])
@@ -107,7 +107,7 @@ class AppendingManager(models.Manager):
 
         `read_end` and `lock_end` return its recorded end, `event` is what `append` takes.
         The event that this appends seals the new beginning, so that what is left verifies.
-        `events.past_base(end)` can be deleted then, and nothing else can. Raise
+        `events.pruned_events(end)` can be deleted then, and nothing else can. Raise
         `BrokenChain` and change nothing when the old events are not as they were written:
         they are the proof of that.
         """
@@ -133,7 +133,7 @@ class AppendingManager(models.Manager):
         walk = Walk(base=end.base, base_hash=end.base_hash)
         old = events.filter(sequence__gt=end.base, sequence__lte=through)
         for one in old.order_by("sequence").iterator(1000):
-            walk.add(one.as_record())
+            walk.add(one.as_dict())
             if walk.broken:
                 return walk
         if walk.sequence != through:
@@ -166,7 +166,7 @@ class AppendingManager(models.Manager):
             if not walk.events and end.base and event.sequence <= end.base:
                 # It is to be deleted. What is there of these has to lead to the base.
                 walk.sequence, walk.head = event.sequence - 1, event.prev_hash
-            walk.add(event.as_record())
+            walk.add(event.as_dict())
             if walk.broken:
                 return walk
         beyond = events.filter(sequence__gt=end.length)
@@ -241,7 +241,7 @@ class ChainedEvent(models.Model):
         """Write a new event; only `record` does."""
         if not self._state.adding:
             raise Immutable("Audit events cannot be changed.")
-        if not hash_chain.is_as_hashed(self.as_record()):
+        if not hash_chain.has_valid_hash(self.as_dict()):
             raise Immutable("Audit events are appended with record().")
         super().save(**options)
 
@@ -252,12 +252,12 @@ class ChainedEvent(models.Model):
 
     delete.alters_data = True
 
-    def as_record(self):
+    def as_dict(self):
         """Return the event as JSON values, the time in the form that is hashed."""
-        record = {name: getattr(self, name) for name in hash_chain.RECORD}
-        record["at"] = hash_chain.written(self.at, self.version)
+        record = {name: getattr(self, name) for name in hash_chain.EVENT_FIELDS}
+        record["at"] = hash_chain.format_time(self.at, self.version)
         return record
 
-    def fingerprint(self):
+    def compute_hash(self):
         """Return the SHA-256 of the event and of the hash before it, 64 hex characters."""
-        return hash_chain.fingerprint(self.as_record())
+        return hash_chain.event_hash(self.as_dict())

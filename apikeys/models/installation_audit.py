@@ -86,7 +86,7 @@ class InstallationEvent(ChainedEvent):
     organization_id = INSTALLATION
 
     objects = InstallationEventManager()
-    of_people = PersonEventManager()
+    person_events = PersonEventManager()
 
     class Meta:
         verbose_name = "installation's audit event"

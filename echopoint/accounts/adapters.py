@@ -14,8 +14,8 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from echopoint.accounts import attempts
+from echopoint.core.audit_log import audit_log
 from echopoint.core.client_address import address
-from echopoint.core.trail import trail
 
 User = get_user_model()
 ITS_STAGE = "allauth.account.stages.EmailVerificationStage"
@@ -80,7 +80,7 @@ class AccountAdapter(DefaultAccountAdapter):
         super().send_notification_mail(template_prefix, user, context, email)
 
     def respond_user_inactive(self, request, user):
-        trail.audit.sign_in_failed(user, "switched_off")
+        audit_log().sign_in_failed(user, "switched_off")
         return super().respond_user_inactive(request, user)
 
     def get_login_stages(self):

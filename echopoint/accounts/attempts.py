@@ -28,7 +28,7 @@ from django.core.cache import cache
 from django.shortcuts import render
 
 from echopoint.accounts import known_browser
-from echopoint.core.trail import trail
+from echopoint.core.audit_log import audit_log
 
 APP = "allauth.account"
 # Pages that allauth limits itself: URL name to (app, action).
@@ -152,7 +152,7 @@ def auditing_refusal(user):
     try:
         yield
     except TooManyAttempts:
-        trail.audit.sign_in_failed(user, "too_many_attempts")
+        audit_log().sign_in_failed(user, "too_many_attempts")
         raise
 
 

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import DataError, Error, transaction
 
 from echopoint.accounts.forms import LabelledFormMixin
-from echopoint.core.trail import trail
+from echopoint.core.audit_log import audit_log
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class AuditedPasskeyMixin:
             is_wrong = error.code == "incorrect_code"
             reason = "wrong_passkey" if is_wrong else "too_many_attempts"
             # The credential's own claim of a user proves nothing, so it is not recorded.
-            trail.audit.sign_in_failed(self.user, reason)
+            audit_log().sign_in_failed(self.user, reason)
             raise
 
 

@@ -20,8 +20,8 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from echopoint.accounts import attempts
+from echopoint.core.audit_log import audit_log
 from echopoint.core.locks import for_change
-from echopoint.core.trail import trail
 
 LAST_STEP = "last_step"
 
@@ -40,7 +40,7 @@ class SingleUseCodeMixin:
         try:
             code = self.validate_code()
         except ValidationError:
-            trail.audit.sign_in_failed(self.user, "wrong_code")
+            audit_log().sign_in_failed(self.user, "wrong_code")
             raise
         attempts.refund(counted)
         return code

@@ -9,7 +9,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from echopoint.accounts.views import PasswordResetView, SignInView, SignUpView
-from echopoint.core.trail import trail
+from echopoint.core.audit_log import audit_log
 
 
 def locking_audit_chains(view):
@@ -23,7 +23,7 @@ def locking_audit_chains(view):
     def locking(request, *args, **kwargs):
         with transaction.atomic():
             if request.method == "POST":
-                trail.audit.lock_chains_of(request.user)
+                audit_log().lock_chains_of(request.user)
             return view(request, *args, **kwargs)
 
     return locking

@@ -33,7 +33,7 @@ class Fading:
         self.noun, self.manager = noun, model.objects
 
     def count(self, at):
-        return self.manager.past(at).count()
+        return self.manager.expired(at).count()
 
     def delete(self, at):
         return self.manager.prune_all(at=at)
@@ -89,7 +89,7 @@ class OldAudit:
         for manager, rows, end, _ in chains():
             if before := oldest_kept(at):
                 end.base = manager.last_before(rows, end, before)
-            events += rows.past_base(end).count()
+            events += rows.pruned_events(end).count()
         return events
 
     def delete(self, at):
@@ -105,7 +105,7 @@ class OldAudit:
                     end = prune(before, by=Actor.command("prune"), at=at)
             except BrokenChain as error:
                 self.complaints.append(f"Old events of {end} were kept. {error}")
-            deleted += delete_in_batches(rows.past_base(end))
+            deleted += delete_in_batches(rows.pruned_events(end))
         return deleted
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from echopoint.core.trail import trail
+from echopoint.core.audit_log import audit_log
 from echopoint.organizations.console import ReadOnlyAdmin, ValidatedTextAdmin
 from echopoint.organizations.console_audit import AuditedAdmin
 from echopoint.organizations.models import Membership, Organization, User
@@ -56,7 +56,7 @@ class UserAdmin(AuditedAdmin, ValidatedTextAdmin, DjangoUserAdmin):
     def user_change_password(self, request, id, form_url=""):
         with transaction.atomic():
             if request.method == "POST":
-                trail.audit.lock_installation()
+                audit_log().lock_installation()
             return super().user_change_password(request, id, form_url)
 
     def record_deletion(self, rows):
@@ -99,10 +99,10 @@ class OrganizationAdmin(AuditedAdmin, ValidatedTextAdmin):
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
         if not change:
-            trail.audit.organization_created(obj)
+            audit_log().organization_created(obj)
         elif form.changed_data:
             fields, before = form.changed_data, form.initial["name"]
-            trail.audit.organization_changed(obj, fields=fields, before=before)
+            audit_log().organization_changed(obj, fields=fields, before=before)
 
     def save_formset(self, request, form, formset, change):
         save_memberships(formset)
@@ -169,7 +169,7 @@ class EmailAddressAdmin(AuditedAdmin, ValidatedTextAdmin, AllauthEmailAddressAdm
     @admin.action(description="Mark selected e-mail addresses as verified")
     @transaction.atomic
     def make_verified(self, request, queryset):
-        trail.audit.lock_installation()
+        audit_log().lock_installation()
         before = list(queryset.filter(verified=False).values_list("pk", flat=True))
         super().make_verified(request, queryset)
         for row in self.model.objects.filter(pk__in=before, verified=True):

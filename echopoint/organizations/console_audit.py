@@ -5,7 +5,7 @@ from operator import attrgetter
 
 from django.db import transaction
 
-from echopoint.core.trail import trail
+from echopoint.core.audit_log import audit_log
 
 
 class AuditedAdmin:
@@ -22,7 +22,7 @@ class AuditedAdmin:
         return attrgetter(self.owner)(row) if self.owner else None
 
     def save_model(self, request, obj, form, change):
-        trail.audit.lock_installation()
+        audit_log().lock_installation()
         super().save_model(request, obj, form, change)
 
     def log_addition(self, request, obj, message):
@@ -40,23 +40,23 @@ class AuditedAdmin:
 
     def delete_model(self, request, obj):
         with transaction.atomic():
-            trail.audit.lock_installation()
+            audit_log().lock_installation()
             self.record_deletion([obj])
             super().delete_model(request, obj)
 
     def delete_queryset(self, request, queryset):
         with transaction.atomic():
-            trail.audit.lock_installation()
+            audit_log().lock_installation()
             self.record_deletion(list(queryset))
             super().delete_queryset(request, queryset)
 
     def record_addition(self, row):
         organization_id = self.organization_id_of(row)
-        trail.audit.added_in_console(row, organization_id=organization_id)
+        audit_log().added_in_console(row, organization_id=organization_id)
 
     def record_change(self, row, fields):
         organization_id = self.organization_id_of(row)
-        trail.audit.changed_in_console(
+        audit_log().changed_in_console(
             row, organization_id=organization_id, fields=fields
         )
 
@@ -66,6 +66,6 @@ class AuditedAdmin:
         for row in rows:
             owned[self.organization_id_of(row) or ""].append(row)
         for organization_id in sorted(owned):
-            trail.audit.deleted_in_console(
+            audit_log().deleted_in_console(
                 owned[organization_id], organization_id=organization_id
             )

@@ -14,9 +14,9 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from echopoint.core import ids
+from echopoint.core.audit_log import audit_log
 from echopoint.core.locks import for_change, for_delete
 from echopoint.core.names import refuse_secret, validate_name
-from echopoint.core.trail import trail
 from echopoint.organizations import roles
 
 MAX_LIFETIME_DAYS = 3650
@@ -100,11 +100,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         is_change = has_new_password and not self._state.adding
         if is_change:
             # Lock order: chains before the user's row, as in the console.
-            trail.audit.lock_chains_of(self)
+            audit_log().lock_chains_of(self)
         super().save(**options)
         self.drops_password = False
         if is_change:
-            trail.audit.password_changed(self, is_reset=self.resets_password)
+            audit_log().password_changed(self, is_reset=self.resets_password)
 
     def set_unusable_password(self):
         self.drops_password = True
@@ -120,7 +120,7 @@ class OrganizationManager(models.Manager):
         organization = self.model(name=name)
         organization.full_clean()
         organization.save()
-        trail.audit.organization_created(organization)
+        audit_log().organization_created(organization)
         role = Membership.Role.OWNER
         Membership(organization=organization, user=owner, role=role).put()
         return organization
@@ -252,17 +252,17 @@ class Membership(models.Model):
         before = for_change(Membership.objects.filter(pk=self.pk)).first()
         self.save()
         if before is None:
-            trail.audit.member_added(self)
+            audit_log().member_added(self)
         elif before.user_and_organization != self.user_and_organization:
             # Lock order: chains by organization id, to avoid deadlocks.
             reports = [
-                (before.organization_id, 0, trail.audit.member_removed, before),
-                (self.organization_id, 1, trail.audit.member_added, self),
+                (before.organization_id, 0, audit_log().member_removed, before),
+                (self.organization_id, 1, audit_log().member_added, self),
             ]
             for _, _, report, membership in sorted(reports, key=lambda r: r[:2]):
                 report(membership)
         elif before.role != self.role:
-            trail.audit.role_changed(self, before=before.role)
+            audit_log().role_changed(self, before=before.role)
 
     put.alters_data = True
 
@@ -271,7 +271,7 @@ class Membership(models.Model):
         """Delete the membership and record it; do nothing if it is already deleted."""
         row = for_delete(Membership.objects.filter(pk=self.pk)).first()
         if row:
-            trail.audit.member_removed(row)
+            audit_log().member_removed(row)
             row.delete()
 
     end.alters_data = True

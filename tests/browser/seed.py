@@ -277,7 +277,7 @@ def broken(organization, people):
     event = AuditEvent.objects.for_org(organization).last()
     event.pk, event._state.adding = None, True
     event.sequence += 5
-    event.hash = event.fingerprint()
+    event.hash = event.compute_hash()
     event.save(force_insert=True)
 
 

@@ -110,7 +110,7 @@ def test_no_event_holds_a_value(key, flow):
         key.put(f"/flows/{flow.pk}/variables/a", {"value": value})
     key.delete("/organization/variables")
 
-    events = "\n".join(str(event.as_record()) for event in AuditEvent.objects.all())
+    events = "\n".join(str(event.as_dict()) for event in AuditEvent.objects.all())
     assert "variable.written" in events
     assert CANARY not in events
     assert Variable.objects.get().value.reveal() == CANARY * 2

@@ -50,7 +50,7 @@ def of_installation():
 
 def everything():
     events = [*AuditEvent.objects.all(), *InstallationEvent.objects.all()]
-    return "\n".join(str(event.as_record()) for event in events)
+    return "\n".join(str(event.as_dict()) for event in events)
 
 
 def by_the_boss(event):

@@ -184,7 +184,7 @@ class Export:
         export = cls()
         try:
             with open(file, "rb") as lines:
-                for event in exported_file.since(lines, since):
+                for event in exported_file.events_since(lines, since):
                     export.add(event)
         except exported_file.Malformed as error:
             raise CommandError(str(error)) from None

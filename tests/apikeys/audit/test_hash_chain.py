@@ -11,7 +11,14 @@ import rfc8785
 from django.db import models
 
 from apikeys.audit import hash_chain
-from apikeys.audit.hash_chain import FIELDS, GENESIS, LATEST, RECORD, Walk, fingerprint
+from apikeys.audit.hash_chain import (
+    EVENT_FIELDS,
+    FIELDS,
+    GENESIS,
+    LATEST,
+    Walk,
+    event_hash,
+)
 from apikeys.models import AuditEvent
 from tests.paths import ROOT
 
@@ -22,7 +29,7 @@ def record(sequence=1, prev_hash=GENESIS, version=LATEST, **values):
     made = {
         "organization_id": "org_x",
         "sequence": sequence,
-        "at": hash_chain.written(at, version),
+        "at": hash_chain.format_time(at, version),
         "action": "api_key.revoked",
         "actor_type": "user",
         "actor_id": "user_1",
@@ -37,7 +44,7 @@ def record(sequence=1, prev_hash=GENESIS, version=LATEST, **values):
         "prev_hash": prev_hash,
         "version": version,
     } | values
-    return made | {"hash": fingerprint(made)}
+    return made | {"hash": event_hash(made)}
 
 
 def chain(*versions):
@@ -72,15 +79,15 @@ def test_every_column_is_hashed_or_says_why_not():
 
 
 def test_what_is_hashed_is_exported():
-    assert set(RECORD) == {*FIELDS[LATEST], "hash"}
-    assert all(set(fields) <= set(RECORD) for fields in FIELDS.values())
+    assert set(EVENT_FIELDS) == {*FIELDS[LATEST], "hash"}
+    assert all(set(fields) <= set(EVENT_FIELDS) for fields in FIELDS.values())
 
 
 @pytest.mark.parametrize("version", FIELDS)
 def test_a_new_column_changes_no_hash(version, monkeypatch):
     event = AuditEvent(**record(version=version))
     event.at = datetime.fromisoformat(event.at)
-    before = event.fingerprint()
+    before = event.compute_hash()
     column = models.CharField(name="note")
     column.set_attributes_from_name("note")
     columns = (*AuditEvent._meta.concrete_fields, column)
@@ -88,7 +95,7 @@ def test_a_new_column_changes_no_hash(version, monkeypatch):
     monkeypatch.setitem(AuditEvent._meta.__dict__, "concrete_fields", columns)
     event.note = "new"
 
-    assert event.fingerprint() == before == event.hash
+    assert event.compute_hash() == before == event.hash
 
 
 def test_version_2_is_canonical_json():
@@ -116,12 +123,12 @@ def test_what_databases_or_readers_could_spell_otherwise_is_not_hashed(value):
         record(details={"via": value})
 
     changed = record() | {"details": {"via": value}}
-    assert not hash_chain.is_as_hashed(changed)
+    assert not hash_chain.has_valid_hash(changed)
 
 
 @pytest.mark.parametrize("value", [2**53 - 1, 1 - 2**53, True, None, "", [], {}])
 def test_other_values_are_hashed(value):
-    assert hash_chain.is_as_hashed(record(details={"via": value}))
+    assert hash_chain.has_valid_hash(record(details={"via": value}))
 
 
 @pytest.mark.parametrize(
@@ -140,15 +147,15 @@ def test_other_values_are_hashed(value):
     ],
 )
 def test_a_time_is_written_as_its_version_hashes_it(at, version_1, version_2):
-    assert hash_chain.written(at, 1) == version_1
+    assert hash_chain.format_time(at, 1) == version_1
     whole = hash_chain.whole_milliseconds(at)
-    assert hash_chain.written(whole, 2) == version_2
+    assert hash_chain.format_time(whole, 2) == version_2
 
 
 def test_a_time_that_version_2_does_not_record_is_no_match():
     at = datetime(2026, 6, 1, 12, 0, 1, 1, UTC)
 
-    assert hash_chain.written(at, 2) == "2026-06-01T12:00:01.000001Z"
+    assert hash_chain.format_time(at, 2) == "2026-06-01T12:00:01.000001Z"
 
 
 def test_a_chain_may_go_from_an_older_version_to_a_newer():
@@ -170,7 +177,7 @@ def test_a_version_that_is_not_known_is_never_intact(version, whole):
     records = chain(2, 2)
     records[1]["version"] = version
 
-    walk = walked(records, whole=whole)
+    walk = walked(records, is_complete=whole)
 
     assert walk.events == 1
     assert walk.broken is not None
@@ -198,7 +205,7 @@ def test_missing_events_break_a_whole_chain_and_are_gaps_of_a_file():
     rest = [*records[2:4], records[8]]
 
     assert walked(rest).broken == (1, "was deleted")
-    walk = walked(rest, whole=False)
+    walk = walked(rest, is_complete=False)
     assert walk.broken is None
     assert (walk.events, walk.gaps) == (3, [(1, 2), (5, 8)])
 
@@ -207,7 +214,7 @@ def test_an_event_that_does_not_follow_is_broken_where_none_is_missing():
     records = chain(2, 2, 2)
     forged = record(2, records[0]["hash"], action="api_key.resumed")
 
-    walk = walked([records[0], forged, records[2]], whole=False)
+    walk = walked([records[0], forged, records[2]], is_complete=False)
 
     assert walk.broken == (3, "does not follow the event before it")
     assert walk.head == forged["hash"]
@@ -216,7 +223,7 @@ def test_an_event_that_does_not_follow_is_broken_where_none_is_missing():
 def test_a_chain_begins_with_nothing_before_it():
     forged = record(1, "f" * 64)
 
-    assert walked([forged], whole=False).broken == (
+    assert walked([forged], is_complete=False).broken == (
         (1, "does not follow the event before it")
     )
 
@@ -241,12 +248,12 @@ def test_a_head_that_was_kept_is_found_where_it_is():
     records = chain(*[2] * 5)
 
     for sequence, one in enumerate(records, 1):
-        assert walked(records, expected_head=one["hash"]).kept_at == sequence
-    assert walked(records, expected_head=GENESIS).kept_at == 0
-    assert walked(records, expected_head="f" * 64).kept_at is None
+        assert walked(records, expected_head=one["hash"]).expected_head_at == sequence
+    assert walked(records, expected_head=GENESIS).expected_head_at == 0
+    assert walked(records, expected_head="f" * 64).expected_head_at is None
     # What the first event of a later file says that it follows.
-    later = walked(records[3:], whole=False, expected_head=records[2]["hash"])
-    assert (later.kept_at, later.claimed_at) == (None, 3)
+    later = walked(records[3:], is_complete=False, expected_head=records[2]["hash"])
+    assert (later.expected_head_at, later.claimed_at) == (None, 3)
 
 
 def test_the_checks_need_neither_django_nor_a_database():

@@ -124,7 +124,7 @@ def test_an_event_of_an_older_version_does_not_follow_a_newer(version_1, tamper)
     event = append(version_1)
     old = append(version_1)
     old.version = 1
-    end = old.fingerprint()
+    end = old.compute_hash()
     for sql in (
         "UPDATE apikeys_auditevent SET version = 1, hash = %s WHERE sequence = 24",
         "UPDATE apikeys_auditchain SET head = %s WHERE length = 24",

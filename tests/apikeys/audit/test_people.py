@@ -22,8 +22,8 @@ from apikeys.audit.timeline import in_words
 from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey, AuditChain, AuditEvent, InstallationEvent
 from apikeys.models.person_events import PER_HOUR
+from echopoint.core.audit_log import audit_log
 from echopoint.core.client_metadata import Client as Caller
-from echopoint.core.trail import trail
 from echopoint.organizations.models import Membership, User
 from tests.conftest import person
 from tests.races import WAITING
@@ -34,7 +34,7 @@ PASSWORD = "correct horse battery"
 NEW = "a staple for the battery"
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TOTP_SECRET = "JBSWY3DPEHPK3PXP"
-of_people = InstallationEvent.of_people
+person_events = InstallationEvent.person_events
 
 
 def try_to_sign_in(client, password=PASSWORD, login="alice@acme.example", **headers):
@@ -74,7 +74,7 @@ def everything():
     """Return all that both chains hold, as text."""
     write_buffers.flush()
     events = [*AuditEvent.objects.all(), *InstallationEvent.objects.all()]
-    return "\n".join(str(event.as_record()) for event in events)
+    return "\n".join(str(event.as_dict()) for event in events)
 
 
 # Signing in
@@ -256,7 +256,7 @@ def test_a_failure_when_it_is_asked_once_more_names_the_person(client, alice, ac
 
 
 def fail(user, *, ip="192.0.2.1", reason="wrong_password", at=NOON):
-    of_people.sign_in_failed(user, Actor.visitor(Caller(ip=ip)), reason, at=at)
+    person_events.sign_in_failed(user, Actor.visitor(Caller(ip=ip)), reason, at=at)
 
 
 def test_a_failed_sign_in_asks_the_database_nothing(alice, statements):
@@ -531,8 +531,8 @@ def test_a_new_password_waits_for_a_change_of_the_person_in_the_console(
         return True
 
     def change():
-        trail.audit.lock_installation()
-        trail.audit.lock_chains_of(user)
+        audit_log().lock_installation()
+        audit_log().lock_chains_of(user)
 
     rows = User.objects.filter(pk=user.pk)
     assert waiting_for(change, set_password, lambda: rows.update(is_staff=True))

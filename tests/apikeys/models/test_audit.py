@@ -90,7 +90,7 @@ def test_an_event_has_the_newest_version_and_whole_milliseconds(record, acme):
 
     assert event.version == 2
     assert event.at == datetime(2026, 6, 1, 12, 0, 0, 123000, tzinfo=UTC)
-    assert event.as_record()["at"] == "2026-06-01T12:00:00.123Z"
+    assert event.as_dict()["at"] == "2026-06-01T12:00:00.123Z"
     assert verify(acme) is None
 
 
@@ -111,7 +111,7 @@ def test_an_event_survives_dumpdata(record):
     text = serializers.serialize("json", [event])
     (loaded,) = serializers.deserialize("json", text)
 
-    assert loaded.object.fingerprint() == event.hash
+    assert loaded.object.compute_hash() == event.hash
 
 
 def test_each_organization_has_a_chain_of_its_own(chain, record, acme, globex):
@@ -240,7 +240,7 @@ def test_a_changed_event_with_its_hash_made_right_breaks_the_next_link(
     tamper(
         "UPDATE apikeys_auditevent SET actor_label = %s, hash = %s WHERE sequence = 3",
         "mallory",
-        chain[2].fingerprint(),
+        chain[2].compute_hash(),
     )
 
     assert verify(acme) == (4, "does not follow the event before it")
@@ -253,7 +253,7 @@ def test_a_changed_last_event_with_its_hash_made_right_is_not_the_recorded_end(
     tamper(
         "UPDATE apikeys_auditevent SET actor_label = %s, hash = %s WHERE sequence = 5",
         "mallory",
-        chain[4].fingerprint(),
+        chain[4].compute_hash(),
     )
 
     sequence, reason = verify(acme)
@@ -297,7 +297,7 @@ def test_an_inserted_event_is_named(chain, acme, sequence):
     forged = AuditEvent.objects.get(sequence=5)
     forged.pk, forged.sequence, forged._state.adding = None, sequence, True
     forged.prev_hash = chain[4].hash
-    forged.hash = forged.fingerprint()
+    forged.hash = forged.compute_hash()
     forged.save(force_insert=True)
 
     assert verify(acme) == (sequence, "was inserted")

@@ -95,7 +95,12 @@ def test_old_events_go_and_the_rest_verifies(chain, acme):
     assert seal.details["through"] == 3
     assert seal.details["last_hash"] == chain[2].hash
     end = AuditChain.objects.get(organization=acme)
-    assert (end.base, end.base_hash, end.length, end.kept) == (3, chain[2].hash, 6, 3)
+    assert (end.base, end.base_hash, end.length, end.event_count) == (
+        3,
+        chain[2].hash,
+        6,
+        3,
+    )
     code, answer = verify()
     assert code == 0
     assert (answer["intact"], answer["checked"]) == (True, 3)
@@ -362,7 +367,7 @@ def test_events_that_are_being_deleted_break_nothing(record, acme, monkeypatch):
         record(300)
     record(1)
     end = AuditEvent.objects.prune(acme, timezone.now() - 100 * DAY, by=SYSTEM)
-    old = AuditEvent.objects.for_org(acme).past_base(end)
+    old = AuditEvent.objects.for_org(acme).pruned_events(end)
     seen = 0
 
     def delete_before(execute, sql, params, many, context):

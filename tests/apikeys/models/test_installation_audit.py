@@ -77,15 +77,15 @@ def test_events_form_a_chain_that_is_named_in_what_is_hashed(chain):
     assert [event.prev_hash for event in chain] == ["0" * 64, *hashes[:-1]]
     end = InstallationChain.objects.get()
     assert (end.length, end.head) == (3, hashes[-1])
-    record = chain[0].as_record()
+    record = chain[0].as_dict()
     assert record["organization_id"] == "installation"
     assert set(record) == {*FIELDS[LATEST], "hash"}
-    assert hash_chain.fingerprint(record) == chain[0].hash
+    assert hash_chain.event_hash(record) == chain[0].hash
 
 
 def test_a_kept_event_is_read_back_as_it_was_hashed(chain):
     for event in InstallationEvent.objects.all():
-        assert event.fingerprint() == event.hash
+        assert event.compute_hash() == event.hash
 
 
 def test_the_chain_is_apart_from_those_of_organizations(chain, acme):
@@ -202,8 +202,8 @@ def test_the_database_refuses_to_empty_the_table(chain):
         lambda event: InstallationEvent.objects.all().delete(),
         lambda event: InstallationEvent.objects.update(action="x"),
         lambda event: InstallationEvent.objects.bulk_create([InstallationEvent()]),
-        lambda event: InstallationEvent.of_people.all().delete(),
-        lambda event: InstallationEvent.of_people.update(action="x"),
+        lambda event: InstallationEvent.person_events.all().delete(),
+        lambda event: InstallationEvent.person_events.update(action="x"),
     ],
 )
 def test_the_model_refuses_to_change_it(chain, change):
@@ -220,11 +220,11 @@ def test_details_are_those_of_the_action_and_hold_no_key(record, issue):
         record(secret="x")  # noqa: S106
     event = record(model=f"group {secret}")
 
-    assert secret[22:] not in str(event.as_record())
+    assert secret[22:] not in str(event.as_dict())
 
 
 def test_its_events_can_be_checked_as_a_file(chain):
-    lines = [json.dumps(event.as_record()).encode() for event in chain]
+    lines = [json.dumps(event.as_dict()).encode() for event in chain]
 
     (walk,) = exported_file.check(lines).values()
 

@@ -428,7 +428,9 @@ def test_a_key_without_a_scope_of_the_catalog_is_not_rotated(old):
     ApiKey.objects.filter(pk=key.pk).update(scopes=["flows:fly"])
     key.refresh_from_db()
 
-    with pytest.raises(InvalidKeyRequest, match="were removed from the scope catalog. Create"):
+    with pytest.raises(
+        InvalidKeyRequest, match="were removed from the scope catalog. Create"
+    ):
         rotate(key)
 
     key.refresh_from_db()

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from apikeys.actors import Actor
 from apikeys.audit.export import as_ndjson
-from apikeys.audit.hash_chain import GENESIS, fingerprint
+from apikeys.audit.hash_chain import GENESIS, event_hash
 from apikeys.models import AuditEvent
 from tests.apikeys.audit.test_hash_chain import chain, record
 from tests.apikeys.audit.test_hash_chain_versions import CHAINS
@@ -297,7 +297,7 @@ def test_a_head_that_is_not_in_a_file_is_a_failure(run, answer, file):
 def test_an_event_before_a_break_is_not_called_as_written(run, file):
     records = chain(2, 2, 2)
     records[1]["actor_label"] = "mallory"
-    records[1]["hash"] = fingerprint(records[1])
+    records[1]["hash"] = event_hash(records[1])
 
     out = run(file(records))[1]
 
