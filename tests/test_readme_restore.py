@@ -163,7 +163,7 @@ def test_a_head_that_was_kept_shows_that_a_backup_is_older(
 
     done = site.shell(f"{verify} {json.loads(last)['hash']}")
     assert done.returncode == 1
-    assert "The expected head is not there" in done.stdout
+    assert "The expected head was not found" in done.stdout
 
 
 def test_a_restored_database_refuses_peppers_that_are_not_its_own(

@@ -1,8 +1,8 @@
-"""What the audit records: each action, the details it takes, and how they read.
+"""The actions of the audit, their details, and the details in words.
 
-A new action is a member of `Action`, in a group of `GROUPS`, and a function in `WORDS`.
-The keywords of the function are the details that the action takes; it returns what people
-read beside its name.
+A new action needs a member of `Action`, a group in `GROUPS`, and a function in `WORDS`.
+The keyword arguments of the function are the details of the action; it returns the text
+that people read beside the name of the action.
 """
 
 import inspect
@@ -12,7 +12,7 @@ from django.db.models import TextChoices
 
 from apikeys.audit import people_wording
 from apikeys.audit.hash_chain import whole_milliseconds
-from apikeys.audit.wording import counted, moment, short, span
+from apikeys.audit.wording import count_in_words, period, short_hash, time_in_words
 from apikeys.scopes import PRESETS
 
 UNREADABLE = "The details of this event cannot be read."
@@ -57,11 +57,11 @@ class Action(TextChoices):
     CONSOLE_DELETED = "console.deleted", "Deleted in the console"
 
 
-# Events about a key that change nothing of it.
+# Events about a key that do not change it.
 NO_CHANGES = {Action.SECRET_DISPLAYED, Action.FIRST_USED, Action.RETIRED_USED}
-# No verb records these. Filters leave them out, but events that exist stay readable.
+# No longer recorded. Filters do not offer them, but existing events stay readable.
 UNUSED = {Action.RENAMED}
-# By what an action begins with.
+# By the first part of the action.
 GROUPS = {
     "API keys": ("api_key",),
     "Organization": ("organization", "policy", "audit"),
@@ -73,12 +73,12 @@ GROUPS = {
 
 
 def choices(occurred=()):
-    """Return the choices of actions that can occur, and of others that did."""
+    """Return the choices of actions that can occur or have occurred."""
     return [(a.value, a.label) for a in Action if a not in UNUSED - set(occurred)]
 
 
 def grouped(choices):
-    """Return the choices under the names of their groups."""
+    """Return the choices grouped by `GROUPS`."""
     groups = {
         name: [choice for choice in choices if choice[0].split(".")[0] in begins]
         for name, begins in GROUPS.items()
@@ -86,47 +86,48 @@ def grouped(choices):
     return [(name, members) for name, members in groups.items() if members]
 
 
-def nothing(at):
-    """The name of the action says it all."""
+def no_words(at):
+    """The name of the action is enough."""
     return ""
 
 
 def created(at, *, scopes=(), preset="", expires_at=None):
-    end = f"Expires on {moment(expires_at)}." if expires_at else "No expiry."
+    end = f"Expires on {time_in_words(expires_at)}." if expires_at else "No expiry."
     return f"{scopes_in_words(scopes, preset)} {end}"
 
 
 def rotated(at, *, successor="", retire_at="", scopes=(), dropped=()):
     if not successor:
         return ""
-    # The event's own time is in whole milliseconds.
+    # The time of the event is truncated to milliseconds, the details are not. Compared
+    # directly, a rotation without an overlap would seem to have one.
     both_work = retire_at and whole_milliseconds(datetime.fromisoformat(retire_at)) > at
     overlap = (
-        f"Overlap until {moment(retire_at)}."
+        f"Overlap until {time_in_words(retire_at)}."
         if both_work
-        else "This key stopped at once."
+        else "This key stopped immediately."
     )
     holding = f", with {', '.join(scopes)}" if scopes else ""
-    lost = f" Dropped as not in the catalog: {', '.join(dropped)}." if dropped else ""
-    return f"{successor} takes its place{holding}.{lost} {overlap}"
+    lost = f" No longer in the scope catalog: {', '.join(dropped)}." if dropped else ""
+    return f"Replaced by {successor}{holding}.{lost} {overlap}"
 
 
 def rotation_cancelled(at, *, successor=""):
-    return successor and f"{successor} was revoked; this key goes on."
+    return successor and f"{successor} was revoked; this key stays in use."
 
 
 def retired(at, *, successor=""):
-    return successor and f"{successor} has taken its place."
+    return successor and f"Replaced by {successor}."
 
 
 def unretired(at, *, successor="", retire_at=""):
     if not retire_at:
         return ""
-    names = f"It and {successor} both" if successor else "It"
-    return f"{names} work{'' if successor else 's'} until {moment(retire_at)}."
+    keys = f"This key and {successor} both" if successor else "This key"
+    return f"{keys} work{'' if successor else 's'} until {time_in_words(retire_at)}."
 
 
-def for_a_reason(at, *, reason=""):
+def reason_only(at, *, reason=""):
     return reason
 
 
@@ -135,7 +136,7 @@ def limit_changed(at, *, before=None, after=None):
     return f"From {before or of_policy} to {after or of_policy}, per minute."
 
 
-def used(at, *, route=""):
+def route_only(at, *, route=""):
     return route
 
 
@@ -157,52 +158,52 @@ def audit_exported(
 ):
     chosen = [f"{name}: {value}" for name, value in (filters or {}).items()]
     said = f"As {', '.join([format.upper(), *chosen])}."
-    if events is None:  # of a version that did not record them
+    if events is None:  # older versions did not record them
         return said
     if not events:
         return f"{said} No events."
-    when = span(datetime.fromisoformat(since), datetime.fromisoformat(until))
-    last = f"the last hash is {short(head)}"
-    return f"{said} {counted(events, 'event')} {when}; {last}"
+    when = period(datetime.fromisoformat(since), datetime.fromisoformat(until))
+    last = f"the last hash is {short_hash(head)}"
+    return f"{said} {count_in_words(events, 'event')} {when}; {last}"
 
 
 def audit_pruned(at, *, through=0, last_hash=""):
-    return f"Up to event {through:,}, whose hash is {short(last_hash)}"
+    return f"Up to event {through:,}, with the hash {short_hash(last_hash)}"
 
 
 WORDS = {
     Action.CREATED: created,
-    Action.SECRET_DISPLAYED: nothing,
+    Action.SECRET_DISPLAYED: no_words,
     Action.ROTATED: rotated,
     Action.ROTATION_CANCELLED: rotation_cancelled,
     Action.RETIRED: retired,
     Action.UNRETIRED: unretired,
-    Action.SUSPENDED: for_a_reason,
-    Action.RESUMED: for_a_reason,
-    Action.REVOKED: for_a_reason,
+    Action.SUSPENDED: reason_only,
+    Action.RESUMED: reason_only,
+    Action.REVOKED: reason_only,
     Action.LIMIT_CHANGED: limit_changed,
-    Action.FIRST_USED: used,
-    Action.RETIRED_USED: used,
+    Action.FIRST_USED: route_only,
+    Action.RETIRED_USED: route_only,
     Action.RENAMED: renamed,
     Action.POLICY_UPDATED: policy_updated,
     Action.AUDIT_EXPORTED: audit_exported,
     Action.AUDIT_PRUNED: audit_pruned,
-    Action.ORGANIZATION_CREATED: nothing,
+    Action.ORGANIZATION_CREATED: no_words,
     Action.ORGANIZATION_CHANGED: people_wording.organization_changed,
     Action.MEMBER_ADDED: people_wording.member_added,
     Action.MEMBER_REMOVED: people_wording.member_removed,
     Action.ROLE_CHANGED: people_wording.role_changed,
     Action.SIGNED_IN: people_wording.signed_in,
     Action.SIGN_IN_FAILED: people_wording.sign_in_failed,
-    Action.PASSWORD_CHANGED: nothing,
-    Action.PASSWORD_RESET: nothing,
+    Action.PASSWORD_CHANGED: no_words,
+    Action.PASSWORD_RESET: no_words,
     Action.SECOND_FACTOR_ADDED: people_wording.second_factor,
     Action.SECOND_FACTOR_REMOVED: people_wording.second_factor,
-    Action.RECOVERY_CODES_MADE: nothing,
+    Action.RECOVERY_CODES_MADE: no_words,
     Action.VARIABLE_WRITTEN: people_wording.variable_written,
     Action.VARIABLE_DELETED: people_wording.variable_deleted,
     Action.VARIABLES_CLEARED: people_wording.variables_cleared,
-    Action.ENVIRONMENT_CREATED: nothing,
+    Action.ENVIRONMENT_CREATED: no_words,
     Action.ENVIRONMENT_DELETED: people_wording.environment_deleted,
     Action.CONSOLE_ADDED: people_wording.console_added,
     Action.CONSOLE_CHANGED: people_wording.console_changed,
@@ -215,9 +216,10 @@ DETAILS = {
 
 
 def in_words(action, at, details):
-    """Return the details of an event in words; empty when its name says it all.
+    """Return the details of an event in words, or an empty string.
 
-    Whatever the database holds: an event of a later version, or one that was changed.
+    Never raises: the event may be from a newer version, or someone may have changed it in
+    the database, and the page must still show the others.
     """
     if action not in WORDS:
         return ""

@@ -1,10 +1,10 @@
-"""How events about people, variables and the console read; see `audit_events`."""
+"""Details of events about people, variables and the console, in words; see `events`."""
 
-from apikeys.audit.wording import counted
+from apikeys.audit.wording import count_in_words
 
 METHODS = {
     "password": "a password",
-    "totp": "a code of an authenticator app",
+    "totp": "a code from an authenticator app",
     "recovery_codes": "a recovery code",
     "webauthn": "a passkey",
 }
@@ -13,7 +13,7 @@ REASONS = {
     "wrong_password": "Wrong password.",
     "wrong_code": "Wrong code.",
     "wrong_passkey": "The passkey was refused.",
-    "unknown_account": "No account has the e-mail address.",
+    "unknown_account": "No account has this e-mail address.",
     "too_many_attempts": "Too many attempts.",
     "switched_off": "The account is switched off.",
 }
@@ -27,7 +27,7 @@ def signed_in(at, *, methods=()):
 def sign_in_failed(at, *, reason="", is_last=False):
     said = REASONS.get(reason, reason)
     return (
-        f"{said} Further failures of this hour are not recorded." if is_last else said
+        f"{said} Further failures in this hour are not recorded." if is_last else said
     )
 
 
@@ -60,21 +60,21 @@ def place_of_variable(flow, environment):
 
 def variable_written(at, *, flow="", environment="", secret=False):
     place = place_of_variable(flow, environment)
-    return f"{'A secret of' if secret else 'Of'} {place}."
+    return f"{'Secret, for' if secret else 'For'} {place}."
 
 
 def variable_deleted(at, *, flow="", environment=""):
-    return f"Of {place_of_variable(flow, environment)}."
+    return f"For {place_of_variable(flow, environment)}."
 
 
 def variables_cleared(at, *, flow="", count=None):
-    # Those of environments are in the organization's set.
+    # The variables of environments are in the set of the organization.
     place = f"the flow {flow}" if flow else "the organization and its environments"
-    return f"{counted(count or 0, 'variable')} of {place}."
+    return f"{count_in_words(count or 0, 'variable')} for {place}."
 
 
 def environment_deleted(at, *, count=None):
-    return f"With {counted(count or 0, 'variable')}."
+    return f"Including {count_in_words(count or 0, 'variable')}."
 
 
 def console_added(at, *, model=""):
@@ -90,5 +90,5 @@ def console_deleted(at, *, model="", count=1):
 
 
 def sentence(text):
-    """Return the text with a capital first letter, and otherwise as it is."""
+    """Capitalize the first letter only; capitalize() would lower the others."""
     return f"{text[:1].upper()}{text[1:]}"

@@ -1,7 +1,10 @@
-"""What a check of the audit found, in words and as JSON; no more than what was checked."""
+"""The result of a check of the audit, in words and as JSON.
+
+It never claims more than was checked.
+"""
 
 from apikeys.audit.hash_chain import UNKNOWN_VERSION
-from apikeys.audit.wording import counted, short, span
+from apikeys.audit.wording import count_in_words, period, short_hash
 from apikeys.representation import stamp
 
 SHOWN_GAPS = 5
@@ -10,44 +13,44 @@ MODIFIED = (
     " operator."
 )
 NEWER = (
-    "A newer version of Echopoint recorded that event. Update this one, then verify"
+    "A newer version of Echopoint recorded this event. Update Echopoint, then verify"
     " again."
 )
 FILE_ENDS = (
-    "A file alone cannot show whether newer events are missing, or whether somebody wrote"
-    " it anew with other hashes. Compare its head with the one on the audit page, or with"
-    " one that you kept (--expect-head)."
+    "A file alone cannot show whether newer events are missing, or whether someone rewrote"
+    " it with new hashes. Compare its head with the one on the audit page, or with one that"
+    " you stored (--expect-head)."
 )
 
 
-def intact(walk):
-    """Return whether the chain is as it was written; None when the file has gaps."""
-    if walk.broken or (is_lost(walk) and walk.is_complete):
+def is_intact(walk):
+    """Return whether the chain is as it was recorded; None if the file has gaps."""
+    if walk.broken or (is_head_lost(walk) and walk.is_complete):
         return False
-    # The event with a head that is not in a file may be older, missing or newer.
-    return None if walk.gaps or is_lost(walk) else True
+    # In a file, the event with the expected head may simply be outside of the file.
+    return None if walk.gaps or is_head_lost(walk) else True
 
 
-def is_lost(walk):
-    """Whether a head that was kept elsewhere is not in the chain."""
+def is_head_lost(walk):
+    """Whether the expected head is not in the chain."""
     return bool(walk.expected_head) and walk.expected_head_at is None
 
 
 def may_end_early(walk):
-    """Whether nothing outside of the file says that it ends where the chain does."""
-    return intact(walk) is not False and walk.expected_head != walk.head
+    """Whether the file may lack the newest events: no expected head proves its end."""
+    return is_intact(walk) is not False and walk.expected_head != walk.head
 
 
 def as_json(walk):
-    """Return the findings for programs."""
+    """Return the result as JSON values."""
     fields = {
         "checked": walk.events,
         "from": stamp(walk.since),
         "until": stamp(walk.until),
         "head": walk.head,
-        "intact": intact(walk),
+        "intact": is_intact(walk),
         "broken": walk.broken and walk.broken._asdict(),
-        # What comes after a break is not known to be missing.
+        # The walk stops at a broken link, so later gaps are not known.
         "missing": None if walk.broken else [list(gap) for gap in walk.gaps],
     }
     if walk.base and walk.is_sealed:
@@ -64,56 +67,58 @@ def as_json(walk):
 
 
 def in_words(walk):
-    """Return the findings for people, on one line."""
-    said = broken(walk) if walk.broken else checked(walk)
-    return " ".join(filter(None, [said, missing(walk), kept(walk)]))
+    """Return the result on one line."""
+    chain = break_in_words(walk) if walk.broken else chain_in_words(walk)
+    return " ".join(
+        filter(None, [chain, gaps_in_words(walk), expected_head_in_words(walk)])
+    )
 
 
-def checked(walk):
+def chain_in_words(walk):
     """Return "all 571 events are intact, from … to … UTC. Head: …."."""
     if not walk.events:
         return "no events, nothing to check."
-    return f"{found(walk)}. Head: {walk.head}."
+    return f"{events_in_words(walk)}. Head: {walk.head}."
 
 
-def on_page(walk):
-    """Return the same for the page, which shows the whole head beside it."""
+def page_message(walk):
+    """Return the result for the page, which shows the complete head beside it."""
     if not walk.events:
         return "There are no events yet, so there is nothing to check."
-    return f"Chain verified: {found(walk)}. Head: {short(walk.head)}"
+    return f"Chain verified: {events_in_words(walk)}. Head: {short_hash(walk.head)}"
 
 
-def found(walk):
-    count, when = counted(walk.events, "event"), span(walk.since, walk.until)
+def events_in_words(walk):
+    count, when = count_in_words(walk.events, "event"), period(walk.since, walk.until)
     if walk.gaps:
         agree = "agrees with its" if walk.events == 1 else "agree with their"
         return f"{count} {agree} own hash, {when}"
     every, are = ("", "is") if walk.events == 1 else ("all ", "are")
-    old = f"; {older(walk.base)} for their age" if walk.base else ""
+    old = f"; {pruned_in_words(walk.base)} because of their age" if walk.base else ""
     return f"{every}{count} {are} intact, {when}{old}"
 
 
-def older(base):
+def pruned_in_words(base):
     return "event 1 was deleted" if base == 1 else f"events 1 to {base:,} were deleted"
 
 
-def broken(walk):
-    """Return which event is broken, and what was checked before it."""
-    said = f"BROKEN: event {walk.broken.sequence} {walk.broken.reason}."
+def break_in_words(walk):
+    """Return the broken link, and what was checked before it."""
+    link = f"BROKEN: event {walk.broken.sequence} {walk.broken.reason}."
     if not walk.events:
-        return said
-    before, when = counted(walk.events, "event"), span(walk.since, walk.until)
+        return link
+    before, when = count_in_words(walk.events, "event"), period(walk.since, walk.until)
     agree = "agrees with its" if walk.events == 1 else "agree with their"
-    return f"{said} {before} before it {agree} own hash, {when}."
+    return f"{link} {before} before it {agree} own hash, {when}."
 
 
 def advice(link):
-    """Return what to do about a broken link."""
+    """Return what the reader should do about a broken link."""
     return NEWER if link.reason == UNKNOWN_VERSION else MODIFIED
 
 
-def missing(walk):
-    """Return which events a file lacks, or an empty string."""
+def gaps_in_words(walk):
+    """Return the events that are missing in a file, or an empty string."""
     if walk.broken or not walk.gaps:
         return ""
     listed = [f"{a} to {b}" if a < b else f"{a}" for a, b in walk.gaps[:SHOWN_GAPS]]
@@ -121,44 +126,47 @@ def missing(walk):
         listed.append(f"and {len(walk.gaps) - SHOWN_GAPS} more ranges")
     return (
         f"Not in the file: {', '.join(listed)}. The file alone cannot show whether a"
-        " filter left these out or somebody removed them, and whether somebody wrote the"
-        " events beside them anew. Export the audit without filters to check it."
+        " filter excluded them or someone removed them, or whether someone rewrote the"
+        " events around them. Export the audit without filters to check it."
     )
 
 
-def kept(walk):
-    """Return where a head that was kept elsewhere is, or an empty string."""
+def expected_head_in_words(walk):
+    """Return the position of the expected head, or an empty string."""
     if not walk.expected_head:
         return ""
     if walk.expected_head_at is not None:
-        return f"{found_at(walk)}{protection(walk)}"
+        return f"{position_in_words(walk)}{protection(walk)}"
     if walk.claimed_at is not None:
         return (
-            f"Event {walk.claimed_at + 1} says that it follows the expected head, but"
-            " anyone can write that. Export the event that has this head too."
+            f"Event {walk.claimed_at + 1} claims to follow the expected head, but anyone can"
+            " write that. Export the event that has this head too."
         )
     if walk.broken:
-        return "The expected head does not come before that."
+        return "The expected head is not among the events before it."
     or_lacking = "" if walk.is_complete else ", or its event is not in the file"
-    or_old = ", or its event was deleted for its age" if walk.base else ""
+    or_old = ", or its event was deleted because of its age" if walk.base else ""
     return (
-        "The expected head is not there: it belongs to another chain, or this one was"
-        f" cut back or rewritten{or_old}{or_lacking}."
+        "The expected head was not found: it belongs to another chain, or this one was"
+        f" truncated or rewritten{or_old}{or_lacking}."
     )
 
 
-def found_at(walk):
-    """Return which event has the head, and how many came after."""
+def position_in_words(walk):
+    """Return which event has the expected head, and how many follow."""
     if after := walk.events_after:
-        came = counted(after, "event")
-        return f"The expected head is that of event {walk.expected_head_at}; {came} came after."
-    return "It is the expected head."
+        events = count_in_words(after, "event")
+        follow = "follows" if after == 1 else "follow"
+        return (
+            f"Event {walk.expected_head_at} has the expected head; {events} {follow}."
+        )
+    return "This is the expected head."
 
 
 def protection(walk):
-    """Return which events the head protects, where that is not all before it."""
+    """Return which events the expected head protects, unless it protects all."""
     if walk.protected_from in {None, 1}:
         return ""
     return (
-        f" It protects events {walk.protected_from} to {walk.expected_head_at} alone."
+        f" It protects only events {walk.protected_from} to {walk.expected_head_at}."
     )

@@ -1,4 +1,4 @@
-"""What happened to a key, for its page: its audit in words, and its refused requests."""
+"""The audit events and refused requests of a key, in words, for its page."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -13,15 +13,15 @@ NEWEST = 50
 REFUSALS_SHOWN_FOR = timedelta(days=30)
 REASONS = {
     "API_KEY_REVOKED": "The key was revoked.",
-    "API_KEY_RETIRED": "The key was retired; its successor takes its place.",
-    "API_KEY_EXPIRED": "The key was expired.",
+    "API_KEY_RETIRED": "The key was retired; use its successor.",
+    "API_KEY_EXPIRED": "The key had expired.",
     "API_KEY_BLOCKED": "The operator had blocked the key.",
     "API_KEY_SUSPENDED": "The key was suspended.",
-    "ORGANIZATION_REQUIRED": "No organization was named, or more than one.",
+    "ORGANIZATION_REQUIRED": "The request named no organization, or more than one.",
     "ORGANIZATION_MISMATCH": "The request named another organization, not the key's own.",
     "MISSING_REQUIRED_SCOPES": "The key lacks a scope that the request needs.",
-    "TOO_MANY_REQUESTS": "The key called more often than its limit allows.",
-    "FORBIDDEN": "The request is not one that a key may make.",
+    "TOO_MANY_REQUESTS": "The key exceeded its rate limit.",
+    "FORBIDDEN": "API keys may not make this request.",
 }
 
 
@@ -36,31 +36,31 @@ TARGETS = {
 
 
 class Entry(NamedTuple):
-    """An event with what it says beside its name."""
+    """An event with its details in words."""
 
     event: AuditEvent
     text: str
 
     @property
     def target(self):
-        """Return what kind of thing the event concerns."""
+        """Return the kind of the target, for people."""
         return TARGETS.get(self.event.target_type, self.event.target_type)
 
 
 def timeline(key):
-    """Return the newest events about a key as `Entry`, the newest first."""
+    """Return the latest events about a key as `Entry`, newest first."""
     events = AuditEvent.objects.for_org(key.organization).filter(target_id=key.rest_id)
     newest = events.order_by("-sequence")[:NEWEST]
     return [Entry(event, in_words(event)) for event in newest]
 
 
 def in_words(event):
-    """Return the details of an event in words; empty when its name says it all."""
+    """Return the details of an event in words, or an empty string."""
     return audit_events.in_words(event.action, event.at, event.details)
 
 
 class Attempts(NamedTuple):
-    """Requests with the key that were refused for one reason."""
+    """Refused requests of a key for one reason."""
 
     code: str
     reason: str
@@ -70,7 +70,7 @@ class Attempts(NamedTuple):
 
 
 def refused_attempts(key, *, at=None):
-    """Return the `Attempts` of the last 30 days for each reason, the latest first."""
+    """Return the `Attempts` of the last 30 days by reason, latest first."""
     since = (at or timezone.now()) - REFUSALS_SHOWN_FOR
     recent = Refusal.objects.filter(key=key, minute__gte=since)
     with_address = recent.filter(reason=OuterRef("reason"), last_ip__isnull=False)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from apikeys.audit.events import grouped
-from apikeys.audit.wording import counted
+from apikeys.audit.wording import count_in_words
 from apikeys.db import keyset
 from apikeys.forms.filters import (
     KEY_IN_ADDRESS,
@@ -198,7 +198,7 @@ class AuditFilterForm(FilterForm):
             return ""
         if not self.has_few_matches:
             return f"More than {COUNTED:,} events match"
-        return f"{counted(self.count, 'event')} match{'es' if self.count == 1 else ''}"
+        return f"{count_in_words(self.count, 'event')} match{'es' if self.count == 1 else ''}"
 
 
 # The query of each filter.

@@ -5,7 +5,7 @@ import math
 from django import forms
 from django.conf import settings
 
-from apikeys.audit.wording import counted
+from apikeys.audit.wording import count_in_words
 from apikeys.policy import LIMITS, beyond_site
 from echopoint.organizations.models import Organization
 
@@ -64,7 +64,7 @@ class PolicyForm(forms.ModelForm):
         default = cleaned.get("default_lifetime_days")
         maximum = cleaned.get("max_lifetime_days")
         if default and maximum and default > maximum:
-            text = f"Enter at most the maximum lifetime, {counted(maximum, 'day')}."
+            text = f"Enter at most the maximum lifetime, {count_in_words(maximum, 'day')}."
             self.add_error("default_lifetime_days", text)
         return cleaned
 
@@ -111,8 +111,8 @@ def in_words(name, value):
     if value is None:
         return f"{default_in_words(name)} (default)"
     if name == "requests_per_minute":
-        return counted(value, "request")
-    return counted(value, "day")
+        return count_in_words(value, "request")
+    return count_in_words(value, "day")
 
 
 def retention_days(name, value):

@@ -103,5 +103,5 @@ class AuditVerifyView(PostOnlyMixin, AuditMixin, View):
             finding = f"The audit is broken: event {sequence} {reason}."
             messages.error(request, f"{finding} {report.advice(walk.broken)}")
         else:
-            messages.success(request, report.on_page(walk))
+            messages.success(request, report.page_message(walk))
         return HttpResponseRedirect(self.get_success_url())

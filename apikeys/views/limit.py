@@ -1,6 +1,6 @@
 """The page that sets a key's rate limit."""
 
-from apikeys.audit.wording import counted
+from apikeys.audit.wording import count_in_words
 from apikeys.forms.rotation import LimitApiKeyForm
 from apikeys.views.key import KeyActionView
 
@@ -21,5 +21,5 @@ class ApiKeyLimitView(KeyActionView):
     def perform(self, requests_per_minute):
         if not self.key.limit_requests(requests_per_minute, by=self.actor):
             return "The key already has this limit; nothing changed."
-        allowed = counted(self.key.requests_allowed, "request")
+        allowed = count_in_words(self.key.requests_allowed, "request")
         return f"The key may make {allowed} per minute from now on."

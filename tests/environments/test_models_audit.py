@@ -45,12 +45,12 @@ def test_each_write_and_each_deletion_is_an_event(key, flow, told, acme):
 
     assert told() == [
         ("Environment created", "staging", ""),
-        ("Variable written", "token", "Of the organization."),
-        ("Variable written", "token", "Of the environment staging."),
-        ("Variable written", "token", "A secret of the flow Checkout."),
-        ("Variable deleted", "token", "Of the organization."),
-        ("Variable deleted", "token", "Of the environment staging."),
-        ("Variable deleted", "token", "Of the flow Checkout."),
+        ("Variable written", "token", "For the organization."),
+        ("Variable written", "token", "For the environment staging."),
+        ("Variable written", "token", "Secret, for the flow Checkout."),
+        ("Variable deleted", "token", "For the organization."),
+        ("Variable deleted", "token", "For the environment staging."),
+        ("Variable deleted", "token", "For the flow Checkout."),
     ]
     assert AuditEvent.objects.verify(acme) is None
 
@@ -77,11 +77,11 @@ def test_all_variables_at_once_are_one_event(key, flow, told):
     key.delete("/organization/variables")
 
     assert told()[3:] == [
-        ("All variables deleted", "Checkout", "2 variables of the flow Checkout."),
+        ("All variables deleted", "Checkout", "2 variables for the flow Checkout."),
         (
             "All variables deleted",
             "Acme",
-            "1 variable of the organization and its environments.",
+            "1 variable for the organization and its environments.",
         ),
     ]
 
@@ -93,7 +93,7 @@ def test_an_environment_that_goes_says_how_many_variables_it_had(key, told):
         key.put(f"{path}/variables/{name}", {"value": CANARY})
     key.delete(path)
 
-    assert told()[-1] == ("Environment deleted", "staging", "With 2 variables.")
+    assert told()[-1] == ("Environment deleted", "staging", "Including 2 variables.")
 
 
 def test_what_changes_nothing_is_no_event(key, told):

@@ -49,12 +49,12 @@ class Command(AnsweringCommand):
             raise CommandError("--filtered needs a FILE.")
         walk = self.walk_file if file else self.walk_database
         walks = walk(file, organization, head)
-        found = [report.intact(walk) for walk in walks.values()]
+        found = [report.is_intact(walk) for walk in walks.values()]
         lines = [f"{id}: {report.in_words(w)}" for id, w in walks.items()]
         if file and any(map(report.may_end_early, walks.values())):
             lines.append(report.FILE_ENDS)
         self.answer(options, self.fields(walks, found, file), *lines)
-        is_lost = any(map(report.is_lost, walks.values()))
+        is_lost = any(map(report.is_head_lost, walks.values()))
         if False in found or is_lost or (None in found and not filtered):
             raise SystemExit(1)
 

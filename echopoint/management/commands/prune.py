@@ -1,7 +1,7 @@
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from apikeys.audit.wording import counted
+from apikeys.audit.wording import count_in_words
 from echopoint.core.commands import AnsweringCommand
 from echopoint.executions.models import Execution
 from echopoint.management.retention import KINDS, kinds
@@ -37,7 +37,9 @@ class Command(AnsweringCommand):
         done = "Would delete" if dry_run else "Deleted"
         answer = {"dry_run": dry_run} | counts | {"ended_executions": ended}
         late = (
-            f" Ended {counted(ended, 'execution')} past the deadline." if ended else ""
+            f" Ended {count_in_words(ended, 'execution')} past the deadline."
+            if ended
+            else ""
         )
         self.answer(options, answer, f"{done} {listed}.{late}")
         if complaints := KINDS["audit"].complaints:

@@ -14,7 +14,7 @@ from apikeys.audit.events import (
     choices,
     grouped,
     in_words,
-    nothing,
+    no_words,
 )
 from apikeys.models import AuditEvent
 from tests.paths import ROOT
@@ -104,7 +104,7 @@ def test_every_detail_of_an_action_is_in_its_words(action):
 
 
 def test_only_an_action_without_details_may_say_nothing():
-    silent = {action for action, words in WORDS.items() if words is nothing}
+    silent = {action for action, words in WORDS.items() if words is no_words}
 
     assert silent == {action for action in Action if not DETAILS[action]}
 
@@ -164,7 +164,7 @@ def test_every_action_is_recorded_by_something_or_is_not_offered():
         (
             Action.ROTATED,
             {"successor": "key_b", "retire_at": LATER, "scopes": ["a", "b"]},
-            "key_b takes its place, with a, b. Overlap until 2 June 2026, 12:00 UTC.",
+            "Replaced by key_b, with a, b. Overlap until 2 June 2026, 12:00 UTC.",
         ),
         (
             Action.POLICY_UPDATED,
@@ -175,7 +175,7 @@ def test_every_action_is_recorded_by_something_or_is_not_offered():
         (
             Action.SIGNED_IN,
             {"methods": ["password", "totp"]},
-            "With a password and a code of an authenticator app.",
+            "With a password and a code from an authenticator app.",
         ),
         (
             Action.ROLE_CHANGED,

@@ -204,7 +204,7 @@ def test_an_unknown_address_is_in_the_installations_chain_and_is_not_repeated(
         (
             "Sign-in failed",
             "an unknown account",
-            "No account has the e-mail address.",
+            "No account has this e-mail address.",
         )
     ]
     assert "canary" not in everything()
@@ -291,7 +291,7 @@ def test_a_flood_from_everywhere_ends_for_the_hour_and_says_so(alice, acme, know
 
     assert events.count() == PER_HOUR
     words = [text for _, _, text in told(events)]
-    ends = "Further failures of this hour are not recorded."
+    ends = "Further failures in this hour are not recorded."
     assert [ends in text for text in words] == [False] * (PER_HOUR - 1) + [True]
     fail(user, at=NOON + timedelta(hours=1))
     assert (of(acme) if known else of_installation()).count() == PER_HOUR + 1

@@ -208,8 +208,8 @@ def test_an_export_of_what_is_left_verifies(chain, acme):
 
     walk = exported_file.check(file_of(acme))[acme.pk]
 
-    assert report.intact(walk) is True
-    assert "events 1 to 3 were deleted for their age" in report.in_words(walk)
+    assert report.is_intact(walk) is True
+    assert "events 1 to 3 were deleted because of their age" in report.in_words(walk)
 
 
 def test_a_file_whose_beginning_was_taken_away_says_so(chain, acme):
@@ -219,9 +219,9 @@ def test_a_file_whose_beginning_was_taken_away_says_so(chain, acme):
     lacks_more = exported_file.check(lines[1:])[acme.pk]
     lacks_the_seal = exported_file.check(lines[:-1])[acme.pk]
 
-    assert report.intact(lacks_more) is None
+    assert report.is_intact(lacks_more) is None
     assert lacks_more.gaps == [(1, 4)]
-    assert report.intact(lacks_the_seal) is None
+    assert report.is_intact(lacks_the_seal) is None
     assert lacks_the_seal.gaps == [(1, 3)]
 
 
@@ -232,7 +232,7 @@ def test_a_file_of_before_verifies_by_the_last_hash_that_was_deleted(chain, acme
     old = exported_file.check(lines[:3], expected_head=kept)[acme.pk]
     code, answer = verify("--organization", acme.pk, "--expect-head", kept)
 
-    assert report.intact(old) is True
+    assert report.is_intact(old) is True
     assert code == 0
     assert answer["expected_head"]["sequence"] == 3
 
@@ -248,7 +248,7 @@ def test_a_head_that_was_deleted_for_its_age_is_not_found_and_may_be_that(chain,
             stdout=out,
         )
 
-    assert "or its event was deleted for its age" in out.getvalue()
+    assert "or its event was deleted because of its age" in out.getvalue()
 
 
 # What nobody can do
@@ -418,4 +418,4 @@ def test_the_page_says_what_was_deleted(chain, client, alice, acme):
 
     assert "3 events recorded" in page
     assert "Events 1 to 3 were deleted because of their age." in page
-    assert "Up to event 3, whose hash is" in page
+    assert "Up to event 3, with the hash" in page

@@ -107,7 +107,7 @@ def test_a_head_that_was_kept_is_looked_for(chain, capsys):
     assert verify(capsys, *arguments, chain[1].hash)[0] == 0
     code, out = verify(capsys, *arguments, "f" * 64)
     assert code == 1
-    assert "The expected head is not there" in out
+    assert "The expected head was not found" in out
 
 
 def test_a_head_needs_a_chain_where_there_are_several(chain, acme):

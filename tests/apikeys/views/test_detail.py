@@ -153,7 +153,7 @@ def test_the_timeline_has_every_kind_of_event_in_words(shown, issue):
 
 @pytest.mark.parametrize(
     ("overlap", "said"),
-    [(timedelta(0), "This key stopped at once."), (DAY, "Overlap until")],
+    [(timedelta(0), "This key stopped immediately."), (DAY, "Overlap until")],
 )
 def test_a_rotation_says_whether_both_keys_work(shown, issue, overlap, said):
     key, _ = issue()

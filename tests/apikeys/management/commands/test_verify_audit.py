@@ -18,7 +18,7 @@ from tests.apikeys.audit.test_hash_chain import chain, record
 from tests.apikeys.audit.test_hash_chain_versions import CHAINS
 from tests.paths import ROOT
 
-ENDS = "A file alone cannot show whether newer events are missing, or whether somebody"
+ENDS = "A file alone cannot show whether newer events are missing, or whether someone"
 
 
 @pytest.fixture
@@ -144,8 +144,8 @@ def test_a_file_with_gaps_is_never_called_intact(run, answer, file):
     assert "5 events agree with their own hash" in out
     assert "as written" not in out
     assert "Not in the file: 1 to 2, 5 to 6, 8, 10 to 11." in out
-    assert "cannot show whether a filter left these out or somebody removed" in out
-    assert "and whether somebody wrote the events beside them anew" in out
+    assert "cannot show whether a filter excluded them or someone removed" in out
+    assert "or whether someone rewrote the events around them" in out
     assert "intact" not in out
     code, told = answer(path)
     assert (code, told["intact"]) == (1, None)
@@ -217,12 +217,12 @@ def test_a_kept_head_is_found_in_a_file(run, answer, file):
 
     code, out = run(path, "--expect-head", records[2]["hash"].upper())
     assert code == 0
-    assert "It is the expected head." in out
+    assert "This is the expected head." in out
     assert ENDS not in out
 
     code, out = run(path, "--expect-head", records[0]["hash"])
     assert code == 0
-    assert "The expected head is that of event 1; 2 events came after." in out
+    assert "Event 1 has the expected head; 2 events follow." in out
     assert ENDS in out
 
     code, told = answer(path, "--expect-head", records[1]["hash"])
@@ -246,8 +246,8 @@ def test_an_event_that_only_says_it_follows_a_kept_head_proves_nothing(
     code, out = run(path, "--expect-head", head, "--filtered")
 
     assert code == 1
-    assert "Event 3 says that it follows the expected head, but anyone can" in out
-    assert "came after" not in out
+    assert "Event 3 claims to follow the expected head, but anyone can" in out
+    assert "has the expected head" not in out
     code, told = answer(path, "--expect-head", head, "--filtered")
     assert (code, told["intact"]) == (1, None)
     assert told["organizations"][0]["expected_head"]["sequence"] is None
@@ -261,7 +261,8 @@ def test_a_kept_head_protects_no_event_before_a_gap(run, answer, file):
 
     assert code == 0
     assert (
-        "that of event 4; 1 event came after. It protects events 3 to 4 alone." in out
+        "Event 4 has the expected head; 1 event follows. It protects only events 3 to 4."
+        in out
     )
     _, told = answer(path, "--expect-head", records[3]["hash"])
     assert told["organizations"][0]["expected_head"]["protects_from"] == 3
@@ -287,7 +288,7 @@ def test_a_head_that_is_not_in_a_file_is_a_failure(run, answer, file):
     code, out = run(path, "--expect-head", "f" * 64)
 
     assert code == 1
-    assert "The expected head is not there" in out
+    assert "The expected head was not found" in out
     code, told = answer(path, "--expect-head", "f" * 64, "--filtered")
     # The file may end before the event that has it.
     assert (code, told["intact"]) == (1, None)
@@ -309,7 +310,10 @@ def test_only_events_that_are_there_came_after_a_head(run, answer, file):
     records = chain(*[2] * 9)
     arguments = [file([records[0], records[8]]), "--expect-head", records[0]["hash"]]
 
-    assert "that of event 1; 1 event came after." in run(*arguments, "--filtered")[1]
+    assert (
+        "Event 1 has the expected head; 1 event follows."
+        in run(*arguments, "--filtered")[1]
+    )
     told = answer(*arguments)[1]["organizations"][0]
     assert told["expected_head"]["events_after"] == 1
 
@@ -343,13 +347,16 @@ def test_a_kept_head_is_found_in_the_database(run, answer, events):
     code, out = run("--expect-head", events[3].hash)
     assert code == 0
     assert "all 4 events are intact" in out
-    assert "It is the expected head." in out
+    assert "This is the expected head." in out
 
     code, told = answer("--expect-head", events[1].hash)
     assert (code, told["intact"]) == (0, True)
     assert told["organizations"][0]["expected_head"]["events_after"] == 2
 
-    assert "event 0; 4 events came after" in run("--expect-head", GENESIS)[1]
+    assert (
+        "Event 0 has the expected head; 4 events follow"
+        in run("--expect-head", GENESIS)[1]
+    )
 
 
 def test_a_chain_that_was_cut_back_is_noticed_by_a_kept_head(run, events, tamper, acme):
@@ -362,7 +369,7 @@ def test_a_chain_that_was_cut_back_is_noticed_by_a_kept_head(run, events, tamper
     code, out = run("--expect-head", head, "--organization", acme.pk)
 
     assert code == 1
-    assert "The expected head is not there" in out
+    assert "The expected head was not found" in out
     assert run("--expect-head", events[1].hash)[0] == 0
 
 
@@ -373,7 +380,7 @@ def test_a_kept_head_behind_a_broken_link_is_not_vouched_for(run, events, tamper
 
     assert code == 1
     assert "BROKEN: event 3 was changed." in out
-    assert "The expected head does not come before that." in out
+    assert "The expected head is not among the events before it." in out
 
 
 def test_a_head_needs_an_organization_where_there_are_several(events, globex, acme):
