@@ -1,4 +1,4 @@
-"""Who calls a verb, as the audit will remember it."""
+"""The actor of a change, as recorded in the audit."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ NOT_SIGNED_IN = "someone not signed in"
 
 @dataclass(frozen=True)
 class Actor:
-    """A person, a visitor, a key or a command; `via` is the way it came: page, api, admin, command."""
+    """A person, a visitor, a key or a command; `via` is page, api, admin or command."""
 
     type: str
     id: str
@@ -28,8 +28,8 @@ class Actor:
     def person(cls, user, *, via, **known):
         """Return the actor for a signed-in user.
 
-        `is_fresh` says that they signed in within the last minutes; if not,
-        `sign_in_url` is where they do it again.
+        `is_fresh` says that the sign-in is recent; otherwise `sign_in_url` is the page to
+        re-authenticate.
         """
         return cls("user", user.pk, str(user), via, user, **known)
 
@@ -52,12 +52,12 @@ class Actor:
 
     @classmethod
     def command(cls, name):
-        """Return the actor for a management command, which may do anything."""
+        """Return the actor for a management command; it has all permissions."""
         return cls("system", name, f"command {name}", "command")
 
     @classmethod
     def present(cls):
-        """Return who sent the request that is served now, or the command that runs."""
+        """Return the actor of the current request, or of the current command."""
         request = acting.request()
         if request is None:
             name = acting.command()
@@ -71,25 +71,26 @@ class Actor:
 
     @classmethod
     def visitor(cls, client):
-        """Return the actor for a request of a page by someone who is not signed in."""
+        """Return the actor for a request without a sign-in."""
         return cls("visitor", "", NOT_SIGNED_IN, "page", client=client)
 
     @classmethod
     def key(cls, key, client):
-        """Return the actor for a key that acts for itself."""
+        """Return the actor for a request with a key."""
         return cls("api_key", key.rest_id, key.name, "api", client=client)
 
     def require_fresh(self):
-        """Raise `FreshSignInRequired` for a person who signed in long ago.
+        """Raise `FreshSignInRequired` for a person whose sign-in is not recent.
 
-        Every verb that issues or stops keys, or changes the policy, begins with this,
-        so that pages, REST and console have it alike.
+        Every verb that issues or stops keys, or changes the policy, begins with this. A
+        check in the views would be missing in the REST API or the console sooner or
+        later.
         """
         if self.type == "user" and not self.is_fresh:
             raise FreshSignInRequired(self.sign_in_url)
 
     def permissions_in(self, organization):
-        """Return what the actor may grant there; None when nothing bounds it."""
+        """Return the permissions that the actor may grant; None means all of them."""
         if self.type == "system":
             return None
         membership = self.user and Membership.objects.of(self.user, organization.pk)

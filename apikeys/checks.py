@@ -1,4 +1,4 @@
-"""System checks: a pepper that does not protect is refused before it is used."""
+"""System checks of the peppers: weak, changed or missing ones stop the start."""
 
 from django.conf import settings
 from django.core import checks
@@ -13,7 +13,7 @@ HINT = "Set API_KEY_PEPPERS to 1:<secret>,2:<secret>; the highest version is cur
 
 @checks.register(checks.Tags.security)
 def check_peppers(app_configs, **kwargs):
-    """Return what is wrong with API_KEY_PEPPERS."""
+    """Check the form and the strength of API_KEY_PEPPERS."""
     try:
         peppers = tokens.read_peppers(settings.API_KEY_PEPPERS)
     except ValueError as error:
@@ -51,11 +51,14 @@ def check_peppers(app_configs, **kwargs):
 
 @checks.register(checks.Tags.database)
 def check_pepper_secrets(app_configs, databases, **kwargs):
-    """Return the pepper versions whose secret is not the one that keys were made with."""
+    """Report pepper versions whose secret differs from the one used for existing keys.
+
+    Without this check a wrong .env would refuse every key, with no hint why.
+    """
     try:
         peppers = tokens.read_peppers(settings.API_KEY_PEPPERS)
     except ValueError:
-        return []  # E001 has said so
+        return []  # reported by E001
     changed = set()
     for alias in databases or ():
         changed |= differing_versions(alias, peppers)
@@ -65,20 +68,20 @@ def check_pepper_secrets(app_configs, databases, **kwargs):
 def changed_secret(version, peppers):
     unused = max(pepper.version for pepper in peppers) + 1
     return checks.Error(
-        f"The secret of version {version} in API_KEY_PEPPERS is not the one that this"
-        f" database was used with. All its keys of version {version} would be refused.",
+        f"The secret of version {version} in API_KEY_PEPPERS differs from the one that this"
+        f" database was used with. All keys of version {version} would be refused.",
         hint=(
-            "Put the earlier secret back. If .env was made again beside an older"
+            "Restore the earlier secret. If .env was created again for an existing"
             " database, restore the earlier .env, or start with an empty database. If"
-            " the secret is lost, its keys can never authenticate again: give the new"
-            f" secret the version {unused} ({unused}:<secret>) and remove version"
-            f" {version}, run {revoking(version)}, and issue new keys."
+            " the secret is lost, its keys can never authenticate again: use the version"
+            f" {unused} for the new secret ({unused}:<secret>), remove version {version},"
+            f" run {revoke_command(version)}, and issue new keys."
         ),
         id="apikeys.E007",
     )
 
 
-def revoking(version):
+def revoke_command(version):
     return (
         f"manage.py revoke_api_key --pepper-version {version}"
         ' --reason "The pepper is lost."'
@@ -86,23 +89,23 @@ def revoking(version):
 
 
 def differing_versions(alias, peppers):
-    """Return the versions whose recorded fingerprint is another."""
+    """Return the versions whose recorded fingerprint differs."""
     try:
         tables = connections[alias].introspection.table_names()
         if PepperFingerprint._meta.db_table not in tables:
-            return set()  # before its migration
+            return set()  # its migration has not run
         return set(PepperFingerprint.objects.using(alias).differing(peppers))
     except DatabaseError:
-        return set()  # the database is checked by Django itself
+        return set()  # Django checks the database
 
 
 @checks.register(checks.Tags.database)
 def check_peppers_in_use(app_configs, databases, **kwargs):
-    """Return the pepper versions that keys need and the setting lacks."""
+    """Report pepper versions that keys need and the setting lacks."""
     try:
         known = {p.version for p in tokens.read_peppers(settings.API_KEY_PEPPERS)}
     except ValueError:
-        return []  # E001 has said so
+        return []  # reported by E001
     missing = set()
     for alias in databases or ():
         missing |= versions_in_use(alias) - known
@@ -113,9 +116,9 @@ def check_peppers_in_use(app_configs, databases, **kwargs):
             f"Keys in use need the pepper versions {sorted(missing)}, which"
             " API_KEY_PEPPERS does not have.",
             hint=(
-                "Put them back: keys move to the current pepper as they are used. If one"
-                " is lost, its keys can never authenticate again: run"
-                f" {revoking(min(missing))}, and issue new keys."
+                "Restore them: a key moves to the current pepper when it is used. If one is"
+                " lost, its keys can never authenticate again: run"
+                f" {revoke_command(min(missing))}, and issue new keys."
             ),
             id="apikeys.E006",
         )
@@ -123,11 +126,11 @@ def check_peppers_in_use(app_configs, databases, **kwargs):
 
 
 def versions_in_use(alias):
-    """Return the pepper versions of keys that may still be used."""
+    """Return the pepper versions of unrevoked keys."""
     try:
         if ApiKey._meta.db_table not in connections[alias].introspection.table_names():
-            return set()  # before the first migration
-        usable = ApiKey.objects.using(alias).unrevoked()
-        return set(usable.values_list("pepper_version", flat=True).distinct())
+            return set()  # the first migration has not run
+        unrevoked = ApiKey.objects.using(alias).unrevoked()
+        return set(unrevoked.values_list("pepper_version", flat=True).distinct())
     except DatabaseError:
-        return set()  # the database is checked by Django itself
+        return set()  # Django checks the database

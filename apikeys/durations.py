@@ -6,7 +6,7 @@ from django.utils import timezone
 
 MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
 MONTH, YEAR = 30.44 * DAY, 365.25 * DAY
-# Below this many seconds, count in this unit. Policies are in days, hence the 120.
+# Durations below this many seconds are in this unit. Policies are in days, hence the 120.
 UNITS = (
     (90 * MINUTE, MINUTE, "minute"),
     (36 * HOUR, HOUR, "hour"),
@@ -17,16 +17,16 @@ UNITS = (
 
 
 def relative(when, at=None):
-    """Return how long ago something was, "3 hours ago" or "just now".
+    """Return "3 hours ago" or "just now".
 
-    What has happened is never yet to come: clocks differ.
+    A time in the future is "just now" too: the clocks of processes differ.
     """
     passed = (at or timezone.now()) - when
     return f"{span(passed)} ago" if passed >= timedelta(minutes=1) else "just now"
 
 
 def remaining(when, at=None):
-    """Return how soon something is due, "in 12 days", or how long ago it was."""
+    """Return "in 12 days", or "3 hours ago" for a time in the past."""
     left = when - (at or timezone.now())
     if left <= timedelta():
         return relative(when, at)
@@ -34,7 +34,7 @@ def remaining(when, at=None):
 
 
 def span(duration):
-    """Return "12 days", in the unit that suits it."""
+    """Return "12 days", in a suitable unit."""
     seconds = duration.total_seconds()
     if seconds < MINUTE:
         return "under a minute"

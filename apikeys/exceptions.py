@@ -1,4 +1,4 @@
-"""Why a key is refused: each reason with its code and what to do next."""
+"""Refusals of keys, each with its code and what to do next."""
 
 from http import HTTPStatus
 
@@ -6,11 +6,11 @@ from echopoint.core.refusals import InvalidField, Refused
 
 
 class MalformedKey(ValueError):
-    """Text that is not a key; says why without repeating it."""
+    """The text is not a key; the message says why without repeating the text."""
 
 
 class KeyRejected(Refused):
-    """A credential that does not authenticate."""
+    """The key does not authenticate the request."""
 
     status = HTTPStatus.UNAUTHORIZED
 
@@ -20,20 +20,20 @@ class KeyRejected(Refused):
 
 
 class OrganizationRequired(Refused):
-    """No single organization is named."""
+    """The request does not name exactly one organization."""
 
     code = "ORGANIZATION_REQUIRED"
     status = HTTPStatus.BAD_REQUEST
 
 
 class OrganizationMismatch(Refused):
-    """The credential does not belong to the organization that is named."""
+    """The credential belongs to another organization than the one named."""
 
     code = "ORGANIZATION_MISMATCH"
 
 
 class TooManyRequests(Refused):
-    """A key that exceeds its `RateLimit`; `wait` is in seconds."""
+    """The key exceeds its `RateLimit`; `wait` is in seconds."""
 
     code = "TOO_MANY_REQUESTS"
     status = HTTPStatus.TOO_MANY_REQUESTS
@@ -60,7 +60,7 @@ class ScopeDenied(Refused):
 
 
 class FreshSignInRequired(Refused):
-    """A change that asks the person to prove once more who they are; says where."""
+    """The change requires a recent sign-in; the message has the URL."""
 
     code = "FRESH_SIGN_IN_REQUIRED"
 
@@ -75,11 +75,11 @@ class FreshSignInRequired(Refused):
 
 
 class InvalidKeyRequest(InvalidField):
-    """A key that cannot be issued as asked."""
+    """The request to issue or change a key is invalid."""
 
 
 class KeyConflict(Refused):
-    """A change that the state of the key refuses."""
+    """The state of the key does not allow the change."""
 
     status = HTTPStatus.CONFLICT
 

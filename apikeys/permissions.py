@@ -1,4 +1,4 @@
-"""What a caller may do: every API action declares its scopes."""
+"""Permissions of the API: every action declares its scopes."""
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
@@ -13,7 +13,9 @@ from apikeys.scopes import missing
 from echopoint.organizations.models import Membership
 
 NOT_SERVED = {None, "metadata"}  # methods without an action, and OPTIONS
-ANY_CALLER = "any caller"  # an action open to all who are authenticated, said aloud
+ANY_CALLER = (
+    "any caller"  # explicit marker: any authenticated caller may use the action
+)
 
 NO_CREDENTIAL = (
     "Send an API key in X-Api-Key and its organization's id in X-Organization-Id, or"
@@ -40,15 +42,15 @@ def scopes_for(auth, view):
 
 
 class HasRequiredScopes(permissions.BasePermission):
-    """Admit a caller of an accepted kind that holds every declared scope.
+    """Allow callers of an accepted kind that have every declared scope.
 
-    A view says in `accepts` which kinds of `request.auth` it takes: `ApiKey`,
-    `Membership`, or NoneType for a user outside of any organization.
+    `accepts` of a view lists the accepted types of `request.auth`: `ApiKey`, `Membership`,
+    or NoneType for a user without an organization.
     """
 
     def has_permission(self, request, view):
         if view.action in NOT_SERVED:
-            return True  # DRF answers 405 by itself
+            return True  # DRF responds with 405
         required = scopes_for(request.auth, view)
         if not request.user.is_authenticated:
             raise exceptions.NotAuthenticated(NO_CREDENTIAL)
@@ -62,7 +64,8 @@ class HasRequiredScopes(permissions.BasePermission):
                 )
             raise RefusedRequest(denial) from None
         if isinstance(request.auth, ApiKey):
-            # Only an allowed request is a use; refused ones are counted as refused.
+            # Recorded here, not in the authentication: only an allowed request is a use.
+            # A refused one must not make an old key look used.
             at = timezone.now()
             request.auth.record_use(request.user.client, at)
             KeyUsage.objects.allow(request.auth, required, at)
@@ -71,7 +74,7 @@ class HasRequiredScopes(permissions.BasePermission):
         return True
 
     def require_accepted(self, request, view):
-        """Raise unless the view takes this kind of credential."""
+        """Raise unless the view accepts this kind of credential."""
         if isinstance(request.auth, view.accepts):
             return
         if isinstance(request.auth, ApiKey):
@@ -84,7 +87,7 @@ class HasRequiredScopes(permissions.BasePermission):
         )
 
     def require_scopes(self, auth, required):
-        """Raise `ScopeDenied` unless the key, or the member's role, holds them all."""
+        """Raise `ScopeDenied` unless the key, or the member's role, has all scopes."""
         if isinstance(auth, ApiKey):
             auth.require_scopes(*required)
         elif lacking := missing(auth.permissions if auth else (), required):

@@ -1,5 +1,4 @@
-"""The organization's policy: how long keys live and overlap, how often they may call, and
-how long what they made is kept."""
+"""The policy of an organization: limits on its keys, and retention of its data."""
 
 from datetime import timedelta
 
@@ -12,8 +11,8 @@ from apikeys.models.audit import AuditEvent
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization
 
-USUAL_OVERLAP = timedelta(days=7)
-UPDATE = "policy:update"  # the permission of a role
+DEFAULT_OVERLAP = timedelta(days=7)
+UPDATE = "policy:update"  # a permission of roles
 LIMITS = (
     "default_lifetime_days",
     "max_lifetime_days",
@@ -23,29 +22,29 @@ LIMITS = (
     "keep_captured_requests_days",
     "keep_executions_days",
 )
-# The setting that bounds a limit, and what the site says of it; a setting of 0 bounds none.
+# The setting that bounds a limit, and the reason in the message. 0 means unbounded.
 SITE_LIMITS = {
     "requests_per_minute": (
         "API_MAX_REQUESTS_PER_MINUTE",
-        "this site takes no more from one key",
+        "the maximum of this site for one key",
     ),
     "keep_captured_requests_days": (
         "KEEP_CAPTURED_REQUESTS_DAYS",
-        "this site keeps captured requests no longer",
+        "the maximum of this site for captured requests",
     ),
     "keep_executions_days": (
         "KEEP_EXECUTIONS_DAYS",
-        "this site keeps executions no longer",
+        "the maximum of this site for executions",
     ),
 }
-DEFAULT = object()  # no choice was made, which is not the same as None: no expiry
+DEFAULT = object()  # sentinel: use the organization's default (None means no expiry)
 
 
 def expiry(organization, expires_in_days, *, at):
     """Return when a key issued at `at` expires, or None if it never does.
 
     `expires_in_days` is a whole number of days, None for no expiry, or `DEFAULT`.
-    Raise `InvalidKeyRequest`, naming the limit, for what the policy refuses.
+    Raise `InvalidKeyRequest`, naming the limit, if the policy refuses it.
     """
     if expires_in_days is DEFAULT:
         expires_in_days = organization.default_lifetime_days
@@ -68,31 +67,31 @@ def expiry(organization, expires_in_days, *, at):
     return at + timedelta(days=expires_in_days)
 
 
-def overlap(organization, wished):
+def overlap(organization, requested):
     """Return how long both keys of a rotation work, a timedelta.
 
-    `wished` is a timedelta, or None for seven days or what the policy allows. Raise
-    `InvalidKeyRequest`, naming the limit, for what the policy refuses.
+    `requested` is a timedelta, or None for seven days or the maximum of the policy. Raise
+    `InvalidKeyRequest`, naming the limit, if the policy refuses it.
     """
     maximum = timedelta(days=organization.max_overlap_days)
-    if wished is None:
-        return min(USUAL_OVERLAP, maximum)
-    if not timedelta(0) <= wished <= maximum:
+    if requested is None:
+        return min(DEFAULT_OVERLAP, maximum)
+    if not timedelta(0) <= requested <= maximum:
         raise InvalidKeyRequest(
             "overlap_seconds",
             "This organization's policy allows an overlap of 0 to"
             f" {organization.max_overlap_days} days.",
             metadata={"minimum": 0, "maximum": int(maximum.total_seconds())},
         )
-    return wished
+    return requested
 
 
 @transaction.atomic
 def change(organization, *, by, **limits):
-    """Set these limits of the organization's policy; return whether any was another.
+    """Set limits of the organization's policy; return whether any changed.
 
-    Keys that live stay as they are. Raise `ScopeDenied` for who may not do this, and
-    `InvalidKeyRequest` for limits that cannot be.
+    Existing keys do not change. Raise `ScopeDenied` for an actor without the permission,
+    and `InvalidKeyRequest` for invalid limits.
     """
     by.require_fresh()
     held = by.permissions_in(organization)
@@ -102,7 +101,8 @@ def change(organization, *, by, **limits):
         )
     if unknown := limits.keys() - set(LIMITS):
         raise TypeError(f"Not limits of a policy: {sorted(unknown)}.")
-    # The row as it is now, and nobody else's change until this one is recorded.
+    # Lock the current row. Otherwise the event of one of two concurrent changes would
+    # record wrong values in `before`.
     row = for_change(Organization.objects).get(pk=organization.pk)
     before = {n: getattr(row, n) for n in limits if getattr(row, n) != limits[n]}
     if not before:
@@ -125,7 +125,7 @@ def change(organization, *, by, **limits):
 
 
 def beyond_site(organization):
-    """Return what is wrong with limits beyond those of the site, as {limit: message}."""
+    """Return {limit: message} for limits that exceed those of the site."""
     wrong = {}
     for name, (setting, why) in SITE_LIMITS.items():
         most, value = getattr(settings, setting), getattr(organization, name)
@@ -135,7 +135,7 @@ def beyond_site(organization):
 
 
 def require_limits(organization):
-    """Raise `InvalidKeyRequest` for limits that cannot be."""
+    """Raise `InvalidKeyRequest` for invalid limits."""
     for name, message in beyond_site(organization).items():
         raise InvalidKeyRequest(name, message)
     try:

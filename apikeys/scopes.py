@@ -9,7 +9,7 @@ class Scope(NamedTuple):
 
     name: str
     description: str
-    sensitive: str = ""  # why to think twice; empty for the others
+    sensitive: str = ""  # why it is sensitive, or an empty string
 
     @property
     def resource(self) -> str:
@@ -121,20 +121,20 @@ PRESETS: dict[str, Preset] = {
 
 def canonical(name: str) -> str | None:
     """Return the catalog's spelling of a scope written in any case, or None."""
-    # Outside of ASCII there are letters that only look like these in lower case.
+    # Only ASCII: the Kelvin sign, for example, becomes "k" in lower case.
     folded = name.lower() if name.isascii() else name
     return folded if folded in SCOPES else None
 
 
 def missing(held: Iterable[str], required: Iterable[str]) -> list[str]:
-    """Return the required scopes that are not held, sorted."""
+    """Return the required scopes that are missing, sorted."""
     return sorted(set(required) - set(held))
 
 
 def preset_of(scopes: Iterable[str]) -> str:
-    """Return the name of the preset that is exactly this set, or an empty string."""
-    wanted = set(scopes)
+    """Return the name of the preset with exactly these scopes, or an empty string."""
+    chosen = set(scopes)
     for preset in PRESETS.values():
-        if wanted == set(preset.scopes):
+        if chosen == set(preset.scopes):
             return preset.name
     return ""

@@ -1,4 +1,4 @@
-"""Moments in sentences: named in UTC, so that a page can put the reader's own beside it."""
+"""Times in sentences, in UTC, in a form that pages can find and localize."""
 
 import re
 from datetime import UTC, datetime
@@ -13,8 +13,8 @@ def in_words(when):
     return f"{date_format(when.astimezone(UTC), 'j F Y, H:i')} UTC"
 
 
-def read(text):
-    """Return the moment that is named so, or None."""
+def parse(text):
+    """Return the time in such a text, or None."""
     try:
         return datetime.strptime(text, "%d %B %Y, %H:%M UTC").replace(tzinfo=UTC)
     except ValueError:

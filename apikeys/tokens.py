@@ -1,10 +1,10 @@
-"""The text of a key: how it is made, read and digested. No database.
+"""The text of a key: generate, parse and digest it. No database.
 
     epk_live_<public id: 12>_<secret: 43><crc: 6>
 
-The alphabet is base62. The secret carries 256 bits, so a fast HMAC is enough to store
-it, and a pepper keeps a stolen table useless. The last six characters are the CRC-32
-of all before them: a typing error is refused without touching the database.
+The alphabet is base62. The secret has 256 bits, too many to guess, so a fast HMAC is enough
+and no slow password hash is needed. Without the pepper a stolen table is useless. The last
+six characters are the CRC-32 of all others: a typing error is refused without a query.
 """
 
 import hmac
@@ -41,28 +41,27 @@ class Token:
 
 @dataclass(frozen=True, order=True)
 class Pepper:
-    """The server-side secret of a digest."""
+    """The server-side secret of digests."""
 
     version: int
     secret: str = field(repr=False)
 
 
 def prefix() -> str:
-    """Return what keys of this host begin with."""
+    """Return the prefix of this site's keys."""
     return settings.API_KEY_PREFIX
 
 
 def generate() -> Token:
-    """Return a new key."""
     public_id = random_base62(PUBLIC_ID_LENGTH)
     body = f"{settings.API_KEY_PREFIX}_{public_id}_{random_base62(SECRET_LENGTH)}"
     return Token(public_id, body + checksum(body))
 
 
 def parse(text: str) -> Token:
-    """Return the key in `text`; raise `MalformedKey`, saying what is wrong with it.
+    """Return the key in `text`; raise `MalformedKey` with the reason.
 
-    Nothing is trimmed or repaired, and no message repeats what was sent.
+    Nothing is trimmed or repaired, and no message repeats the text: it may be a secret.
     """
     if len(text) > MAX_LENGTH:
         raise MalformedKey(SENT_TWICE if "," in text else "It is longer than any key.")
@@ -78,7 +77,7 @@ def parse(text: str) -> Token:
 
 
 def complaint(text: str, prefix: str) -> str:
-    """Return what keeps the text from being a key."""
+    """Return why the text is not a key."""
     if "," in text:
         return SENT_TWICE
     if text != text.strip() or any(c in text for c in "\"' "):
@@ -110,15 +109,15 @@ def read_peppers(text: str) -> tuple[Pepper, ...]:
 
 
 def current_pepper() -> Pepper:
-    """Return the pepper that new digests are made with: the highest version."""
+    """Return the pepper of new digests: the highest version."""
     return read_peppers(settings.API_KEY_PEPPERS)[-1]
 
 
 def fingerprint(pepper: Pepper) -> str:
-    """Return 64 bits that name the pepper's secret without revealing it, as hex.
+    """Return 64 bits that identify the pepper's secret without revealing it, as hex.
 
-    A fixed text keeps it apart from every digest. Guesses can be compared with it, but
-    a pepper has at least 32 random characters.
+    The fixed label makes sure that it equals no digest of a key. Guesses can be compared
+    with it, but a pepper has at least 32 random characters.
     """
     label = b"echopoint pepper fingerprint"
     return hmac.digest(pepper.secret.encode(), label, "sha256").hex()[
@@ -132,9 +131,10 @@ def digest(token: Token, pepper: Pepper) -> str:
 
 
 def matches(token: Token, stored: str | None, version: int | None) -> bool:
-    """Whether the key has this digest, in the same time for any `stored`.
+    """Whether the key has this digest; takes the same time for any `stored`.
 
-    `stored` is None when no row was found: the digest is computed all the same.
+    `stored` is None if no row was found. The digest is computed anyway: the time of the
+    response must not reveal whether the public id exists.
     """
     known = {
         pepper.version: pepper for pepper in read_peppers(settings.API_KEY_PEPPERS)

@@ -19,7 +19,13 @@ from echopoint.organizations.models import Membership, Organization, User
 from tests.signing_in import sign_in
 
 # Fixtures that tests of every app share.
-pytest_plugins = ["tests.fresh", "tests.migrating", "tests.races", "tests.sinks"]
+pytest_plugins = [
+    "tests.fresh",
+    "tests.migrating",
+    "tests.races",
+    "tests.sinks",
+    "tests.stored_chains",
+]
 
 
 def pytest_collection_modifyitems(config, items):

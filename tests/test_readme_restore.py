@@ -191,5 +191,5 @@ def test_the_export_is_for_its_owner_alone_and_replaces_no_file(site, organizati
     assert said["events"] == len(lines)
     again = site.shell(export)
     assert again.returncode == 1
-    assert "The file cannot be made: File exists." in again.stderr
+    assert "The file cannot be created: File exists." in again.stderr
     assert path.read_text().splitlines() == lines

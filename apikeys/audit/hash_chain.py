@@ -93,7 +93,7 @@ def canonical_json(hashed: EventData) -> bytes:
 def is_portable(value: Any) -> bool:
     """Whether every database and JSON library writes the value in the same way.
 
-    Databases may store 1.0 as 1, which changes the hash. RFC 8785 sorts names by UTF-16
+    Databases may store 1e2 as 100, which changes the hash. RFC 8785 sorts names by UTF-16
     code units, which most libraries do only for ASCII names.
     """
     if isinstance(value, dict):

@@ -5,7 +5,7 @@ It never claims more than was checked.
 
 from apikeys.audit.hash_chain import UNKNOWN_VERSION
 from apikeys.audit.wording import count_in_words, period, short_hash
-from apikeys.representation import stamp
+from apikeys.representation import rfc3339
 
 SHOWN_GAPS = 5
 MODIFIED = (
@@ -45,8 +45,8 @@ def as_json(walk):
     """Return the result as JSON values."""
     fields = {
         "checked": walk.events,
-        "from": stamp(walk.since),
-        "until": stamp(walk.until),
+        "from": rfc3339(walk.since),
+        "until": rfc3339(walk.until),
         "head": walk.head,
         "intact": is_intact(walk),
         "broken": walk.broken and walk.broken._asdict(),
@@ -167,6 +167,4 @@ def protection(walk):
     """Return which events the expected head protects, unless it protects all."""
     if walk.protected_from in {None, 1}:
         return ""
-    return (
-        f" It protects only events {walk.protected_from} to {walk.expected_head_at}."
-    )
+    return f" It protects only events {walk.protected_from} to {walk.expected_head_at}."

@@ -45,7 +45,7 @@ def reason_for(user):
     """Return why the sign-in failed."""
     if user is None:
         return "unknown_account"
-    # A deactivated account is refused before its password is checked.
+    # The signal does not say whether the password of an inactive account was right.
     return "wrong_password" if user.is_active else "switched_off"
 
 

@@ -171,8 +171,8 @@ class BufferedManager(RetentionManager):
         if not entries:
             return False
         try:
-            # A flush that waited for a lock would hold its own row locks meanwhile,
-            # and requests would queue behind it.
+            # A flush that waits for a lock would hold its own row locks all the time, and
+            # requests would queue behind it.
             with without_waiting(self.db):
                 self.store(entries)
         except (OperationalError, InterfaceError) as error:

@@ -68,7 +68,7 @@ class TimeSelect(forms.Select):
     def create_option(self, name, value, label, *args, **kwargs):
         option = super().create_option(name, value, label, *args, **kwargs)
         match = timestamps.IN_WORDS.search(label)
-        if when := match and timestamps.read(match[0]):
+        if when := match and timestamps.parse(match[0]):
             option["attrs"]["data-utc"] = f"{when:%Y-%m-%dT%H:%MZ}"
         return option
 

@@ -1,4 +1,4 @@
-"""The audit: one append-only chain of events for each organization."""
+"""The audit: one append-only chain of events per organization."""
 
 import re
 
@@ -22,18 +22,18 @@ __all__ = ["AuditChain", "AuditEvent", "Immutable"]
 EXACT_ID = re.compile(
     rf"user_[0-9A-Za-z]{{{ID_LENGTH}}}|key_[0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}}"
 )
-FOUND_BY_NAME = ("api_key", "user")
-NONE = models.Q(pk__in=[])
+SEARCHED_TYPES = ("api_key", "user")
+NO_EVENTS = models.Q(pk__in=[])
 
 
 class AuditChainManager(models.Manager):
-    """Finds the chain of an organization."""
+    """Find or lock the chain of an organization."""
 
     def of(self, organization):
-        """Return the organization's chain, an empty one before its first event.
+        """Return the organization's chain, or an unsaved one before its first event.
 
-        `has_unused` says whether it has events whose action cannot occur any more, so
-        that a page need not ask for it.
+        `has_unused` says whether it has events whose action is no longer recorded. It is
+        annotated to save the page a query.
         """
         events = AuditEvent.objects.using(self.db).for_org(organization)
         unused = events.filter(action__in=audit_events.UNUSED)
@@ -42,9 +42,9 @@ class AuditChainManager(models.Manager):
         return chain or self.model(organization=organization)
 
     def lock(self, organization):
-        """Return the organization's chain for an event; needs a transaction.
+        """Lock the organization's chain to append to it; needs a transaction.
 
-        Of several, lock those of lower ids first.
+        Lock several chains in ascending order of ids, or two processes could deadlock.
         """
         self.get_or_create(organization=organization)
         return for_change(self.all()).get(organization=organization)
@@ -69,49 +69,51 @@ class AuditChain(ChainEnd):
 
 
 class AuditEventQuerySet(EventQuerySet, OrgOwnedQuerySet):
-    """Events of organizations, to be read only."""
+    """Events of organizations, read-only."""
 
     def by_actor(self, text):
-        """Only events of the actor with this id, or with the text in the label it had."""
+        """Only events of the actor with this id, or with the text in its label."""
         exact = models.Q(actor_id=text)
         if EXACT_ID.fullmatch(text):
             return self.filter(exact)
         return self.filter(exact | self._has("actor_key", text))
 
     def about(self, text):
-        """Only events about the key or person with this id, or with the text in the name
-        or e-mail that it had."""
+        """Only events about the key or person with this id, or with the text in its label.
+
+        Labels are names and e-mail addresses at the time of the event.
+        """
         if EXACT_ID.fullmatch(text):
             return self.filter(target_id=text)
         named = self._has("target_key", text)
         if EXACT_ID.fullmatch(f"key_{text}"):
             named |= models.Q(target_id=f"key_{text}")
-        return self.filter(named, target_type__in=FOUND_BY_NAME)
+        return self.filter(named, target_type__in=SEARCHED_TYPES)
 
     def _has(self, column, text):
-        # What folds to nothing is in every label, and seen in none.
-        return models.Q(**{f"{column}__contains": text}) if fold(text) else NONE
+        # A text that folds to nothing would match every label.
+        return models.Q(**{f"{column}__contains": text}) if fold(text) else NO_EVENTS
 
     def extent(self):
-        """Return the number of these events, from when to when, and the last hash."""
+        """Return the number of these events, their first and last time, and the last hash."""
         times = {"since": models.Min("at"), "until": models.Max("at")}
-        found = self.aggregate(events=models.Count("pk"), **times)
+        extent = self.aggregate(events=models.Count("pk"), **times)
         for name in times:
-            found[name] = found[name] and found[name].isoformat()
+            extent[name] = extent[name] and extent[name].isoformat()
         last = self.order_by("sequence").last()
-        return found | {"head": last.hash if last else ""}
+        return extent | {"head": last.hash if last else ""}
 
 
 class AuditEventManager(AppendingManager.from_queryset(AuditEventQuerySet)):
-    """The one way an event comes to be, and the way to check that all are still there."""
+    """The only way to record an event; also checks and prunes chains."""
 
     @transaction.atomic
     def record(self, action, *, organization, actor, target, at=None, **details):
-        """Append one event, in the transaction of the change that it tells of.
+        """Append one event, in the transaction of the change.
 
-        `target` is (type, id, label); `details` holds only names that `DETAILS` lists
-        for the action, with JSON values other than floats. The time is kept in whole
-        milliseconds, which survive every way to move a database.
+        `target` is (type, id, label). `details` may have the names in `DETAILS` for the
+        action, with JSON values other than floats. The time is truncated to milliseconds,
+        which every database and export format preserves.
         """
         return self.append(
             AuditChain.objects.lock(organization),
@@ -124,10 +126,7 @@ class AuditEventManager(AppendingManager.from_queryset(AuditEventQuerySet)):
         )
 
     def prune(self, organization, before, *, by, at=None):
-        """Let the chain begin after its events of before this moment; return its end.
-
-        See `prune_chain`, also for what is raised.
-        """
+        """Move the base of the chain past its events before this time; see `prune_chain`."""
         return self.prune_chain(
             self.for_org(organization),
             lambda: AuditChain.objects.of(organization),

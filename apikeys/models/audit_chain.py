@@ -1,4 +1,4 @@
-"""What every audit chain shares: events that are written once, and the end of a chain."""
+"""Abstract models of an audit chain: append-only events, and the end of the chain."""
 
 from django.db import models, transaction
 from django.utils import timezone
@@ -14,7 +14,7 @@ LABEL_KEY_LENGTH = 1020  # some letters fold to several
 
 
 class BrokenChain(Exception):
-    """A chain with a broken link, `link`, where it had to be sound."""
+    """The chain has a broken link, `link`."""
 
     def __init__(self, link):
         super().__init__(f"Event {link.sequence} {link.reason}.")
@@ -22,14 +22,17 @@ class BrokenChain(Exception):
 
 
 class Immutable(Exception):
-    """An attempt to change or delete what is written once."""
+    """An attempt to change or delete an append-only row."""
 
 
 class ChainEnd(models.Model):
-    """The end of a chain; locked while an event is appended.
+    """The end of a chain, locked while an event is appended.
 
-    `base` is the sequence of the last event that was deleted for its age, and `base_hash`
-    its hash, from which the chain goes on. An event in the chain says the same.
+    It records the number of events and the last hash. From the events alone, nobody could
+    see that the newest ones were deleted.
+
+    `base` is the sequence of the last event that was deleted because of its age, and
+    `base_hash` its hash, from which the chain continues. An event records both too.
     """
 
     length = models.PositiveBigIntegerField(default=0)
@@ -40,24 +43,28 @@ class ChainEnd(models.Model):
     class Meta:
         abstract = True
 
-    owner = {}  # what events of the chain have in common
+    owner = {}  # the columns that all events of the chain share
 
     @property
     def event_count(self):
-        """Return how many events there are, without those that were deleted."""
+        """Return the number of stored events, without deleted ones."""
         return self.length - self.base
 
 
 class EventQuerySet(models.QuerySet):
-    """Events, to be read only."""
+    """Events of a chain, read-only."""
 
     def actions(self):
-        """Return the choices of actions that can occur, and of those that did."""
+        """Return the choices of actions that can occur or have occurred."""
         unused = self.filter(action__in=audit_events.UNUSED).order_by().distinct()
         return audit_events.choices(unused.values_list("action", flat=True))
 
     def pruned_events(self, end):
-        """Return those that the chain no longer begins with, in a queryset that deletes."""
+        """Return the events up to the base, in a queryset that allows delete().
+
+        The database deletes them only if the end of the chain says so, see the migration
+        `audit_checkpoint`.
+        """
         rows = self.model._base_manager.using(self.db).filter(**end.owner)
         return rows.filter(sequence__lte=end.base).order_by("sequence")
 
@@ -72,10 +79,14 @@ class EventQuerySet(models.QuerySet):
 
 
 class AppendingManager(models.Manager):
-    """Appends to a chain whose end is locked, and checks a chain."""
+    """Append to a chain, check it, prune it."""
 
     def append(self, end, action, *, actor, target, at=None, details, **owner):
-        """Append one event to the chain that ends in `end`, a locked row."""
+        """Append one event to the chain that ends in `end`, a locked row.
+
+        Without the lock two concurrent events would have the same sequence and the same
+        previous hash, and the chain would fork.
+        """
         if unlisted := set(details) - audit_events.DETAILS[action]:
             raise ValueError(f"{action} takes no details {sorted(unlisted)}.")
         event = self.model(
@@ -99,28 +110,32 @@ class AppendingManager(models.Manager):
         event.hash = event.compute_hash()
         event.save(force_insert=True)
         end.length, end.head = event.sequence, event.hash
+        # A single UPDATE: the triggers accept a new base only together with the event that
+        # records it.
         end.save(update_fields=["length", "head", "base", "base_hash"])
         return event
 
     def prune_chain(self, events, read_end, lock_end, before, **event):
-        """Let a chain begin after its events of before this moment; return its end.
+        """Move the base of a chain past all events before this time; return its end.
 
-        `read_end` and `lock_end` return its recorded end, `event` is what `append` takes.
-        The event that this appends seals the new beginning, so that what is left verifies.
-        `events.pruned_events(end)` can be deleted then, and nothing else can. Raise
-        `BrokenChain` and change nothing when the old events are not as they were written:
-        they are the proof of that.
+        `read_end` and `lock_end` return the recorded end, `event` holds arguments of
+        `append`. The appended event seals the new base, so that the remaining events
+        verify. Afterwards `events.pruned_events(end)` can be deleted, and nothing else.
+
+        Raise `BrokenChain` and change nothing if the old events are not as they were
+        recorded: deleting them would destroy the proof.
         """
         end = read_end()
         through = self.last_before(events, end, before)
         if through == end.base:
             return end
-        # Without the lock, which every change waits for; these events do not change.
+        # Before the lock: checking a million events may take minutes, and every change of the
+        # organization would block for as long. Events are append-only, so the result holds.
         walk = self._walk_beginning(events, end, through)
         with transaction.atomic(using=self.db):
             now = lock_end()
             if now.base != end.base:
-                return now  # another run was first
+                return now  # another process has moved the base
             if walk.broken:
                 raise BrokenChain(walk.broken)
             now.base, now.base_hash = through, walk.head
@@ -132,8 +147,8 @@ class AppendingManager(models.Manager):
     def _walk_beginning(self, events, end, through):
         walk = Walk(base=end.base, base_hash=end.base_hash)
         old = events.filter(sequence__gt=end.base, sequence__lte=through)
-        for one in old.order_by("sequence").iterator(1000):
-            walk.add(one.as_dict())
+        for event in old.order_by("sequence").iterator(1000):
+            walk.add(event.as_dict())
             if walk.broken:
                 return walk
         if walk.sequence != through:
@@ -141,17 +156,23 @@ class AppendingManager(models.Manager):
         return walk
 
     def last_before(self, events, end, before):
-        """Return up to which sequence all events are of before this moment."""
+        """Return the sequence up to which all events are from before this time.
+
+        Not simply the last event before it: clocks differ, and a chain has no holes.
+        """
         rows = events.filter(sequence__gt=end.base, at__gte=before)
-        kept = rows.order_by("sequence").values_list("sequence", flat=True).first()
-        return end.length if kept is None else kept - 1
+        first = rows.order_by("sequence").values_list("sequence", flat=True).first()
+        return end.length if first is None else first - 1
 
     def walk_chain(self, events, read_end, **options):
         """Check a chain; return the `Walk`.
 
-        `read_end` returns the recorded end as it is now: events that are appended during
-        the walk are not mistaken for forgeries, nor is a beginning that is deleted for its
-        age meanwhile. `is_begun` says that the chain cannot be empty.
+        `read_end` returns the recorded end as it is at the call. `is_begun` says that the
+        chain cannot be empty.
+
+        The walk takes no lock, so other processes may append and prune during it. A
+        broken link counts only if the base is still the same; otherwise the events were
+        pruned under the walk, and it starts again.
         """
         while True:
             end = read_end()
@@ -164,7 +185,7 @@ class AppendingManager(models.Manager):
         events = events.order_by("sequence")
         for event in events.filter(sequence__lte=end.length).iterator(1000):
             if not walk.events and end.base and event.sequence <= end.base:
-                # It is to be deleted. What is there of these has to lead to the base.
+                # Pruned, but not deleted yet. The remaining ones must lead to the base.
                 walk.sequence, walk.head = event.sequence - 1, event.prev_hash
             walk.add(event.as_dict())
             if walk.broken:
@@ -188,7 +209,8 @@ class AppendingManager(models.Manager):
         return None
 
     def _stray(self, beyond, read_end):
-        # Read before the chain's end is: what record() appended lies within it then.
+        # Read the events first and the end second. An event that is appended in between is
+        # then within the end. In the other order it would look forged.
         sequences = list(beyond.values_list("sequence", flat=True))
         length = read_end().length
         stray = next((n for n in sequences if n > length), None)
@@ -196,22 +218,23 @@ class AppendingManager(models.Manager):
 
 
 class ChainedEvent(models.Model):
-    """What happened, to what, by whom, from where; written once.
+    """An event: action, target, actor and client; append-only.
 
-    Subclasses have `organization_id`, which names the chain in what is hashed.
+    Subclasses have an `organization_id`. It is hashed, so that an event cannot be moved
+    to another chain.
     """
 
     Action = audit_events.Action
     DETAILS = audit_events.DETAILS
-    # A new column is either hashed, by a new version in `audit_chain`, or named here.
+    # A new column is either hashed, by a new version in `hash_chain`, or listed here.
     NOT_HASHED = {
-        "id": "the number of a row in one database",
-        "hash": "what is made of the others",
-        "actor_key": "what the label folds to",
-        "target_key": "what the label folds to",
+        "id": "differs between databases",
+        "hash": "the result",
+        "actor_key": "derived from the label",
+        "target_key": "derived from the label",
     }
 
-    version = models.PositiveSmallIntegerField()  # of the hash, see `audit_chain`
+    version = models.PositiveSmallIntegerField()  # of the hash, see `hash_chain`
     sequence = models.PositiveBigIntegerField()
     at = models.DateTimeField()
     action = models.CharField(max_length=40, choices=Action.choices)
@@ -221,7 +244,7 @@ class ChainedEvent(models.Model):
     target_type = models.CharField(max_length=20)
     target_id = models.CharField(max_length=64)
     target_label = models.CharField(max_length=LABEL_LENGTH)
-    # By these events are found.
+    # For searches without regard to case and accents.
     actor_key = FoldedField(of="actor_label", max_length=LABEL_KEY_LENGTH)
     target_key = FoldedField(of="target_label", max_length=LABEL_KEY_LENGTH)
     details = models.JSONField(default=dict)
@@ -238,7 +261,7 @@ class ChainedEvent(models.Model):
         return f"{self.organization_id} {self.sequence}: {self.action}"
 
     def save(self, **options):
-        """Write a new event; only `record` does."""
+        """Insert a new event; only `record` does."""
         if not self._state.adding:
             raise Immutable("Audit events cannot be changed.")
         if not hash_chain.has_valid_hash(self.as_dict()):
@@ -253,11 +276,11 @@ class ChainedEvent(models.Model):
     delete.alters_data = True
 
     def as_dict(self):
-        """Return the event as JSON values, the time in the form that is hashed."""
-        record = {name: getattr(self, name) for name in hash_chain.EVENT_FIELDS}
-        record["at"] = hash_chain.format_time(self.at, self.version)
-        return record
+        """Return the event as a dict of JSON values, the time in the hashed format."""
+        values = {name: getattr(self, name) for name in hash_chain.EVENT_FIELDS}
+        values["at"] = hash_chain.format_time(self.at, self.version)
+        return values
 
     def compute_hash(self):
-        """Return the SHA-256 of the event and of the hash before it, 64 hex characters."""
+        """Return the SHA-256 of the event and the previous hash, 64 hex characters."""
         return hash_chain.event_hash(self.as_dict())

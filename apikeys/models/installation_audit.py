@@ -1,6 +1,6 @@
-"""The installation's chain: what happens where there is no organization.
+"""The audit chain of the installation, for events without an organization.
 
-Its events are in a table of their own, so that no query of an organization's can show one.
+They are in a table of their own, so that no query for an organization can return one.
 """
 
 from django.db import models, transaction
@@ -20,20 +20,20 @@ ONLY = 1
 
 
 class InstallationChainManager(models.Manager):
-    """Finds the one chain."""
+    """Find or lock the only chain."""
 
     def get_end(self):
-        """Return the end of the chain, an empty one before its first event."""
+        """Return the end of the chain, or an unsaved one before its first event."""
         return self.first() or self.model()
 
     def lock(self):
-        """Return the chain for an event; needs a transaction."""
+        """Lock the chain to append to it; needs a transaction."""
         self.get_or_create(pk=ONLY)
         return for_change(self.all()).get(pk=ONLY)
 
 
 class InstallationChain(ChainEnd):
-    """The end of the installation's chain, in one row."""
+    """The end of the installation's chain, a single row."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY)
 
@@ -50,18 +50,18 @@ class InstallationChain(ChainEnd):
 
 
 class InstallationEventManager(AppendingManager.from_queryset(EventQuerySet)):
-    """The one way an event comes to be, and the way to check that all are still there."""
+    """The only way to record an event; also checks and prunes the chain."""
 
     @transaction.atomic
     def record(self, action, *, actor, target, at=None, **details):
-        """Append one event, in the transaction of the change that it tells of."""
+        """Append one event, in the transaction of the change."""
         end = InstallationChain.objects.lock()
         return self.append(
             end, action, actor=actor, target=target, at=at, details=details
         )
 
     def prune(self, before, *, by, at=None):
-        """Let the chain begin after its events of before this moment; return its end."""
+        """Move the base of the chain past its events before this time; see `prune_chain`."""
         ends = InstallationChain.objects
         target = (INSTALLATION, INSTALLATION, "this installation")
         event = {"actor": by, "target": target, "at": at}

@@ -1,8 +1,8 @@
-"""Events of people: in the chains of their organizations, or the installation's.
+"""Events of people, in the chains of their organizations or of the installation.
 
-Signing in never waits long for a chain, and failures cannot fill one: each chain has at
-most one of them for an account, an address, a reason and a minute, and `PER_HOUR` for an
-account. All that is tried without an account counts as one.
+A sign-in waits at most 50 ms for a locked chain. Failed sign-ins cannot fill a chain: per
+account it has at most one for each IP address, reason and minute, and `PER_HOUR` in total.
+All attempts at unknown accounts count as one account.
 """
 
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ NO_ACCOUNT = "an unknown account"
 
 
 class Person(NamedTuple):
-    """An account as the audit names it; without an id, none."""
+    """The id and label of an account in the audit; the id of an unknown account is empty."""
 
     id: str
     label: str
@@ -35,7 +35,7 @@ class Person(NamedTuple):
 
 
 class SignIn(NamedTuple):
-    """A sign-in that is to be recorded, or a failed one."""
+    """A sign-in, successful or failed, to be recorded."""
 
     action: str
     person: Person
@@ -45,7 +45,7 @@ class SignIn(NamedTuple):
 
     @property
     def identity(self):
-        """Return what there is one event of; of sign-ins that succeed, each counts."""
+        """Return what is recorded once: each successful sign-in, and alike failures."""
         if self.action == Action.SIGNED_IN:
             return (self.action, self.person.id, self.at)
         ip, reason = self.actor.client.ip, self.details["reason"]
@@ -61,16 +61,16 @@ def minute(at):
 
 
 class PersonEventManager(BufferedManager.from_queryset(EventQuerySet)):
-    """Records events of people; the write buffer takes those whose chain is locked."""
+    """Record events of people, through a write buffer if a chain is locked."""
 
     @transaction.atomic
     def record(self, action, person, *, actor, at=None, **details):
-        """Append the event to each chain of the person's, in the transaction of a change."""
+        """Append the event to each chain of the person, in the transaction of the change."""
         for organization in chains_of(person):
             self.append(organization, action, person, actor=actor, at=at, **details)
 
     def append(self, organization, action, person, *, actor, at, **details):
-        """Append the event to one chain; without an organization the installation's."""
+        """Append the event to the chain of the organization, or else of the installation."""
         details |= {"target": ("user", *person), "actor": actor, "at": at}
         if organization:
             AuditEvent.objects.record(action, organization=organization, **details)
@@ -78,7 +78,11 @@ class PersonEventManager(BufferedManager.from_queryset(EventQuerySet)):
             self.model.objects.record(action, **details)
 
     def signed_in(self, user, actor, methods, *, at=None):
-        """Record a sign-in; where a chain is locked for long, within seconds."""
+        """Record a sign-in; if a chain is locked, within seconds.
+
+        Otherwise a long transaction in one organization would block its members from
+        signing in.
+        """
         details = {"methods": methods}
         at = at or timezone.now()
         sign_in = SignIn(Action.SIGNED_IN, Person.of(user), actor, at, details)
@@ -91,7 +95,11 @@ class PersonEventManager(BufferedManager.from_queryset(EventQuerySet)):
             self.enqueue(sign_in.identity, sign_in)
 
     def sign_in_failed(self, user, actor, reason, *, at=None):
-        """Record a failed sign-in within seconds, without a query now."""
+        """Record a failed sign-in within seconds, without a query now.
+
+        A query would take longer for existing accounts, and the time of the response
+        would reveal which e-mail addresses have one.
+        """
         details = {"reason": reason}
         at = at or timezone.now()
         failed = SignIn(Action.SIGN_IN_FAILED, Person.of(user), actor, at, details)
@@ -101,36 +109,36 @@ class PersonEventManager(BufferedManager.from_queryset(EventQuerySet)):
         return older
 
     def store(self, entries):
-        self.write_each(sorted(entries.values(), key=lambda one: one.at))
+        self.write_each(sorted(entries.values(), key=lambda sign_in: sign_in.at))
 
     def write_each(self, sign_ins):
-        """Append each to its chains, the chains in the order in which they are locked."""
+        """Append each sign-in to its chains, in the lock order of chains."""
         chains = [
-            (organization, one)
-            for one in sign_ins
-            for organization in chains_of(one.person)
+            (organization, sign_in)
+            for sign_in in sign_ins
+            for organization in chains_of(sign_in.person)
         ]
-        # Sorting is stable: within a chain the older come first.
-        for organization, one in sorted(chains, key=lock_order):
-            details = self.bounded(organization, one)
+        # Sorting is stable, so the events of a chain stay in the order of their times.
+        for organization, sign_in in sorted(chains, key=lock_order):
+            details = self.details_within_limit(organization, sign_in)
             if details is not None:
-                told = {"actor": one.actor, "at": one.at, **details}
-                self.append(organization, one.action, one.person, **told)
+                values = {"actor": sign_in.actor, "at": sign_in.at, **details}
+                self.append(organization, sign_in.action, sign_in.person, **values)
 
-    def bounded(self, organization, one):
-        """Return the details of the event, or None if the chain has enough alike."""
-        if one.action != Action.SIGN_IN_FAILED:
-            return one.details
-        count = self.count_alike(organization, one)
+    def details_within_limit(self, organization, sign_in):
+        """Return the details of the event, or None if the limit of failures is reached."""
+        if sign_in.action != Action.SIGN_IN_FAILED:
+            return sign_in.details
+        count = self.count_failures(organization, sign_in)
         if count is None:
             return None
         is_last = count + 1 == PER_HOUR
-        return one.details | {"is_last": True} if is_last else one.details
+        return sign_in.details | {"is_last": True} if is_last else sign_in.details
 
-    def count_alike(self, organization, failed):
-        """Return how many of the account's failures the hour has, None if that is enough.
+    def count_failures(self, organization, failed):
+        """Return the number of the account's failures in this hour, or None at the limit.
 
-        Locks the chain, so that no other process counts the same.
+        Locks the chain, so that two processes cannot both record the last one.
         """
         if organization:
             AuditChain.objects.lock(organization)
@@ -146,20 +154,22 @@ class PersonEventManager(BufferedManager.from_queryset(EventQuerySet)):
             at__lt=hour + timedelta(hours=1),
         ).values_list("ip", "details", "at")
         alike = failed.actor.client.ip or "", failed.details["reason"], failed.minute
-        found = {(ip, details.get("reason"), minute(at)) for ip, details, at in known}
-        return None if alike in found or len(known) >= PER_HOUR else len(known)
+        recorded = {
+            (ip, details.get("reason"), minute(at)) for ip, details, at in known
+        }
+        return None if alike in recorded or len(known) >= PER_HOUR else len(known)
 
     def prune_on_write(self):
-        """Leave events alone; they are kept for good."""
+        """Do nothing: events are pruned with their chain."""
 
 
 def chains_of(person):
-    """Return the organizations of the person by their ids, or [None]."""
+    """Return the organizations of the person by id, or [None] for the installation."""
     rows = Organization.objects.filter(memberships__user_id=person.id).order_by("pk")
     return list(rows) or [None]
 
 
 def lock_order(chain):
-    """Return where the chain comes: the installation's first, then by the ids."""
+    """Return the lock order: the installation first, then organizations by id."""
     organization, _ = chain
     return organization.pk if organization else ""

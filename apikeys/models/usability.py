@@ -61,7 +61,7 @@ class Usability(models.Model):
     def require_usable(self, at=None):
         """Raise `KeyRejected` unless the key works at this moment."""
         # First: this is how an operator stops a key while the database takes no changes,
-        # so it must hold whatever the row says.
+        # so it must not depend on the row.
         if self.is_blocked:
             raise KeyRejected(
                 BLOCKED,

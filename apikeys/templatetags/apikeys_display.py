@@ -69,7 +69,7 @@ def with_times(sentence):
 
 def as_time(match):
     """Return the matched time as a `<time>`, or unchanged if it is not a valid date."""
-    when = timestamps.read(match[0])
+    when = timestamps.parse(match[0])
     return exact(when) if when else match[0]
 
 

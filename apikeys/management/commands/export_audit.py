@@ -11,17 +11,17 @@ from echopoint.organizations.commands import organization_named
 
 class Command(AnsweringCommand):
     help = (
-        "Write an organization's whole audit to a new file, as NDJSON, which verify_audit"
-        " and revoke_api_key --from-export read. The audit records that it was exported."
+        "Write an organization's complete audit to a new file, as NDJSON for verify_audit and"
+        " revoke_api_key --from-export. The audit records the export."
     )
 
     def add_arguments(self, parser):
-        parser.add_argument("file", metavar="FILE", help="it must not exist yet")
+        parser.add_argument("file", metavar="FILE", help="must not exist yet")
         parser.add_argument("--organization", required=True, metavar="ID")
 
     def handle(self, *, file, organization, **options):
         organization = organization_named(organization)
-        with created(file) as lines:
+        with create_file(file) as lines:
             events = all_events(organization)
             record_export(
                 events, organization, by=Actor.command("export_audit"), format="ndjson"
@@ -36,16 +36,19 @@ class Command(AnsweringCommand):
 
 
 def all_events(organization):
-    """Return the events up to now; those that come later are not in the file."""
+    """Return the events up to now.
+
+    The number of events that the export records must be the number in the file.
+    """
     chain = AuditChain.objects.of(organization)
     events = AuditEvent.objects.for_org(organization)
     return events.filter(sequence__lte=chain.length).order_by("sequence")
 
 
-def created(file):
-    """Return a new file that its owner alone can read; raise `CommandError`."""
+def create_file(file):
+    """Create a file that only its owner can read; raise `CommandError` if it exists."""
     try:
         number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise CommandError(f"The file cannot be made: {error.strerror}.") from None
+        raise CommandError(f"The file cannot be created: {error.strerror}.") from None
     return open(number, "w", encoding="utf-8")

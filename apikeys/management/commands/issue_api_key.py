@@ -11,7 +11,7 @@ from echopoint.organizations.commands import organization_named
 
 
 class Command(AnsweringCommand):
-    help = "Issue an API key, and show its secret this once."
+    help = "Issue an API key, and show its secret once."
     checks_database = True
 
     def add_arguments(self, parser):
@@ -47,7 +47,7 @@ class Command(AnsweringCommand):
             options,
             fields,
             f"{key.rest_id} ({key.name}) works {until}, for {', '.join(key.scopes)}.",
-            "Its secret, shown this once:",
+            "Its secret, shown only once:",
             secret,
         )
 

@@ -12,41 +12,39 @@ from apikeys.audit import exported_file
 from apikeys.audit.events import NO_CHANGES
 from apikeys.audit.hash_chain import whole_milliseconds
 from apikeys.models import ApiKey, PepperFingerprint
-from apikeys.representation import describe, stamp
+from apikeys.representation import describe, rfc3339
 from echopoint.core.commands import AnsweringCommand
 from echopoint.core.refusals import Refused
 from echopoint.organizations.commands import organization_named
 from echopoint.organizations.models import Organization
 
-NO_SUCH_KEY = (
-    "There is no key with this id. The API Keys page shows the ids of all keys."
-)
+NO_SUCH_KEY = "There is no key with this id. The API Keys page shows the ids of all keys."
 ONE_OR_MANY = (
     "Name one key, or give --issued-or-changed-since TIME or --pepper-version N."
 )
 FOR_MANY = "That option goes with --issued-or-changed-since TIME: {}."
-NO_TIME = (
-    "Give the TIME as 2026-11-25T17:00Z or with another offset; without one, in UTC."
+INVALID_TIME = (
+    "TIME must be like 2026-11-25T17:00Z, in UTC unless it has another offset."
 )
 NOTHING_SINCE = (
-    "The export has no event at or after that TIME, so it says nothing of what was changed"
-    " since. Take a newer one."
+    "The export has no event at or after that TIME, so it does not show later changes. Use a"
+    " newer export."
 )
 FOREIGN = (
-    "The export is of another organization, or of another installation: it has no event"
-    " of an organization whose keys are looked at here."
+    "The export is from another organization or another installation: it has no event of the"
+    " selected organizations."
 )
-IN_FUTURE = "That TIME is in the future: no key was issued or changed since."
+IN_FUTURE = "TIME is in the future: no key was issued or changed since."
 AFTER_A_RESTORE = (
     "After a restore, keys that were revoked, suspended or retired since the backup work"
-    " again, and the database cannot know which. Give the time of the backup and, with"
-    " --from-export, an audit export that is newer; without one, give a TIME before the"
-    " first key was issued, which revokes all."
+    " again, and the database cannot know which. Use the time of the backup and, with"
+    " --from-export, a newer audit export. Without an export, use a TIME before the first key"
+    " was issued, which revokes all keys."
 )
 
 
 class Command(AnsweringCommand):
-    help = f"Stop an API key, or many, at once and for good. {AFTER_A_RESTORE}"
+    help = f"Revoke one API key or many, immediately and permanently. {AFTER_A_RESTORE}"
 
     def add_arguments(self, parser):
         parser.add_argument("key_id", nargs="?", help="the id of the key, key_…")
@@ -55,21 +53,24 @@ class Command(AnsweringCommand):
         many.add_argument(
             "--issued-or-changed-since",
             metavar="TIME",
-            help="each live key that was issued or changed at or after this time, by the"
-            " audit; ISO 8601, in UTC without an offset",
+            help="all unrevoked keys that were issued or changed at or after this time,"
+            " according to the audit; ISO 8601, in UTC without an offset",
         )
         many.add_argument(
             "--from-export",
             metavar="FILE",
-            help="and each that an audit export (NDJSON) says was changed since",
+            help="also the keys that were changed since, according to an audit export"
+            " (NDJSON)",
         )
         many.add_argument(
             "--pepper-version",
             type=int,
             metavar="N",
-            help="each live key of this version, after its pepper was lost",
+            help="all unrevoked keys of this version, after its pepper was lost",
         )
-        many.add_argument("--organization", metavar="ID", help="only keys of this one")
+        many.add_argument(
+            "--organization", metavar="ID", help="only keys of this organization"
+        )
         many.add_argument(
             "--dry-run", action="store_true", help="list the keys, revoke none"
         )
@@ -85,7 +86,7 @@ class Command(AnsweringCommand):
         refuse_options(["from_export"], options)
         if pepper_version is not None:
             require_lost(pepper_version)
-            keys = live(options).filter(pepper_version=pepper_version)
+            keys = unrevoked_keys(options).filter(pepper_version=pepper_version)
             what = f"of pepper version {pepper_version}"
             version = {"pepper_version": pepper_version}
             return self.revoke_many(keys, what, reason, options, **version)
@@ -93,25 +94,25 @@ class Command(AnsweringCommand):
         return self.revoke_one(key_id, reason, options)
 
     def revoke_changed(self, since, reason, options):
-        """Revoke what was issued or changed since; say how far an export reaches."""
-        since, keys = moment_of(since), live(options)
+        """Revoke keys that were issued or changed since; print the end of the export."""
+        since, keys = parse_time(since), unrevoked_keys(options)
         changed = keys.issued_or_changed_since(since).values("pk")
-        condition, facts, said = Q(pk__in=changed), {}, []
+        condition, extra, notes = Q(pk__in=changed), {}, []
         if file := options["from_export"]:
             export = Export.read(file, since)
             others = export.others(options["organization"])
-            condition |= export.changed()
-            facts = {"export": export.ends(), "organizations_without_export": others}
-            said = [*export.in_words(), *without_export(others)]
+            condition |= export.changed_keys()
+            extra = {"export": export.ends(), "organizations_without_export": others}
+            notes = [*export.in_words(), *without_export(others)]
         what = f"issued or changed since {in_words(since)}"
         self.revoke_many(
             keys.filter(condition),
             what,
             reason,
             options,
-            said,
-            since=stamp(since),
-            **facts,
+            notes,
+            since=rfc3339(since),
+            **extra,
         )
 
     def revoke_one(self, key_id, reason, options):
@@ -124,7 +125,7 @@ class Command(AnsweringCommand):
         done = "is revoked" if changed else "was revoked before; nothing changed"
         self.answer(options, fields(key), f"{key.rest_id} ({key.name}) {done}.")
 
-    def revoke_many(self, keys, what, reason, options, said=(), **chosen_by):
+    def revoke_many(self, keys, what, reason, options, notes=(), **chosen_by):
         if options["dry_run"]:
             revoked = list(keys.order_by("pk"))
         else:
@@ -133,19 +134,19 @@ class Command(AnsweringCommand):
             "dry_run": options["dry_run"],
             "keys": [fields(key) for key in revoked],
         }
-        told = lines(revoked, what, options["dry_run"])
-        self.answer(options, answer, *told, *said)
+        summary = lines(revoked, what, options["dry_run"])
+        self.answer(options, answer, *summary, *notes)
 
 
 def refuse_options(names, options):
-    """Raise `CommandError` if one of these is given: this choice of keys takes none."""
+    """Raise `CommandError` if one of these options is given with a single key."""
     for name in names:
         if options[name]:
             raise CommandError(FOR_MANY.format(f"--{name.replace('_', '-')}"))
 
 
-def live(options):
-    """Return the live keys of the named organization, or of all."""
+def unrevoked_keys(options):
+    """Return the unrevoked keys of the chosen organization, or of all."""
     keys = ApiKey.objects.unrevoked()
     if options["organization"]:
         keys = keys.for_org(organization_named(options["organization"]))
@@ -153,7 +154,7 @@ def live(options):
 
 
 def require_lost(version):
-    """Raise `CommandError` if the keys of this pepper version still work."""
+    """Raise `CommandError` if keys of this pepper version still work."""
     peppers = tokens.read_peppers(settings.API_KEY_PEPPERS)
     configured = {pepper.version for pepper in peppers}
     if version in configured - {*PepperFingerprint.objects.differing(peppers)}:
@@ -164,7 +165,7 @@ def require_lost(version):
 
 
 def revoke(keys, reason):
-    """Revoke all of the keys or none; return those that were not revoked before."""
+    """Revoke all keys or none; return those that this call revoked."""
     try:
         return keys.revoke(by=Actor.command("revoke_api_key"), reason=reason)
     except Refused as refusal:
@@ -172,7 +173,7 @@ def revoke(keys, reason):
 
 
 class Export:
-    """What an exported audit says of keys since a time."""
+    """Changes of keys since a time, according to an exported audit."""
 
     def __init__(self):
         self.keys = {}  # public ids by organization id
@@ -180,7 +181,7 @@ class Export:
 
     @classmethod
     def read(cls, file, since):
-        """Return what the file says; raise `CommandError` where it does not say all."""
+        """Read the file; raise `CommandError` if it is incomplete or invalid."""
         export = cls()
         try:
             with open(file, "rb") as lines:
@@ -202,18 +203,18 @@ class Export:
             self.keys.setdefault(id, set()).add(key)
 
     def others(self, only=None):
-        """Return how many organizations whose keys are looked at the file does not have.
+        """Return the number of selected organizations that the file has no events of.
 
-        Raise `CommandError` if it has none of them.
+        Raise `CommandError` if it has no events of any.
         """
-        wanted = Organization.objects.filter(**{"pk": only} if only else {})
-        others = wanted.exclude(pk__in=[*self.last]).count()
-        if others == wanted.count():
+        selected = Organization.objects.filter(**{"pk": only} if only else {})
+        others = selected.exclude(pk__in=[*self.last]).count()
+        if others == selected.count():
             raise CommandError(FOREIGN)
         return others
 
-    def changed(self):
-        """Return the condition on keys."""
+    def changed_keys(self):
+        """Return the condition that a key was changed."""
         condition = Q(pk__in=[])
         for id, public_ids in self.keys.items():
             condition |= Q(organization=id, public_id__in=public_ids)
@@ -227,27 +228,27 @@ class Export:
         }
 
     def in_words(self):
-        """Return how far the file reaches."""
+        """Return the last event of each organization in the file."""
         return [
             f"The export of {id} ends with event {event['sequence']}, at {time_of(event)}."
-            " Changes after that are in it no more: revoke such keys by their ids."
+            " It does not have later changes: revoke such keys by their ids."
             for id, event in self.last.items()
         ]
 
 
 def time_of(event):
-    """Return the event's time in one spelling: the file's may have any character in it."""
-    return stamp(datetime.fromisoformat(event["at"]).astimezone(UTC))
+    """Return the time in our format; the file may contain other characters to print."""
+    return rfc3339(datetime.fromisoformat(event["at"]).astimezone(UTC))
 
 
 def without_export(count):
-    """Return what is not known of the organizations that are not in the export."""
+    """Return that the export lacks other organizations."""
     if not count:
         return []
     one = count == 1
     return [
-        f"{count} other organization{' has' if one else 's have'} no event in it: give"
-        f" the export{'' if one else 's'} of {'that' if one else 'those'} too."
+        f"{count} other organization{' has' if one else 's have'} no event in it: use"
+        f" {'its export' if one else 'their exports'} too."
     ]
 
 
@@ -259,28 +260,27 @@ def is_change(event):
     return event["target_type"] == "api_key" and event["action"] not in NO_CHANGES
 
 
-def moment_of(text):
-    """Return the time in the text, as events have it; raise `CommandError`."""
+def parse_time(text):
+    """Return the time in the text, in the precision of events; raise `CommandError`."""
     try:
         at = datetime.fromisoformat(text)
         at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise CommandError(NO_TIME) from None
+        raise CommandError(INVALID_TIME) from None
     if at > timezone.now():
         raise CommandError(IN_FUTURE)
     return whole_milliseconds(at)
 
 
 def fields(key):
-    """Return the key for programs."""
+    """Return the key for --json."""
     return describe(key) | {
         "organization_id": key.organization_id,
-        "revoked_at": stamp(key.revoked_at),
+        "revoked_at": rfc3339(key.revoked_at),
     }
 
 
 def lines(keys, what, dry_run):
-    """Return what was done, for people."""
     count = "1 key" if len(keys) == 1 else f"{len(keys)} keys"
     done = "Would revoke" if dry_run else "Revoked"
     return [

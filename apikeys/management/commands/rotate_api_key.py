@@ -7,7 +7,7 @@ from apikeys.actors import Actor
 from apikeys.management.commands.revoke_api_key import NO_SUCH_KEY
 from apikeys.models import ApiKey
 from apikeys.policy import DEFAULT
-from apikeys.representation import describe, describe_rotation, stamp
+from apikeys.representation import describe, describe_rotation, rfc3339
 from echopoint.core.commands import AnsweringCommand
 from echopoint.core.refusals import Refused
 
@@ -17,8 +17,8 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 class Command(AnsweringCommand):
     help = (
-        "Make a successor of an API key, and show its secret this once; or, with"
-        " --status, say whether the old key of a rotation can be retired."
+        "Issue a successor of an API key, and show its secret once. With --status, show"
+        " whether the old key of a rotation can be retired."
     )
     checks_database = True
 
@@ -28,13 +28,16 @@ class Command(AnsweringCommand):
             "--status",
             action="store_true",
             help="change nothing; show the verdict on the rotation of this key, or of"
-            " the key that it succeeds",
+            " its predecessor",
         )
         parser.add_argument(
-            "--overlap", metavar="24h", help="how long both work: 0, 90m, 24h, 7d"
+            "--overlap", metavar="24h", help="how long both keys work: 0, 90m, 24h, 7d"
         )
         parser.add_argument(
-            "--scope", action="append", metavar="S", help="keep only this; repeatable"
+            "--scope",
+            action="append",
+            metavar="S",
+            help="a scope of the successor; repeatable",
         )
         parser.add_argument("--expires-in-days", type=int, metavar="N")
 
@@ -46,7 +49,7 @@ class Command(AnsweringCommand):
         return self.status(key, options) if status else self.rotate(key, **options)
 
     def status(self, key, options):
-        """Answer with the verdict on the rotation."""
+        """Print the verdict on the rotation."""
         if unused := [name for name in CHOICES if options[name] is not None]:
             flag = f"--{unused[0].replace('_', '-')}"
             raise CommandError(f"--status changes nothing. Leave out {flag}.")
@@ -56,7 +59,7 @@ class Command(AnsweringCommand):
         rotation = describe_rotation(old)
         if rotation is None:
             raise CommandError(
-                f"{key.rest_id} ({key.name}) is {key.status()} and in no rotation."
+                f"{key.rest_id} ({key.name}) is {key.status()} and is not being rotated."
             )
         ids = {"id": old.rest_id, "successor_id": old.successor_id_or_none()}
         places = (
@@ -67,11 +70,11 @@ class Command(AnsweringCommand):
         self.answer(options, ids | rotation, rotation["sentence"], *places)
 
     def rotate(self, key, *, overlap, scope, expires_in_days, **options):
-        """Make the successor, and answer with its secret."""
+        """Issue the successor, and print its secret."""
         try:
             successor, secret = key.rotate(
                 by=Actor.command("rotate_api_key"),
-                overlap=self.duration(overlap),
+                overlap=self.parse_duration(overlap),
                 scopes=scope,
                 expires_in_days=DEFAULT if expires_in_days is None else expires_in_days,
             )
@@ -80,35 +83,37 @@ class Command(AnsweringCommand):
         fields = describe(successor) | {
             "organization_id": successor.organization_id,
             "rotated_from": key.rest_id,
-            "retire_at": stamp(key.retire_at),
+            "retire_at": rfc3339(key.retire_at),
             "dropped_permissions": key.lapsed_scopes,
             "secret": secret,
         }
         self.answer(
             options,
             fields,
-            f"{successor.rest_id} ({successor.name}) takes the place of {key.rest_id},"
-            f" which {self.what_becomes_of(key)}.",
-            *self.dropped(key),
-            "Its secret, shown this once:",
+            f"{successor.rest_id} ({successor.name}) replaces {key.rest_id}, which"
+            f" {self.fate_of(key)}.",
+            *self.dropped_scopes(key),
+            "Its secret, shown only once:",
             secret,
         )
 
-    def what_becomes_of(self, key):
+    def fate_of(self, key):
         if key.works:
             return f"works until {key.retire_at:%Y-%m-%d %H:%M} UTC"
         return "has stopped working"
 
-    def dropped(self, key):
+    def dropped_scopes(self, key):
         if key.lapsed_scopes:
             names = ", ".join(key.lapsed_scopes)
-            yield f"It lacks {names}: no longer in the scope catalog."
+            yield f"It lacks {names}, no longer in the scope catalog."
 
-    def duration(self, text):
-        """Return the timedelta in `24h`, or None for no choice."""
+    def parse_duration(self, text):
+        """Return the timedelta in `24h`, or None for the default."""
         if text is None:
             return None
         match = re.fullmatch(r"([0-9]{1,6})([smhd]?)", text)
         if not match or not (match[2] or match[1] == "0"):
-            raise CommandError("Give --overlap as 0, or a number with s, m, h or d.")
+            raise CommandError(
+                "--overlap must be 0, or a number with s, m, h or d, for example 24h."
+            )
         return timedelta(**{UNITS[match[2] or "s"]: int(match[1])})

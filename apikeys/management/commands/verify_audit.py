@@ -10,16 +10,16 @@ from echopoint.core.commands import AnsweringCommand
 from echopoint.organizations.commands import organization_named
 from echopoint.organizations.models import Organization
 
-NO_HEAD = "A head is 64 characters from 0-9 and a-f. The audit page shows it whole."
-WHOSE_HEAD = "Name the chain that the head belongs to: --organization ID."
-NO_EVENTS = "There is no event in the file, so nothing was checked."
+INVALID_HEAD = "A head has 64 characters from 0-9 and a-f. Copy it from the audit page."
+AMBIGUOUS_HEAD = "Name the chain of the expected head: --organization ID."
+NO_EVENTS = "The file contains no events, so nothing was checked."
 
 
 class Command(AnsweringCommand):
     help = (
-        "Check every audit chain, each organization's and the installation's, or an"
-        " exported file without reading a database. Say what was checked, and name the"
-        " first broken link."
+        "Check the audit chains of all organizations and of the installation, or an"
+        " exported file, without a database. Print what was checked and the first broken"
+        " link."
     )
 
     def add_arguments(self, parser):
@@ -27,35 +27,35 @@ class Command(AnsweringCommand):
             "file",
             nargs="?",
             metavar="FILE",
-            help="an audit that was exported as NDJSON; - reads standard input",
+            help="an audit exported as NDJSON; - reads standard input",
         )
         parser.add_argument(
-            "--organization", metavar="ID", help="only this one, or installation"
+            "--organization", metavar="ID", help="check only this one, or: installation"
         )
         parser.add_argument(
             "--expect-head",
             metavar="HASH",
-            help="a head of the chain that was kept elsewhere; fail if it is not there",
+            help="a head that you stored elsewhere; fail if the chain does not contain it",
         )
         parser.add_argument(
             "--filtered",
             action="store_true",
-            help="FILE was exported with filters: do not fail for missing events",
+            help="FILE was exported with filters: do not fail because of missing events",
         )
 
     def handle(self, *, file, organization, filtered, **options):
-        head = head_of(options["expect_head"])
+        head = parse_head(options["expect_head"])
         if filtered and not file:
             raise CommandError("--filtered needs a FILE.")
         walk = self.walk_file if file else self.walk_database
         walks = walk(file, organization, head)
-        found = [report.is_intact(walk) for walk in walks.values()]
+        results = [report.is_intact(walk) for walk in walks.values()]
         lines = [f"{id}: {report.in_words(w)}" for id, w in walks.items()]
         if file and any(map(report.may_end_early, walks.values())):
             lines.append(report.FILE_ENDS)
-        self.answer(options, self.fields(walks, found, file), *lines)
+        self.answer(options, self.fields(walks, results, file), *lines)
         is_lost = any(map(report.is_head_lost, walks.values()))
-        if False in found or is_lost or (None in found and not filtered):
+        if False in results or is_lost or (None in results and not filtered):
             raise SystemExit(1)
 
     def walk_database(self, file, organization, head):
@@ -66,17 +66,16 @@ class Command(AnsweringCommand):
         else:
             chosen = list(Organization.objects.order_by("pk"))
             installation = InstallationEvent.objects.is_begun()
-        require_one([*chosen, *[INSTALLATION] * installation], head)
+        require_single([*chosen, *[INSTALLATION] * installation], head)
         walk = AuditEvent.objects.walk
-        walks = {one.pk: walk(one, expected_head=head) for one in chosen}
+        walks = {org.pk: walk(org, expected_head=head) for org in chosen}
         if installation:
-            found = InstallationEvent.objects.walk(expected_head=head)
-            walks[INSTALLATION] = found
+            walks[INSTALLATION] = InstallationEvent.objects.walk(expected_head=head)
         return walks
 
     def walk_file(self, file, organization, head):
         try:
-            with opened(file) as lines:
+            with open_file(file) as lines:
                 walks = exported_file.check(lines, expected_head=head)
         except exported_file.Malformed as error:
             raise CommandError(str(error)) from None
@@ -86,43 +85,43 @@ class Command(AnsweringCommand):
             walks = {k: walk for k, walk in walks.items() if k == organization}
         if not walks:
             raise CommandError(NO_EVENTS)
-        require_one(walks, head)
+        require_single(walks, head)
         return walks
 
-    def fields(self, walks, found, file):
-        """Return the answer for programs."""
+    def fields(self, walks, results, file):
+        """Return the output of --json."""
         chains = [
             {
                 "organization_id": id,
-                "events": walk.events if file or not walk.broken else recorded(id),
+                "events": walk.events if file or not walk.broken else count_events(id),
                 **report.as_json(walk),
             }
             for id, walk in walks.items()
         ]
-        intact = False if False in found else None if None in found else True
+        intact = False if False in results else None if None in results else True
         return {"intact": intact, "organizations": chains}
 
 
-def recorded(organization_id):
-    """Return how many events the database holds, broken or not."""
+def count_events(organization_id):
+    """Return the number of events in the database; a broken walk has not seen all."""
     if organization_id == INSTALLATION:
         return InstallationEvent.objects.count()
     return AuditEvent.objects.filter(organization=organization_id).count()
 
 
-def head_of(text):
-    """Return the hash; raise `CommandError` for what cannot be one."""
+def parse_head(text):
+    """Return the hash; raise `CommandError` if it is invalid."""
     head = (text or "").strip().lower()
     if text is not None and not exported_file.is_hash(head):
-        raise CommandError(NO_HEAD)
+        raise CommandError(INVALID_HEAD)
     return head
 
 
-def require_one(chains, head):
+def require_single(chains, head):
     if head and len(chains) != 1:
-        raise CommandError(WHOSE_HEAD)
+        raise CommandError(AMBIGUOUS_HEAD)
 
 
-def opened(file):
-    """Return the file, or standard input, as lines of bytes."""
+def open_file(file):
+    """Open the file, or standard input, as lines of bytes."""
     return nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb")

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from apikeys.audit.exported_file import Malformed, check
-from tests.apikeys.audit.test_hash_chain import chain, record
-from tests.apikeys.audit.test_hash_chain_versions import CHAINS
+from tests.apikeys.audit.event_data import chain, event_data
 from tests.paths import ROOT
+from tests.stored_chains import CHAINS
 
 
 def as_lines(records):
@@ -45,7 +45,7 @@ def test_a_file_from_before_there_were_versions_has_no_version():
 
 def test_each_organization_of_a_file_is_checked_by_itself():
     mine = chain(2, 2)
-    other = record(organization_id="org_y")
+    other = event_data(organization_id="org_y")
 
     walks = check(as_lines([mine[0], other, mine[1] | {"ip": "x"}]))
 

@@ -10,8 +10,8 @@ import pytest
 from apikeys.audit.export import as_ndjson
 from apikeys.audit.hash_chain import FIELDS
 from apikeys.models import AuditEvent
-from tests.apikeys.audit.test_hash_chain_versions import CHAINS, append, version_1  # noqa: F401
 from tests.paths import ROOT
+from tests.stored_chains import CHAINS, append
 
 
 @pytest.fixture

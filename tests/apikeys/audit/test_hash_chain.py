@@ -17,43 +17,10 @@ from apikeys.audit.hash_chain import (
     GENESIS,
     LATEST,
     Walk,
-    event_hash,
 )
 from apikeys.models import AuditEvent
+from tests.apikeys.audit.event_data import chain, event_data
 from tests.paths import ROOT
-
-
-def record(sequence=1, prev_hash=GENESIS, version=LATEST, **values):
-    """Return a record with the hash that it should have."""
-    at = datetime(2026, 6, 1, 12, 0, sequence, tzinfo=UTC)
-    made = {
-        "organization_id": "org_x",
-        "sequence": sequence,
-        "at": hash_chain.format_time(at, version),
-        "action": "api_key.revoked",
-        "actor_type": "user",
-        "actor_id": "user_1",
-        "actor_label": "zoë@acme.example",
-        "target_type": "api_key",
-        "target_id": "key_1",
-        "target_label": "Déploiement 🚀",
-        "details": {"via": "page", "reason": ""},
-        "ip": "",
-        "user_agent": "curl",
-        "request_id": "",
-        "prev_hash": prev_hash,
-        "version": version,
-    } | values
-    return made | {"hash": event_hash(made)}
-
-
-def chain(*versions):
-    """Return records that follow each other."""
-    records, head = [], GENESIS
-    for sequence, version in enumerate(versions, 1):
-        records.append(record(sequence, head, version))
-        head = records[-1]["hash"]
-    return records
 
 
 def walked(records, **options):
@@ -85,7 +52,7 @@ def test_what_is_hashed_is_exported():
 
 @pytest.mark.parametrize("version", FIELDS)
 def test_a_new_column_changes_no_hash(version, monkeypatch):
-    event = AuditEvent(**record(version=version))
+    event = AuditEvent(**event_data(version=version))
     event.at = datetime.fromisoformat(event.at)
     before = event.compute_hash()
     column = models.CharField(name="note")
@@ -99,7 +66,9 @@ def test_a_new_column_changes_no_hash(version, monkeypatch):
 
 
 def test_version_2_is_canonical_json():
-    made = record(details={"b": 1, "\r": [True, None], "1": {"A": -1, "z": "\u2028"}})
+    made = event_data(
+        details={"b": 1, "\r": [True, None], "1": {"A": -1, "z": "\u2028"}}
+    )
 
     hashed = {name: made[name] for name in FIELDS[2]}
     assert made["hash"] == hashlib.sha256(rfc8785.dumps(hashed)).hexdigest()
@@ -107,7 +76,7 @@ def test_version_2_is_canonical_json():
 
 
 def test_version_1_is_sorted_json_in_ascii():
-    made = record(version=1, details={"é": 2**60})
+    made = event_data(version=1, details={"é": 2**60})
 
     hashed = {name: made[name] for name in FIELDS[1]}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
@@ -120,15 +89,15 @@ def test_version_1_is_sorted_json_in_ascii():
 )  # fmt: skip
 def test_what_databases_or_readers_could_spell_otherwise_is_not_hashed(value):
     with pytest.raises(ValueError):  # noqa: PT011, of several kinds
-        record(details={"via": value})
+        event_data(details={"via": value})
 
-    changed = record() | {"details": {"via": value}}
+    changed = event_data() | {"details": {"via": value}}
     assert not hash_chain.has_valid_hash(changed)
 
 
 @pytest.mark.parametrize("value", [2**53 - 1, 1 - 2**53, True, None, "", [], {}])
 def test_other_values_are_hashed(value):
-    assert hash_chain.has_valid_hash(record(details={"via": value}))
+    assert hash_chain.has_valid_hash(event_data(details={"via": value}))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +181,7 @@ def test_missing_events_break_a_whole_chain_and_are_gaps_of_a_file():
 
 def test_an_event_that_does_not_follow_is_broken_where_none_is_missing():
     records = chain(2, 2, 2)
-    forged = record(2, records[0]["hash"], action="api_key.resumed")
+    forged = event_data(2, records[0]["hash"], action="api_key.resumed")
 
     walk = walked([records[0], forged, records[2]], is_complete=False)
 
@@ -221,7 +190,7 @@ def test_an_event_that_does_not_follow_is_broken_where_none_is_missing():
 
 
 def test_a_chain_begins_with_nothing_before_it():
-    forged = record(1, "f" * 64)
+    forged = event_data(1, "f" * 64)
 
     assert walked([forged], is_complete=False).broken == (
         (1, "does not follow the event before it")

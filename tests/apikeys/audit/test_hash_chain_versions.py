@@ -1,41 +1,13 @@
 """Chains as earlier code wrote them. The files in `chains` are never written again."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-from apikeys.actors import Actor
 from apikeys.audit.export import as_ndjson
 from apikeys.audit.hash_chain import FIELDS, GENESIS, UNKNOWN_VERSION, Walk
-from apikeys.models import AuditChain, AuditEvent
-from echopoint.organizations.models import Organization
-
-CHAINS = Path(__file__).parent / "chains"
-STORED = json.loads((CHAINS / "version_1.json").read_text())
-# The database numbers them anew.
-ROWS = [{k: v for k, v in row.items() if k != "id"} for row in STORED["events"]]
-
-
-@pytest.fixture
-def version_1(db):
-    """Return the organization whose chain is as version 1 wrote it."""
-    organization = Organization.objects.create(**STORED["organization"])
-    AuditChain.objects.create(**STORED["chain"])
-    for row in ROWS:
-        AuditEvent(**row, version=1).save_base(raw=True, force_insert=True)
-    return organization
-
-
-def append(organization):
-    """Record one more event."""
-    return AuditEvent.objects.record(
-        "api_key.revoked",
-        organization=organization,
-        actor=Actor.command("test"),
-        target=("api_key", "key_1", "CI"),
-        reason="tidied up",
-    )
+from apikeys.models import AuditEvent
+from tests.stored_chains import CHAINS, STORED, append
 
 
 def exported(version):

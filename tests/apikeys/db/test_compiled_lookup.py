@@ -73,7 +73,7 @@ def test_row_and_organization_come_in_one_query(lookup, key, django_assert_num_q
         assert found.organization.name == "Acme"
 
 
-def test_every_call_asks_the_database_anew(lookup, key, django_assert_num_queries):
+def test_every_call_queries_the_database(lookup, key, django_assert_num_queries):
     lookup(key.public_id)
     ApiKey.objects.filter(pk=key.pk).update(name="renamed")
 

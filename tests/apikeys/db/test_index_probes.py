@@ -49,27 +49,6 @@ def many(acme, globex):
     return acme
 
 
-@pytest.fixture
-def explained():
-    """Return a function that runs another, and returns the plans of its queries."""
-
-    def explained(call):
-        plans = []
-
-        def explain(execute, sql, params, many, context):
-            result = execute(sql, params, many, context)
-            with connection.connection.cursor() as cursor:
-                cursor.execute(f"EXPLAIN {sql}", params)
-                plans.append("\n".join(line for (line,) in cursor.fetchall()))
-            return result
-
-        with connection.execute_wrapper(explain):
-            call()
-        return plans
-
-    return explained
-
-
 def form(organization, query):
     creators = Creators(organization)
     form = KeyFilterForm.read(QueryDict(query), creators=creators)

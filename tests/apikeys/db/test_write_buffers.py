@@ -1,4 +1,4 @@
-"""Counts wait in the process and are written in bulk, away from any request."""
+"""Counts are buffered in the process and written in bulk, outside of requests."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -100,7 +100,9 @@ def test_counts_that_no_table_takes_are_dropped_and_logged(key, caplog):
     assert counted() == []
 
 
-def test_what_waits_for_an_absent_database_is_bounded(monkeypatch, issue, caplog):
+def test_a_buffer_is_bounded_while_the_database_is_unavailable(
+    monkeypatch, issue, caplog
+):
     monkeypatch.setattr("apikeys.db.write_buffers.MAX_ENTRIES", 2)
     for _ in range(3):
         KeyUsage.objects.allow(issue()[0], (), NOW)
@@ -138,7 +140,7 @@ def test_an_exit_waits_until_the_database_takes_the_counts(key, caplog, monkeypa
     assert counted() == [(TODAY, "", 1, 0)]
 
 
-def test_the_timer_starts_again_while_counts_wait(key, settings, monkeypatch):
+def test_the_timer_starts_again_while_entries_are_pending(key, settings, monkeypatch):
     settings.API_KEY_COUNT_SECONDS = 3600
     buffers = WriteBuffers()
     buffers.managers = [KeyUsage.objects]
@@ -170,7 +172,7 @@ def test_the_days_of_a_key_come_without_gaps(key, issue):
     ]
 
 
-def test_one_timer_writes_for_all_that_came_meanwhile(settings):
+def test_one_timer_flushes_all_entries(settings):
     settings.API_KEY_COUNT_SECONDS = 3600
     buffers = WriteBuffers()
 
@@ -183,7 +185,7 @@ def test_one_timer_writes_for_all_that_came_meanwhile(settings):
     timer.cancel()
 
 
-def test_a_forked_process_begins_anew(settings):
+def test_a_forked_process_has_no_timer(settings):
     settings.API_KEY_COUNT_SECONDS = 3600
     buffers = WriteBuffers()
     buffers.schedule_flush()

@@ -10,7 +10,6 @@ from apikeys.audit.events import choices
 from apikeys.db import keyset
 from apikeys.forms.audit_filters import AuditFilterForm
 from apikeys.models import AuditEvent
-from tests.apikeys.db.test_index_probes import explained  # noqa: F401
 
 pytestmark = pytest.mark.postgresql
 EVENTS = 20_000

@@ -270,7 +270,7 @@ def test_rotate_api_key_says_what_becomes_of_the_old_key_and_its_scopes(issue, c
     then = capsys.readouterr().out
 
     assert f"{lasting.rest_id}, which works until" in said
-    assert "It lacks flows:fly: no longer in the scope catalog." in said
+    assert "It lacks flows:fly, no longer in the scope catalog." in said
     assert f"{stopped.rest_id}, which has stopped working." in then
     assert "It lacks" not in then
 
@@ -330,7 +330,7 @@ def test_the_status_of_a_rotation_is_a_sentence_for_people(issue, capsys):
 def test_the_status_of_no_rotation_says_so(issue):
     key, _ = issue("flows:read")
 
-    assert "is active and in no rotation" in failure(
+    assert "is active and is not being rotated" in failure(
         "rotate_api_key", "--status", key.rest_id
     )
 

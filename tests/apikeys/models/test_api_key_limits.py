@@ -8,7 +8,7 @@ from apikeys.db.write_buffers import write_buffers
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict
 from apikeys.models import AuditEvent, Refusal
 from echopoint.core import rate_limits
-from tests.apikeys.models.test_manager_authenticate import forged
+from tests.apikeys.forged_keys import forged
 from tests.clock import NOON, clock_at
 
 SYSTEM = Actor.command("test")

@@ -11,7 +11,7 @@ from apikeys.models import AuditEvent
 from echopoint.core.characters import fold
 from echopoint.management.other_database import ALIAS, connected
 from echopoint.organizations.models import Organization
-from tests.apikeys.audit.test_hash_chain_versions import ROWS, STORED
+from tests.stored_chains import ROWS, STORED
 
 BEFORE = "0006"
 append_only = import_module("apikeys.migrations.0002_audit_append_only")

@@ -1,4 +1,4 @@
-"""Whether a text is a key, and whether it opens this organization now."""
+"""Authentication of keys: the secret, the state and the organization."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,6 +13,7 @@ from apikeys.actors import Actor
 from apikeys.exceptions import KeyRejected, OrganizationMismatch
 from apikeys.models import ApiKey, AuditEvent, Refusal
 from echopoint.core.client_metadata import Client
+from tests.apikeys.forged_keys import forged
 from tests.apikeys.refused_responses import assert_refused
 from tests.signing_in import sign_in
 
@@ -22,13 +23,6 @@ MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 SYSTEM = Actor.command("test")
 OLD, NEW = "1:old-" + "o" * 40, "2:new-" + "n" * 40
-
-
-def forged(secret):
-    """Return the key with another secret, and the checksum right for it."""
-    body = secret[: -tokens.CRC_LENGTH]
-    body = body[:-1] + ("0" if body[-1] != "0" else "1")
-    return body + tokens.checksum(body)
 
 
 def unknown():
@@ -147,7 +141,9 @@ def test_a_key_without_an_expiry_does_not_end(issue, acme):
 
 
 @pytest.mark.parametrize("secret_for", [mistyped, forged, lambda secret: unknown()])
-def test_a_wrong_key_is_never_told_about_the_right_one(issue, acme, secret_for):
+def test_the_refusal_of_a_wrong_key_reveals_nothing_about_the_right_one(
+    issue, acme, secret_for
+):
     key, secret = issue(at=NOW)
     key.revoke(by=SYSTEM)
 
@@ -170,7 +166,7 @@ def test_a_key_of_a_version_that_is_not_configured_is_refused(issue, acme, setti
     assert caught.value.code == "INVALID_API_KEY"
 
 
-def test_a_key_under_an_old_pepper_is_digested_anew_once(
+def test_a_key_under_an_old_pepper_is_digested_again_once(
     issue, acme, settings, statements
 ):
     settings.API_KEY_PEPPERS = OLD
@@ -190,7 +186,7 @@ def test_a_key_under_an_old_pepper_is_digested_anew_once(
     assert authenticate(secret, acme) == key
 
 
-def test_only_a_key_that_opens_the_door_is_digested_anew(issue, acme, globex, settings):
+def test_only_an_accepted_key_is_digested_again(issue, acme, globex, settings):
     settings.API_KEY_PEPPERS = OLD
     key, secret = issue(at=NOW)
     settings.API_KEY_PEPPERS = f"{OLD},{NEW}"
@@ -204,7 +200,7 @@ def test_only_a_key_that_opens_the_door_is_digested_anew(issue, acme, globex, se
     assert key.pepper_version == 1
 
 
-def test_a_failure_to_digest_anew_is_logged_and_the_key_still_opens(
+def test_a_failure_to_digest_again_is_logged_and_the_key_still_works(
     issue, acme, settings, caplog
 ):
     settings.API_KEY_PEPPERS = OLD
@@ -236,7 +232,7 @@ def test_the_organization_is_matched_exactly(issue, acme, change):
         )
 
 
-def test_a_stopped_key_is_told_so_before_its_organization_is_asked(issue, globex):
+def test_a_stopped_key_is_refused_before_its_organization_is_compared(issue, globex):
     key, secret = issue(at=NOW)
     key.revoke(by=SYSTEM)
 
@@ -337,7 +333,7 @@ def test_a_list_of_keys_is_refused_even_of_the_same_good_key(
 
 @pytest.mark.parametrize(("stop", "code", "since", "advice"), STOPS)
 @pytest.mark.parametrize("path", ["/permissions", "/api-keys/self", "/api-keys"])
-def test_a_stopped_key_is_told_why_once_it_proved_itself(
+def test_the_refusal_of_a_stopped_key_has_the_reason_once_the_secret_is_proven(
     api, issue, acme, path, stop, code, since, advice
 ):
     key, secret = issue()

@@ -74,7 +74,7 @@ def test_a_changed_secret_is_named_by_its_version(peppers, text, versions):
     assert [error.id for error in errors] == ["apikeys.E007"] * len(versions)
     for version, error in zip(versions, errors, strict=True):
         assert f"secret of version {version} in API_KEY_PEPPERS" in error.msg
-        assert "Put the earlier secret back" in error.hint
+        assert "Restore the earlier secret" in error.hint
         assert f"--pepper-version {version}" in error.hint
         assert not [s for s in (ONE, TWO, THREE) if s in str(error)]
 
@@ -136,7 +136,7 @@ def test_the_way_on_after_a_lost_secret_is_open(peppers, issue):
     issue()
     peppers(f"1:{THREE}")
     (error,) = changed()
-    assert "give the new secret the version 2 (2:<secret>)" in error.hint
+    assert "use the version 2 for the new secret (2:<secret>)" in error.hint
 
     peppers(f"3:{THREE}")
     call_command("revoke_api_key", "--pepper-version", "1", "--reason", "lost")

@@ -22,7 +22,6 @@ from echopoint.mail.models import MailMessage
 from echopoint.management import copying
 from echopoint.management.other_database import ALIAS, connected
 from echopoint.organizations.models import Organization
-from tests.apikeys.audit.test_hash_chain_versions import version_1  # noqa: F401
 from tests.paths import ROOT
 from tests.races import triggers
 

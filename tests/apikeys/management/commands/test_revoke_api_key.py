@@ -10,10 +10,10 @@ from apikeys.actors import Actor
 from apikeys.audit.export import as_ndjson
 from apikeys.audit.hash_chain import event_hash
 from apikeys.models import ApiKey, AuditEvent
-from apikeys.representation import stamp
+from apikeys.representation import rfc3339
 from echopoint.core.client_metadata import Client
-from tests.apikeys.audit.test_hash_chain import chain
-from tests.apikeys.audit.test_hash_chain_versions import CHAINS
+from tests.apikeys.audit.event_data import chain
+from tests.stored_chains import CHAINS
 
 SYSTEM = Actor.command("test")
 BACKUP = datetime(2026, 6, 1, 12, 0, 0, 123456, UTC)
@@ -162,9 +162,9 @@ def test_a_time_without_an_offset_is_in_utc(run, issue, since, found):
 @pytest.mark.parametrize(
     ("since", "said"),
     [
-        ("yesterday", "Give the TIME as 2026-11-25T17:00Z"),
-        ("", "Give the TIME as"),
-        ("0001-01-01T00:00:00+14:00", "Give the TIME as"),
+        ("yesterday", "TIME must be like 2026-11-25T17:00Z"),
+        ("", "TIME must be like"),
+        ("0001-01-01T00:00:00+14:00", "TIME must be like"),
         ("9999-01-01", "in the future"),
     ],
 )
@@ -236,14 +236,14 @@ def of_export(file, *more):
 def test_an_export_of_another_organization_is_refused(restored, globex):
     said = failure(*of_export(restored, "--organization", globex.pk))
 
-    assert "The export is of another organization" in said
+    assert "The export is from another organization" in said
     assert "revoked" in live()
 
 
 def test_an_export_of_another_installation_is_refused(restored):
     file = CHAINS / "version_2.ndjson"
 
-    assert "of another installation" in failure(
+    assert "another installation" in failure(
         SINCE, "2020-01-01", *REASON, "--from-export", str(file)
     )
     assert "revoked" in live()
@@ -262,8 +262,8 @@ def test_how_far_an_export_reaches_is_said(restored, acme, capsys):
     call_command("revoke_api_key", *of_export(restored))
 
     assert (
-        f"The export of {acme.pk} ends with event {last['sequence']}, at {stamp(at)}."
-        " Changes after that are in it no more"
+        f"The export of {acme.pk} ends with event {last['sequence']}, at {rfc3339(at)}."
+        " It does not have later changes"
     ) in capsys.readouterr().out
 
 

@@ -14,9 +14,9 @@ from apikeys.actors import Actor
 from apikeys.audit.export import as_ndjson
 from apikeys.audit.hash_chain import GENESIS, event_hash
 from apikeys.models import AuditEvent
-from tests.apikeys.audit.test_hash_chain import chain, record
-from tests.apikeys.audit.test_hash_chain_versions import CHAINS
+from tests.apikeys.audit.event_data import chain, event_data
 from tests.paths import ROOT
+from tests.stored_chains import CHAINS
 
 ENDS = "A file alone cannot show whether newer events are missing, or whether someone"
 
@@ -175,7 +175,7 @@ def test_gaps_are_no_failure_of_a_file_with_filters(run, file):
 
 
 def test_a_file_of_several_organizations_names_each(run, file):
-    path = file([*chain(2, 2), record(organization_id="org_y")])
+    path = file([*chain(2, 2), event_data(organization_id="org_y")])
 
     code, out = run(path)
 
@@ -326,7 +326,7 @@ def test_a_head_that_cannot_be_one_is_refused(file, head):
 
 
 def test_a_head_needs_to_be_of_one_chain(file):
-    path = file([*chain(2), record(organization_id="org_y")])
+    path = file([*chain(2), event_data(organization_id="org_y")])
 
     assert "--organization" in failure(path, "--expect-head", "f" * 64)
 
