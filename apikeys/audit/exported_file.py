@@ -31,11 +31,11 @@ def check(lines: Iterable[bytes], *, expected_head: str = "") -> dict[str, Walk]
     Raise `Malformed` with the number of the line.
     """
     walks: dict[str, Walk] = {}
-    for record in read_events(lines):
+    for event in read_events(lines):
         new = Walk(is_complete=False, expected_head=expected_head)
-        walk = walks.setdefault(record["organization_id"], new)
+        walk = walks.setdefault(event["organization_id"], new)
         if walk.broken is None:
-            walk.add(record)
+            walk.add(event)
     return walks
 
 
@@ -47,22 +47,22 @@ def events_since(lines: Iterable[bytes], at: datetime) -> Iterator[EventData]:
     file cannot be detected.
     """
     walks: dict[str, Walk] = {}
-    for record in read_events(lines):
-        walk = walks.setdefault(record["organization_id"], Walk(is_complete=False))
+    for event in read_events(lines):
+        walk = walks.setdefault(event["organization_id"], Walk(is_complete=False))
         gaps = len(walk.gaps)
-        walk.add(record)
+        walk.add(event)
         if walk.broken:
             sequence, reason = walk.broken
             raise Malformed(f"The file is broken: event {sequence} {reason}.")
-        then = datetime.fromisoformat(record["at"])
+        then = datetime.fromisoformat(event["at"])
         # Events are not strictly ordered by time: clocks of processes differ, and some
         # events are written late. So a gap shortly before the time counts too.
         if then >= at - CLOCK_TOLERANCE and len(walk.gaps) > gaps:
             raise Malformed(
-                MISSING_EVENTS.format(*walk.gaps[-1], record["organization_id"])
+                MISSING_EVENTS.format(*walk.gaps[-1], event["organization_id"])
             )
         if then >= at:
-            yield record
+            yield event
 
 
 def read_events(lines: Iterable[bytes]) -> Iterator[EventData]:
@@ -80,7 +80,7 @@ def read_events(lines: Iterable[bytes]) -> Iterator[EventData]:
 def parse_event(line: bytes) -> EventData:
     """Return the event of one line; raise `Malformed`."""
     try:
-        record = json.loads(line.decode(), object_pairs_hook=without_duplicates)
+        event = json.loads(line.decode(), object_pairs_hook=without_duplicates)
     except Malformed:
         raise
     except UnicodeDecodeError:
@@ -89,12 +89,12 @@ def parse_event(line: bytes) -> EventData:
         raise Malformed(
             "is not JSON. Export the audit as NDJSON: a CSV file cannot be checked."
         ) from None
-    if not isinstance(record, dict):
+    if not isinstance(event, dict):
         raise Malformed("is not a JSON object.")
     # Older exports have no version.
-    record.setdefault("version", 1)
-    require_fields(record)
-    return record
+    event.setdefault("version", 1)
+    require_fields(event)
+    return event
 
 
 def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -109,19 +109,19 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return unique
 
 
-def require_fields(record: EventData) -> None:
+def require_fields(event: EventData) -> None:
     """Raise `Malformed` unless the event has exactly the fields of its version."""
-    version = record["version"]
+    version = event["version"]
     if type(version) is not int:
         raise Malformed('has a "version" that is not a number.')
     # An event of an unknown version needs only the fields that give its position.
     fields = {*FIELDS.get(version, POSITION_FIELDS), "hash", "version"}
-    if missing := fields - record.keys():
+    if missing := fields - event.keys():
         raise Malformed(f"lacks {', '.join(sorted(missing))}.")
-    if version in FIELDS and record.keys() - fields:
+    if version in FIELDS and event.keys() - fields:
         raise Malformed("has fields that no hash covers.")
     for name, (is_right, shape) in SHAPES.items():
-        if name in record and not is_right(record[name]):
+        if name in event and not is_right(event[name]):
             raise Malformed(f'has a "{name}" that is not {shape}.')
 
 

@@ -66,15 +66,15 @@ class BrokenLink(NamedTuple):
     reason: str
 
 
-def event_hash(record: EventData) -> str:
+def event_hash(event: EventData) -> str:
     """Return the SHA-256 of the event by the rules of its version, 64 hex characters.
 
     Raise `ValueError` for an unknown version, and for values without a canonical form.
     """
-    version = record["version"]
+    version = event["version"]
     if version not in FIELDS:
         raise ValueError(f"Unknown version {version!r} of the hash.")
-    hashed = {name: record[name] for name in FIELDS[version]}
+    hashed = {name: event[name] for name in FIELDS[version]}
     return hashlib.sha256(CANONICAL[version](hashed)).hexdigest()
 
 
@@ -123,10 +123,10 @@ def format_time(at: datetime, version: int) -> str:
     return at.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-def has_valid_hash(record: EventData) -> bool:
+def has_valid_hash(event: EventData) -> bool:
     """Whether the hash of the event matches its fields."""
     try:
-        return bool(record["hash"] == event_hash(record))
+        return bool(event["hash"] == event_hash(event))
     except (ValueError, RecursionError):
         return False
 
@@ -174,49 +174,49 @@ class Walk:
         self.events_after = 0  # number of events after the expected head
         self.gapless_from = base + 1  # the first event after the last gap
 
-    def add(self, record: EventData) -> None:
+    def add(self, event: EventData) -> None:
         """Check the next event; sets `broken` at the first broken link."""
-        missing = self.sequence + 1, record["sequence"] - 1
+        missing = self.sequence + 1, event["sequence"] - 1
         has_gap = missing[0] <= missing[1]
         if has_gap and self.is_complete:
             self.broken = BrokenLink(missing[0], "was deleted")
-        elif reason := self._problem(record, has_gap):
-            self.broken = BrokenLink(record["sequence"], reason)
+        elif reason := self._problem(event, has_gap):
+            self.broken = BrokenLink(event["sequence"], reason)
         else:
             if has_gap:
-                self._accept_gap(missing, record)
-            self._accept(record)
-            self._accept_seal(record)
+                self._accept_gap(missing, event)
+            self._accept(event)
+            self._accept_seal(event)
 
-    def _problem(self, record: EventData, has_gap: bool) -> str:
-        if record["sequence"] <= self.sequence:
+    def _problem(self, event: EventData, has_gap: bool) -> str:
+        if event["sequence"] <= self.sequence:
             return (
                 "was inserted"
                 if self.is_complete
                 else "comes twice, or after a later one"
             )
-        if record["version"] not in FIELDS:
+        if event["version"] not in FIELDS:
             return UNKNOWN_VERSION
-        if not has_valid_hash(record):
+        if not has_valid_hash(event):
             return "was changed"
-        if record["version"] < self.version:
+        if event["version"] < self.version:
             return "has an older version than the event before it"
-        if not has_gap and record["prev_hash"] != self.head:
+        if not has_gap and event["prev_hash"] != self.head:
             return "does not follow the event before it"
         return ""
 
-    def _accept_gap(self, missing: tuple[int, int], record: EventData) -> None:
+    def _accept_gap(self, missing: tuple[int, int], event: EventData) -> None:
         self.gaps.append(missing)
         if missing[0] == 1:
-            self.base, self.base_hash = missing[1], record["prev_hash"]
+            self.base, self.base_hash = missing[1], event["prev_hash"]
             self.is_sealed = False
-        self.gapless_from = record["sequence"]
-        if self.expected_head == record["prev_hash"]:
+        self.gapless_from = event["sequence"]
+        if self.expected_head == event["prev_hash"]:
             self.claimed_at = missing[1]
 
-    def _accept_seal(self, record: EventData) -> None:
-        details = record.get("details") or {}
-        if record["action"] != PRUNED:
+    def _accept_seal(self, event: EventData) -> None:
+        details = event.get("details") or {}
+        if event["action"] != PRUNED:
             return
         if (details.get("through"), details.get("last_hash")) != (
             self.base,
@@ -227,16 +227,16 @@ class Walk:
         if self.gaps[:1] == [(1, self.base)]:
             del self.gaps[0]
 
-    def _accept(self, record: EventData) -> None:
-        at = datetime.fromisoformat(record["at"]).astimezone(UTC)
+    def _accept(self, event: EventData) -> None:
+        at = datetime.fromisoformat(event["at"]).astimezone(UTC)
         # Clocks of processes differ, so an event may have an earlier time than the one
         # before it.
         self.since = min(self.since or at, at)
         self.until = max(self.until or at, at)
         self.events += 1
         self.events_after += 1
-        self.sequence, self.version = record["sequence"], record["version"]
-        self.head = record["hash"]
+        self.sequence, self.version = event["sequence"], event["version"]
+        self.head = event["hash"]
         if self.expected_head == self.head:
             self.expected_head_at, self.protected_from = (
                 self.sequence,

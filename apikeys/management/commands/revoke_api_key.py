@@ -18,7 +18,9 @@ from echopoint.core.refusals import Refused
 from echopoint.organizations.commands import organization_named
 from echopoint.organizations.models import Organization
 
-NO_SUCH_KEY = "There is no key with this id. The API Keys page shows the ids of all keys."
+NO_SUCH_KEY = (
+    "There is no key with this id. The API Keys page shows the ids of all keys."
+)
 ONE_OR_MANY = (
     "Name one key, or give --issued-or-changed-since TIME or --pepper-version N."
 )
