@@ -64,7 +64,9 @@ class PolicyForm(forms.ModelForm):
         default = cleaned.get("default_lifetime_days")
         maximum = cleaned.get("max_lifetime_days")
         if default and maximum and default > maximum:
-            text = f"Enter at most the maximum lifetime, {count_in_words(maximum, 'day')}."
+            text = (
+                f"Enter at most the maximum lifetime, {count_in_words(maximum, 'day')}."
+            )
             self.add_error("default_lifetime_days", text)
         return cleaned
 
