@@ -7,7 +7,7 @@ import pytest
 from echopoint.flows.definition.spelling import canonical, in_both_spellings
 from echopoint.flows.definition.validation import problems
 from echopoint.flows.models import Flow
-from tests.flows.definition.test_validation import (
+from tests.flows.definition.definitions import (
     JUNK,
     assertion,
     changed,

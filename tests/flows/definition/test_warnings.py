@@ -14,7 +14,7 @@ from echopoint.flow_language.words import OPERATORS as ACCEPTED_OPERATORS
 from echopoint.flows.definition import warnings
 from echopoint.flows.definition.validation import problems
 from echopoint.flows.definition.warnings import CODES, warnings_of
-from tests.flows.definition.test_validation import (
+from tests.flows.definition.definitions import (
     assertion,
     chain,
     edge,
