@@ -1,4 +1,4 @@
-"""The parts of a flow definition that nodes are in: the flow, and each inner body."""
+"""Flow bodies: the graph of the flow itself, and of each loop and poll inside it."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,10 +7,10 @@ from echopoint.core.json_paths import at
 from echopoint.flows.definition.schemas import MAX_BODY_DEPTH
 
 
-class Scope(NamedTuple):
-    """Nodes and the edges between them: those of the flow, or those of one body.
+class FlowBody(NamedTuple):
+    """Nodes and the edges between them, at the top level or in a loop or poll.
 
-    inputs  what templates can read here besides the inputs of the flow
+    inputs  variables that templates can read here besides the inputs of the flow
     """
 
     path: str
@@ -20,50 +20,53 @@ class Scope(NamedTuple):
     inputs: frozenset[str] = frozenset()
 
 
-def scopes_of(definition: object) -> list[Scope]:
-    """Return the flow and then, level by level, the bodies of its loops and polls."""
-    level = [_scope(definition, "", 0, frozenset())]
-    found = []
+def bodies_of(definition: object) -> list[FlowBody]:
+    """Return the top level and then, level by level, the bodies of loops and polls."""
+    # A loop over levels, not recursion: a definition of any depth is read here before
+    # its depth is checked.
+    level = [_body(definition, "", 0, frozenset())]
+    bodies = []
     while level:
-        found += level
-        level = [body for scope in level for body in _bodies(scope)]
-    return found
+        bodies += level
+        level = [inner for body in level for inner in _inner_bodies(body)]
+    return bodies
 
 
-def _scope(flow, path: str, depth: int, inputs: frozenset[str]) -> Scope:
-    nodes, edges = get(flow, "nodes", list), get(flow, "edges", list)
-    return Scope(path, depth, nodes or [], edges or [], inputs)
+def _body(flow, path: str, depth: int, inputs: frozenset[str]) -> FlowBody:
+    nodes, edges = field_of(flow, "nodes", list), field_of(flow, "edges", list)
+    return FlowBody(path, depth, nodes or [], edges or [], inputs)
 
 
-def _bodies(scope: Scope) -> Iterator[Scope]:
-    # One level too many is returned, to be refused; what it holds is not read.
-    if scope.depth > MAX_BODY_DEPTH:
+def _inner_bodies(outer: FlowBody) -> Iterator[FlowBody]:
+    # The first level over the limit is returned, so that validation can refuse it.
+    # Without this stop, deeper levels would be read as well.
+    if outer.depth > MAX_BODY_DEPTH:
         return
-    for path, node in each(scope.nodes, at(scope.path, "nodes")):
-        kind, data = get(node, "type", str), get(node, "data", dict)
+    for path, node in with_paths(outer.nodes, at(outer.path, "nodes")):
+        kind, data = field_of(node, "type", str), field_of(node, "data", dict)
         if kind in ("loop", "poll"):
-            own = _loop_inputs(data) if kind == "loop" else frozenset()
-            body = get(data, "body", dict)
+            inputs = _loop_inputs(data) if kind == "loop" else frozenset()
+            body = field_of(data, "body", dict)
             path = at(path, "data", "body")
-            yield _scope(body, path, scope.depth + 1, scope.inputs | own)
+            yield _body(body, path, outer.depth + 1, outer.inputs | inputs)
 
 
 def _loop_inputs(data) -> frozenset[str]:
-    item, index = get(data, "item_var", str), get(data, "index_var", str)
+    item, index = field_of(data, "item_var", str), field_of(data, "index_var", str)
     return frozenset({item or "item", index or "index"})
 
 
-def each(items: list, path: str) -> Iterator[tuple[str, object]]:
+def with_paths(items: list, path: str) -> Iterator[tuple[str, object]]:
     """Yield the items of a list with their paths."""
-    return ((at(path, place), item) for place, item in enumerate(items))
+    return ((at(path, index), item) for index, item in enumerate(items))
 
 
-def get(value, key: str, kind: type):
-    """Return a field of a value that may be anything, if it is of this kind."""
-    found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, kind) else None
+def field_of(value, key: str, kind: type):
+    """Return a field of any JSON value, or None if it is absent or of another type."""
+    field = value.get(key) if isinstance(value, dict) else None
+    return field if isinstance(field, kind) else None
 
 
-def ends(edge) -> tuple[str | None, str | None]:
-    """Return the ids of the nodes that an edge leads from and to."""
-    return get(edge, "source", str), get(edge, "target", str)
+def edge_ends(edge) -> tuple[str | None, str | None]:
+    """Return the ids of the source and target nodes."""
+    return field_of(edge, "source", str), field_of(edge, "target", str)

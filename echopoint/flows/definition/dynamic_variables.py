@@ -1,4 +1,4 @@
-"""Dynamic variables: values that are made up as a node runs, as `{{$int:1:100}}`."""
+"""Dynamic variables: values generated when a node runs, such as `{{$int:1:100}}`."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from echopoint.flows.definition.shapes import Problem
 
 
 def dynamic_problems(node: dict, path: str) -> Iterator[Problem]:
-    """Yield the dynamic variables that there are not: no engine runs a flow with one."""
+    """Yield a problem for each unknown dynamic variable: every engine refuses those."""
     for where, reference in references(node, path):
         if not is_dynamic(reference):
             continue

@@ -1,8 +1,8 @@
-"""Check what a flow definition calls things: seen by all, and no secret.
+"""Check the names in a flow definition, and that no text in it contains an API key.
 
-What a flow sends and compares is a payload: any text but a key, which belongs in a
-secret variable. Names are shown, so they hold no part of a secret either. The ids of
-edges and their handles are made by editors of what they join, and may be random.
+Values that a flow sends or compares may be any text except an API key, which belongs in a
+secret variable. Names are displayed, so they must not contain part of a secret either.
+Edge ids and handles are not checked as names: editors generate them, possibly at random.
 """
 
 from collections.abc import Iterator
@@ -15,39 +15,40 @@ from echopoint.flows.definition.shapes import Problem
 
 
 def key_problems(definition: object) -> Iterator[Problem]:
-    """Yield where there is a key, whatever it is there for."""
+    """Yield a problem for each API key, in any field."""
     for path in keys_in(definition):
         yield Problem(path, LOOKS_LIKE_A_KEY)
 
 
 def name_problems(definition: dict) -> Iterator[Problem]:
-    """Yield what the flow itself is called that it cannot be; its shape is right."""
-    yield from _seen(definition, "name", "")
-    yield from _no_secrets(definition, ("description", "version"), "")
+    """Check the names of the flow itself, which already matches its schema."""
+    yield from _displayed_name_problems(definition, "name", "")
+    yield from _secret_problems(definition, ("description", "version"), "")
 
 
 def node_name_problems(node: dict, path: str) -> Iterator[Problem]:
-    """Yield what a node, or something of it, is called that it cannot be."""
-    yield from _seen(node, "display_name", path)
-    yield from _no_secrets(node, ("id",), path)
+    """Check the names of a node and of its parts."""
+    yield from _displayed_name_problems(node, "display_name", path)
+    yield from _secret_problems(node, ("id",), path)
     data = ("title", "item_var", "index_var")
-    yield from _no_secrets(node["data"], data, at(path, "data"))
-    for place, output in enumerate(node.get("outputs", [])):
-        yield from _no_secrets(output, ("name",), at(path, "outputs", place))
-    # Other types may have any field in their data, one without a name too.
+    yield from _secret_problems(node["data"], data, at(path, "data"))
+    for index, output in enumerate(node.get("outputs", [])):
+        yield from _secret_problems(output, ("name",), at(path, "outputs", index))
+    # Only some types name outputs in `data`. Do not default to a field name such as "" for
+    # the others: their `data` may have a field of any name, with content of any type.
     field = NAMED_OUTPUTS.get(node["type"])
     if field and any(map(holds_a_secret, node["data"].get(field, {}))):
         yield Problem(at(path, "data", field), LOOKS_LIKE_A_KEY)
 
 
-def _seen(holder: dict, field: str, path: str) -> Iterator[Problem]:
+def _displayed_name_problems(holder: dict, field: str, path: str) -> Iterator[Problem]:
     if message := complaint(holder[field]):
         yield Problem(at(path, field), message)
 
 
-def _no_secrets(holder: dict, fields: tuple, path: str) -> Iterator[Problem]:
+def _secret_problems(holder: dict, fields: tuple, path: str) -> Iterator[Problem]:
     for field in fields:
         text = holder.get(field, "")
-        # Editors may keep anything in the fields that no schema has.
+        # Fields without a schema, such as `title`, may hold any JSON value.
         if isinstance(text, str) and holds_a_secret(text):
             yield Problem(at(path, field), LOOKS_LIKE_A_KEY)

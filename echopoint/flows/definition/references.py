@@ -1,4 +1,4 @@
-"""Check what the templates of a flow definition, as `{{login.token}}`, refer to."""
+"""Check the references in the templates of a flow definition, such as `{{login.token}}`."""
 
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice
@@ -17,17 +17,18 @@ from echopoint.flows.definition.shapes import Problem
 def reference_problems(
     nodes: dict[str, dict], is_upstream: Callable[[str, str], bool]
 ) -> Iterator[Problem]:
-    """Yield the templates that read what a node beside them cannot give.
+    """Yield a problem for each template that reads an output it cannot have.
 
-    The nodes are given by their paths, and are right in shape.
+    `nodes` maps paths to nodes that match their schemas.
     """
     outputs = {node["id"]: _outputs(node) for node in nodes.values()}
     for path, node in nodes.items():
         for where, reference in references(node, path):
-            if not (found := source_of(reference, outputs)):
-                # It may be that of an initial input, which the launch decides on.
+            if not (output := source_of(reference, outputs)):
+                # It may name an initial input. Those are known only at launch, so refusing
+                # the reference here would refuse valid flows.
                 continue
-            source, key = found
+            source, key = output
             if not _declares(outputs[source], key):
                 yield Problem(where, _undeclared(source, key, outputs[source]))
             elif not _runs_before(source, node, is_upstream):
@@ -35,27 +36,29 @@ def reference_problems(
 
 
 def references(node: dict, path: str) -> Iterator[tuple[str, str]]:
-    """Yield what the templates of a node refer to, each with the path of its text."""
+    """Yield (path of the text, reference) for each template of a node."""
     for where, text in _templates(node, path):
         for reference in references_in(text):
             yield where, reference
 
 
 def source_of(reference: str, ids: Collection[str]) -> tuple[str, str] | None:
-    """Return the node that a reference reads, and what it reads of it, or None.
+    """Split a reference into (node id, output key); None if it starts with no node id.
 
-    The id ends at the first dot, or at the last one that makes an id of a node.
+    Ids may contain dots. The first dot is tried first, then the others from the last one.
     """
     first = reference.find(".")
-    dots = [place for place, letter in enumerate(reference[:256]) if letter == "."]
-    for place in [first, *reversed(dots)]:
-        if reference[:place] in ids and place >= 0 and reference[place + 1 :]:
-            return reference[:place], reference[place + 1 :]
+    # Ids have at most 255 characters. Without that bound, a reference of a million dots
+    # would be sliced a million times.
+    dots = [index for index, letter in enumerate(reference[:256]) if letter == "."]
+    for index in [first, *reversed(dots)]:
+        if reference[:index] in ids and index >= 0 and reference[index + 1 :]:
+            return reference[:index], reference[index + 1 :]
     return None
 
 
 def _runs_before(source: str, node: dict, is_upstream: Callable) -> bool:
-    """Whether a node has run when this one does; those that always run come last."""
+    """Whether the source runs before the node. Nodes that always run come last."""
     if runs_always(node):
         return source != node["id"]
     return is_upstream(source, node["id"])
@@ -69,31 +72,33 @@ def _outputs(node: dict) -> Collection[str]:
 
 
 def _declares(outputs: Collection[str], key: str) -> bool:
-    """Whether the key is an output, or leads into its value as `user.roles.0` does."""
-    dots = (place for place, letter in enumerate(key[:255]) if letter == ".")
-    return key in outputs or any(key[:place] in outputs for place in dots)
+    """Whether the key is an output, or a path into its value, such as `user.roles.0`."""
+    # The slice bounds the work, as in `source_of`.
+    dots = (index for index, letter in enumerate(key[:255]) if letter == ".")
+    return key in outputs or any(key[:index] in outputs for index in dots)
 
 
 def _undeclared(source: str, key: str, outputs: Collection[str]) -> str:
     known = ", ".join(quote(name) for name in islice(outputs, 10)) or "none"
     return (
         f'Node "{quote(source)}" declares no output "{quote(key)}". '
-        f"Add it to its outputs, or read one of those it declares: {known}."
+        f"Add it to the outputs of the node, or read a declared one: {known}."
     )
 
 
 def _not_upstream(source: str, key: str) -> str:
     return (
         f'"{quote(key)}" of node "{quote(source)}" is read here, but no edges lead from '
-        "that node to this one. Add them, so that it runs first."
+        "that node to this one. Add an edge, so that it runs first."
     )
 
 
 def _templates(node: dict, path: str) -> Iterator[tuple[str, str]]:
-    """Yield each text of the node that may hold a template, with its path."""
+    """Yield (path, text) for each text of the node that may contain a template."""
     foreign = FOREIGN_FIELD.get(node["type"])
+    # The body of a loop or poll is skipped: its references name nodes inside it.
     own = {key: value for key, value in node["data"].items() if key != foreign}
-    # No recursion: a request body may be nested as deep as JSON goes.
+    # A stack, not recursion: a deeply nested request body would raise RecursionError.
     stack = [
         (at(path, "assertions"), node.get("assertions", [])),
         (at(path, "data"), own),
@@ -104,11 +109,13 @@ def _templates(node: dict, path: str) -> Iterator[tuple[str, str]]:
             yield path, value
         else:
             inner = value.items() if isinstance(value, dict) else enumerate(value)
-            found = [(at(path, key), item) for key, item in inner if _may_hold(item)]
-            stack += reversed(found)
+            # Paths are built only for values that are visited. Otherwise a body with a
+            # million numbers would cost a million paths.
+            parts = [(at(path, key), item) for key, item in inner if _is_visited(item)]
+            stack += reversed(parts)
 
 
-def _may_hold(value) -> bool:
+def _is_visited(value) -> bool:
     if isinstance(value, str):
         return "{{" in value
     return isinstance(value, dict | list)

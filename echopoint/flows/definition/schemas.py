@@ -1,4 +1,4 @@
-"""What a flow definition may hold, as plain data: limits, node types, JSON Schemas.
+"""Limits, node types and JSON Schemas of flow definitions, as plain data.
 
 The schemas are components of an OpenAPI 3.1 document, so each refers to the others
 by `#/components/schemas/<name>`.
@@ -12,7 +12,7 @@ from echopoint.flow_language.words import (
     RUN_WHEN,
 )
 
-# Of the whole flow, the bodies of its loops and polls included.
+# Limits of a flow, including the bodies of its loops and polls.
 MAX_NODES = 500
 MAX_EDGES = 2000
 MAX_BODY_DEPTH = 10
@@ -29,7 +29,7 @@ NODE_SCHEMAS = {
     "sse": "SseFlowNode",
 }
 
-# What a node of the type can be read for, whatever its `outputs` say.
+# Outputs of each node of a type, in addition to its declared `outputs`.
 OWN_OUTPUTS = {
     "branch": ["matched", "matchedIndex"],
     "loop": ["results", "count"],
@@ -38,7 +38,7 @@ OWN_OUTPUTS = {
 }
 # The field of `data` whose keys are outputs of the node.
 NAMED_OUTPUTS = {"set_variable": "variables", "module": "output_bindings"}
-# The field of `data` that speaks of other nodes than those beside this one.
+# The field of `data` with references to nodes of another body or flow.
 FOREIGN_FIELD = {"loop": "body", "poll": "body", "module": "output_bindings"}
 
 
@@ -89,13 +89,13 @@ SCHEMAS: dict[str, dict] = {
         ("name", "version", "nodes", "edges"),
         description="When a flow is written, null is read as absent, `edges` may be "
         "absent, a node without a `display_name` gets its id, an empty `run_when` is "
-        "`on_success`, and assertions may be in camelCase. Answers have it all as it "
-        "is here.",
+        "`on_success`, and assertions may be in camelCase. Responses follow this "
+        "schema.",
     ),
     "InlineFlowDefinition": _object(
         {"nodes": _list("FlowNode"), "edges": _list("FlowEdge")},
         ("nodes",),
-        description="The nodes of a body refer to each other, not to those outside.",
+        description="The nodes of a body refer to each other, not to nodes outside it.",
     ),
     "FlowEdge": _object(
         {
@@ -152,7 +152,7 @@ SCHEMAS: dict[str, dict] = {
         ("method", "url"),
         description="`timeout` is in milliseconds. Templates such as `{{login.token}}` "
         "may stand in the url, headers, query parameters and body. `queryParams` is "
-        "another spelling of `query_params`: send either, answers have both. Where they "
+        "another spelling of `query_params`: send either, responses have both. Where they "
         "differ, `query_params` counts.",
     ),
     "DelayNodeData": _object(
@@ -176,12 +176,12 @@ SCHEMAS: dict[str, dict] = {
     "BranchNodeData": _object(
         {"target": _ANY, "cases": _list("BranchCase"), "default": _TEXT},
         ("cases",),
-        description="`default` is the id of the node to go on with if no case holds.",
+        description="`default` is the id of the next node if no case matches.",
     ),
     "BranchCase": _object(
         {"when": _ref("CompositeAssertion"), "target": _TEXT},
         ("when", "target"),
-        description="`target` is the id of the node to go on with.",
+        description="`target` is the id of the next node.",
     ),
     "LoopNodeData": _object(
         {
@@ -228,7 +228,7 @@ SCHEMAS: dict[str, dict] = {
                 ("type",),
                 description="jsonPath and xmlPath need a `path`, header needs a "
                 "`header_name`; `headerName` is another spelling of it: send either, "
-                "answers have both. Where they differ, `header_name` counts.",
+                "responses have both. Where they differ, `header_name` counts.",
             ),
         },
         ("name", "extractor"),

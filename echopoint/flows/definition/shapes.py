@@ -1,7 +1,10 @@
-"""Check the parts of a flow definition against their JSON Schemas, in plain words.
+"""Check the parts of a flow definition against their JSON Schemas.
 
-The schemas are turned into functions when this is imported. The jsonschema package
-takes ten times as long, and its messages repeat the whole of a value, however long.
+The schemas are compiled into functions at import. Libraries do not fit: jsonschema takes
+ten times as long, and its messages quote values of any length. jsonschema-rs collects all
+errors of a value before it returns the first one, which takes seconds for a 1 MiB object of
+wrong fields, and it accepts 1.0 as an integer. These checks are generators, so the caller
+pays only for the problems that it reports.
 """
 
 import re
@@ -20,7 +23,7 @@ TYPES = {
     "integer": (int, "a whole number"),
     "boolean": (bool, "true or false"),
 }
-FOUND = {
+TYPE_NAMES = {
     dict: "an object",
     list: "a list",
     str: "a string",
@@ -30,51 +33,51 @@ FOUND = {
     type(None): "null",
 }
 
-# What is wrong, and the keys that lead to it from the value looked at.
+# (keys from the checked value to the wrong field, message)
 Flaw = tuple[tuple[str | int, ...], str]
 Check = Callable[[object], Iterator[Flaw]]
 
 
 class Problem(NamedTuple):
-    """What is wrong with one field, in words for whoever wrote the definition."""
+    """A wrong field, with a message for the author of the definition."""
 
     field: str
     message: str
 
 
 def shape_problems(name: str, value: object, path: str) -> Iterator[Problem]:
-    """Yield where the value at `path` departs from the schema of that name.
+    """Yield the differences between the value at `path` and the named schema.
 
-    The nodes in it are taken for anything: each is checked by the schema of its type.
+    Nodes inside it may be any value: each is checked with the schema of its type.
     """
     for keys, message in CHECKS[name](value):
         yield Problem(at(path, *keys), message)
 
 
-def compiled(schema: dict) -> Check:
-    """Return the function that checks a value against the schema."""
+def compile_schema(schema: dict) -> Check:
+    """Return a function that yields the flaws of a value."""
     checks = [
-        KEYWORDS[word](rule) for word, rule in schema.items() if word not in NOTES
+        KEYWORDS[word](rule) for word, rule in schema.items() if word not in UNCHECKED
     ]
 
     def check(value):
-        for one in checks:
-            yield from one(value)
+        for check_item in checks:
+            yield from check_item(value)
 
     return check
 
 
 def _ref(target: str) -> Check:
     name = target.rpartition("/")[2]
-    return compiled({} if name == "FlowNode" else SCHEMAS[name])
+    return compile_schema({} if name == "FlowNode" else SCHEMAS[name])
 
 
 def _all_of(schemas: list[dict]) -> Check:
-    checks = [compiled(schema) for schema in schemas]
+    checks = [compile_schema(schema) for schema in schemas]
 
     def check(value):
-        for one in checks:
-            yield from one(value)
+        for check_item in checks:
+            yield from check_item(value)
 
     return check
 
@@ -83,10 +86,10 @@ def _type(name: str) -> Check:
     kind, expected = TYPES[name]
 
     def check(value):
-        # To Python, a boolean is an integer too.
+        # In Python, True is an int; in JSON Schema, it is not an integer.
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            found = FOUND.get(type(value), type(value).__name__)
-            yield (), f"This must be {expected}, not {found}."
+            actual = TYPE_NAMES.get(type(value), type(value).__name__)
+            yield (), f"This must be {expected}, not {actual}."
 
     return check
 
@@ -102,40 +105,40 @@ def _required(names: list[str]) -> Check:
 
 
 def _properties(schemas: dict[str, dict]) -> Check:
-    checks = {name: compiled(schema) for name, schema in schemas.items()}
+    checks = {name: compile_schema(schema) for name, schema in schemas.items()}
 
     def check(value):
         if isinstance(value, dict):
-            for name, one in checks.items():
+            for name, check_item in checks.items():
                 if name in value:
-                    yield from _under(name, one(value[name]))
+                    yield from _prepend_key(name, check_item(value[name]))
 
     return check
 
 
 def _additional_properties(schema: dict | bool) -> Check:
-    one = compiled({} if schema is True else schema)
+    check_item = compile_schema({} if schema is True else schema)
 
     def check(value):
         if isinstance(value, dict):
             for name, item in value.items():
-                yield from _under(name, one(item))
+                yield from _prepend_key(name, check_item(item))
 
     return check
 
 
 def _items(schema: dict) -> Check:
-    one = compiled(schema)
+    check_item = compile_schema(schema)
 
     def check(value):
         if isinstance(value, list):
-            for place, item in enumerate(value):
-                yield from _under(place, one(item))
+            for index, item in enumerate(value):
+                yield from _prepend_key(index, check_item(item))
 
     return check
 
 
-def _under(key: str | int, flaws: Iterator[Flaw]) -> Iterator[Flaw]:
+def _prepend_key(key: str | int, flaws: Iterator[Flaw]) -> Iterator[Flaw]:
     return (((key, *keys), message) for keys, message in flaws)
 
 
@@ -168,16 +171,19 @@ def _min_length(least: int) -> Check:
 def _max_length(most: int) -> Check:
     def check(value):
         if isinstance(value, str) and len(value) > most:
-            yield (), f"This may have {most} characters at most; it has {len(value)}."
+            yield (), f"This may have at most {most} characters; it has {len(value)}."
 
     return check
 
 
 def _format(name: str) -> Check:
     def check(value):
-        # A `uri` is let pass: what templates leave of one is none.
+        # `uri` is not checked: a URL with templates in it is no valid URI.
         if name == "uuid" and isinstance(value, str) and not UUID.fullmatch(value):
-            yield (), "This must be a UUID, as 2f1b7a0e-5c52-4d0b-9d4e-0a6f6c1f7d11 is."
+            yield (
+                (),
+                "This must be a UUID, such as 2f1b7a0e-5c52-4d0b-9d4e-0a6f6c1f7d11.",
+            )
 
     return check
 
@@ -196,11 +202,11 @@ KEYWORDS = {
     "maxLength": _max_length,
     "format": _format,
 }
-# Say nothing of a value, or what is checked elsewhere: `const` is the type by which
-# the schema was chosen, `maxItems` counts in the nodes of bodies.
-NOTES = {"description", "default", "const", "maxItems"}
+# Keywords that are annotations or are checked elsewhere: `const` is the node type that
+# selected the schema, and `maxItems` does not count the nodes in bodies.
+UNCHECKED = {"description", "default", "const", "maxItems"}
 
 CHECKS = {
-    name: compiled(SCHEMAS[name])
+    name: compile_schema(SCHEMAS[name])
     for name in ("FlowDefinition", "BaseFlowNode", *NODE_SCHEMAS.values())
 }

@@ -1,4 +1,4 @@
-"""Check a flow definition, and say field by field what is wrong with it."""
+"""Validate a flow definition and report the problems of each field."""
 
 from collections.abc import Collection, Iterator
 from functools import reduce
@@ -7,11 +7,17 @@ from operator import or_
 
 from echopoint.core.json_paths import at, quote
 from echopoint.flow_language.order import Circle, in_order, predecessors
-from echopoint.flows.definition.bodies import Scope, each, ends, get, scopes_of
+from echopoint.flows.definition.bodies import (
+    FlowBody,
+    bodies_of,
+    edge_ends,
+    field_of,
+    with_paths,
+)
 from echopoint.flows.definition.names import key_problems, name_problems
 from echopoint.flows.definition.patterns import Patterns
 from echopoint.flows.definition.references import reference_problems
-from echopoint.flows.definition.rules import Beside, id_problems, rule_problems
+from echopoint.flows.definition.rules import NodeContext, id_problems, rule_problems
 from echopoint.flows.definition.schemas import (
     MAX_BODY_DEPTH,
     MAX_EDGES,
@@ -22,7 +28,7 @@ from echopoint.flows.definition.shapes import Problem, shape_problems
 
 
 def problems(definition: object, *, limit: int = 20) -> list[Problem]:
-    """Return the first `limit` problems of any JSON value; of a sound flow, none.
+    """Return the first `limit` problems of any JSON value; [] if the flow is valid.
 
     A field is a path such as `nodes[2].data.url`, or "" for the whole.
     """
@@ -30,12 +36,12 @@ def problems(definition: object, *, limit: int = 20) -> list[Problem]:
 
 
 def _problems(definition) -> Iterator[Problem]:
-    scopes = scopes_of(definition)
-    # Nothing more is read before the size is known to be bearable.
-    if oversize := list(_size_problems(scopes)):
+    bodies = bodies_of(definition)
+    # Check the size first: the checks below take time in proportion to it.
+    if oversize := list(_size_problems(bodies)):
         yield from oversize
         return
-    # Nor of a definition with a key in it, which a message could repeat.
+    # Then stop at API keys: the messages below quote values, and would leak one.
     keys = key_problems(definition)
     if problem := next(keys, None):
         yield problem
@@ -48,52 +54,54 @@ def _problems(definition) -> Iterator[Problem]:
     else:
         yield from name_problems(definition)
     patterns = Patterns()
-    for scope in scopes:
-        yield from _scope_problems(scope, patterns)
+    for body in bodies:
+        yield from _body_problems(body, patterns)
 
 
-def _size_problems(scopes: list[Scope]) -> Iterator[Problem]:
+def _size_problems(bodies: list[FlowBody]) -> Iterator[Problem]:
     for field, most in (("nodes", MAX_NODES), ("edges", MAX_EDGES)):
-        count = sum(len(getattr(scope, field)) for scope in scopes)
+        count = sum(len(getattr(body, field)) for body in bodies)
         if count > most:
             yield Problem(
                 field,
-                f"A flow may have at most {most} {field}, those in loop and poll bodies "
-                f"included; this one has {count}. Move some into a flow of their own "
+                f"A flow may have at most {most} {field}, including those in loop "
+                f"and poll bodies; this one has {count}. Move some into a flow of their own "
                 "and call it with a module node.",
             )
 
 
-def _scope_problems(scope: Scope, patterns: Patterns) -> Iterator[Problem]:
-    if scope.depth > MAX_BODY_DEPTH:
+def _body_problems(body: FlowBody, patterns: Patterns) -> Iterator[Problem]:
+    if body.depth > MAX_BODY_DEPTH:
         yield Problem(
-            scope.path,
+            body.path,
             f"Bodies may be nested at most {MAX_BODY_DEPTH} deep. Move the inner ones "
             "into a flow of their own and call it with a module node.",
         )
         return
-    sound = {}
-    for path, node in each(scope.nodes, at(scope.path, "nodes")):
+    well_formed = {}
+    for path, node in with_paths(body.nodes, at(body.path, "nodes")):
         shape = _node_problems(node, path)
         if problem := next(shape, None):
             yield problem
             yield from shape
         else:
-            sound[path] = node
-    ids = dict.fromkeys(name for node in scope.nodes if (name := get(node, "id", str)))
-    order = Order(scope.edges, ids)
-    yield from _repeated_id_problems(scope)
-    yield from _edge_problems(scope, ids)
-    yield from _cycle_problems(scope, order)
-    for path, node in sound.items():
-        beside = Beside(ids, order.after[node["id"]], patterns)
-        yield from rule_problems(node, path, beside)
-    yield from reference_problems(sound, order.is_upstream)
+            well_formed[path] = node
+    ids = dict.fromkeys(
+        name for node in body.nodes if (name := field_of(node, "id", str))
+    )
+    graph = Graph(body.edges, ids)
+    yield from _repeated_id_problems(body)
+    yield from _edge_problems(body, ids)
+    yield from _cycle_problems(body, graph)
+    for path, node in well_formed.items():
+        context = NodeContext(ids, graph.targets[node["id"]], patterns)
+        yield from rule_problems(node, path, context)
+    yield from reference_problems(well_formed, graph.is_upstream)
 
 
 def _node_problems(node, path: str) -> Iterator[Problem]:
-    """Yield what is wrong with the shape of a node, going by its type."""
-    kind = get(node, "type", str)
+    """Check a node against the schema of its type."""
+    kind = field_of(node, "type", str)
     if kind is not None and kind not in NODE_SCHEMAS:
         yield Problem(
             at(path, "type"),
@@ -102,68 +110,73 @@ def _node_problems(node, path: str) -> Iterator[Problem]:
     yield from shape_problems(NODE_SCHEMAS.get(kind, "BaseFlowNode"), node, path)
 
 
-def _repeated_id_problems(scope: Scope) -> Iterator[Problem]:
+def _repeated_id_problems(body: FlowBody) -> Iterator[Problem]:
     for field in ("nodes", "edges"):
         seen = set()
-        for path, item in each(getattr(scope, field), at(scope.path, field)):
-            name = get(item, "id", str)
+        for path, item in with_paths(getattr(body, field), at(body.path, field)):
+            name = field_of(item, "id", str)
             if name is not None and name in seen:
                 yield Problem(
                     at(path, "id"),
                     f'The id "{quote(name)}" is that of an earlier one of the {field}. '
-                    "Give each an id of its own.",
+                    "Give with_paths an id of its own.",
                 )
             seen.add(name)
 
 
-def _edge_problems(scope: Scope, ids: Collection[str]) -> Iterator[Problem]:
-    for path, edge in each(scope.edges, at(scope.path, "edges")):
-        source, target = ends(edge)
+def _edge_problems(body: FlowBody, ids: Collection[str]) -> Iterator[Problem]:
+    for path, edge in with_paths(body.edges, at(body.path, "edges")):
+        source, target = edge_ends(edge)
         yield from id_problems(source, ids, path, "source")
         yield from id_problems(target, ids, path, "target")
         if source in ids and source == target:
             yield Problem(
                 at(path, "target"),
-                f'The edge leads from "{quote(source)}" back to it. '
-                "Lead it to another node.",
+                f'The edge connects "{quote(source)}" to itself. '
+                "Connect it to another node.",
             )
 
 
-class Order:
-    """Which nodes run before which, as the edges tell."""
+class Graph:
+    """The nodes of one body and the edges between them."""
 
     def __init__(self, edges: list, ids: Collection[str]):
         pairs = [
             (source, target)
-            for source, target in map(ends, edges)
+            for source, target in map(edge_ends, edges)
             if source in ids and target in ids and source != target
         ]
         before = predecessors(ids, pairs)
-        self.after = {name: set() for name in ids}
+        self.targets = {name: set() for name in ids}
         for source, target in pairs:
-            self.after[source].add(target)
-        # An int serves as a set of nodes, as 2000 unions of 500 must cost nothing.
-        self.bit = {name: 1 << place for place, name in enumerate(before)}
+            self.targets[source].add(target)
+        # Sets of nodes are bit masks: set objects would make a flow at its limits (500
+        # nodes, 2000 edges) slow to validate.
+        self.bit = {name: 1 << index for index, name in enumerate(before)}
         self.upstream = {}
         self.cycle = []
         try:
             for name in in_order(before):
-                sets = (self.bit[one] | self.upstream[one] for one in before[name])
-                self.upstream[name] = reduce(or_, sets, 0)
-        except Circle as circle:
-            self.cycle = circle.names
+                masks = (self.bit[n] | self.upstream[n] for n in before[name])
+                self.upstream[name] = reduce(or_, masks, 0)
+        except Circle as cycle_error:
+            self.cycle = cycle_error.names
 
     def is_upstream(self, first: str, then: str) -> bool:
-        """Whether edges lead from one to the other; in a circle, nobody can say."""
+        """Whether a path of edges leads from `first` to `then`.
+
+        Always True if the graph has a cycle: that is reported by itself, and messages about
+        references would only repeat it.
+        """
         return bool(self.cycle or self.upstream[then] & self.bit[first])
 
 
-def _cycle_problems(scope: Scope, order: Order) -> Iterator[Problem]:
-    names = [quote(name) for name in order.cycle]
+def _cycle_problems(body: FlowBody, graph: Graph) -> Iterator[Problem]:
+    names = [quote(name) for name in graph.cycle]
     if len(names) > 8:
         names[4:-3] = ["…"]
     if names:
         yield Problem(
-            at(scope.path, "edges"),
-            f"The edges lead in a circle: {' → '.join(names)}. Remove one of them.",
+            at(body.path, "edges"),
+            f"The edges form a cycle: {' → '.join(names)}. Remove one of them.",
         )

@@ -32,8 +32,8 @@ def test_an_output_is_read_only_if_it_is_declared(field, data):
     assert problems(chain(request("login", outputs=["id"]), reader)) == []
     assert sole(chain(request("login", outputs=["token"]), reader)) == (
         f"nodes[1].{field}",
-        'Node "login" declares no output "id". Add it to its outputs, '
-        "or read one of those it declares: token.",
+        'Node "login" declares no output "id". Add it to the outputs of the node, '
+        "or read a declared one: token.",
     )
 
 
@@ -46,7 +46,7 @@ def test_an_output_is_read_only_downstream(field, data):
     assert found.field == f"nodes[0].{field}"
     assert found.message == (
         '"id" of node "login" is read here, but no edges lead from that node to this '
-        "one. Add them, so that it runs first."
+        "one. Add an edge, so that it runs first."
     )
 
 

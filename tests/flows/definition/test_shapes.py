@@ -25,7 +25,7 @@ from tests.flows.definition.definitions import (
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 5, 1.5, True])
-def test_what_is_no_object_is_no_flow(value):
+def test_a_flow_must_be_an_object(value):
     assert sole(value).field == ""
     assert sole(value).message.startswith("This must be an object, not ")
 
@@ -178,7 +178,7 @@ def test_the_id_of_a_called_flow_must_be_a_uuid():
 
 
 def test_a_node_id_has_between_1_and_255_characters():
-    long = "This may have 255 characters at most; it has 256."
+    long = "This may have at most 255 characters; it has 256."
 
     assert problems(flow(request("é.{ 5" * 51))) == []
     assert sole(flow(request("i" * 256))) == ("nodes[0].id", long)
@@ -187,7 +187,7 @@ def test_a_node_id_has_between_1_and_255_characters():
 
 def test_an_edge_id_has_at_most_255_characters():
     nodes = request("a"), request("b")
-    long = "This may have 255 characters at most; it has 256."
+    long = "This may have at most 255 characters; it has 256."
 
     assert problems(flow(*nodes, edges=[edge("a", "b", id="i" * 255)])) == []
     assert sole(flow(*nodes, edges=[edge("a", "b", id="i" * 256)])) == (

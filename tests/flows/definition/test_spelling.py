@@ -190,8 +190,8 @@ def test_where_spellings_differ_ours_counts_and_it_is_told():
         "nodes[0].assertions[0].extractor_data.headerName",
     ]
     assert differing[0].message == (
-        "query_params and queryParams differ. query_params was kept, and queryParams is "
-        "now the same. Change query_params, or send one of the two."
+        "query_params and queryParams differ. The value of query_params was stored "
+        "for both. Change query_params, or send only one of the two."
     )
 
 

@@ -36,7 +36,7 @@ def test_a_node_id_given_twice_is_refused_at_the_second():
 
     assert field == "nodes[2].id"
     assert message == (
-        'The id "a" is that of an earlier one of the nodes. Give each an id of its own.'
+        'The id "a" is already used by an earlier entry of nodes. Make each id unique.'
     )
 
 
@@ -46,7 +46,7 @@ def test_an_edge_id_given_twice_is_refused_at_the_second():
 
     assert sole(flow(*nodes, edges=twice)) == (
         "edges[1].id",
-        'The id "e" is that of an earlier one of the edges. Give each an id of its own.',
+        'The id "e" is already used by an earlier entry of edges. Make each id unique.',
     )
     assert problems(flow(*nodes, edges=[edge("a", "b"), edge("b", "c", id="e")])) == []
 
@@ -58,14 +58,14 @@ def test_an_edge_to_an_unknown_node_is_refused_by_name(end):
     field, message = sole(flow(request("a"), request("b"), edges=edges))
 
     assert field == f"edges[0].{end}"
-    assert message == 'No node here has the id "z". Use the id of one that is listed.'
+    assert message == 'No node here has the id "z". Use the id of an existing node.'
 
 
 def test_an_edge_from_a_node_to_itself_is_refused():
     field, message = sole(flow(request("a"), edges=[edge("a", "a")]))
 
     assert field == "edges[0].target"
-    assert message == 'The edge leads from "a" back to it. Lead it to another node.'
+    assert message == 'The edge connects "a" to itself. Connect it to another node.'
 
 
 def test_a_cycle_is_refused_and_named():
@@ -75,11 +75,11 @@ def test_a_cycle_is_refused_and_named():
     field, message = sole(flow(*nodes, edges=edges))
 
     assert field == "edges"
-    assert message == ("The edges lead in a circle: a → b → c → a. Remove one of them.")
+    assert message == ("The edges form a cycle: a → b → c → a. Remove one of them.")
     assert problems(flow(*nodes, edges=edges[:-1])) == []
 
 
-def test_paths_that_meet_again_are_no_cycle():
+def test_paths_that_join_again_are_not_a_cycle():
     nodes = [request(name) for name in "abcd"]
     edges = [edge("a", "b"), edge("a", "c"), edge("b", "d"), edge("c", "d")]
 
@@ -100,12 +100,12 @@ def test_a_branch_leads_to_known_nodes_only():
     for field in ("nodes[5].data.cases[0].target", "nodes[5].data.default"):
         assert sole(changed(field, "z")) == (
             field,
-            'No node here has the id "z". Use the id of one that is listed.',
+            'No node here has the id "z". Use the id of an existing node.',
         )
         assert problems(changed(field, "sse")) == []
 
 
-def test_a_branch_goes_on_along_an_edge_only():
+def test_a_branch_only_follows_its_edges():
     for field in ("nodes[5].data.cases[0].target", "nodes[5].data.default"):
         assert sole(changed(field, "poll")) == (
             field,
@@ -126,7 +126,7 @@ def test_a_body_is_checked_as_a_flow_is(place):
     assert sole(changed(f"{body}.edges", [], repeated)).field == f"{body}.nodes[1].id"
 
 
-def test_a_body_is_a_world_of_its_own():
+def test_a_body_cannot_refer_to_outer_nodes():
     inside = edge("in", "out")
 
     assert problems(flow(loop("out", request("out")), request("in"))) == []
@@ -154,25 +154,25 @@ def test_a_flow_has_its_limits_bodies_included(field, most):
     nodes = [request(f"n{place}") for place in range(most if field == "nodes" else 2)]
     edges = [edge("n0", "n1", id=f"e{place}") for place in range(2000)]
     inner = loop("n0", request("x"), request("y"), edges=[edge("x", "y")])
-    refusal = f"A flow may have at most {most} {field}, those in loop and poll bodies"
+    refusal = f"A flow may have at most {most} {field}, including those in loop and poll bodies"
 
     assert problems(flow(*nodes, edges=edges)) == []
     found = dict(problems(flow(inner, *nodes[1:], edges=edges)))
     assert found[field].startswith(refusal)
 
 
-def test_of_a_flow_beyond_the_limits_nothing_else_is_said():
+def test_a_flow_over_the_limits_gets_no_other_problem():
     assert [each.field for each in problems(flow(*[None] * 501))] == ["nodes"]
     assert [each.field for each in problems(flow(*[None] * 9))][0] == "nodes[0]"
 
 
-def test_in_a_circle_only_the_circle_is_reported():
+def test_only_the_cycle_of_a_cyclic_flow_is_reported():
     nodes = request("a", "{{b.id}}", ["id"]), request("b", "{{a.id}}", ["id"])
 
     assert sole(flow(*nodes, edges=[edge("a", "b"), edge("b", "a")])).field == "edges"
 
 
-def test_at_most_as_many_problems_as_asked_for_are_returned():
+def test_the_number_of_problems_is_limited():
     broken = flow(*[{}] * 30)
 
     assert len(problems(broken)) == 20
@@ -255,7 +255,7 @@ def test_loops_nested_without_end_are_refused():
     assert sole(flow(deep)).message.startswith("Bodies may be nested at most 10 deep.")
 
 
-def test_a_flow_at_its_limits_is_checked_in_no_time():
+def test_a_flow_at_its_limits_is_checked_fast():
     names = [f"n{place}" for place in range(500)]
     one = assertion("regex", "jsonPath", {"path": "$.id"}, value="^ord_[a-z0-9]+$")
     nodes = [
