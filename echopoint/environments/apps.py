@@ -7,9 +7,11 @@ class EnvironmentsConfig(AppConfig):
 
     def ready(self):
         from echopoint.environments import checks  # noqa: F401, registers the system checks
-        from echopoint.flows.models import naming_inputs  # models are loaded only now
+        from echopoint.flows.models import (
+            collecting_input_names,  # models are loaded only now
+        )
 
-        naming_inputs.connect(self.names_for)
+        collecting_input_names.connect(self.names_for)
 
     def names_for(self, flow, **options):
         """Return the keys of the variables that the flow could be launched with."""

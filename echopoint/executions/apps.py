@@ -8,10 +8,10 @@ class ExecutionsConfig(AppConfig):
     verbose_name = "Executions"
 
     def ready(self):
-        from echopoint.flows.models import deleting  # models are loaded only now
+        from echopoint.flows.models import before_delete  # models are loaded only now
 
         last_execution.register(self.last_execution)
-        deleting.connect(self.cancel_jobs)
+        before_delete.connect(self.cancel_jobs)
 
     def cancel_jobs(self, flow, **options):
         """Let no runner claim what is to run a flow that is being deleted."""

@@ -6,7 +6,7 @@ from echopoint.organizations.console import ReadOnlyAdmin
 
 @admin.register(Flow)
 class FlowAdmin(ReadOnlyAdmin):
-    """Flows; they are written through the API, which validates them."""
+    """Flows, read-only: only the API validates definitions."""
 
     list_display = ["name", "organization", "version", "updated_at"]
     list_filter = ["organization"]
@@ -16,7 +16,7 @@ class FlowAdmin(ReadOnlyAdmin):
 
 @admin.register(FlowTag)
 class FlowTagAdmin(ReadOnlyAdmin):
-    """The tags of flows."""
+    """Tags of flows."""
 
     list_display = ["name", "flow"]
     list_select_related = ["flow"]

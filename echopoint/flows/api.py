@@ -1,4 +1,4 @@
-"""`/flows`."""
+"""`/flows`: flows, their search and their tags."""
 
 from django.db import transaction
 from rest_framework.response import Response
@@ -8,7 +8,7 @@ from echopoint.api.pagination import page_envelope
 from echopoint.api.search import matching, page_of
 from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.flows.definition.warnings import MAX_WARNINGS, warnings_of
-from echopoint.flows.models import Flow, FlowTag, as_tag, deleting
+from echopoint.flows.models import Flow, FlowTag, as_tag, before_delete
 from echopoint.flows.serializers import (
     CreateFlowRequestSerializer,
     FlowSearchItemSerializer,
@@ -66,10 +66,10 @@ class FlowViewSet(OrgScopedViewSet):
     @transaction.atomic
     def save(self, flow, values):
         tags = values.pop("tags", None)
-        written = "flow_definition" in values
-        warnings = values.pop("differing", [])
+        has_definition = "flow_definition" in values
+        warnings = values.pop("spelling_differences", [])
         flow = super().save(flow, values)
-        if written:
+        if has_definition:
             warnings += warnings_of(flow.flow_definition, flow.input_names())
         flow.warnings = warnings[:MAX_WARNINGS]
         if tags is not None:
@@ -80,7 +80,7 @@ class FlowViewSet(OrgScopedViewSet):
     def destroy(self, request, id):
         flow = self.get_queryset().filter(pk=self.path_id(id)).first()
         if flow:
-            deleting.send(Flow, flow=flow)
+            before_delete.send(Flow, flow=flow)
         return super().destroy(request, id)
 
     def search(self, request):
@@ -97,13 +97,13 @@ class FlowViewSet(OrgScopedViewSet):
     def searched(self, queryset, search):
         if tags := [as_tag(tag) for tag in search.get("tags", [])]:
             every = search["tag_match_mode"] == "all"
-            queryset = queryset.tagged(tags, every=every)
+            queryset = queryset.with_tags(tags, every=every)
         text = search.get("full_text_search")
         queryset = matching(queryset, text, "name", "description")
         return super().searched(queryset, search)
 
     def tags(self, request):
-        """Return the tags in use, the first hundred of them in order."""
+        """Return the first hundred tags in use, in alphabetical order."""
         names = (
             FlowTag.objects.filter(flow__in=Flow.objects.for_org(self.organization))
             .values_list("name", flat=True)

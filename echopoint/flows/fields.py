@@ -1,4 +1,4 @@
-"""A flow definition on the wire: what is refused of it, and what is warned of."""
+"""The serializer field of a flow definition, and the serializer of its warnings."""
 
 import json
 from typing import NamedTuple
@@ -15,34 +15,35 @@ from echopoint.flows.definition.warnings import (
 )
 
 
-class Written(NamedTuple):
-    """A definition as it is to be stored, and where two spellings in it differed."""
+class DefinitionToStore(NamedTuple):
+    """A validated definition, and warnings about fields sent under two names."""
 
     flow_definition: dict
-    differing: list[FlowWarning]
+    spelling_differences: list[FlowWarning]
 
 
-def is_same(one, other):
-    """Whether two JSON values are the same, which 1 and true are not."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+def is_equal_json(first, other):
+    """Compare two JSON values. Python's == would take 1 and true for equal."""
+    return json.dumps(first, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 @extend_schema_field({"$ref": "#/components/schemas/FlowDefinition"})
 class Definition(serializers.Field):
-    """A flow definition, refused with the place of each mistake in it."""
+    """A flow definition; the error names the path of each problem."""
 
     def to_internal_value(self, data):
         stored = self.parent.instance
-        if stored is not None and is_same(data, stored.flow_definition):
-            # It may be older than some rule. Who sends it back wants no change of it.
-            return Written(stored.flow_definition, [])
-        definition, differing = canonical(data)
+        if stored is not None and is_equal_json(data, stored.flow_definition):
+            # An old definition may break a newer rule. Clients that change another field
+            # send the whole flow back, so an unchanged definition is not validated again.
+            return DefinitionToStore(stored.flow_definition, [])
+        definition, spelling_differences = canonical(data)
         self.refuse_problems(definition)
         warnings = [
             FlowWarning(SPELLINGS_DIFFER, message, field)
-            for field, message in differing
+            for field, message in spelling_differences
         ]
-        return Written(in_both_spellings(definition), warnings)
+        return DefinitionToStore(in_both_spellings(definition), warnings)
 
     def refuse_problems(self, definition):
         found = {}
@@ -57,7 +58,7 @@ class Definition(serializers.Field):
 
 
 class FlowWarningSerializer(serializers.Serializer):
-    """What not every engine runs: a code for programs, and words for people."""
+    """A part that some engine does not support: a code for programs, a text for people."""
 
     code = serializers.ChoiceField(
         choices=CODES,

@@ -11,22 +11,23 @@ from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
 
 def as_tag(text: str) -> str:
-    """Return a tag as it is stored and looked for: lower case, each letter in plain form."""
+    """Return the stored form of a tag: lower case, NFKC, single spaces."""
     plain = unicodedata.normalize("NFKC", " ".join(text.split()))
     return unicodedata.normalize("NFKC", plain.lower())
 
 
-# Sent with a flow that is to be deleted, before its row is locked.
-deleting = Signal()
-# Sent with a flow; receivers return the names of what it could be launched with.
-naming_inputs = Signal()
+# Sent with the flow, before its row is locked: receivers lock rows that come earlier in
+# the lock order.
+before_delete = Signal()
+# Sent with a flow; receivers return the names of its possible inputs.
+collecting_input_names = Signal()
 
 
 class FlowQuerySet(OrgOwnedQuerySet):
-    """Flows by their tags."""
+    """Flows of organizations, also by tag."""
 
-    def tagged(self, tags, *, every=False):
-        """Only flows with one of these tags, or with every one of them."""
+    def with_tags(self, tags, *, every=False):
+        """Only flows with any of these tags, or with every one of them."""
         flows = self
         for names in [[tag] for tag in tags] if every else [tags]:
             having = FlowTag.objects.filter(flow=models.OuterRef("pk"), name__in=names)
@@ -35,7 +36,7 @@ class FlowQuerySet(OrgOwnedQuerySet):
 
 
 class Flow(Sized, OrgOwned):
-    """A flow, with its definition as it was written."""
+    """A flow and its definition."""
 
     measured = ("flow_definition", "metadata", "description")
 
@@ -46,7 +47,7 @@ class Flow(Sized, OrgOwned):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=255)
-    description = models.CharField(max_length=1000, null=True, blank=True)  # noqa: DJ001, the wire tells null from ""
+    description = models.CharField(max_length=1000, null=True, blank=True)  # noqa: DJ001, the API distinguishes null from ""
     version = models.CharField(max_length=50, default="1.0")
     flow_definition = models.JSONField()
     metadata = models.JSONField(default=dict, blank=True)
@@ -73,21 +74,20 @@ class Flow(Sized, OrgOwned):
 
     @property
     def tags(self):
-        """Return the names of the tags, sorted."""
         return sorted(tag.name for tag in self.tag_rows.all())
 
     @property
     def node_count(self):
-        """Return how many nodes the flow itself has, those of inner bodies aside."""
+        """Return the number of nodes, without the nodes in loops and polls."""
         return len(self.flow_definition["nodes"])
 
     def input_names(self):
-        """Return the names of all that templates could read when the flow is launched."""
-        answers = naming_inputs.send(Flow, flow=self)
-        return {name for _, names in answers for name in names}
+        """Return the names of all variables that templates could read at launch."""
+        responses = collecting_input_names.send(Flow, flow=self)
+        return {name for _, names in responses for name in names}
 
     def set_tags(self, names):
-        """Let the flow have exactly these tags."""
+        """Replace all tags of the flow."""
         self.tag_rows.exclude(name__in=names).delete()
         FlowTag.objects.bulk_create(
             [FlowTag(flow=self, name=name) for name in names], ignore_conflicts=True
@@ -97,7 +97,7 @@ class Flow(Sized, OrgOwned):
 
 
 class FlowTag(models.Model):
-    """A tag of a flow, as `as_tag` spells it."""
+    """A tag of a flow, in the form of `as_tag`."""
 
     flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="tag_rows")
     name = models.CharField(max_length=64)

@@ -1,10 +1,10 @@
-"""The flow definition's part of the OpenAPI document."""
+"""OpenAPI schemas of flow definitions."""
 
 from echopoint.flows.definition.schemas import SCHEMAS
 
 METADATA = {
     "type": "object",
-    "description": "What editors keep beside a flow.",
+    "description": "Data of flow editors.",
     "properties": {
         "node_positions": {
             "type": "object",
@@ -20,6 +20,6 @@ METADATA = {
 
 
 def add_definition(result, generator, request, public):
-    """Publish the schemas that definitions are validated with; a post-processing hook."""
+    """Add the schemas used for validation; a post-processing hook of drf-spectacular."""
     result["components"]["schemas"] |= SCHEMAS | {"FlowMetadata": METADATA}
     return result

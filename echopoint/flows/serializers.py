@@ -1,4 +1,4 @@
-"""Flows on the wire."""
+"""Request and response bodies of `/flows`."""
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -16,7 +16,7 @@ MAX_TAGS = 50
 
 @extend_schema_field({"$ref": "#/components/schemas/FlowMetadata"})
 class Metadata(Object):
-    """What editors keep beside a flow: positions of nodes, an environment's key."""
+    """Data of flow editors: positions of nodes, and the key of an environment."""
 
     def to_internal_value(self, data):
         data = super().to_internal_value(data)
@@ -29,7 +29,7 @@ class Metadata(Object):
         for node, position in positions.items():
             if not is_position(position):
                 raise serializers.ValidationError(
-                    {"node_positions": {node[:100]: ["Give the numbers x and y."]}}
+                    {"node_positions": {node[:100]: ["Send the numbers x and y."]}}
                 )
         if not isinstance(data.get("target_environment_key", ""), str):
             raise serializers.ValidationError(
@@ -52,18 +52,19 @@ def is_position(value):
 
 
 class Tag(Label):
-    """A tag, in its one spelling before its length is judged: some letters grow by it."""
+    """A tag, normalized before its length is checked: NFKC can make a text longer."""
 
     def to_internal_value(self, data):
         text = super().to_internal_value(data)
-        # As it came, too: a key in lower case is noticed less.
+        # Check the text as sent: `as_tag` lowers its case, and a key in lower case is not
+        # recognized.
         if message := complaint(text):
             raise serializers.ValidationError(message)
         return as_tag(text)
 
 
 class Tags(serializers.ListField):
-    """Tags, each once, sorted."""
+    """A list of tags, sorted, without duplicates."""
 
     def __init__(self, **options):
         child = Tag(trim_whitespace=True, max_length=TAG_LENGTH)
@@ -74,7 +75,7 @@ class Tags(serializers.ListField):
 
 
 class FolderId(serializers.UUIDField):
-    """The folder of a flow. There are none here, so only null resolves."""
+    """The folder of a flow. Flows have no folders here, so only null is valid."""
 
     def __init__(self, **options):
         super().__init__(required=False, allow_null=True, **options)
@@ -104,13 +105,13 @@ class FlowSerializer(serializers.Serializer):
 
 
 class WrittenFlowSerializer(FlowSerializer):
-    """A flow that was just written, with what to know before it is run."""
+    """A created or updated flow, with warnings about engines."""
 
     warnings = FlowWarningSerializer(many=True)
 
 
 class UpdateFlowRequestSerializer(serializers.Serializer):
-    """A change of a flow: what is absent stays, tags [] clears them."""
+    """An update of a flow. Absent fields stay unchanged; tags [] removes all tags."""
 
     example = {"description": "The home page answers.", "tags": ["smoke", "storefront"]}
 
@@ -125,7 +126,7 @@ class UpdateFlowRequestSerializer(serializers.Serializer):
     tags = Tags(required=False)
 
     def validate(self, values):
-        # Where nodes stand on a screen is for editors to work out.
+        # Accepted for compatibility and ignored: editors do the layout.
         values.pop("auto_layout", None)
         if "flow_definition" in values:
             values |= values["flow_definition"]._asdict()
@@ -189,7 +190,7 @@ class FlowSearchRequestSerializer(SearchRequestSerializer):
 
 
 class FlowSearchItemSerializer(FlowSerializer):
-    """A flow that was found; its definition only if it was asked for."""
+    """A flow in search results; the definition is included on request."""
 
     flow_definition = Definition(required=False)
     metadata = None
@@ -204,7 +205,7 @@ class FlowSearchItemSerializer(FlowSerializer):
 
 
 class FlowTagListResponseSerializer(serializers.Serializer):
-    """The tags of an organization's flows."""
+    """The tags in use."""
 
     items = serializers.ListField(child=serializers.CharField(), max_length=100)
     count = serializers.IntegerField()

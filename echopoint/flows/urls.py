@@ -1,4 +1,4 @@
-"""The paths of flows."""
+"""URL paths of flows."""
 
 from django.urls import path
 

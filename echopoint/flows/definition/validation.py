@@ -118,8 +118,8 @@ def _repeated_id_problems(body: FlowBody) -> Iterator[Problem]:
             if name is not None and name in seen:
                 yield Problem(
                     at(path, "id"),
-                    f'The id "{quote(name)}" is that of an earlier one of the {field}. '
-                    "Give with_paths an id of its own.",
+                    f'The id "{quote(name)}" is already used by an earlier entry of {field}. '
+                    "Make each id unique.",
                 )
             seen.add(name)
 

@@ -109,8 +109,8 @@ def test_a_branch_only_follows_its_edges():
     for field in ("nodes[5].data.cases[0].target", "nodes[5].data.default"):
         assert sole(changed(field, "poll")) == (
             field,
-            'No edge leads from "branch" to "poll". Add one: a branch can only go on '
-            "along an edge.",
+            'No edge leads from "branch" to "poll". Add one: a branch can only follow '
+            "its edges.",
         )
     assert problems(changed("nodes[5].data.default", "")) == []
 
