@@ -11,7 +11,7 @@ from echopoint.api.exceptions import (
     UNAVAILABLE,
     UNEXPECTED,
     PayloadTooLarge,
-    plain,
+    error_response,
 )
 from echopoint.core.availability import RETRY_AFTER, is_unavailable
 from echopoint.organizations.views import RoleRefused
@@ -28,7 +28,7 @@ def error_response(request, status, code, message):
     """Return the error as a page or as JSON, depending on the path."""
     if is_page(request):
         return render(request, f"{status.value}.html", status=status)
-    return plain(status, code, message)
+    return error_response(status, code, message)
 
 
 def bad_request(request, exception):
@@ -37,7 +37,7 @@ def bad_request(request, exception):
         error = PayloadTooLarge()
         if is_page(request):
             return render(request, "400.html", status=error.status_code)
-        return plain(error.status_code, error.default_code, str(error.detail))
+        return error_response(error.status_code, error.default_code, str(error.detail))
     message = "The request could not be understood. Check its address and its headers."
     return error_response(request, HTTPStatus.BAD_REQUEST, "BAD_REQUEST", message)
 
@@ -77,4 +77,4 @@ def csrf_failure(request, reason=""):
     message = (
         "The CSRF token is missing or wrong. Send the cookie's value as X-CSRFToken."
     )
-    return plain(HTTPStatus.FORBIDDEN, "FORBIDDEN", message)
+    return error_response(HTTPStatus.FORBIDDEN, "FORBIDDEN", message)

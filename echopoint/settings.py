@@ -160,7 +160,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "echopoint.health.HealthMiddleware",
     "echopoint.core.middleware.RequestIdMiddleware",
-    "echopoint.api.request_log.ObservingMiddleware",
+    "echopoint.api.request_log.RequestLogMiddleware",
     "echopoint.core.middleware.BrowserHeadersMiddleware",
     "echopoint.webhooks.cors.ReceiverOriginsMiddleware",
     "django.middleware.security.SecurityMiddleware",

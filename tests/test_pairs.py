@@ -275,7 +275,7 @@ def test_the_command_line_asks_for_no_more_than_the_server_takes():
     assert selection.MOST <= MAX_LIMIT
     assert set(executions.STATUSES) == set(Execution.Status.values)
     assert recorder.MAX_DOCUMENT < settings.API_RESULT_MAX_SIZE
-    assert values.MAX_DEPTH + truncation.ENVELOPE < truncation.MAX_DEPTH
+    assert values.MAX_DEPTH + truncation.ENVELOPE_DEPTH < truncation.MAX_DEPTH
     assert recorder.UNSTORABLE.pattern == parsers.UNSTORABLE.pattern
 
 

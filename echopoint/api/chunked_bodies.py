@@ -1,4 +1,7 @@
-"""Bodies in chunks (RFC 9112, section 7.1), which Django alone takes for empty ones."""
+"""Support chunked request bodies (RFC 9112, section 7.1).
+
+Without CONTENT_LENGTH, Django treats them as empty.
+"""
 
 import io
 import json
@@ -8,18 +11,14 @@ from django.conf import settings
 
 from echopoint.api.exceptions import error
 
-# Where runners publish what they recorded.
-RECORDINGS = re.compile(
+# Paths at which runners publish recordings.
+RECORDING_PATHS = re.compile(
     "/runner/(jobs/[^/]+/(events|complete)|ephemeral/executions/[^/]+/complete)$"
 )
 
 
-class Dechunked:
-    """Give a body that came in chunks the length that Django asks for.
-
-    Reads one byte more than the endpoint takes at most, so that a body over its limit is
-    seen to be over it.
-    """
+class ChunkedBodyMiddleware:
+    """WSGI middleware that buffers chunked bodies and sets CONTENT_LENGTH."""
 
     def __init__(self, application):
         self.application = application
@@ -27,9 +26,11 @@ class Dechunked:
     def __call__(self, environ, start_response):
         if is_chunked(environ):
             try:
-                body = environ["wsgi.input"].read(most_bytes(environ) + 1)
+                # Read one byte over the limit, so that the view refuses the body. A body cut
+                # at the limit would look complete.
+                body = environ["wsgi.input"].read(max_body_bytes(environ) + 1)
             except Exception:  # noqa: BLE001, each server has its own errors for broken chunks
-                return refuse(start_response)
+                return refuse_broken_body(start_response)
             environ |= {
                 "wsgi.input": io.BytesIO(body),
                 "CONTENT_LENGTH": str(len(body)),
@@ -37,24 +38,26 @@ class Dechunked:
         return self.application(environ, start_response)
 
 
-def most_bytes(environ):
-    """Return the size of the largest body that is read at a path."""
-    is_large = RECORDINGS.match(environ.get("PATH_INFO", ""))
+def max_body_bytes(environ):
+    """Return the largest body in bytes that is read at the path."""
+    is_recording = RECORDING_PATHS.match(environ.get("PATH_INFO", ""))
     return (
         settings.API_RESULT_READ_SIZE
-        if is_large
+        if is_recording
         else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     )
 
 
 def is_chunked(environ):
-    """Whether there is a body in chunks, from a server that ends it where they do."""
+    """Whether the body is chunked and the server marks its end.
+
+    Without `wsgi.input_terminated`, read() could block until the client closes.
+    """
     chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     return chunked and environ.get("wsgi.input_terminated")
 
 
-def refuse(start_response):
-    """Answer 400."""
+def refuse_broken_body(start_response):
     message = "The body ended too early. Send it again."
     body = json.dumps({"errors": [error("BAD_REQUEST", message)]}).encode()
     headers = [

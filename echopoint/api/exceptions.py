@@ -1,4 +1,4 @@
-"""One error envelope for every answer of the API."""
+"""The error envelope of the API, and the exceptions that produce it."""
 
 import logging
 
@@ -25,7 +25,7 @@ UNAVAILABLE = (
     "The database does not answer now, or takes no changes. Try again in a few seconds."
     " Before you repeat a change, look whether it was made."
 )
-# What a model calls by our name for it is called by the wire's name in an answer.
+# Field names of models that are different in the API.
 WIRE_NAMES = {"scopes": "permissions"}
 
 CODES = {
@@ -42,7 +42,7 @@ CODES = {
 
 
 class PayloadTooLarge(exceptions.APIException):
-    """A body over the limit."""
+    """The body is over the limit."""
 
     status_code = 413
     default_code = "PAYLOAD_TOO_LARGE"
@@ -53,7 +53,7 @@ class PayloadTooLarge(exceptions.APIException):
 
 
 class RateExceeded(exceptions.APIException):
-    """A `RateLimit` that is exceeded."""
+    """A rate limit is exceeded."""
 
     status_code = 429
     default_code = "TOO_MANY_REQUESTS"
@@ -63,12 +63,12 @@ class RateExceeded(exceptions.APIException):
         self.rate, self.wait = rate, rate.reset
 
     def fields(self):
-        """Return the response's fields that say when to try again."""
+        """Return the response headers about the limit and the time to retry."""
         return self.rate.fields() | {"Retry-After": str(self.wait)}
 
 
 class Unavailable(exceptions.APIException):
-    """The database is away, full, busy or read-only."""
+    """The database is unreachable, full, busy or read-only."""
 
     status_code = 503
     default_code = "UNAVAILABLE"
@@ -79,7 +79,7 @@ class Unavailable(exceptions.APIException):
 
 
 def error(code, message, field=None, metadata=None):
-    """Return one item of the envelope; a key that was sent is not repeated."""
+    """Return one item of the envelope. API keys in the text are masked."""
     item = {"code": code, "message": cleaned(message)}
     if field:
         item["field"] = cleaned(field)
@@ -89,7 +89,7 @@ def error(code, message, field=None, metadata=None):
 
 
 def envelope(exc, context):
-    """Return the answer to an exception; DRF's EXCEPTION_HANDLER."""
+    """Return the response for an exception; DRF's EXCEPTION_HANDLER."""
     set_rollback()
     exc = as_api_exception(exc)
     if exc is None:
@@ -106,7 +106,7 @@ def envelope(exc, context):
 
 
 def as_api_exception(exc):
-    """Return the exception as one of DRF's, or None when it is a fault of ours."""
+    """Convert to an exception of DRF, or return None for an unexpected one."""
     if isinstance(exc, exceptions.APIException):
         return exc
     if isinstance(exc, Refused):
@@ -124,12 +124,12 @@ def as_api_exception(exc):
 
 
 def log_unavailable(exc):
-    """Log in one line why a request was not served: there may be thousands of them."""
+    """Log one line without a traceback: an outage causes thousands of these."""
     logger.error("The database is unavailable: %s", str(exc).partition("\n")[0])
 
 
 def errors_of(exc):
-    """Return the items of the envelope for one of DRF's exceptions."""
+    """Return the items of the envelope for an exception of DRF."""
     if isinstance(exc, RefusedRequest):
         refusal = exc.refusal
         field = WIRE_NAMES.get(refusal.field, refusal.field)
@@ -148,7 +148,7 @@ def errors_of(exc):
 
 
 def flatten(detail, path=""):
-    """Yield an item for each message of a ValidationError, with its field's path."""
+    """Yield an item for each message of a ValidationError, with the path of its field."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
             own = path if name == "non_field_errors" else join(path, name)
@@ -164,14 +164,14 @@ def flatten(detail, path=""):
 
 
 def join(path, name):
-    """Return the path of a field inside another; a list's items go by their index."""
+    """Return the path of a field, or of the item of a list."""
     if isinstance(name, int):
         return f"{path}[{name}]"
     return f"{path}.{name}" if path else str(name)
 
 
-def plain(status, code, message):
-    """Return the envelope as an answer of Django's own, outside of DRF."""
+def error_response(status, code, message):
+    """Return the envelope as a plain Django response, for views outside DRF."""
     response = JsonResponse({"errors": [error(code, message)]}, status=status)
     response["Cache-Control"] = "no-store"
     response.outcome = code

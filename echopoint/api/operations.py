@@ -1,4 +1,4 @@
-"""Which operations a scope opens, read from what the endpoints declare."""
+"""The operations of the API, read from the URLconf and the declared actions."""
 
 from functools import cache
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from echopoint.api.viewsets import ApiViewSet
 
 
 class Operation(NamedTuple):
-    """A method of a path, and the viewset action behind it."""
+    """An HTTP method of a path, and the viewset action that handles it."""
 
     method: str
     path: str
@@ -37,38 +37,38 @@ class Operation(NamedTuple):
 
 @cache
 def operations():
-    """Return every operation of the API, in the URLconf's order."""
-    return list(routed())
+    """Return all operations, in the order of the URLconf."""
+    return list(routed_operations())
 
 
-def routed():
-    """Yield the operations that the URLconf has now."""
-    for path, callback in patterns(get_resolver().url_patterns):
+def routed_operations():
+    """Yield the operations of the current URLconf, without the cache."""
+    for path, callback in view_patterns(get_resolver().url_patterns):
         view = getattr(callback, "cls", None)
         if isinstance(view, type) and issubclass(view, ApiViewSet):
             for method, action in callback.actions.items():
-                # DRF answers HEAD with the action of GET.
+                # DRF routes HEAD to the action of GET; it is no operation of its own.
                 if method != "head" or action != callback.actions.get("get"):
-                    yield Operation(method.upper(), spelled(path), view, action)
+                    yield Operation(method.upper(), openapi_path(path), view, action)
 
 
-def patterns(entries, prefix=""):
-    """Yield (path, callback) for all views below these URL patterns."""
+def view_patterns(entries, prefix=""):
+    """Yield (path, callback) for each view of the URL patterns."""
     for entry in entries:
         path = prefix + str(entry.pattern)
         if isinstance(entry, URLPattern):
             yield path, entry.callback
         else:
-            yield from patterns(entry.url_patterns, path)
+            yield from view_patterns(entry.url_patterns, path)
 
 
-def spelled(path):
-    """Return the path in the spelling of OpenAPI."""
+def openapi_path(path):
+    """Return the path in OpenAPI syntax, with `{id}` for `<str:id>`."""
     return "/" + path.replace("<str:", "{").replace(">", "}")
 
 
-def opened_by(scope):
-    """Return the operations that a key needs the scope for, as JSON values."""
+def operations_for_scope(scope):
+    """Return the operations that require the scope from API keys, as JSON objects."""
     return [
         {
             "method": operation.method,

@@ -1,4 +1,4 @@
-"""Pages of a list: `limit` and `offset` in, the list envelope out."""
+"""Pagination with `limit` and `offset`, and the list envelope."""
 
 import re
 
@@ -6,7 +6,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.response import Response
 
-from echopoint.api.page_bytes import page
+from echopoint.api.page_limits import fetch_page
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
@@ -14,39 +14,41 @@ MAX_OFFSET = 2**31 - 1
 
 
 def page_envelope(items, total):
-    """Return the list envelope: all that match, those in this answer, the items."""
+    """Return the list envelope; `total` counts all matching rows."""
     return {"total": total, "count": len(items), "items": items}
 
 
 class EnvelopePagination(LimitOffsetPagination):
-    """DRF's limits and offsets, but out of range is an error instead of a guess."""
+    """DRF's limit and offset. Values out of range are errors; DRF would replace them."""
 
     default_limit = DEFAULT_LIMIT
     max_limit = MAX_LIMIT
-    limit_query_description = "How many items to answer with."
-    offset_query_description = "How many matching items to pass over."
+    limit_query_description = "Maximum number of items in the response."
+    offset_query_description = "Number of matching items to skip."
 
     def paginate_queryset(self, queryset, request, view=None):
         self.limit, self.offset = self.get_limit(request), self.get_offset(request)
         self.count = self.get_count(queryset)
         if self.offset >= self.count:
             return []
-        return page(queryset, self.offset, self.limit, getattr(view, "heavy", ()))
+        return fetch_page(
+            queryset, self.offset, self.limit, getattr(view, "large_columns", ())
+        )
 
     def get_limit(self, request):
-        return self.number(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        return self.integer_parameter(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
 
     def get_offset(self, request):
-        return self.number(request, "offset", 0, 0, MAX_OFFSET)
+        return self.integer_parameter(request, "offset", 0, 0, MAX_OFFSET)
 
-    def number(self, request, name, default, low, high):
-        """Return the parameter as a number between `low` and `high`."""
+    def integer_parameter(self, request, name, default, low, high):
+        """Return a query parameter as an integer; raise ValidationError if out of range."""
         text = request.query_params.get(name)
         if text is None:
             return default
         if re.fullmatch(r"[0-9]{1,10}", text) and low <= int(text) <= high:
             return int(text)
-        raise ValidationError({name: [f"Give a whole number from {low} to {high}."]})
+        raise ValidationError({name: [f"Send a whole number from {low} to {high}."]})
 
     def get_paginated_response(self, data):
         return Response(page_envelope(data, self.count))

@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 means it, and nothing that the databases cannot store."""
+"""Parsers for JSON bodies: strict RFC 8259, and only values that the databases can store."""
 
 import io
 import json
@@ -12,19 +12,18 @@ from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
 from echopoint.api.actions import UNDECLARED
-from echopoint.api.truncation import MAX_DEPTH, Shortener, Unreadable
+from echopoint.api.truncation import MAX_DEPTH, Truncator, Unreadable
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 MAX_PATH = 100  # characters
 
+# Defaults when the parser runs outside a view.
+VIEW_DEFAULTS = SimpleNamespace(declared=UNDECLARED)
 
-# A body that is of no endpoint: it has no rules of its own.
-NO_VIEW = SimpleNamespace(declared=UNDECLARED)
 
-
-class EndedEarly(ParseError):
-    """A body of which only a part arrived: what is missing can be sent again."""
+class IncompleteBody(ParseError):
+    """The connection ended before the whole body arrived; the client can send it again."""
 
     default_code = "BAD_REQUEST"
     default_detail = "The body ended too early. Send it again."
@@ -35,7 +34,7 @@ def refuse_constant(name):
 
 
 class BodyTooLarge(RequestDataTooBig):
-    """A body over the `limit` in bytes that its own kind has."""
+    """A body over the limit of its endpoint. `limit` is in bytes."""
 
     def __init__(self, limit):
         super().__init__(f"More than {limit} bytes.")
@@ -43,42 +42,43 @@ class BodyTooLarge(RequestDataTooBig):
 
 
 class RepeatedName(Exception):
-    """An object that names a field twice, so that one of the values would be lost."""
+    """An object repeats a field name, so one of the values would be lost silently."""
 
 
-def once_each(pairs):
-    """Return the object with these fields."""
+def object_without_repeats(pairs):
+    """Return a dict of the pairs; raise `RepeatedName`. An `object_pairs_hook` of json."""
     data = dict(pairs)
     if len(data) < len(pairs):
         seen = set()
-        # add() returns None, so this is the first name that was there before.
-        repeated = next(n for n, _ in pairs if n in seen or seen.add(n))
-        # The answer is UTF-8, which half of a surrogate pair is not.
-        named = replace_unstorable(repeated[:60])
-        raise RepeatedName(f'The field "{named}" is there twice. Send it once.')
+        # add() returns None, so this finds the first repeated name.
+        name = next(n for n, _ in pairs if n in seen or seen.add(n))
+        # The response is UTF-8, which cannot encode half of a surrogate pair.
+        quoted = replace_unstorable(name[:60])
+        raise RepeatedName(f'The field "{quoted}" is sent twice. Send it once.')
     return data
 
 
 class StrictJSONParser(BaseParser):
-    """Parse a JSON body, or say what keeps it from being one."""
+    """Parse a JSON body; error messages name the problem and its place."""
 
     media_type = "application/json"
 
     def parse(self, stream, media_type=None, parser_context=None):
-        view = (parser_context or {}).get("view", NO_VIEW)
+        view = (parser_context or {}).get("view", VIEW_DEFAULTS)
         if view.declared.recording:
-            return recording(stream)
-        # This property applies DATA_UPLOAD_MAX_MEMORY_SIZE; read() would not.
-        data = parsed(stream.body)
-        for path, message in unstorable(data):
+            return parse_recording(stream)
+        # `body` enforces DATA_UPLOAD_MAX_MEMORY_SIZE. read() would not, so that a client could
+        # fill the memory of the worker.
+        data = parse_json(stream.body)
+        for path, message in storage_problems(data):
             raise ValidationError({path or "body": [message]})
         return data
 
 
-def parsed(body, pairs=once_each):
-    """Return the value of a JSON text in UTF-8; raise `ParseError`.
+def parse_json(body, pairs=object_without_repeats):
+    """Parse JSON in UTF-8; raise `ParseError`.
 
-    `pairs` makes an object of its (name, value) pairs.
+    `pairs` builds an object from its (name, value) pairs.
     """
     try:
         return json.loads(
@@ -93,78 +93,80 @@ def parsed(body, pairs=once_each):
         raise ParseError(f"The body is not valid JSON{place}.") from None
 
 
-def recording(stream):
-    """Return what a program recorded of others, cut to what can be stored.
+def parse_recording(stream):
+    """Parse recorded third-party text, truncated to what can be stored.
 
-    Raise `BodyTooLarge` for a body that is not read, `ParseError` for no JSON.
+    Raise `BodyTooLarge` before reading a body over API_RESULT_READ_SIZE, and `ParseError` if
+    it is not JSON.
     """
-    most, room = settings.API_RESULT_READ_SIZE, settings.API_RESULT_MAX_SIZE
+    max_bytes, budget = settings.API_RESULT_READ_SIZE, settings.API_RESULT_MAX_SIZE
     length = int(stream.META.get("CONTENT_LENGTH") or 0)
-    if length > most:
-        raise BodyTooLarge(most)
-    if length > room:
-        # Half of the room for a string leaves some for all others.
-        return shortened(stream, length, room, longest=room // 2)
-    body = received(stream, room, length)
+    if length > max_bytes:
+        raise BodyTooLarge(max_bytes)
+    if length > budget:
+        # A string may use half of the budget, so that others fit too.
+        return parse_truncated(stream, length, budget, max_string=budget // 2)
+    body = read_complete(stream, budget, length)
     try:
-        # If an object repeats a name, the last value counts: the object may be part of a
-        # service's response that the runner recorded.
-        data = parsed(body, dict)
+        # Repeated names are allowed here, and the last value counts: the object may be a
+        # recorded response, which the runner cannot change.
+        data = parse_json(body, dict)
     except ParseError as error:
+        # A body that is too deep for json can still be truncated.
         if not isinstance(error.__context__, RecursionError):
             raise
     else:
         if depth_of(data) <= MAX_DEPTH:
             data = replace_unstorable(data)
-            if not any(unstorable(data)):
+            if not any(storage_problems(data)):
                 return data
-    return shortened(io.BytesIO(body), len(body), room, longest=room)
+    return parse_truncated(io.BytesIO(body), len(body), budget, max_string=budget)
 
 
-def received(stream, most, length):
-    """Return the bytes of a body that is `length` long; raise `EndedEarly` for fewer."""
+def read_complete(stream, max_bytes, length):
+    """Read a body of `length` bytes; raise `IncompleteBody` if fewer arrive."""
     try:
-        body = stream.read(most)
+        body = stream.read(max_bytes)
     except OSError:
-        raise EndedEarly from None
+        raise IncompleteBody from None
     if len(body) < length:
-        raise EndedEarly
+        raise IncompleteBody
     return body
 
 
-def shortened(stream, length, room, longest):
-    """Return the JSON value of a stream without what is too deep or too large.
+def parse_truncated(stream, length, budget, max_string):
+    """Parse JSON from a stream without the values that are too deep or too large.
 
-    Raise `EndedEarly` for fewer bytes than its `length`.
+    Raise `IncompleteBody` if fewer than `length` bytes arrive.
     """
-    counted = Counted(stream)
+    counting = CountingStream(stream)
     try:
-        return replace_unstorable(Shortener(room, longest).read(counted))
+        return replace_unstorable(Truncator(budget, max_string).read(counting))
     except Unreadable as error:
-        if counted.has_ended and counted.length < length:
-            raise EndedEarly from None
+        if counting.is_exhausted and counting.length < length:
+            raise IncompleteBody from None
         raise ParseError(f"The body is not valid JSON, or too much. {error}") from None
     except OSError:
-        raise EndedEarly from None
+        raise IncompleteBody from None
 
 
-class Counted:
-    """A stream that counts the bytes that are read of it."""
+class CountingStream:
+    """Counts the bytes read from a stream."""
 
     def __init__(self, stream):
         self.stream = stream
         self.length = 0
-        self.has_ended = False
+        self.is_exhausted = False
 
     def read(self, size=-1):
         data = self.stream.read(size)
-        self.has_ended = not data
+        self.is_exhausted = not data
         self.length += len(data)
         return data
 
 
 def depth_of(data):
-    """Return how deep the value is nested, without recursion; deeper than allowed is one more."""
+    """Return the nesting depth of a value, at most MAX_DEPTH + 1. Does not recurse."""
     level, depth = [data], 0
     while level and depth <= MAX_DEPTH:
         depth += 1
@@ -178,9 +180,9 @@ def depth_of(data):
 
 
 def replace_unstorable(value):
-    """Return the value with U+FFFD for what no column holds of a text.
+    """Replace characters that no column can store with U+FFFD.
 
-    For what a program recorded of another: it had no say in the text, and refusing it
+    Used for recorded third-party text: the client cannot change it, and refusing the body
     would lose the record.
     """
     if isinstance(value, str):
@@ -193,44 +195,44 @@ def replace_unstorable(value):
     return value
 
 
-def unstorable(data):
-    """Yield (path, message) for what no column of ours can hold."""
-    waiting = [("", data, 1)]
-    while waiting:
-        path, value, depth = waiting.pop()
+def storage_problems(data):
+    """Yield (path, message) for each part of a JSON value that no column can store."""
+    pending = [("", data, 1)]
+    while pending:
+        path, value, depth = pending.pop()
         if depth > MAX_DEPTH:
             yield path, f"This is nested deeper than {MAX_DEPTH} levels."
         elif complaint := value_complaint(value):
             yield path, complaint
-        # A path is built for what has parts of its own, and for complaints: a list of
-        # a million numbers must not cost a million paths.
+        # Paths are built only for containers and for complaints. A list of a million
+        # numbers must not cost a million paths.
         elif isinstance(value, list):
-            waiting += [
-                (extended(path, f"[{place}]"), inner, depth + 1)
-                for place, inner in enumerate(value)
-                if is_suspect(inner)
+            pending += [
+                (extend_path(path, f"[{index}]"), inner, depth + 1)
+                for index, inner in enumerate(value)
+                if must_be_checked(inner)
             ]
         elif isinstance(value, dict):
             for name, inner in value.items():
                 if complaint := text_complaint(name):
-                    yield path, f"A field's name is not storable. {complaint}"
-                elif is_suspect(inner):
+                    yield path, f"A field name cannot be stored. {complaint}"
+                elif must_be_checked(inner):
                     step = f".{name}" if path else name
-                    waiting.append((extended(path, step), inner, depth + 1))
+                    pending.append((extend_path(path, step), inner, depth + 1))
 
 
-def is_suspect(value):
-    """Whether a value has parts, or cannot be stored."""
+def must_be_checked(value):
+    """Whether the value is a container, or cannot be stored."""
     return isinstance(value, (list, dict)) or bool(value_complaint(value))
 
 
-def extended(path, step):
-    """Return the path of a part, cut where it is too long to be read."""
+def extend_path(path, step):
+    """Append a step to a path, unless the path is longer than MAX_PATH already."""
     return path if len(path) > MAX_PATH else path + step[:MAX_PATH]
 
 
 def value_complaint(value):
-    """Return why the databases cannot hold this string or number, or an empty string."""
+    """Return why the databases cannot store the value, or an empty string."""
     if isinstance(value, str):
         return text_complaint(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -239,7 +241,7 @@ def value_complaint(value):
 
 
 def text_complaint(text):
-    """Return why the databases cannot hold this text, or an empty string."""
+    """Return why the databases cannot store the text, or an empty string."""
     if "\x00" in text:
         return "Null characters are not allowed."
     if SURROGATES.search(text):

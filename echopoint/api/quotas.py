@@ -1,4 +1,4 @@
-"""How much an organization may keep: rows, and bytes of content in all of them together."""
+"""Quotas of an organization: number of rows, and stored bytes of all rows together."""
 
 import json
 import time
@@ -17,28 +17,29 @@ from echopoint.core.refusals import Refused
 from echopoint.organizations.models import Organization
 
 MEGABYTE = 1_000_000
-# Seconds. The sum reads an index with an entry per row, so not every write can afford it.
-SUM_HOLDS = 60
+# Seconds. Computing the sum reads an index entry per row, which is too slow for each write.
+SUM_LIFETIME = 60
 
 
 class LimitReached(Refused):
-    """An organization that keeps all that it may; `metadata` has the limit."""
+    """The organization reached a quota; `metadata` contains the limit."""
 
     code = "LIMIT_REACHED"
     status = HTTPStatus.CONFLICT
 
 
-def require_room_for_another(rows, organization, setting):
-    """Raise `LimitReached` when the organization has as many of these rows as it may.
+def require_row_quota(rows, organization, setting):
+    """Raise `LimitReached` if the organization may not add another of these rows.
 
-    Needs a transaction: it locks the organization, so that two inserts cannot pass at once.
+    Must run in the transaction of the insert.
     """
+    # Without this lock, two concurrent inserts could both see the last free place.
     list(for_change(Organization.objects.filter(pk=organization.pk)).values_list("pk"))
     limit = getattr(settings, setting)
     if rows.for_org(organization).order_by()[:limit].count() >= limit:
         noun = rows.model._meta.verbose_name_plural
         raise LimitReached(
-            f"This organization has {limit} {noun}, and can have no more. Delete some"
+            f"This organization has {limit} {noun}, the most it can have. Delete some"
             " that are no longer needed.",
             metadata={"limit": limit},
         )
@@ -48,19 +49,20 @@ def require_room_for_another(rows, organization, setting):
 class Quota:
     """The bytes that an organization may store in some kinds of rows together.
 
-    setting  of the limit in megabytes
-    rows     the kinds, in words
-    aged     those of them that the policy can delete for their age
+    setting    name of the setting with the limit in megabytes
+    rows       these rows, for messages
+    expirable  the rows among them that the organization's policy deletes by age
     """
 
     setting: str
     rows: str
-    aged: str
+    expirable: str
 
-    def require_room(self, organization_id, growth):
-        """Raise `LimitReached` unless the organization may store so many bytes more.
+    def require_bytes(self, organization_id, growth):
+        """Raise `LimitReached` unless the organization may store `growth` more bytes.
 
-        The sum is up to a minute old; what this cache saw since is added to it.
+        The sum is read once a minute. Changes since then are added in the cache, so without
+        Redis a process does not see what the other processes wrote in that minute.
         """
         stored, megabytes = self.sum(organization_id), getattr(settings, self.setting)
         limit = megabytes * MEGABYTE
@@ -68,8 +70,8 @@ class Quota:
             raise LimitReached(
                 f"This organization stores {stored / MEGABYTE:,.0f} MB of"
                 f" {megabytes:,} MB in {self.rows}. Delete what is no longer needed, or"
-                f" let the policy delete old {self.aged}; that counts within a minute or"
-                " so.",
+                f" let the policy delete old {self.expirable}; the sum is updated"
+                " within about a minute.",
                 metadata={"limit_bytes": limit, "stored_bytes": stored},
             )
 
@@ -79,28 +81,29 @@ class Quota:
         stored = cache.get(key)
         if stored is None:
             stored = self.stored_bytes(organization_id)
-            # It outlives its minute, so that it cannot end before it is incremented.
-            cache.set(key, stored, 2 * SUM_HOLDS)
+            # Twice the lifetime: an entry that expired right before `add` increments it
+            # would lose that growth.
+            cache.set(key, stored, 2 * SUM_LIFETIME)
         return stored
 
     def sum_key(self, organization_id):
-        """Return the key of the sum in the cache, another each minute of the clock."""
-        minute = int(time.time()) // SUM_HOLDS
+        """Return the cache key of the sum; it changes every minute."""
+        minute = int(time.time()) // SUM_LIFETIME
         return f"stored-bytes:{self.setting}:{organization_id}:{minute}"
 
     def add(self, organization_id, growth):
-        """Add bytes that were committed, or take away those that were deleted."""
-        # Where there is no sum, the next one has them.
+        """Add committed bytes to the cached sum; a negative growth subtracts."""
+        # ValueError: no sum is cached. The next one is read from the database.
         with suppress(ValueError):
             cache.incr(self.sum_key(organization_id), growth)
 
     def stored_bytes(self, organization_id):
-        """Return the bytes of content that the organization stores; a query per table."""
+        """Return the stored bytes of the organization; runs a query per table."""
         return sum(
             model._base_manager.filter(**{model.organization_path: organization_id})
             .order_by()
             .aggregate(n=Sum("stored_bytes", default=0))["n"]
-            for model in kinds(Sized)
+            for model in concrete_models(QuotaCounted)
             if model.quota == self
         )
 
@@ -108,19 +111,20 @@ class Quota:
 STORED = Quota(
     "MAX_STORED_MEGABYTES", "flows, executions and collections", "executions"
 )
-# Strangers write these: what they fill must leave the room of an organization's own rows.
+# A quota of their own, because anyone can send requests to a webhook: filling this quota
+# must not stop the organization from storing flows and executions.
 CAPTURED = Quota("MAX_CAPTURED_MEGABYTES", "captured requests", "captured requests")
 
 
-class Sized(models.Model):
-    """Rows whose content counts towards the bytes that their organization keeps.
+class QuotaCounted(models.Model):
+    """Rows whose content counts towards a byte quota of their organization.
 
-    measured           the fields with content
-    organization_path  the lookup of the row's organization
+    measured_fields    the fields whose content counts
+    organization_path  lookup of the organization
     """
 
     quota = STORED
-    measured = ()
+    measured_fields = ()
     organization_path = "organization"
     stored_bytes = models.PositiveBigIntegerField(
         default=0, db_default=0, editable=False
@@ -129,30 +133,30 @@ class Sized(models.Model):
     class Meta:
         abstract = True
 
-    def save(self, *, within=None, update_fields=None, **options):
-        """Save the row with its size.
+    def save(self, *, quota_owner=None, update_fields=None, **options):
+        """Save the row and its size.
 
-        `within` is an organization's id: raise `LimitReached` when the growth of the row
-        exceeds its quota. None checks nothing.
+        `quota_owner` is the id of the organization whose quota is checked: raise `LimitReached`
+        if the row grows beyond it. None checks nothing.
         """
         growth = 0
-        if update_fields is None or set(update_fields) & set(self.measured):
+        if update_fields is None or set(update_fields) & set(self.measured_fields):
             before, self.stored_bytes = self.stored_bytes, self.measure()
-            growth = self.stored_bytes - before if within is not None else 0
+            growth = self.stored_bytes - before if quota_owner is not None else 0
             update_fields = update_fields and [*update_fields, "stored_bytes"]
         if growth > 0:
-            self.quota.require_room(within, growth)
+            self.quota.require_bytes(quota_owner, growth)
         super().save(update_fields=update_fields, **options)
         if growth > 0:
-            add = partial(self.quota.add, within, growth)
+            add = partial(self.quota.add, quota_owner, growth)
             transaction.on_commit(add, using=self._state.db)
 
     def measure(self):
-        """Return the bytes of the content as text in UTF-8."""
-        return sum(size_of(getattr(self, name)) for name in self.measured)
+        """Return the size of the content in UTF-8 bytes."""
+        return sum(byte_size(getattr(self, name)) for name in self.measured_fields)
 
 
-def size_of(value):
+def byte_size(value):
     if value is None:
         return 0
     if not isinstance(value, str):
@@ -160,10 +164,10 @@ def size_of(value):
     return len(value.encode(errors="surrogatepass"))
 
 
-def kinds(base):
-    """Return the models that are a kind of this abstract one."""
+def concrete_models(base):
+    """Yield the concrete models below an abstract one."""
     for model in base.__subclasses__():
         if model._meta.abstract:
-            yield from kinds(model)
+            yield from concrete_models(model)
         else:
             yield model

@@ -1,4 +1,4 @@
-"""What came of each request, for the log and the metrics; no body, no path, no query."""
+"""Access log and metrics. Neither contains bodies, paths or queries of requests."""
 
 import logging
 import time
@@ -19,11 +19,11 @@ OK = "ok"
 STATIC = "static files"
 
 
-class Observed(NamedTuple):
-    """A request and its answer, in words of which there are few.
+class RequestSummary(NamedTuple):
+    """A request and its response, in values of low cardinality.
 
-    `organization` and `key` are ids, of callers who proved who they are; `route` is the
-    pattern of the path, as ids and tokens stand in the path itself.
+    `organization` and `key` are ids of authenticated callers, else None. `route` is the
+    pattern of the path: the path itself can contain ids and tokens.
     """
 
     method: str
@@ -49,28 +49,28 @@ KEY_REFUSALS = {
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
-def observed(request, response, seconds):
-    """Return what came of a request."""
+def summarize(request, response, seconds):
     caller = getattr(request, "auth", None)
-    return Observed(
+    return RequestSummary(
+        # A metric label: without the limit, a client could create a time series per
+        # invented method.
         method=request.method if request.method in METHODS else "other",
-        route=place_of(request),
+        route=route_label(request),
         status=response.status_code,
-        outcome=outcome_of(response),
+        outcome=outcome_code(response),
         seconds=seconds,
         organization=caller and caller.organization_id,
         key=caller.rest_id if isinstance(caller, ApiKey) else None,
     )
 
 
-def place_of(request):
-    """Return the route, or that there is none."""
+def route_label(request):
     is_static = request.path_info.startswith(f"/{settings.STATIC_URL.strip('/')}/")
     return STATIC if is_static else route_of(request)
 
 
-def outcome_of(response):
-    """Return "ok", the code of the API's refusal, or the name of a page's status."""
+def outcome_code(response):
+    """Return "ok", the error code of the API, or the name of the HTTP status."""
     if response.status_code < HTTPStatus.BAD_REQUEST:
         return OK
     data = getattr(response, "data", None)
@@ -81,47 +81,47 @@ def outcome_of(response):
     return HTTPStatus(response.status_code).name
 
 
-class ObservingMiddleware:
-    """Tell of each request when it is answered; a stream is told of when it begins."""
+class RequestLogMiddleware:
+    """Reports each request after its response. Streams are reported when they start."""
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         response = self.get_response(request)
         if settings.LOG_REQUESTS or metrics.is_on:
-            seen = observed(request, response, time.perf_counter() - begun)
-            tell(request, seen)
+            summary = summarize(request, response, time.perf_counter() - started_at)
+            report(request, summary)
         return response
 
 
-def tell(request, seen):
+def report(request, summary):
     if settings.LOG_REQUESTS:
-        log(request, seen)
+        log(request, summary)
     if metrics.is_on:
-        metrics.requests.labels(seen.method, seen.route, seen.outcome).inc()
-        metrics.seconds.labels(seen.route).observe(seen.seconds)
+        metrics.requests.labels(summary.method, summary.route, summary.outcome).inc()
+        metrics.seconds.labels(summary.route).observe(summary.seconds)
         metrics.waiting.set(sum(len(m.pending) for m in write_buffers.managers))
         if KEY_HEADER in request.headers:
-            is_refused = seen.outcome in KEY_REFUSALS
-            outcome = seen.outcome if is_refused else OK
+            is_refused = summary.outcome in KEY_REFUSALS
+            outcome = summary.outcome if is_refused else OK
             metrics.authentications.labels(outcome).inc()
 
 
-def log(request, seen):
-    milliseconds = round(seen.seconds * 1000, 1)
+def log(request, summary):
+    milliseconds = round(summary.seconds * 1000, 1)
     logger.info(
         "%s %s %s %s %s ms",
-        *(seen.method, seen.route, seen.status, seen.outcome, milliseconds),
+        *(summary.method, summary.route, summary.status, summary.outcome, milliseconds),
         extra={
             "request_id": request.id,
-            "organization": seen.organization,
-            "key": seen.key,
-            "method": seen.method,
-            "route": seen.route,
-            "status": seen.status,
-            "outcome": seen.outcome,
+            "organization": summary.organization,
+            "key": summary.key,
+            "method": summary.method,
+            "route": summary.route,
+            "status": summary.status,
+            "outcome": summary.outcome,
             "duration_ms": milliseconds,
         },
     )

@@ -1,4 +1,4 @@
-"""The OpenAPI document, generated from what the endpoints declare."""
+"""The OpenAPI document, generated from the declared actions."""
 
 import re
 
@@ -37,20 +37,20 @@ SECURITY_SCHEMES = {
     },
 }
 ERRORS = {
-    400: "A field, a query parameter or a header is wrong; nothing was changed.",
+    400: "A field, a query parameter or a header is invalid; nothing was changed.",
     401: "No credential, or one that does not authenticate.",
     403: "The credential may not do this: a scope is missing, or it belongs to another organization.",
-    409: "The state of what is named in the path refuses this.",
-    404: "Something named in the path is not there, or not in this organization.",
+    409: "The state of the resource, or a quota, does not allow this.",
+    404: "A resource in the path does not exist in this organization.",
     413: "The body is too large.",
-    414: "The address is too long.",
+    414: "The URL is too long.",
     415: "The body is not JSON.",
     429: "Too many requests in this minute. Try again after Retry-After.",
-    431: "The headers are too many or too long.",
-    500: "A fault on our side.",
-    503: "The database is away, busy, full or read-only. Try again after Retry-After.",
+    431: "There are too many headers, or they are too long.",
+    500: "An error on the server.",
+    503: "The database is unreachable, busy, full or read-only. Try again after Retry-After.",
 }
-EXAMPLES = {  # a 409 has as many reasons as there are conflicts
+EXAMPLES = {  # none for 409: each conflict has its own code
     400: errors_of(exceptions.ValidationError({"name": ["This field is required."]})),
     401: errors_of(exceptions.NotAuthenticated(NO_CREDENTIAL)),
     403: [
@@ -79,7 +79,7 @@ WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 class ApiErrorSerializer(serializers.Serializer):
-    """What went wrong, for programs (`code`) and for people (`message`)."""
+    """One error: `code` for programs, `message` for people."""
 
     code = serializers.CharField()
     message = serializers.CharField()
@@ -88,13 +88,13 @@ class ApiErrorSerializer(serializers.Serializer):
 
 
 class ApiErrorResponseSerializer(serializers.Serializer):
-    """The envelope of every error."""
+    """The error envelope."""
 
     errors = ApiErrorSerializer(many=True)
 
 
 class ScopedSchema(AutoSchema):
-    """Read an operation off its viewset's declaration: id, scopes, body, answer."""
+    """Generates an operation from the declared action: id, scopes, body, response."""
 
     @property
     def declared(self):
@@ -130,7 +130,7 @@ class ScopedSchema(AutoSchema):
                 str,
                 OpenApiParameter.HEADER,
                 required=self.view.requires_organization,
-                description="The id of the organization; it begins with org_.",
+                description="The id of the organization; starts with org_.",
             ),
             *self.declared.headers,
         ]
@@ -153,8 +153,8 @@ class ScopedSchema(AutoSchema):
         return serializer(many=self.declared.many is not None)
 
     def error_statuses(self):
-        """Return the statuses an operation may refuse with, from what it takes."""
-        # 414 and 431 are the server's own, whatever the operation.
+        """Return the error statuses that the operation may have."""
+        # The HTTP server sends 414 and 431 for any operation.
         statuses = {400, 401, 403, 414, 431, 500, 503}
         if "{" in self.path:
             statuses.add(404)
@@ -174,7 +174,8 @@ class ScopedSchema(AutoSchema):
         return f"{serializer_name.removesuffix('Response')}ListResponse"
 
     def _get_serializer_name(self, serializer, direction, *args, **kwargs):
-        # The names of bodies end in Request already; a second one would be added.
+        # Our serializers of bodies end in Request already; drf-spectacular would append it
+        # again.
         return super()._get_serializer_name(serializer, "response", *args, **kwargs)
 
     def _get_paginator(self):
@@ -203,6 +204,6 @@ class ScopedSchema(AutoSchema):
 
 
 def finish(result, generator, request, public):
-    """Add what no single operation says: the security schemes."""
+    """Add the security schemes; a post-processing hook of drf-spectacular."""
     result["components"]["securitySchemes"] = SECURITY_SCHEMES
     return result

@@ -1,24 +1,24 @@
-"""`POST …/search`: one request shape, one way to apply it."""
+"""Request bodies of `POST …/search`, and the queries that they make."""
 
 from django.db.models import F, Q
 from rest_framework import serializers
 
 from echopoint.api.fields import Choice, Integer, Text
-from echopoint.api.page_bytes import page
+from echopoint.api.page_limits import fetch_page
 from echopoint.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
 
 MAX_ITEMS = 100
 
 
 class PaginationRequestSerializer(serializers.Serializer):
-    """Where a page begins and how long it is."""
+    """Limit and offset of a page."""
 
     limit = Integer(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
     offset = Integer(min_value=0, max_value=MAX_OFFSET, default=0)
 
 
 class SearchRequestSerializer(serializers.Serializer):
-    """What every search takes; each resource adds its `filter` and `sort_by`."""
+    """Fields of every search; each resource adds its own `filter` and `sort_by`."""
 
     pagination = PaginationRequestSerializer(required=False)
     full_text_search = Text(required=False, allow_blank=True, max_length=255)
@@ -26,7 +26,7 @@ class SearchRequestSerializer(serializers.Serializer):
 
 
 class SortBy(Choice):
-    """The field to sort by, with its default."""
+    """The field to sort by."""
 
     def __init__(self, *names, default):
         super().__init__(choices=names, default=default)
@@ -41,7 +41,7 @@ class Texts(serializers.ListField):
 
 
 def matching(queryset, text, *fields):
-    """Only rows with the text in one of the fields; `%` and `_` match themselves."""
+    """Only rows with the text in one of the fields; `%` and `_` are literal."""
     if not text:
         return queryset
     condition = Q()
@@ -51,27 +51,28 @@ def matching(queryset, text, *fields):
 
 
 def ordered(queryset, field, direction):
-    """The rows in this order: those without a value last, ties by primary key."""
-    down = direction == "DESC"
-    # Said only where there can be rows without one: an index does not have it so.
-    last = None if field in always_set(queryset.model) else True
+    """Sort the rows; rows without a value come last, ties are sorted by primary key."""
+    # Add NULLS LAST only for nullable columns; with it PostgreSQL could not use the index.
+    # Indexes are declared without it.
+    nulls_last = None if field in non_null_columns(queryset.model) else True
     key = F(field)
-    first = key.desc(nulls_last=last) if down else key.asc(nulls_last=last)
-    return queryset.order_by(first, "-pk" if down else "pk")
+    # The primary key makes the order total. Without it, rows with equal values could move
+    # between pages.
+    if direction == "DESC":
+        return queryset.order_by(key.desc(nulls_last=nulls_last), "-pk")
+    return queryset.order_by(key.asc(nulls_last=nulls_last), "pk")
 
 
-def always_set(model):
-    """Return the names of the columns that every row has a value in."""
+def non_null_columns(model):
     return {field.name for field in model._meta.concrete_fields if not field.null}
 
 
-def page_of(queryset, search, heavy=(), total=None):
+def paginate(queryset, search, large_columns=(), total=None):
     """Return (rows of the page, number of all rows) for a validated search.
 
-    `heavy` are the columns that can be large, see `budget`; `total` is the number of all
-    rows where it is known.
+    `large_columns` limit the page, see `fetch_page`. Pass `total` if it is already known.
     """
-    asked = search.get("pagination") or {}
-    limit, offset = asked.get("limit", DEFAULT_LIMIT), asked.get("offset", 0)
-    rows = page(queryset, offset, limit, heavy)
+    pagination = search.get("pagination") or {}
+    limit, offset = pagination.get("limit", DEFAULT_LIMIT), pagination.get("offset", 0)
+    rows = fetch_page(queryset, offset, limit, large_columns)
     return rows, queryset.count() if total is None else total

@@ -1,8 +1,7 @@
-"""Read a JSON body that is too large or nested too deep to store, without the excess.
+"""Parse a JSON body that is too large or too deep to store, and leave out the excess.
 
-A runner whose result is refused drops the job, and the job is run again. So what a
-program recorded is cut instead. A value is left out whole: half a secret could not be
-masked any more.
+A runner drops a job whose result is refused, and the job runs again. So results are
+truncated instead. Values are left out whole: masking would not recognize half a secret.
 """
 
 import math
@@ -10,63 +9,65 @@ from contextlib import suppress
 
 from ijson import JSONError
 from ijson import utils as ijson_utils
-from ijson.backends import python as ijson  # that in C crashes on some numbers
+from ijson.backends import python as ijson  # the C backend crashes on some numbers
 
 MAX_DEPTH = 64
-# Down to this depth the fields are the protocol's own: body, result, execution_results,
-# record; or body, events, event, payload.
-ENVELOPE = 4
-MARKED = (2, 4)  # depths whose objects may get a marker beside their own fields
-SHORT = 256  # characters; kept in the envelope when the room is used up
-SHORT_ROOM = 2_000_000  # bytes of all of those
-OVERHEAD = 16  # bytes counted for each value beside its text
+# Down to this depth, fields are defined by the protocol: body, result, execution_results,
+# record; or body, events, event, payload. Deeper fields come from third parties.
+ENVELOPE_DEPTH = 4
+MARKER_DEPTHS = (2, 4)  # depths at which the protocol has fields for the markers
+SHORT_STRING = 256  # characters; longer strings have no claim on SHORT_BUDGET
+SHORT_BUDGET = 2_000_000  # bytes reserved for short strings of the envelope, such as ids and statuses
+VALUE_OVERHEAD = 16  # bytes charged for each value in addition to its text
 CHUNK = 64 * 1024  # bytes
-MOST_NAMED = 20  # fields that a marker names
-MOST_VALUES = 1_000_000  # parsing more takes many seconds
-LONGEST_PATH = 100  # characters
+MAX_TRUNCATED_FIELDS = 20  # paths in one marker
+MAX_PARSE_EVENTS = 1_000_000  # more take many seconds to parse
+MAX_PATH_LENGTH = 100  # characters
 OPENING, CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
-LEFT_OUT = "[truncated]"
+TRUNCATED_TEXT = "[truncated]"
 
 
 class Unreadable(Exception):
     """The bytes are not JSON, or have too many values."""
 
 
-class Frame:
-    """An object or a list that is being read."""
+class OpenContainer:
+    """An object or list whose end has not been parsed yet."""
 
     def __init__(self, container):
         self.container = container
         self.name = None
 
-    def place(self, value):
+    def add(self, value):
         if isinstance(self.container, dict):
             self.container[self.name] = value
         else:
             self.container.append(value)
 
-    def step(self, ahead):
-        """Return the path to the value that comes (`ahead` is 0) or came last (1)."""
+    def path_step(self, ahead):
+        """Return the path step of the next value (`ahead` 0) or of the last one (1)."""
         if isinstance(self.container, dict):
             return f".{self.name}"
         return f"[{len(self.container) - ahead}]"
 
 
-class Shortener:
-    """Build a value from the events of a JSON text, leaving out what does not fit.
+class Truncator:
+    """Builds a value from the events of a JSON parser, without the values that do not fit.
 
-    `room` is in bytes, roughly; `longest` is that of one string in characters. An object
-    from which something was left out gets `truncated: true`, and `truncated_fields` with
-    the paths of the first of them.
+    budget      approximate size of the result in bytes
+    max_string  length of one string in characters
+
+    Objects with omitted values get `truncated: true` and `truncated_fields`, the paths of
+    the first ones.
     """
 
-    def __init__(self, room, longest):
-        self.room, self.longest = room, longest
-        self.short_room = SHORT_ROOM
-        self.frames = []
-        self.skipping = 0  # open objects and lists that are left out
-        self.parts = 0
-        self.root = Frame([])
+    def __init__(self, budget, max_string):
+        self.budget, self.max_string = budget, max_string
+        self.short_budget = SHORT_BUDGET
+        self.open_containers = []
+        self.skipped_depth = 0  # nesting inside an omitted object or list; 0 outside
+        self.event_count = 0
+        self.document = OpenContainer([])
 
     def read(self, stream):
         """Return the value in a binary stream; raise `Unreadable`."""
@@ -75,105 +76,115 @@ class Shortener:
         try:
             while data := stream.read(CHUNK):
                 parser.send(data)
-                self.take_all(events)
+                self.handle_events(events)
             parser.close()
-            self.take_all(events)
-        # Numbers of thousands of digits raise the last two.
+            self.handle_events(events)
+        # Numbers with thousands of digits raise ValueError or ArithmeticError.
         except (JSONError, ValueError, ArithmeticError) as error:
             raise Unreadable(str(error)) from error
         finally:
-            # A parser that is left in the middle complains when it is collected.
+            # An unfinished parser raises when it is garbage-collected, where nothing could
+            # catch the error.
             with suppress(JSONError, ValueError):
                 parser.close()
-        return self.root.container[0]
+        return self.document.container[0]
 
-    def take_all(self, events):
-        self.parts += len(events)
-        if self.parts > MOST_VALUES:
-            raise Unreadable(f"It has more than {MOST_VALUES} parts.")
+    def handle_events(self, events):
+        self.event_count += len(events)
+        if self.event_count > MAX_PARSE_EVENTS:
+            raise Unreadable(f"It has more than {MAX_PARSE_EVENTS} parts.")
         for event, value in events:
-            self.take(event, value)
+            self.handle(event, value)
         del events[:]
 
-    def take(self, event, value):
-        if self.skipping:
-            self.skipping += (event in OPENING) - (event in CLOSING)
+    def handle(self, event, value):
+        if self.skipped_depth:
+            self.skipped_depth += (event in OPENING) - (event in CLOSING)
         elif event in CLOSING:
-            self.frames.pop()
+            self.open_containers.pop()
         elif event == "map_key":
-            self.frames[-1].name = value
+            self.open_containers[-1].name = value
         elif event in OPENING:
-            self.open({} if event == "start_map" else [])
+            self.open_container({} if event == "start_map" else [])
         else:
-            self.keep(as_json(value) if event == "number" else value)
+            self.add_value(as_json(value) if event == "number" else value)
 
     @property
     def parent(self):
-        """Return the frame that the next value belongs to."""
-        return self.frames[-1] if self.frames else self.root
+        """Return the container of the next value."""
+        return self.open_containers[-1] if self.open_containers else self.document
 
-    def open(self, container):
-        depth = len(self.frames) + 1
-        if depth > MAX_DEPTH or not self.fits(OVERHEAD, is_short=depth <= ENVELOPE):
-            self.mark()
-            self.skipping = 1
+    def open_container(self, container):
+        depth = len(self.open_containers) + 1
+        if depth > MAX_DEPTH or not self.reserve(
+            VALUE_OVERHEAD, is_short=depth <= ENVELOPE_DEPTH
+        ):
+            self.mark_truncated()
+            self.skipped_depth = 1
             return
-        self.parent.place(container)
-        self.frames.append(Frame(container))
+        self.parent.add(container)
+        self.open_containers.append(OpenContainer(container))
 
-    def keep(self, value):
+    def add_value(self, value):
         size = len(value) if isinstance(value, str) else 0
-        is_short = size <= SHORT and len(self.frames) <= ENVELOPE
-        is_number = isinstance(value, float) and not math.isfinite(value)
-        can_be_kept = not is_number and size <= self.longest
-        if can_be_kept and self.fits(size + OVERHEAD, is_short=is_short):
-            self.parent.place(value)
+        is_short = size <= SHORT_STRING and len(self.open_containers) <= ENVELOPE_DEPTH
+        is_infinite = isinstance(value, float) and not math.isfinite(value)
+        is_allowed = not is_infinite and size <= self.max_string
+        if is_allowed and self.reserve(size + VALUE_OVERHEAD, is_short=is_short):
+            self.parent.add(value)
             return
-        self.mark()
-        if len(self.frames) == 1 and isinstance(value, str):
-            # The body itself has no marker that is stored.
-            self.parent.place(LEFT_OUT)
+        self.mark_truncated()
+        if len(self.open_containers) == 1 and isinstance(value, str):
+            # Markers of the body itself are not stored, so this text is the marker.
+            self.parent.add(TRUNCATED_TEXT)
 
-    def fits(self, size, *, is_short):
-        """Take the room for a value and its name; return whether there was some."""
+    def reserve(self, size, *, is_short):
+        """Charge a value and its name to the budget; return False if it does not fit."""
+        # Names count too: otherwise an object of long names and null values would be free.
         size += len(self.parent.name or "")
-        if size <= self.room:
-            self.room -= size
+        if size <= self.budget:
+            self.budget -= size
             return True
-        if is_short and size <= self.short_room:
-            self.short_room -= size
+        # Without this second budget, a large value could crowd out the ids and statuses
+        # after it, and the result could not be stored at all.
+        if is_short and size <= self.short_budget:
+            self.short_budget -= size
             return True
         return False
 
-    def mark(self):
-        """Write into the objects around it that a value was left out."""
-        around = []
-        for depth in (one for one in MARKED if one <= len(self.frames)):
-            container = self.frames[depth - 1].container
+    def mark_truncated(self):
+        """Mark the enclosing objects at MARKER_DEPTHS as truncated."""
+        marked = []
+        for depth in (
+            depth for depth in MARKER_DEPTHS if depth <= len(self.open_containers)
+        ):
+            container = self.open_containers[depth - 1].container
             if isinstance(container, dict):
                 container["truncated"] = True
-                around.append((depth, container))
-        if around:
-            depth, nearest = around[-1]
-            self.name_in(nearest.setdefault("truncated_fields", []), depth)
+                marked.append((depth, container))
+        if marked:
+            depth, nearest = marked[-1]
+            self.add_path(nearest.setdefault("truncated_fields", []), depth)
 
-    def name_in(self, paths, depth):
-        """Add the path of the value that comes, if there is room, to paths of ours."""
-        if isinstance(paths, list) and len(paths) < MOST_NAMED:
+    def add_path(self, paths, depth):
+        """Add the path of the next value, up to MAX_TRUNCATED_FIELDS paths."""
+        # The body may contain a field of this name, with any value.
+        if isinstance(paths, list) and len(paths) < MAX_TRUNCATED_FIELDS:
             path = self.path_below(depth)
             if path not in paths:
                 paths.append(path)
 
     def path_below(self, depth):
-        """Return the path of the value that comes, from the object at a depth.
+        """Return the path of the next value, relative to the object at a depth.
 
-        It ends before the step that makes it too long: half of a name could be half of a
-        secret.
+        A path over MAX_PATH_LENGTH ends before the step that exceeds it, not within it: half
+        of a field name could be half of a secret, which masking would not recognize.
         """
-        *outer, last = self.frames[depth - 1 :]
+        *outer, last = self.open_containers[depth - 1 :]
         path = ""
-        for step in (*(one.step(1) for one in outer), last.step(0)):
-            if len(path) + len(step) > LONGEST_PATH:
+        steps = [container.path_step(1) for container in outer]
+        for step in [*steps, last.path_step(0)]:
+            if len(path) + len(step) > MAX_PATH_LENGTH:
                 path += "…"
                 break
             path += step
@@ -181,5 +192,5 @@ class Shortener:
 
 
 def as_json(number):
-    """Return an int as it is, and a decimal number as a float."""
+    # ijson parses decimal numbers as Decimal, which json cannot write.
     return number if isinstance(number, int) else float(number)

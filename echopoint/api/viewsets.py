@@ -1,4 +1,4 @@
-"""What the API's endpoints share: tenancy, bodies, lists, headers."""
+"""Base classes of the API's viewsets: tenancy, bodies, lists, headers."""
 
 import uuid
 from datetime import UTC
@@ -14,65 +14,65 @@ from apikeys.authentication import KEY_HEADER
 from apikeys.models import ApiKey
 from echopoint.api.actions import UNDECLARED
 from echopoint.api.pagination import page_envelope
-from echopoint.api.quotas import Sized, require_room_for_another
-from echopoint.api.search import ordered, page_of
+from echopoint.api.quotas import QuotaCounted, require_row_quota
+from echopoint.api.search import ordered, paginate
 from echopoint.core.client_metadata import Client
 from echopoint.core.locks import for_change, for_delete
 from echopoint.organizations.models import Membership
 
 
 class ApiViewSet(GenericViewSet):
-    """An endpoint: it declares each of its actions, and what is common to them.
+    """A viewset that declares each of its actions.
 
     api_actions  {name of the method: `Action`}
-    accepts      the kinds of `request.auth` that may call
-    heavy        the columns of a list that can be large
-    list_name    the name of a list's schema, where it is not that of its items
-    tag          the section of the document
+    accepts      classes of `request.auth` that are admitted
+    large_columns  columns whose size limits a page, see `fetch_page`
+    list_name    schema name of the list, if it does not follow from its items
+    tag          section of the OpenAPI document
     """
 
-    # Without OPTIONS, as there is no metadata to serve. DRF writes Allow from this list.
+    # No OPTIONS: the API serves no metadata. DRF builds the Allow header from this list.
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     accepts = (ApiKey, Membership)
     api_actions = {}
-    heavy = ()
+    large_columns = ()
     list_name = ""
     tag = ""
     requires_organization = True
     lookup_field = "id"
-    # The `KeyUse` of the request, once a key is allowed to make it.
+    # The `KeyUse` to record, set once the key is allowed to make the request.
     use = None
 
     def dispatch(self, request, *args, **kwargs):
         try:
             return super().dispatch(request, *args, **kwargs)
         finally:
-            # Also when the view failed: the key was used.
+            # In `finally`, because a failed request is a use of the key too.
             if self.use:
                 self.use.record()
 
     @property
     def organization(self):
-        """Return the caller's organization; every query begins with it."""
+        """The caller's organization; every query is limited to it."""
         return self.request.auth.organization
 
     @property
     def actor(self):
-        """Return the caller, for the audit."""
+        """The caller, for audit events."""
         if isinstance(self.request.auth, ApiKey):
             return Actor.key(self.request.auth, Client.of(self.request))
         return Actor.from_request(self.request, via="api")
 
     @property
     def declared(self):
-        """Return the declaration of the request's action."""
+        """The declaration of the requested action."""
         return self.api_actions.get(self.action, UNDECLARED)
 
     def get_serializer_class(self):
         return self.declared.answer or self.serializer_class
 
     def body(self, instance=None):
-        """Return the validated body of the request, or raise what is wrong with it."""
+        """Return the validated body; raise ValidationError or ParseError."""
         if self.request.stream is None:
             raise ParseError("Send a JSON object as the body; it may be {}.")
         serializer = self.declared.body(
@@ -85,7 +85,6 @@ class ApiViewSet(GenericViewSet):
         return serializer.validated_data
 
     def show(self, instance, status=200):
-        """Return the answer that shows a row."""
         return Response(self.get_serializer(instance).data, status)
 
     def finalize_response(self, request, response, *args, **kwargs):
@@ -94,7 +93,7 @@ class ApiViewSet(GenericViewSet):
         response["Vary"] = f"{KEY_HEADER}, Cookie"
         if rate := getattr(request, "rate_limit", None):
             for name, value in rate.fields().items():
-                # Beside that of another limit, if one is exceeded.
+                # Do not overwrite the values of another limit that was exceeded.
                 others = [response[name]] if response.has_header(name) else []
                 response[name] = ", ".join([value, *others])
         auth = getattr(request, "_auth", None)
@@ -105,26 +104,26 @@ class ApiViewSet(GenericViewSet):
 
 
 class OrgScopedViewSet(ApiViewSet):
-    """Rows of the caller's organization, and of no other.
+    """Rows of the caller's organization only.
 
-    most   the setting with how many rows an organization may have
+    row_limit_setting   name of the setting with the maximum number of rows
     """
 
-    most = ""
+    row_limit_setting = ""
     sort_columns = {}
 
     def get_queryset(self):
         return super().get_queryset().for_org(self.organization)
 
     def find(self, queryset, text):
-        """Return the row with the id in the path, or answer 404."""
+        """Return the row with the id in the path; raise Http404."""
         row = queryset.filter(pk=self.path_id(text)).first()
         if row is None:
             raise Http404
         return row
 
     def path_id(self, text):
-        """Return the id in the path, or answer 404 for one of another shape."""
+        """Parse the id in the path; raise Http404 if it is malformed."""
         try:
             return uuid.UUID(text)
         except ValueError:
@@ -143,40 +142,44 @@ class OrgScopedViewSet(ApiViewSet):
     def search(self, request):
         search = self.body()
         rows = self.searched(self.get_queryset(), search)
-        page, total = page_of(rows, search, self.heavy)
+        page, total = paginate(rows, search, self.large_columns)
         items = self.get_serializer(page, many=True).data
         return Response(page_envelope(items, total))
 
     def searched(self, queryset, search):
-        """Return the rows that a validated search asks for, in its order."""
+        """Apply a validated search: filter and sort."""
         column = self.sort_columns.get(search["sort_by"], search["sort_by"])
         return ordered(queryset, column, search["sort_direction"])
 
     @transaction.atomic
     def create(self, request):
         row = self.queryset.model(organization=self.organization)
-        if self.most:
+        if self.row_limit_setting:
             rows = self.queryset.model.objects
-            require_room_for_another(rows, self.organization, self.most)
+            require_row_quota(rows, self.organization, self.row_limit_setting)
         return self.show(self.save(row, self.body()), 201)
 
     @transaction.atomic
     def update(self, request, id):
-        # Without the lock, saving a row that was just deleted would bring it back.
+        # Lock the row: saving one that was deleted concurrently would insert it again.
         row = self.find(for_change(self.get_queryset()), id)
         return self.show(self.save(row, self.body(row)))
 
     def save(self, row, values):
-        """Write the values into the row; fields that are absent keep theirs."""
+        """Update the fields in `values` and save the row."""
         for name, value in values.items():
             setattr(row, name, value)
-        quota = {"within": self.organization.pk} if isinstance(row, Sized) else {}
+        quota = (
+            {"quota_owner": self.organization.pk}
+            if isinstance(row, QuotaCounted)
+            else {}
+        )
         row.save(**quota)
         return row
 
     @transaction.atomic
     def destroy(self, request, id):
-        """Delete the row; one that is gone already, or another's, changes nothing."""
+        """Delete the row. The response is the same if it does not exist here."""
         for row in for_delete(self.get_queryset()).filter(pk=self.path_id(id)):
             row.delete()
         return Response(status=204)

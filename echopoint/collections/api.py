@@ -32,7 +32,7 @@ class CollectionViewSet(OrgScopedViewSet):
     tag = "Collections"
     queryset = Collection.objects.counted()
     serializer_class = CollectionSerializer
-    most = "MAX_COLLECTIONS"
+    row_limit_setting = "MAX_COLLECTIONS"
     api_actions = {
         "list": Action(
             id="listCollections", scopes=["collections:read"], many=Many.PAGED
@@ -144,7 +144,7 @@ class SavedRequestViewSet(ContentViewSet):
     """The saved requests of a collection."""
 
     serializer_class = CollectionRequestSerializer
-    heavy = ("headers", "auth", "body", "response_spec", "description")
+    large_columns = ("headers", "auth", "body", "response_spec", "description")
     row_name = "requestId"
     api_actions = {
         "list": Action(

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
-from echopoint.api.quotas import Sized
+from echopoint.api.quotas import QuotaCounted
 from echopoint.collections.tree import FolderTree
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
@@ -89,13 +89,13 @@ class Folder(Named):
     )
 
 
-class SavedRequest(Sized, Named):
+class SavedRequest(QuotaCounted, Named):
     """A request to send, in a folder of a collection or at its root.
 
     `auth` holds credentials of the customer, as given: it is for the API alone.
     """
 
-    measured = ("headers", "auth", "body", "response_spec", "description", "url")
+    measured_fields = ("headers", "auth", "body", "response_spec", "description", "url")
     organization_path = "collection__organization"
 
     collection = models.ForeignKey(

@@ -189,7 +189,7 @@ class ExecutionViewSet(OverdueEnded):
     tag = "Executions"
     queryset = Execution.objects.order_by(*NEWEST_FIRST)
     serializer_class = FlowExecutionActivitySerializer
-    heavy = ("error_message",)
+    large_columns = ("error_message",)
     api_actions = {
         "list": Action(id="listExecutions", scopes=["flows:read"], many=Many.PAGED),
         "retrieve": Action(
@@ -244,7 +244,7 @@ class FlowExecutionViewSet(OverdueEnded):
 
     tag = "Executions"
     queryset = by_keys(Execution.objects.order_by(*NEWEST_FIRST)).defer("result")
-    heavy = HEAVY
+    large_columns = HEAVY
     serializer_class = FlowExecutionSerializer
     api_actions = {
         "list": Action(id="listFlowExecutions", scopes=["flows:read"], many=Many.PAGED),
@@ -297,7 +297,7 @@ class NodeHistoryViewSet(FlowExecutionViewSet):
     """How a node went, from execution to execution."""
 
     serializer_class = NodeExecutionResultSerializer
-    heavy = ("result", "error_message", "skip_reason", "display_name")
+    large_columns = ("result", "error_message", "skip_reason", "display_name")
     list_name = "NodeExecutionHistoryResponse"
     api_actions = {
         "list": Action(

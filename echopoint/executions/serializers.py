@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from echopoint.api.fields import Choice, Integer, MachineNote, Object, Text, TextOrNull
-from echopoint.api.truncation import LONGEST_PATH, MOST_NAMED
+from echopoint.api.truncation import MAX_PATH_LENGTH, MAX_TRUNCATED_FIELDS
 from echopoint.core.characters import undisguised
 from echopoint.core.names import LOOKS_LIKE_A_KEY, refuse_key
 from echopoint.core.redaction import holds_a_key
@@ -258,7 +258,9 @@ def without_excess(nodes):
     if len(kept) == len(nodes):
         return {}
     left = [id for id in nodes if id not in kept]
-    short = (id if len(id) <= LONGEST_PATH else "…" for id in left[:MOST_NAMED])
+    short = (
+        id if len(id) <= MAX_PATH_LENGTH else "…" for id in left[:MAX_TRUNCATED_FIELDS]
+    )
     paths = [f"execution_results.{id}" for id in short]
     return {"execution_results": kept, "truncated": True, "truncated_fields": paths}
 

@@ -5,7 +5,7 @@ from rest_framework.response import Response
 
 from echopoint.api.actions import Action, Many
 from echopoint.api.pagination import page_envelope
-from echopoint.api.search import matching, page_of
+from echopoint.api.search import matching, paginate
 from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.flows.definition.warnings import MAX_WARNINGS, warnings_of
 from echopoint.flows.models import Flow, FlowTag, as_tag, before_delete
@@ -28,8 +28,8 @@ class FlowViewSet(OrgScopedViewSet):
     tag = "Flows"
     queryset = Flow.objects.prefetch_related("tag_rows").order_by("-created_at", "-pk")
     serializer_class = FlowSerializer
-    most = "MAX_FLOWS"
-    heavy = ("flow_definition", "metadata", "description")
+    row_limit_setting = "MAX_FLOWS"
+    large_columns = ("flow_definition", "metadata", "description")
     api_actions = {
         "list": Action(id="listFlows", scopes=["flows:read"], many=Many.PAGED),
         "create": Action(
@@ -86,7 +86,7 @@ class FlowViewSet(OrgScopedViewSet):
     def search(self, request):
         search = self.body()
         found = self.searched(self.get_queryset(), search)
-        rows, total = page_of(found, search, self.heavy)
+        rows, total = paginate(found, search, self.large_columns)
         serializer = FlowSearchItemSerializer(
             rows,
             many=True,

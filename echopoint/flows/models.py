@@ -6,7 +6,7 @@ import uuid
 from django.db import models
 from django.dispatch import Signal
 
-from echopoint.api.quotas import Sized
+from echopoint.api.quotas import QuotaCounted
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
 
@@ -16,8 +16,7 @@ def as_tag(text: str) -> str:
     return unicodedata.normalize("NFKC", plain.lower())
 
 
-# Sent with the flow, before its row is locked: receivers lock rows that come earlier in
-# the lock order.
+# Sent with the flow before its row is locked and deleted.
 before_delete = Signal()
 # Sent with a flow; receivers return the names of its possible inputs.
 collecting_input_names = Signal()
@@ -35,10 +34,10 @@ class FlowQuerySet(OrgOwnedQuerySet):
         return flows
 
 
-class Flow(Sized, OrgOwned):
+class Flow(QuotaCounted, OrgOwned):
     """A flow and its definition."""
 
-    measured = ("flow_definition", "metadata", "description")
+    measured_fields = ("flow_definition", "metadata", "description")
 
     class LastRunStatus(models.TextChoices):
         PASSED = "passed", "Passed"

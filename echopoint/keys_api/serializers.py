@@ -9,7 +9,7 @@ from apikeys.models.moves import KINDS, State
 from apikeys.models.verdict import Kind
 from apikeys.representation import describe_rotation
 from echopoint.api.fields import Choice, Integer, Name, Text
-from echopoint.api.operations import opened_by
+from echopoint.api.operations import operations_for_scope
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
 
 MAX_DAYS = 2**31 - 1
@@ -213,4 +213,4 @@ class PermissionSerializer(serializers.Serializer):
         return bool(scope.sensitive)
 
     def get_endpoints(self, scope) -> OperationSerializer(many=True):
-        return opened_by(scope.name)
+        return operations_for_scope(scope.name)

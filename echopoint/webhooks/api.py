@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from echopoint.api.actions import Action, Many
 from echopoint.api.pagination import page_envelope
-from echopoint.api.search import matching, ordered, page_of
+from echopoint.api.search import matching, ordered, paginate
 from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.webhooks.models import WEBHOOK_ID, Webhook
 from echopoint.webhooks.serializers import (
@@ -25,7 +25,7 @@ LOOKUPS = {
     "since": "received_at__gte",
     "until": "received_at__lte",
 }
-HEAVY = (
+LARGE_COLUMNS = (
     *("body", "body_decoded", "headers", "query_params", "content_type", "user_agent"),
     *("path", "raw_path", "raw_query", "repeated_headers", "repeated_params"),
 )
@@ -48,7 +48,7 @@ class WebhookViewSet(OrgScopedViewSet):
     tag = "Webhooks"
     queryset = Webhook.objects.counted().order_by("-created_at", "-pk")
     serializer_class = WebhookSerializer
-    most = "MAX_WEBHOOKS"
+    row_limit_setting = "MAX_WEBHOOKS"
     api_actions = {
         "list": Action(
             id="listWebhooks", scopes=["webhooks:read"], many=Many.ENVELOPED
@@ -111,6 +111,6 @@ class WebhookViewSet(OrgScopedViewSet):
             search["sort_by"],
             search["sort_direction"],
         )
-        shown, _ = page_of(rows, search, HEAVY, total=len(ids))
+        shown, _ = paginate(rows, search, LARGE_COLUMNS, total=len(ids))
         items = self.get_serializer(shown, many=True).data
         return Response(page_envelope(items, len(ids)))

@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import APIException, MethodNotAllowed
 
-from echopoint.api.exceptions import CODES, NOT_FOUND, RateExceeded, plain
+from echopoint.api.exceptions import CODES, NOT_FOUND, RateExceeded, error_response
 from echopoint.api.quotas import LimitReached
 from echopoint.core import rate_limits
 from echopoint.flow_language.words import HTTP_METHODS
@@ -30,12 +30,12 @@ def receive(request, id, below=""):
     try:
         captured = capture(request, id, below)
     except Http404:
-        return plain(404, "NOT_FOUND", NOT_FOUND)
+        return error_response(404, "NOT_FOUND", NOT_FOUND)
     except APIException as error:
         return refusal(error)
     except LimitReached as limit:
         # A stranger is not told how much that is.
-        return plain(limit.status, limit.code, FULL)
+        return error_response(limit.status, limit.code, FULL)
     return answer(request, captured)
 
 
@@ -51,7 +51,7 @@ def answer(request, captured) -> HttpResponse:
 def refusal(error):
     """Return the envelope of one of DRF's exceptions."""
     code = CODES.get(type(error), error.default_code)
-    response = plain(error.status_code, code, str(error.detail))
+    response = error_response(error.status_code, code, str(error.detail))
     if isinstance(error, MethodNotAllowed):
         response["Allow"] = ", ".join(HTTP_METHODS)
     if isinstance(error, RateExceeded):

@@ -9,7 +9,7 @@ from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Substr
 from django.utils import timezone
 
-from echopoint.api.quotas import CAPTURED, LimitReached, Sized
+from echopoint.api.quotas import CAPTURED, LimitReached, QuotaCounted
 from echopoint.core.ids import ID_LENGTH, random_base62
 from echopoint.core.lock_timeouts import is_lock_timeout, without_waiting
 from echopoint.core.locks import for_change
@@ -81,7 +81,7 @@ class Webhook(OrgOwned):
         """
         captured = CapturedRequest(webhook=self, **values)
         try:
-            captured.save(force_insert=True, within=self.organization_id)
+            captured.save(force_insert=True, quota_owner=self.organization_id)
         except LimitReached as full:
             self.replace_oldest(captured, full)
         self.trim(captured.stored_bytes)
@@ -177,11 +177,11 @@ class CapturedRequestQuerySet(models.QuerySet):
         return rows.filter(in_body | decoded | Q(start_of_search_text__icontains=text))
 
 
-class CapturedRequest(Sized):
+class CapturedRequest(QuotaCounted):
     """A request as it was sent to a webhook."""
 
     quota = CAPTURED
-    measured = (
+    measured_fields = (
         *("body", "body_decoded", "headers", "query_params", "search_text"),
         *("path", "raw_path", "raw_query", "repeated_headers", "repeated_params"),
     )

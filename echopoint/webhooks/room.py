@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Sum
 
-from echopoint.api.quotas import MEGABYTE, SUM_HOLDS
+from echopoint.api.quotas import MEGABYTE, SUM_LIFETIME
 
 MAX_CAPTURED_REQUESTS = 1000
 BATCH = 100  # rows that one request drops at most
@@ -85,7 +85,7 @@ def oldest_of(webhook, needed):
 
 def sum_key(webhook):
     """Return the key of the sum in the cache, another each minute of the clock."""
-    return f"webhook-bytes:{webhook.pk}:{int(time.time()) // SUM_HOLDS}"
+    return f"webhook-bytes:{webhook.pk}:{int(time.time()) // SUM_LIFETIME}"
 
 
 def grown_sum(webhook, growth):
@@ -102,7 +102,7 @@ def grown_sum(webhook, growth):
 def write_sum(webhook, total):
     """Set the sum to one that was just read."""
     # It outlives its minute, so that it cannot end before it is incremented.
-    cache.set(sum_key(webhook), total, 2 * SUM_HOLDS)
+    cache.set(sum_key(webhook), total, 2 * SUM_LIFETIME)
 
 
 def shrink_sum(webhook, freed):

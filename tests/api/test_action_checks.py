@@ -159,7 +159,7 @@ def test_a_declaration_without_route_is_named(monkeypatch, the_error):
     error = the_error()
 
     assert error.id == "api.E004"
-    assert error.msg == "FlowViewSet.peek is declared, but no path leads to it."
+    assert error.msg == "FlowViewSet.peek is declared, but has no route."
     assert "FlowViewSet.api_actions" in error.hint
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from django.conf import settings
 
-from echopoint.api.chunked_bodies import Dechunked
+from echopoint.api.chunked_bodies import ChunkedBodyMiddleware
 
 LIMITS = {
     "/flows": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
@@ -41,7 +41,7 @@ def send():
             "wsgi.input_terminated": terminated,
         }
         statuses = []
-        answer = Dechunked(application)(
+        answer = ChunkedBodyMiddleware(application)(
             environ, lambda status, headers: statuses.append(status)
         )
         return statuses, b"".join(answer)

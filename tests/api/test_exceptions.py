@@ -214,14 +214,14 @@ def test_a_field_that_is_there_twice_is_refused(api):
     response = api(*FLOWS).post("/flows", b'{"name": "a", "name": "b"}')
 
     error = assert_envelope(response, 400, "BAD_REQUEST")
-    assert '"name" is there twice' in error["message"]
+    assert '"name" is sent twice' in error["message"]
 
 
 def test_a_name_that_no_answer_can_hold_is_refused_when_it_is_there_twice(api):
     response = api(*FLOWS).post("/flows", b'{"\\ud800": 1, "\\ud800": 2}')
 
     error = assert_envelope(response, 400, "BAD_REQUEST")
-    assert '"\N{REPLACEMENT CHARACTER}" is there twice' in error["message"]
+    assert '"\N{REPLACEMENT CHARACTER}" is sent twice' in error["message"]
 
 
 def test_a_long_name_over_a_long_list_costs_little_memory():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from echopoint.api.parsers import EndedEarly, recording
+from echopoint.api.parsers import IncompleteBody, parse_recording
 
 BODY = json.dumps({"result": {"execution_results": {"a": {"x": "y" * 2000}}}}).encode()
 
@@ -26,12 +26,12 @@ def test_a_body_that_broke_off_is_told_from_one_that_is_no_json(
     settings.API_RESULT_MAX_SIZE = room
     sent = BODY[: len(BODY) - missing]
 
-    with pytest.raises(EndedEarly):
-        recording(arriving(sent, len(BODY)))
+    with pytest.raises(IncompleteBody):
+        parse_recording(arriving(sent, len(BODY)))
     with pytest.raises(Exception, match="not valid JSON") as refused:
-        recording(arriving(sent, len(sent)))
-    assert not isinstance(refused.value, EndedEarly)
+        parse_recording(arriving(sent, len(sent)))
+    assert not isinstance(refused.value, IncompleteBody)
 
 
 def test_a_whole_body_is_read(settings):
-    assert recording(arriving(BODY, len(BODY))) == json.loads(BODY)
+    assert parse_recording(arriving(BODY, len(BODY))) == json.loads(BODY)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echopoint.api.truncation import SHORT_ROOM, Shortener, Unreadable
+from echopoint.api.truncation import SHORT_BUDGET, Truncator, Unreadable
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=5)
 VALUES = st.recursive(
@@ -16,8 +16,8 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-def read(text, room=10**6, longest=10**6):
-    return Shortener(room, longest).read(io.BytesIO(text.encode()))
+def read(text, room=10**6, max_string=10**6):
+    return Truncator(room, max_string).read(io.BytesIO(text.encode()))
 
 
 def nested(depth):
@@ -33,7 +33,7 @@ def test_what_fits_is_read_as_it_is(value):
 def test_what_does_not_fit_is_left_out_and_nothing_else_breaks(value, room):
     body = {"result": {"execution_results": {"a": {"node_id": "a", "b": value}}}}
 
-    result = read(json.dumps(body), room=room, longest=20)["result"]
+    result = read(json.dumps(body), room=room, max_string=20)["result"]
 
     record = result["execution_results"]["a"]
     assert record["node_id"] == "a"
@@ -48,7 +48,7 @@ def test_other_text_is_unreadable(text):
 
 
 def test_a_body_of_countless_values_is_not_read_to_its_end(monkeypatch):
-    monkeypatch.setattr("echopoint.api.truncation.MOST_VALUES", 100)
+    monkeypatch.setattr("echopoint.api.truncation.MAX_PARSE_EVENTS", 100)
 
     with pytest.raises(Unreadable, match="more than 100 parts"):
         read(json.dumps([1] * 200))
@@ -64,7 +64,7 @@ def test_each_left_out_value_is_named_where_it_was():
     record = '{"a": {"b": [1, "LONG"]}, "c": "LONG"}'.replace("LONG", "x" * 30)
 
     result = read(
-        f'{{"result": {{"execution_results": {{"n": {record}}}}}}}', longest=20
+        f'{{"result": {{"execution_results": {{"n": {record}}}}}}}', max_string=20
     )["result"]
 
     assert result == {
@@ -91,16 +91,16 @@ def test_what_nodes_say_of_themselves_outlasts_the_room():
 
 
 def test_short_values_have_an_end_too():
-    body = {"result": {str(n): "x" * 200 for n in range(SHORT_ROOM // 200)}}
+    body = {"result": {str(n): "x" * 200 for n in range(SHORT_BUDGET // 200)}}
 
     result = read(json.dumps(body), room=0)["result"]
 
-    assert len(json.dumps(result)) < 1.1 * SHORT_ROOM
+    assert len(json.dumps(result)) < 1.1 * SHORT_BUDGET
     assert result["truncated"] is True
     assert len(result["truncated_fields"]) == 20
 
 
 def test_a_text_of_the_body_itself_says_that_it_was_left_out():
-    assert read('{"error_message": "xxx"}', longest=2) == {
+    assert read('{"error_message": "xxx"}', max_string=2) == {
         "error_message": "[truncated]"
     }

@@ -9,7 +9,7 @@ from apikeys.exceptions import KeyRejected
 from apikeys.models import ApiKey
 from echopoint.api.actions import Action, Many
 from echopoint.api.exceptions import as_api_exception, errors_of
-from echopoint.api.parsers import EndedEarly
+from echopoint.api.parsers import IncompleteBody
 from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.core.client_address import address
 from echopoint.executions.callers import Caller
@@ -146,7 +146,7 @@ class RunnerJobViewSet(OrgScopedViewSet):
         job = self.find(self.get_queryset(), jobId)
         try:
             values = self.body()
-        except EndedEarly:
+        except IncompleteBody:
             # The runner can send it again.
             raise
         except UNREADABLE as error:

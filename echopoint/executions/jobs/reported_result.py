@@ -5,7 +5,7 @@ The public runner reports the nodes of a flow that failed in events only.
 
 from django.conf import settings
 
-from echopoint.api.quotas import size_of
+from echopoint.api.quotas import byte_size
 from echopoint.executions.completion import outcomes
 from echopoint.flow_language.events import NODE_COMPLETED, NODE_FAILED
 
@@ -51,7 +51,7 @@ def records_of(events):
         if not isinstance(id, str) or not 0 < len(id) <= LONGEST_ID:
             continue
         record = record_of(event)
-        room -= size_of(record)
+        room -= byte_size(record)
         if room < 0:
             kept = ("node_id", "display_name", "executed_at", "duration_ms")
             ended = ("error_code", "error_message")

@@ -7,7 +7,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from echopoint.api.quotas import Sized, size_of
+from echopoint.api.quotas import QuotaCounted, byte_size
 from echopoint.core.locks import for_change
 from echopoint.environments.sealed import SealedTextField
 from echopoint.executions.completion import Completion
@@ -32,10 +32,10 @@ def cut(text, most):
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-class Execution(Ending, Sized, OrgOwned):
+class Execution(Ending, QuotaCounted, OrgOwned):
     """One run of a flow as the flow was when it was launched."""
 
-    measured = (
+    measured_fields = (
         *("flow_snapshot", "referenced_flows", "runner_inputs"),
         *("result", "error_message"),
     )
@@ -164,7 +164,7 @@ class Execution(Ending, Sized, OrgOwned):
 
     def measure(self):
         # The rows of the nodes hold what is in the result.
-        return super().measure() + size_of(self.result)
+        return super().measure() + byte_size(self.result)
 
     def locked_with_job(self):
         """Lock the job, if there is one, then the execution; return (execution, job)."""

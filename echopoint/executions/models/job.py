@@ -8,7 +8,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from echopoint.api.quotas import Sized, size_of
+from echopoint.api.quotas import QuotaCounted, byte_size
 from echopoint.core.locks import for_change
 from echopoint.executions.callers import Nobody
 from echopoint.executions.completion import Completion, moment
@@ -35,7 +35,7 @@ class Holder(NamedTuple):
     boot_id: uuid.UUID
 
 
-class RunnerJob(Sized, OrgOwned):
+class RunnerJob(QuotaCounted, OrgOwned):
     """An execution that waits for a runner, or that one has claimed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -198,7 +198,7 @@ class RunnerJob(Sized, OrgOwned):
         )
         self.last_event_sequence = news[-1]["sequence"]
         if room:
-            self.stored_bytes += sum(size_of(event["payload"]) for event in news)
+            self.stored_bytes += sum(byte_size(event["payload"]) for event in news)
         self.save(update_fields=["last_event_sequence", "stored_bytes"])
         for event in news:
             if event["type"] == FLOW_STARTED:

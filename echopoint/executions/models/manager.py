@@ -98,7 +98,9 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
             self.require_flow(execution)
             try:
                 with transaction.atomic():
-                    execution.save(force_insert=True, within=execution.organization_id)
+                    execution.save(
+                        force_insert=True, quota_owner=execution.organization_id
+                    )
             except IntegrityError:
                 # Another launch with the key was first, between the look and the write.
                 if earlier := self.launched_before(execution):

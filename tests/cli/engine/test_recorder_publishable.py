@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from echopoint.api.parsers import unstorable
+from echopoint.api.parsers import storage_problems
 from tests.cli.engine.flows import chain, request, run, variables
 
 ODD = [
@@ -35,6 +35,6 @@ def test_an_odd_answer_makes_no_odd_document(service, body):
 
     published = json.loads(json.dumps(document, allow_nan=False))
     assert "response_status_code" in document["result"]["execution_results"]["call"]
-    assert list(unstorable(published)) == []
-    assert list(unstorable(told)) == []
+    assert list(storage_problems(published)) == []
+    assert list(storage_problems(told)) == []
     json.dumps(document, ensure_ascii=False).encode()

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from echopoint.api.parsers import EndedEarly
+from echopoint.api.parsers import IncompleteBody
 from echopoint.executions.models import Execution, NodeResult, RunnerJob
 from tests.executions.conftest import RunnerClient, completion
 from tests.executions.test_api_launch import error_of
@@ -188,10 +188,10 @@ def test_a_body_that_is_no_json_lets_the_job_fail(runner, job, body, reason):
 
 def test_a_body_that_broke_off_can_be_sent_again(runner, job, monkeypatch):
     def broken(stream):
-        raise EndedEarly
+        raise IncompleteBody
 
     with monkeypatch.context() as patch:
-        patch.setattr("echopoint.api.parsers.recording", broken)
+        patch.setattr("echopoint.api.parsers.parse_recording", broken)
         answer = runner.complete(job)
 
     error = error_of(answer, 400)

@@ -5,7 +5,7 @@ from django.contrib.admin.utils import quote
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from echopoint.api import page_bytes
+from echopoint.api import page_limits
 from echopoint.collections.models import Collection, SavedRequest
 from echopoint.executions.models import Execution, NodeResult
 from echopoint.flows.models import Flow
@@ -20,7 +20,7 @@ ROWS = 7
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
-    monkeypatch.setattr(page_bytes, "PAGE_BYTES", BYTES)
+    monkeypatch.setattr(page_limits, "MAX_PAGE_BYTES", BYTES)
 
 
 @pytest.fixture
@@ -189,6 +189,6 @@ def test_the_console_lists_without_reading_what_is_large(client, webhook, db):
 def test_what_is_measured_is_bytes(webhook):
     webhook.capture(method="POST", body="é€😀")
 
-    sizes = CapturedRequest.objects.annotate(n=page_bytes.Octets("body"))
+    sizes = CapturedRequest.objects.annotate(n=page_limits.ByteLength("body"))
 
     assert list(sizes.values_list("n", flat=True)) == [9]
