@@ -20,7 +20,7 @@ OUTSIDE = {
     "docs": "the same, as people type it",
     "admin": "the console, as people type it",
     "webhook/<str:id>": "the public receiver, keyless",
-    "webhook/<str:id><below:below>": "the same, for paths below",
+    "webhook/<str:id><subpath:subpath>": "the same, for paths below the id",
 }
 PAGES = ("orgs/", "accounts/", "admin/")
 

@@ -19,7 +19,7 @@ class WebhookAdmin(DeletableAdmin):
 
 @admin.register(CapturedRequest)
 class CapturedRequestAdmin(DeletableAdmin):
-    """What was sent to webhooks."""
+    """Captured requests of all organizations."""
 
     owner = "webhook.organization_id"
     list_display = ["id", "webhook", "method", "content_type", "received_at"]

@@ -1,4 +1,4 @@
-"""`/webhooks`, and what they captured."""
+"""`/webhooks` and their captured requests."""
 
 from django.db.models import Q
 from django.http import Http404
@@ -29,14 +29,16 @@ LARGE_COLUMNS = (
     *("body", "body_decoded", "headers", "query_params", "content_type", "user_agent"),
     *("path", "raw_path", "raw_query", "repeated_headers", "repeated_params"),
 )
-ABSENT = {"has_body": Q(body=""), "has_query_params": Q(query_params={})}
+EMPTY_CONDITIONS = {"has_body": Q(body=""), "has_query_params": Q(query_params={})}
 
 
-def filtered(queryset, rules):
-    """Only the rows that a validated `filter` lets through."""
+def apply_filter(queryset, rules):
+    """Apply a validated `filter`."""
     for name, value in rules.items():
-        if name in ABSENT:
-            queryset = queryset.filter(~ABSENT[name] if value else ABSENT[name])
+        if name in EMPTY_CONDITIONS:
+            queryset = queryset.filter(
+                ~EMPTY_CONDITIONS[name] if value else EMPTY_CONDITIONS[name]
+            )
         else:
             queryset = queryset.filter(**{LOOKUPS[name]: value})
     return queryset
@@ -88,22 +90,23 @@ class WebhookViewSet(OrgScopedViewSet):
         return Response(page_envelope(items, len(items)))
 
     def searched(self, queryset, search):
-        queryset = filtered(queryset, search.get("filter", {}))
+        queryset = apply_filter(queryset, search.get("filter", {}))
         queryset = matching(queryset, search.get("full_text_search"), "name", "id")
         return super().searched(queryset, search)
 
     def search_requests(self, request, id):
-        """Search what was sent to the webhook.
+        """Search the captured requests of the webhook.
 
-        A text is looked for in the first 32,768 letters of a body, and in as many of the
-        method, path, headers and parameters. A page ends early, with fewer requests than its
-        limit, where they are large: go on at the offset plus `count`.
+        A text is searched in the first 32,768 characters of the body, and in as many of the
+        method, path, headers and parameters. A page of large requests ends before its limit:
+        continue at the offset plus `count`.
         """
         webhook = self.get_object()
         search = self.body()
-        rows = filtered(webhook.requests.all(), search.get("filter", {}))
+        rows = apply_filter(webhook.requests.all(), search.get("filter", {}))
         rows = rows.containing(search.get("full_text_search"))
-        # Bodies are looked through once, and only those of the page are read.
+        # Find the ids first. One query for count, sizes and rows would search the bodies three
+        # times, and could load bodies that are not on the page.
         rows = ordered(rows, search["sort_by"], search["sort_direction"])
         ids = list(rows.values_list("pk", flat=True))
         rows = ordered(

@@ -1,4 +1,4 @@
-"""The public receiver: it keeps what anyone sends to a webhook's address, or below it."""
+"""The public receiver: stores requests that anyone sends to the URL of a webhook."""
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -12,35 +12,36 @@ from echopoint.api.quotas import LimitReached
 from echopoint.core import rate_limits
 from echopoint.flow_language.words import HTTP_METHODS
 from echopoint.webhooks import cors
-from echopoint.webhooks.contents import contents
 from echopoint.webhooks.models import WEBHOOK_ID, Webhook
+from echopoint.webhooks.request_columns import columns_of
 from echopoint.webhooks.serializers import WebhookResponseSerializer
 
-FULL = "This webhook cannot store the request: its organization has reached its limit."
+QUOTA_REACHED = (
+    "This webhook cannot store the request: its organization has reached its limit."
+)
 
 
 @csrf_exempt
 @login_not_required
-def receive(request, id, below=""):
-    """Keep the request for the webhook's organization; it needs no credential."""
+def webhook_receiver(request, id, subpath=""):
+    """Store the request for the organization of the webhook. Needs no credential."""
     if cors.is_preflight(request):
-        # It is a question of the browser, and the same for ids that name nothing: the
-        # page gets the 404 for the request that it asks about.
-        return cors.allow(request)
+        # Browsers send preflights by themselves, so they are not stored. Unknown ids are
+        # allowed too: the actual request gets the 404, which the page can then read.
+        return cors.preflight_response(request)
     try:
-        captured = capture(request, id, below)
+        captured = store_request(request, id, subpath)
     except Http404:
         return error_response(404, "NOT_FOUND", NOT_FOUND)
     except APIException as error:
-        return refusal(error)
+        return error_envelope(error)
     except LimitReached as limit:
-        # A stranger is not told how much that is.
-        return error_response(limit.status, limit.code, FULL)
-    return answer(request, captured)
+        # The sender is anonymous: the message must not disclose the quota or its use.
+        return error_response(limit.status, limit.code, QUOTA_REACHED)
+    return success_response(request, captured)
 
 
-def answer(request, captured) -> HttpResponse:
-    """Return what a sender is told."""
+def success_response(request, captured) -> HttpResponse:
     response = JsonResponse(WebhookResponseSerializer(captured).data)
     response["Cache-Control"] = "no-store"
     if request.method == "OPTIONS":
@@ -48,8 +49,8 @@ def answer(request, captured) -> HttpResponse:
     return response
 
 
-def refusal(error):
-    """Return the envelope of one of DRF's exceptions."""
+def error_envelope(error):
+    """Return the error envelope for an exception of DRF."""
     code = CODES.get(type(error), error.default_code)
     response = error_response(error.status_code, code, str(error.detail))
     if isinstance(error, MethodNotAllowed):
@@ -60,26 +61,28 @@ def refusal(error):
     return response
 
 
-def capture(request, id, below):
-    """Return the captured request, or raise why there is none."""
+def store_request(request, id, subpath):
+    """Store and return the request; raise Http404, APIException or LimitReached."""
     if request.method not in HTTP_METHODS:
         raise MethodNotAllowed(request.method)
     webhook = WEBHOOK_ID.fullmatch(id) and Webhook.objects.filter(pk=id).first()
     if not webhook:
         raise Http404
-    count(webhook)
-    values = contents(request, below)
+    # Before the body is read: a flood must not cost its transfer and decoding.
+    enforce_rate_limits(webhook)
+    values = columns_of(request, subpath)
     try:
         return webhook.capture(**values)
     except IntegrityError:
-        # It was deleted while the body came in.
+        # The webhook was deleted while the body was read.
         raise Http404 from None
 
 
-def count(webhook):
-    """Raise `RateExceeded` for more than a webhook, or its organization, takes.
+def enforce_rate_limits(webhook):
+    """Raise `RateExceeded` if the webhook or its organization gets too many requests.
 
-    What the webhook refuses does not count for the others of the organization.
+    The webhook is checked first, so requests over its limit do not use up the limit that all
+    webhooks of the organization share.
     """
     for name, id, limit in (
         ("webhook", webhook.pk, settings.CAPTURES_PER_MINUTE),
@@ -93,6 +96,6 @@ def count(webhook):
         if rate.is_exceeded:
             raise RateExceeded(
                 rate,
-                f"This {name} takes {limit} requests per minute. Send it again in"
+                f"This {name} accepts {limit} requests per minute. Send it again in"
                 f" {rate.reset} s.",
             )

@@ -1,4 +1,4 @@
-"""What lets a page of any origin send to a webhook, and read the answer.
+"""CORS headers: pages of any origin may send to a webhook and read the response.
 
 https://fetch.spec.whatwg.org/#http-cors-protocol
 """
@@ -12,7 +12,7 @@ from echopoint.flow_language.words import HTTP_METHODS
 
 FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 MAX_NAMES = 100
-# Without Access-Control-Allow-Credentials, so that no page sends a visitor's cookies.
+# No Access-Control-Allow-Credentials: with it, pages could send the cookies of a visitor.
 ANY_ORIGIN = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "*",
@@ -21,7 +21,7 @@ ANY_ORIGIN = {
 
 
 class ReceiverOriginsMiddleware:
-    """Let pages read every answer of the receiver, refusals and failures included."""
+    """Adds the headers to every response of the receiver, including errors."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -35,20 +35,23 @@ class ReceiverOriginsMiddleware:
 
 
 def is_preflight(request):
-    """Whether a browser asks if a page may send; the page's own request comes after."""
-    asks = {"Origin", "Access-Control-Request-Method"} <= request.headers.keys()
-    return request.method == "OPTIONS" and asks
+    """Whether this is a CORS preflight, sent by a browser before the request of a page."""
+    preflight_headers = {
+        "Origin",
+        "Access-Control-Request-Method",
+    } <= request.headers.keys()
+    return request.method == "OPTIONS" and preflight_headers
 
 
-def allow(request):
-    """Return the answer to a preflight: any method, and the headers that it names."""
-    asked = request.headers.get("Access-Control-Request-Headers", "").split(",")
-    names = [name.strip() for name in asked[:MAX_NAMES]]
+def preflight_response(request):
+    """Allow any method and the requested headers."""
+    requested = request.headers.get("Access-Control-Request-Headers", "").split(",")
+    names = [name.strip() for name in requested[:MAX_NAMES]]
     response = HttpResponse(status=204)
     response["Access-Control-Allow-Methods"] = ", ".join(HTTP_METHODS)
     if names := [name for name in names if FIELD_NAME.fullmatch(name)]:
         response["Access-Control-Allow-Headers"] = ", ".join(names)
-    response["Access-Control-Max-Age"] = "7200"  # the longest that Chromium keeps
+    response["Access-Control-Max-Age"] = "7200"  # the maximum that Chromium accepts
     response["Vary"] = "Origin, Access-Control-Request-Method"
     response["Vary"] += ", Access-Control-Request-Headers"
     return response

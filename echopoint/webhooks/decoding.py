@@ -1,6 +1,6 @@
-"""Bodies as their sender meant them: inflated, and in their charset.
+"""Decodes bodies of captured requests: Content-Encoding and charset.
 
-Bodies come from anyone, so the size of the result and the work for it are bounded.
+Anyone can send a body, so the size of the result and the CPU time are bounded.
 """
 
 import codecs
@@ -11,19 +11,19 @@ from echopoint.webhooks.inflating import End, inflate
 
 MAX_ENCODINGS = 2
 CHARSET = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9_-]{1,20})")
-# A few names: Python remembers every name it was asked for, and some of its codecs take
-# quadratic time.
+# An allowlist: Python caches every codec name that it looks up, so that senders could fill
+# the memory, and some codecs take quadratic time.
 CHARSETS = re.compile(
     r"us-ascii|utf-(8|16|32)|utf-(16|32)[bl]e|latin-?1|iso-?8859-(1[013-6]?|[2-9])"
     r"|windows-(125[0-8]|874)|cp125[0-8]|koi8-[ru]|shift_jis|euc-(jp|kr)|gbk|gb2312"
     r"|gb18030|big5|macintosh",
     re.ASCII,
 )
-OWN_NAMES = {"windows-874": "cp874"}
+PYTHON_NAMES = {"windows-874": "cp874"}
 
 
-class State:
-    """What came of the decoding."""
+class DecodingState:
+    """The result of decoding; the values are those of the API."""
 
     COMPLETE = "complete"
     CUT = "cut"
@@ -36,9 +36,9 @@ class State:
 class Decoded(NamedTuple):
     """A decoded body.
 
-    text     of a body that `FAILED`, what comes before the failure; empty if it is no text
-    data     the same without its encodings, in bytes
-    is_read  whether no content of the body is missing in `data`
+    text     the decoded text, up to the failure if it `FAILED`; empty if it is not text
+    data     the bytes without Content-Encoding
+    is_read  whether `data` contains all content of the body
     """
 
     text: str
@@ -47,59 +47,64 @@ class Decoded(NamedTuple):
     is_read: bool
 
 
-def decode(body: bytes, encoding: str, content_type: str, most: int) -> Decoded | None:
-    """Return the body decoded as its headers say, or None when they name nothing to do.
+def decode(
+    body: bytes, encoding: str, content_type: str, max_bytes: int
+) -> Decoded | None:
+    """Decode a body according to its headers; None if they name no encoding or charset.
 
     encoding  the Content-Encoding header
-    most      bytes that the inflated body may have; the rest is cut
+    most      maximum size of the inflated body; the rest is cut off
     """
     names = [name.strip().lower() for name in encoding.split(",")]
     names = [name for name in names if name not in ("", "identity")]
     charset = charset_of(content_type)
     if not body or not (names or charset):
         return None
-    data, end = undone(body, names, most)
+    data, end = remove_encodings(body, names, max_bytes)
     text = as_text(data, charset, is_cut=end != End.WHOLE)
-    is_read = end in {End.WHOLE, End.SHORT}
+    is_read = end in {End.WHOLE, End.INCOMPLETE}
     return Decoded(text or "", state_of(text, end), data, is_read)
 
 
 def state_of(text, end):
-    if end in {End.SHORT, End.BAD}:
-        return State.FAILED
+    if end in {End.INCOMPLETE, End.INVALID}:
+        return DecodingState.FAILED
     if text is None:
-        return State.NOT_TEXT
-    return State.CUT if end == End.MORE else State.COMPLETE
+        return DecodingState.NOT_TEXT
+    return DecodingState.CUT if end == End.OVER_LIMIT else DecodingState.COMPLETE
 
 
 def charset_of(content_type):
-    """Return the charset of a Content-Type for Python, or None for UTF-8 and unknown ones."""
+    """Return the Python name of the charset; None for UTF-8 and for unknown charsets."""
     match = CHARSET.search(content_type.lower())
     if not match or not CHARSETS.fullmatch(match[1]) or match[1] == "utf-8":
         return None
-    return OWN_NAMES.get(match[1], match[1])
+    return PYTHON_NAMES.get(match[1], match[1])
 
 
-def undone(body, encodings, most):
-    """Return (the body without its encodings, the worst end of their decoding)."""
+def remove_encodings(body, encodings, max_bytes):
+    """Return (the body without its encodings, the worst result of the steps)."""
+    # Each layer can multiply the work: a few kilobytes could cost seconds.
     if len(encodings) > MAX_ENCODINGS:
-        return b"", End.BAD
+        return b"", End.INVALID
     ends = [End.WHOLE]
     for name in reversed(encodings):
-        body, end = inflate(body, name, most)
+        body, end = inflate(body, name, max_bytes)
         ends.append(end)
     return body, max(ends)
 
 
 def as_text(body, charset, is_cut):
-    """Return the text of the bytes, or None when they are not text.
+    """Decode to text; None if the bytes are not text.
 
-    The last letter of a cut body may be incomplete.
+    The last character of a cut body may be incomplete.
     """
     errors = "replace" if charset else "strict"
     decoder = codecs.getincrementaldecoder(charset or "utf-8")(errors)
     try:
         text = decoder.decode(body, final=not is_cut)
-    except UnicodeError:  # not only its subclass: UTF-16 and UTF-32 without a mark
+    except (
+        UnicodeError
+    ):  # not UnicodeDecodeError: a missing byte order mark raises this
         return None
     return None if "\x00" in text and not charset else text

@@ -1,4 +1,4 @@
-"""Webhooks: addresses that keep what is sent to them."""
+"""Webhooks: public URLs that store the requests sent to them."""
 
 import logging
 import re
@@ -14,36 +14,36 @@ from echopoint.core.ids import ID_LENGTH, random_base62
 from echopoint.core.lock_timeouts import is_lock_timeout, without_waiting
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
-from echopoint.webhooks import room
+from echopoint.webhooks import limits
 
 logger = logging.getLogger(__name__)
 
-SEARCHED = 32 * 1024  # letters
+SEARCHED_CHARACTERS = 32 * 1024
 WEBHOOK_ID = re.compile(r"wh_[0-9A-Za-z]{1,37}")
 
 
 def webhook_id() -> str:
-    """Return a new webhook id, `wh_…`. Who knows it may send: there is no other proof."""
+    """Return a new webhook id, `wh_…`. It is random, because it is the only credential."""
     return f"wh_{random_base62(ID_LENGTH)}"
 
 
 def captured_request_id() -> str:
-    """Return a new captured request's id, `req_…`."""
+    """Return a new id of a captured request, `req_…`."""
     return f"req_{random_base62(ID_LENGTH)}"
 
 
 class WebhookQuerySet(OrgOwnedQuerySet):
-    """Webhooks with what was sent to them."""
+    """Webhooks of organizations, with counts."""
 
     def counted(self):
-        """Add `request_count`, in the same query."""
+        """Annotate `request_count`."""
         captured = CapturedRequest.objects.filter(webhook=OuterRef("pk"))
         count = captured.values("webhook").annotate(n=Count("pk")).values("n")
         return self.annotate(request_count=Coalesce(Subquery(count), 0))
 
 
 class Webhook(OrgOwned):
-    """An address of an organization that anyone can send to."""
+    """A URL of an organization that anyone can send requests to."""
 
     id = models.CharField(
         primary_key=True, max_length=40, default=webhook_id, editable=False
@@ -51,7 +51,7 @@ class Webhook(OrgOwned):
     name = models.CharField(max_length=255)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
-    # Of captured requests that made room for newer ones; not of those deleted for their age.
+    # Captured requests deleted to make space for newer ones, not those deleted by age.
     dropped_count = models.PositiveBigIntegerField(
         default=0, db_default=0, editable=False
     )
@@ -59,7 +59,7 @@ class Webhook(OrgOwned):
 
     objects = WebhookQuerySet.as_manager()
 
-    # A new one; `counted` tells of the others.
+    # The default for new webhooks; `counted` annotates the others.
     request_count = 0
 
     class Meta:
@@ -73,38 +73,42 @@ class Webhook(OrgOwned):
         return self.name
 
     def capture(self, **values):
-        """Keep a request and return it; the oldest beyond the limits are dropped.
+        """Store a request and return it; delete the oldest ones over the limits.
 
-        Raise IntegrityError when the webhook was deleted in the meantime, and
-        `LimitReached` when all webhooks of the organization store as much as they may, and
-        none has enough of it to make room.
+        Raise IntegrityError if the webhook was deleted concurrently. Raise `LimitReached` if
+        the organization reached its quota and no webhook stores enough bytes to replace.
         """
         captured = CapturedRequest(webhook=self, **values)
         try:
             captured.save(force_insert=True, quota_owner=self.organization_id)
-        except LimitReached as full:
-            self.replace_oldest(captured, full)
+        except LimitReached as limit_reached:
+            self.replace_oldest(captured, limit_reached)
         self.trim(captured.stored_bytes)
         return captured
 
     capture.alters_data = True
 
-    def replace_oldest(self, captured, full):
-        """Save a request in place of older ones, or raise `LimitReached`."""
+    def replace_oldest(self, captured, limit_reached):
+        """Delete older requests and save this one, or raise `LimitReached`."""
         growth = captured.stored_bytes
-        stored, most = full.metadata["stored_bytes"], full.metadata["limit_bytes"]
-        if growth > most:
-            raise full
-        # Beyond a limit that was lowered, the sum comes down with each request.
-        needed = min(2 * growth, stored + growth - most)
+        stored, max_bytes = (
+            limit_reached.metadata["stored_bytes"],
+            limit_reached.metadata["limit_bytes"],
+        )
+        if growth > max_bytes:
+            raise limit_reached
+        # If the quota was lowered, the sum is far above it. Each request then frees twice its
+        # own size, so that the sum falls gradually and no request deletes thousands of rows.
+        needed = min(2 * growth, stored + growth - max_bytes)
         database = self.requests.db
-        webhook, pks = room.to_replace(self, needed)
+        webhook, pks = limits.requests_to_replace(self, needed)
         if not pks:
-            raise full
+            raise limit_reached
         with transaction.atomic(database):
             if webhook.drop(pks, wait=True) < needed:
-                # Another process deleted them first, and needs their room itself.
-                raise full
+                # Another process deleted some of these rows for its own request. Without
+                # this check, both would count the same freed bytes.
+                raise limit_reached
             captured.save(force_insert=True)
             add = partial(CAPTURED.add, self.organization_id, growth)
             transaction.on_commit(add, using=database)
@@ -116,69 +120,72 @@ class Webhook(OrgOwned):
 
         growth  bytes that were just added
 
-        A failure is logged, not raised: the sender's request is kept already, and an
-        error would make it send again. What could not be deleted goes with the next.
+        Database errors are logged, not raised: the request is stored already, and after an
+        error the sender would send it again. The next request deletes the remaining rows.
         """
         try:
-            if pks := room.too_many(self, growth):
+            if pks := limits.requests_to_drop(self, growth):
                 self.drop(pks)
         except Error as error:
             if not is_lock_timeout(error):
-                logger.exception("Could not trim %s yet; it is tried again.", self.pk)
+                logger.exception(
+                    "Could not trim %s; the next request tries again.", self.pk
+                )
 
     trim.alters_data = True
 
     def drop(self, pks, *, wait=False):
-        """Delete the captured requests to make room, and return their bytes.
+        """Delete captured requests to make space, and return their bytes.
 
-        Their number is added on the row, and the sums change when this is committed.
-        Without `wait` it gives up where another process changes the webhook. Those that
-        another process is deleting are left to it.
+        Updates `dropped_count`, and the cached sums after the commit. Without `wait`, raise a
+        lock timeout if another process is changing the webhook. Rows that another process is
+        deleting are skipped.
         """
         database = self.requests.db
         with transaction.atomic(database) if wait else without_waiting(database):
             mine = Webhook.objects.using(database).filter(pk=self.pk)
+            # Lock order, to avoid deadlocks: webhook, then captured requests by id.
             list(for_change(mine).values_list("pk"))
             rows = self.requests.filter(pk__in=pks).order_by("pk")
             sizes = rows.values_list("pk", "stored_bytes")
-            free = dict(sizes.select_for_update(skip_locked=True))
-            if free:
-                self.requests.filter(pk__in=free).delete()
-                count = F("dropped_count") + len(free)
+            unlocked = dict(sizes.select_for_update(skip_locked=True))
+            if unlocked:
+                self.requests.filter(pk__in=unlocked).delete()
+                count = F("dropped_count") + len(unlocked)
                 mine.update(dropped_count=count, dropped_at=timezone.now())
-        freed = sum(free.values())
-        transaction.on_commit(partial(self.count_freed, freed), using=database)
+        freed = sum(unlocked.values())
+        transaction.on_commit(partial(self.subtract_bytes, freed), using=database)
         return freed
 
     drop.alters_data = True
 
-    def count_freed(self, freed):
+    def subtract_bytes(self, freed):
         CAPTURED.add(self.organization_id, -freed)
-        room.shrink_sum(self, freed)
+        limits.subtract_from_sum(self, freed)
 
 
 class CapturedRequestQuerySet(models.QuerySet):
-    """What was sent to webhooks."""
+    """Captured requests."""
 
     def containing(self, text):
         """Only requests with the text in their body, headers, parameters, path or method.
 
-        Of each, the first `SEARCHED` letters are looked at: a webhook can hold a
-        gigabyte, and no index finds a part of a word in it on both databases.
+        Only the first `SEARCHED_CHARACTERS` of each are searched: a webhook can store a
+        gigabyte, and no index for substrings works on both databases.
         """
         if not text:
             return self
         names = ("body", "body_decoded", "search_text")
-        begun = {n: Substr(n, 1, SEARCHED) for n in names}
-        rows = self.alias(**{f"start_of_{n}": start for n, start in begun.items()})
-        # Letters of base64 that happen to spell the text are no match.
+        starts = {n: Substr(n, 1, SEARCHED_CHARACTERS) for n in names}
+        rows = self.alias(**{f"start_of_{n}": start for n, start in starts.items()})
+        # Exclude base64, which can contain the text by chance.
         in_body = Q(start_of_body__icontains=text, body_is_base64=False)
         decoded = Q(start_of_body_decoded__icontains=text)
         return rows.filter(in_body | decoded | Q(start_of_search_text__icontains=text))
 
 
 class CapturedRequest(QuotaCounted):
-    """A request as it was sent to a webhook."""
+    """A request sent to a webhook."""
 
     quota = CAPTURED
     measured_fields = (
@@ -215,7 +222,7 @@ class CapturedRequest(QuotaCounted):
     user_agent = models.TextField(blank=True)
     ip_address = models.CharField(max_length=64, blank=True)
     received_at = models.DateTimeField(default=timezone.now)
-    # The text in the JSON columns, which the databases would search in JSON's escapes.
+    # The text of the JSON columns. Searching those would compare JSON escapes such as \u00e9.
     search_text = models.TextField(blank=True, editable=False)
 
     objects = CapturedRequestQuerySet.as_manager()

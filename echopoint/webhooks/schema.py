@@ -1,32 +1,33 @@
-"""The public receiver's part of the OpenAPI document; no viewset stands behind it."""
+"""OpenAPI operations of the public receiver, which is a plain view."""
 
 from echopoint.flow_language.words import HTTP_METHODS
 
 ERRORS = {
-    "400": "The body ended too early.",
-    "404": "There is no webhook at this address.",
-    "409": "The organization keeps as many bytes as it may, and this webhook has too few of"
-    " them to make room.",
+    "400": "The body is incomplete.",
+    "404": "No webhook has this URL.",
+    "409": "The organization reached its quota of stored bytes, and its webhooks store too"
+    " few to replace.",
     "413": "The body is too large.",
     "429": "Too many requests in this minute. Try again after Retry-After.",
-    "500": "A fault on our side.",
-    "503": "The database is away, busy, full or read-only. Try again after Retry-After.",
+    "500": "An error on the server.",
+    "503": "The database is unreachable, busy, full or read-only. Try again after Retry-After.",
 }
-ANYONE = (
-    "Anyone may send one; no credential is needed. Paths below the id are captured too,"
-    " as `/webhook/{id}/orders/7`. Pages of any origin may send, and read the answer."
+RECEIVER_NOTE = (
+    "Anyone may send a request; no credential is needed. Paths below the id are captured"
+    " too, such as `/webhook/{id}/orders/7`. Pages of any origin may send requests and read"
+    " the response."
 )
-MORE = {
-    "HEAD": ["The answer has no body."],
+METHOD_NOTES = {
+    "HEAD": ["The response has no body."],
     "OPTIONS": [
         "A CORS preflight, with Origin and Access-Control-Request-Method, is answered and"
-        " not captured: the browser sends it, not the page."
+        " not captured."
     ],
 }
 
 
 def add_receiver(result, generator, request, public):
-    """Publish an operation for each method that is captured; a post-processing hook."""
+    """Add an operation for each captured method; a post-processing hook of drf-spectacular."""
     result["paths"]["/webhook/{id}"] = {
         method.lower(): operation(method) for method in HTTP_METHODS
     }
@@ -43,10 +44,9 @@ def add_receiver(result, generator, request, public):
 
 
 def operation(method):
-    """Return the operation that captures requests of this method."""
-    responses = {"200": answer("The request is captured.", "WebhookResponse")}
+    responses = {"200": json_response("The request is captured.", "WebhookResponse")}
     for status, description in ERRORS.items():
-        responses[status] = answer(description, "ApiErrorResponse")
+        responses[status] = json_response(description, "ApiErrorResponse")
     if method == "HEAD":
         responses = {n: {"description": r["description"]} for n, r in responses.items()}
     if method == "OPTIONS":
@@ -54,7 +54,7 @@ def operation(method):
     return {
         "operationId": f"receiveWebhook{method.capitalize()}",
         "summary": f"Capture a {method.upper()} request",
-        "description": " ".join([ANYONE, *MORE.get(method, ())]),
+        "description": " ".join([RECEIVER_NOTE, *METHOD_NOTES.get(method, ())]),
         "tags": ["Webhooks"],
         "parameters": [
             {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
@@ -65,8 +65,7 @@ def operation(method):
     }
 
 
-def answer(description, component):
-    """Return an answer in JSON."""
+def json_response(description, component):
     schema = {"$ref": f"#/components/schemas/{component}"}
     return {
         "description": description,

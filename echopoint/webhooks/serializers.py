@@ -1,4 +1,4 @@
-"""Webhooks and captured requests on the wire."""
+"""Request and response bodies of webhooks and captured requests."""
 
 from django.urls import reverse
 from rest_framework import serializers
@@ -8,7 +8,7 @@ from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
 
 
 class WebhookSerializer(serializers.Serializer):
-    """A webhook, with the address to send to."""
+    """A webhook, with its public URL."""
 
     id = serializers.CharField()
     name = serializers.CharField()
@@ -17,10 +17,10 @@ class WebhookSerializer(serializers.Serializer):
     updated_at = serializers.DateTimeField()
     request_count = serializers.IntegerField()
     dropped_count = serializers.IntegerField(
-        help_text="Captured requests that made room for newer ones."
+        help_text="Captured requests deleted to make space for newer ones."
     )
     dropped_at = serializers.DateTimeField(
-        allow_null=True, help_text="When that happened last."
+        allow_null=True, help_text="Time of the last such deletion."
     )
 
     def get_url(self, webhook) -> str:
@@ -37,7 +37,7 @@ class CreateWebhookRequestSerializer(serializers.Serializer):
 
 
 class WebhookFilterSerializer(serializers.Serializer):
-    """Which webhooks to find."""
+    """Filters of a search for webhooks."""
 
     ids = Texts(required=False)
     names = Texts(required=False)
@@ -55,41 +55,41 @@ class WebhookSearchRequestSerializer(SearchRequestSerializer):
 
 
 class WebhookRequestResponseSerializer(serializers.Serializer):
-    """A captured request. A body that is no text comes in base64, and says so."""
+    """A captured request. A body that is not text is in base64, see `body_is_base64`."""
 
     id = serializers.CharField()
     webhook_id = serializers.CharField()
     method = Method()
     path = serializers.CharField(
-        help_text="What came after the id: empty, or from / on."
+        help_text="The path after the id: empty, or starting with /."
     )
     raw_path = serializers.CharField(
         allow_null=True,
-        help_text="The whole path with its percent-encoding; null where it is not known.",
+        help_text="The whole path with its percent-encoding; null if unknown.",
     )
     raw_query = serializers.CharField(
         allow_null=True,
-        help_text="The query with its percent-encoding; null where it is not known.",
+        help_text="The query with its percent-encoding; null if unknown.",
     )
     headers = serializers.DictField(child=serializers.CharField())
     headers_all = serializers.SerializerMethodField(
-        help_text="All values of each header; null where they are not known."
+        help_text="All values of each header; null if unknown."
     )
     query_params = serializers.DictField(child=serializers.CharField())
     query_params_all = serializers.SerializerMethodField(
-        help_text="All values of each parameter; null where they are not known."
+        help_text="All values of each parameter; null if unknown."
     )
     body = TextOrNull()
     body_is_base64 = serializers.BooleanField()
     body_decoded = TextOrNull(
-        help_text="The body without its Content-Encoding and in its charset; null where it"
-        " is the same as `body`, or `body_decoding` says why it cannot be shown."
+        help_text="The body without its Content-Encoding, decoded from its charset; null if it"
+        " equals `body` or cannot be shown, see `body_decoding`."
     )
     body_decoding = TextOrNull(
-        help_text="`complete`; `cut`: larger than 1 MiB, and `body` is its beginning;"
-        " `failed`: not encoded as it says; `not_text`; `withheld`: the bytes are not"
-        " stored, because an API key is in them or they cannot be searched for one, and"
-        " `body` is the text that could be read; null where there is nothing to decode."
+        help_text="`complete`; `cut`: larger than 1 MiB when decoded, and `body` is the beginning;"
+        " `failed`: not encoded as its headers say; `not_text`; `withheld`: the bytes are"
+        " not stored, because they contain an API key or cannot be searched for one, and"
+        " `body` is the readable text; null if there was nothing to decode."
     )
     content_type = TextOrNull()
     user_agent = TextOrNull()
@@ -104,14 +104,14 @@ class WebhookRequestResponseSerializer(serializers.Serializer):
 
 
 def with_all_values(single, repeated):
-    """Return the values of each name as a list, or None where only joined ones are known."""
+    """Return all values of each name as a list; None if only joined values are known."""
     if repeated is None:
         return None
     return {name: repeated.get(name, [value]) for name, value in single.items()}
 
 
 class WebhookRequestFilterSerializer(serializers.Serializer):
-    """Which captured requests to find."""
+    """Filters of a search for captured requests."""
 
     ids = Texts(required=False)
     methods = Texts(child=Method(), required=False)
@@ -135,7 +135,7 @@ class WebhookRequestSearchRequestSerializer(SearchRequestSerializer):
 
 
 class WebhookResponseSerializer(serializers.Serializer):
-    """What a sender is told."""
+    """The response to the sender of a captured request."""
 
     message = serializers.CharField(default="The request was captured.")
     request_id = serializers.CharField(source="id")

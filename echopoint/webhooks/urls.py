@@ -1,13 +1,13 @@
-"""The paths of webhooks: those of their owners, and the one that anyone sends to."""
+"""URL paths of webhooks: the API, and the public receiver."""
 
 from django.urls import path, register_converter
 
 from echopoint.webhooks.api import WebhookViewSet
-from echopoint.webhooks.capture import receive
+from echopoint.webhooks.capture import webhook_receiver
 
 
-class Below:
-    """The rest of a path from its slash on, with line breaks, which Django's `path` lacks."""
+class SubpathConverter:
+    """The rest of a path from a slash on. Unlike Django's `path`, it matches line breaks."""
 
     regex = r"/[\s\S]*"
 
@@ -17,7 +17,7 @@ class Below:
     to_url = to_python
 
 
-register_converter(Below, "below")
+register_converter(SubpathConverter, "subpath")
 
 urlpatterns = [
     path("webhooks", WebhookViewSet.as_view({"get": "list", "post": "create"})),
@@ -30,6 +30,6 @@ urlpatterns = [
         "webhooks/<str:id>/requests/search",
         WebhookViewSet.as_view({"post": "search_requests"}),
     ),
-    path("webhook/<str:id>", receive, name="receive_webhook"),
-    path("webhook/<str:id><below:below>", receive),
+    path("webhook/<str:id>", webhook_receiver, name="receive_webhook"),
+    path("webhook/<str:id><subpath:subpath>", webhook_receiver),
 ]

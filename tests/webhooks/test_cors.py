@@ -94,7 +94,7 @@ def test_a_page_can_read_of_a_database_that_is_away(send, monkeypatch):
     def fail(*_):
         raise OperationalError("the server closed the connection")
 
-    monkeypatch.setattr(capture, "capture", fail)
+    monkeypatch.setattr(capture, "store_request", fail)
 
     response = send()
 

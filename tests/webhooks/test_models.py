@@ -113,4 +113,4 @@ def test_a_failure_to_trim_is_logged_and_the_request_is_kept(
 
     assert send().status_code == 200
     assert webhook.requests.count() == 2
-    assert f"Could not trim {webhook.pk} yet" in caplog.text
+    assert f"Could not trim {webhook.pk};" in caplog.text

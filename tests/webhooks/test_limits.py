@@ -7,7 +7,7 @@ from django.test import TestCase
 
 from echopoint.api.quotas import CAPTURED
 from echopoint.core import rate_limits
-from echopoint.webhooks import room
+from echopoint.webhooks import limits
 from echopoint.webhooks.models import CapturedRequest, Webhook
 from tests.clock import NOON, clock_at
 
@@ -177,7 +177,7 @@ def test_captured_requests_take_no_room_from_what_an_organization_writes_itself(
 
 def sums(webhook):
     """Return the sums in the cache: of the organization, and of the webhook."""
-    own = cache.get(room.sum_key(webhook))
+    own = cache.get(limits.sum_cache_key(webhook))
     return CAPTURED.sum(webhook.organization_id), own
 
 
