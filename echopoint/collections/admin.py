@@ -26,7 +26,7 @@ class FolderAdmin(DeletableAdmin):
 
 @admin.register(SavedRequest)
 class SavedRequestAdmin(DeletableAdmin):
-    """Saved requests, without what may hold a customer's credentials."""
+    """Saved requests, without the fields that may contain credentials of a customer."""
 
     owner = "collection.organization_id"
     list_display = ["name", "collection", "method", "updated_at"]

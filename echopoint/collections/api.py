@@ -1,4 +1,4 @@
-"""`/collections`, their folders and their saved requests."""
+"""`/collections`, with folders and saved requests."""
 
 from django.db import transaction
 from django.utils.functional import cached_property
@@ -57,9 +57,9 @@ class CollectionViewSet(OrgScopedViewSet):
 
 
 class ContentViewSet(OrgScopedViewSet):
-    """What is in one collection, which is in the path and must be the organization's.
+    """Rows of one collection of the organization; its id is in the path.
 
-    row_name   the path's name for the id of a row
+    row_name   path parameter with the id of a row
     """
 
     tag = "Collections"
@@ -68,11 +68,12 @@ class ContentViewSet(OrgScopedViewSet):
 
     @cached_property
     def collection(self):
-        """Return the collection in the path, or answer 404."""
+        """The collection in the path; raises Http404."""
         collections = super().get_queryset()
         if self.request.method not in SAFE_METHODS:
-            # Changes in a collection take turns: two moves at once could put two
-            # folders in each other, and a row could be added to one that is going.
+            # Lock the collection for changes. Otherwise two concurrent moves could put two
+            # folders into each other, and a row could be added to a collection that is
+            # being deleted.
             collections = for_change(collections)
         ids = self.kwargs
         return self.find(collections, ids.get("collectionId", ids.get("id")))
@@ -131,12 +132,12 @@ class FolderViewSet(ContentViewSet):
         return Folder.objects.filter(collection=self.collection)
 
     def list(self, request, id):
-        """Return all folders; this list has no pages."""
+        """Return all folders, without pagination."""
         items = self.get_serializer(self.get_queryset(), many=True).data
         return Response(page_envelope(items, len(items)))
 
     def destroy(self, request, **ids):
-        """Delete the folder with those in it; the requests move to the root."""
+        """Delete the folder and its folders; their requests move to the root."""
         return super().destroy(request, **ids)
 
 
@@ -174,20 +175,20 @@ class SavedRequestViewSet(ContentViewSet):
 
     @extend_schema(parameters=[CollectionRequestQuerySerializer])
     def list(self, request, id):
-        """Return the requests of a folder, or those at the root of the collection."""
+        """Return the requests of a folder, or at the root of the collection."""
         query = CollectionRequestQuerySerializer(
             data=request.query_params.dict(), context=self.get_serializer_context()
         )
         query.is_valid(raise_exception=True)
-        rows = self.within(**query.validated_data)
+        rows = self.requests_in(**query.validated_data)
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    def within(self, include_nested, folder=None, search=""):
-        """Return the requests in a folder or the root, with what is nested or without."""
+    def requests_in(self, include_nested, folder=None, search=""):
+        """Return the requests in a folder or the root, optionally including nested folders."""
         rows = matching(self.get_queryset(), search, "name", "url", "description")
         if not include_nested:
             return rows.filter(folder=folder)
         if folder is None:
             return rows
-        return rows.filter(folder__in=self.collection.tree.below(folder.pk))
+        return rows.filter(folder__in=self.collection.tree.descendants(folder.pk))

@@ -1,4 +1,4 @@
-"""Collections: requests that people saved, in folders."""
+"""Collections: saved requests in folders."""
 
 import uuid
 
@@ -12,11 +12,11 @@ from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
 
 class Named(models.Model):
-    """What collections, folders and saved requests have in common."""
+    """Fields of collections, folders and saved requests."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=255)
-    description = models.TextField(null=True, blank=True)  # noqa: DJ001, the wire tells null from ""
+    description = models.TextField(null=True, blank=True)  # noqa: DJ001, the API distinguishes null from ""
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -29,17 +29,17 @@ class Named(models.Model):
 
 
 def count_of(model):
-    """Return how many of the model's rows are in the collection, as an expression."""
+    """Return an expression that counts the rows of a model in the collection."""
     rows = model.objects.filter(collection=OuterRef("pk")).order_by()
     count = rows.values("collection").annotate(n=Count("pk")).values("n")
     return Coalesce(Subquery(count), 0)
 
 
 class CollectionQuerySet(OrgOwnedQuerySet):
-    """Collections with what they hold."""
+    """Collections of organizations, with counts."""
 
     def counted(self):
-        """Add `folder_count` and `request_count`, in the same query."""
+        """Annotate `folder_count` and `request_count`."""
         return self.annotate(
             folder_count=count_of(Folder), request_count=count_of(SavedRequest)
         )
@@ -58,7 +58,7 @@ class Collection(Named, OrgOwned):
 
     objects = CollectionQuerySet.as_manager()
 
-    # A new one; `counted` tells of the others.
+    # The default for new collections; `counted` annotates the others.
     folder_count = request_count = 0
 
     class Meta(Named.Meta):
@@ -70,12 +70,12 @@ class Collection(Named, OrgOwned):
 
     @property
     def tree(self):
-        """Return how the folders lie in each other, as of now."""
+        """The current folder tree; reads the database."""
         return FolderTree(dict(self.folders.values_list("pk", "parent")))
 
 
 class Folder(Named):
-    """A folder of a collection, in another or at its root."""
+    """A folder of a collection, at its root or in another folder."""
 
     collection = models.ForeignKey(
         Collection, on_delete=models.CASCADE, related_name="folders"
@@ -92,7 +92,8 @@ class Folder(Named):
 class SavedRequest(QuotaCounted, Named):
     """A request to send, in a folder of a collection or at its root.
 
-    `auth` holds credentials of the customer, as given: it is for the API alone.
+    `auth` contains credentials of the customer in plain text. Only the API shows it: the
+    admin must exclude it.
     """
 
     measured_fields = ("headers", "auth", "body", "response_spec", "description", "url")

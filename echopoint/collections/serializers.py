@@ -1,4 +1,4 @@
-"""Collections, folders and saved requests on the wire."""
+"""Request and response bodies of collections, folders and saved requests."""
 
 from rest_framework import serializers
 
@@ -27,9 +27,7 @@ STATUS = {"min_value": 100, "max_value": 599}
 class FolderId(serializers.UUIDField):
     """The id of a folder of the collection in the path."""
 
-    default_error_messages = {
-        "unresolved": "There is no such folder in this collection."
-    }
+    default_error_messages = {"unresolved": "This collection has no such folder."}
 
     def to_internal_value(self, data):
         if not isinstance(data, str):
@@ -42,7 +40,7 @@ class FolderId(serializers.UUIDField):
 
 
 class StoredObjectSerializer(serializers.Serializer):
-    """An object in a JSON column; it reads as it was written, and holds no key."""
+    """An object in a JSON column: returned as stored, and without API keys."""
 
     class Meta:
         validators = (refuse_keys,)
@@ -64,19 +62,20 @@ class CollectionRequestAuthSerializer(StoredObjectSerializer):
     password = Text(**OPTIONAL_TEXT)
 
     def get_fields(self):
-        # `in` is a word of Python, and cannot be declared above.
+        # `in` is a keyword of Python, so it cannot be declared as an attribute.
         where = Choice(choices=["header", "query", "cookie"], **OPTIONAL)
         return super().get_fields() | {"in": where}
 
     def validate(self, values):
-        # An update may leave out fields of the request, but not this one of its auth.
+        # DRF does not require fields in an update. `auth` is replaced as a whole, so its
+        # type must be present.
         if "type" not in values:
             raise serializers.ValidationError({"type": ["This field is required."]})
         return values
 
 
 class CollectionRequestResponseSpecSerializer(StoredObjectSerializer):
-    """What answer a saved request expects."""
+    """The expected response of a saved request."""
 
     primary_status_code = Integer(**STATUS, **OPTIONAL)
     status_codes = serializers.ListField(
@@ -103,7 +102,7 @@ class CollectionFolderSerializer(serializers.Serializer):
 
 
 class CollectionRequestAuthOptionSerializer(serializers.Serializer):
-    """A way to authenticate that an import offered."""
+    """An authentication option from an import."""
 
     id = serializers.CharField()
     label = serializers.CharField()
@@ -132,12 +131,12 @@ class CollectionRequestSerializer(serializers.Serializer):
     def get_auth_options(self, saved_request) -> CollectionRequestAuthOptionSerializer(
         many=True, allow_null=True
     ):
-        # Only an import could offer some.
+        # There is no import, so there are no options.
         return None
 
 
 class CollectionSerializer(serializers.Serializer):
-    """A collection; in a list without its folders and requests."""
+    """A collection. In lists, `folders` and `requests` are empty."""
 
     id = serializers.UUIDField()
     organization_id = serializers.CharField()
@@ -162,14 +161,14 @@ class CollectionSerializer(serializers.Serializer):
         return self.contents(CollectionRequestSerializer, collection.requests)
 
     def contents(self, serializer, rows):
-        """Return the rows, all of them; in a list of collections, none."""
+        """Return all rows, or [] in a list of collections."""
         if self.context["view"].action == "list":
             return []
         return serializer(rows.all(), many=True).data
 
 
 class UpdateCollectionRequestSerializer(serializers.Serializer):
-    """A change of a collection: what is absent stays."""
+    """An update of a collection. Absent fields stay unchanged."""
 
     example = {"description": "What the shop's clients call."}
 
@@ -187,7 +186,7 @@ class CreateCollectionRequestSerializer(UpdateCollectionRequestSerializer):
 
 
 class UpdateFolderRequestSerializer(serializers.Serializer):
-    """A change of a folder: what is absent stays, parent_id null moves it to the root."""
+    """An update of a folder. Absent fields stay unchanged; parent_id null moves to the root."""
 
     example = {"name": "Orders"}
 
@@ -212,7 +211,7 @@ class CreateFolderRequestSerializer(UpdateFolderRequestSerializer):
 
 
 class UpdateRequestRequestSerializer(serializers.Serializer):
-    """A change of a saved request: what is absent stays, null clears."""
+    """An update of a saved request. Absent fields stay unchanged; null clears a field."""
 
     example = {
         "name": "List orders",
@@ -241,8 +240,8 @@ class CreateRequestRequestSerializer(UpdateRequestRequestSerializer):
     url = Payload(max_length=MAX_URL)
 
 
-class Flag(serializers.BooleanField):
-    """`true` or `false` in a query."""
+class QueryBoolean(serializers.BooleanField):
+    """`true` or `false` as a query parameter."""
 
     def to_internal_value(self, data):
         if data not in ("true", "false"):
@@ -251,8 +250,8 @@ class Flag(serializers.BooleanField):
 
 
 class CollectionRequestQuerySerializer(serializers.Serializer):
-    """Which saved requests of a collection to list."""
+    """Query parameters of the list of saved requests."""
 
     folder_id = FolderId(source="folder", required=False)
-    include_nested = Flag(default=False)
+    include_nested = QueryBoolean(default=False)
     search = Text(required=False, allow_blank=True, max_length=255)

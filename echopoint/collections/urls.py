@@ -1,4 +1,4 @@
-"""The paths of collections, their folders and their saved requests."""
+"""URL paths of collections, folders and saved requests."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""`/api-keys` and `/permissions`: managing keys, and what they can be granted."""
+"""`/api-keys` and `/permissions`: API keys and their scopes."""
 
 from datetime import timedelta
 
@@ -31,8 +31,10 @@ from echopoint.organizations.models import Membership
 
 
 class ApiKeyViewSet(OrgScopedViewSet):
-    """The keys of the organization, managed by people: a key that could mint keys would
-    be a way to more rights. Revoked keys leave the lists, and stay readable by id."""
+    """The API keys of the organization. Revoked keys are not listed, but readable by id.
+
+    Only members manage keys: an API key that could create keys could extend its own rights.
+    """
 
     tag = "API keys"
     accepts = (Membership,)
@@ -96,7 +98,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
             ids = [id.removeprefix("key_") for id in rules["ids"] if id[:4] == "key_"]
             queryset = queryset.filter(public_id__in=ids)
         if "names" in rules:
-            # Folded too, which is how an index has them.
+            # Also filter the folded name: the index is on that column.
             names = rules["names"]
             queryset = queryset.filter(name__in=names, name_key__in=names)
         if "last_used_after" in rules:
@@ -104,7 +106,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
         if "last_used_before" in rules:
             queryset = queryset.filter(last_used_at__lte=rules["last_used_before"])
         if text := search.get("full_text_search"):
-            # Of an id the beginning: an index has that, and nobody knows the middle.
+            # Ids match by prefix only, which the index supports.
             by_id = Q(public_id__startswith=text.removeprefix("key_"))
             queryset = queryset.filter(Q(name_key__contains=text) | by_id)
             ids = selective_ids([[queryset]])
@@ -113,10 +115,10 @@ class ApiKeyViewSet(OrgScopedViewSet):
         return super().searched(queryset, search)
 
     def rotate(self, request, id):
-        """Make a successor; both keys work until the overlap ends.
+        """Issue a successor; both keys work until the overlap ends.
 
-        Scopes can be taken away, not added; those that have left the catalog are
-        dropped. A key that is not active is a conflict.
+        Scopes can be removed, but not added. Scopes that are no longer in the catalog are
+        dropped. Keys that are not active cannot be rotated (409).
         """
         key, body = self.get_object(), self.body()
         seconds = body.get("overlap_seconds")
@@ -129,14 +131,14 @@ class ApiKeyViewSet(OrgScopedViewSet):
         return self.show(issued, 201)
 
     def destroy(self, request, id):
-        """Revoke the key. It stops at once and for good, and stays in the record."""
+        """Revoke the key immediately and permanently. The row is kept."""
         key = self.get_object()
         key.revoke(by=Actor.from_request(request, via="api"))
         return Response(status=204)
 
 
 class ApiKeySelfViewSet(ApiViewSet):
-    """The key that asks."""
+    """The calling API key."""
 
     tag = "API keys"
     accepts = (ApiKey,)
@@ -145,7 +147,7 @@ class ApiKeySelfViewSet(ApiViewSet):
     api_actions = {"retrieve": Action(id="getCurrentAPIKey", scopes=ANY_CALLER)}
 
     def retrieve(self, request):
-        """Return which key this is, of which organization, with which scopes."""
+        """Return the calling key, its organization and its scopes."""
         return self.show(request.auth)
 
 
@@ -159,7 +161,7 @@ class PermissionViewSet(ApiViewSet):
     }
 
     def list(self, request):
-        """Return what a key can be granted, and the operations that each scope opens."""
+        """Return the scopes that a key can have, and the operations that require each one."""
         query = PermissionQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         preset = PRESETS.get(query.validated_data["type"])

@@ -1,4 +1,4 @@
-"""`GET /me`: the person who is signed in, and what they may do where."""
+"""`GET /me`: the signed-in person, with organizations and permissions."""
 
 from types import NoneType
 
@@ -22,7 +22,7 @@ class CurrentUserOrganizationRoleSerializer(serializers.Serializer):
 
 
 class CurrentUserOrganizationSerializer(serializers.Serializer):
-    """An organization, with the person's role there."""
+    """An organization and the role of the person in it."""
 
     id = serializers.CharField(source="organization_id")
     name = serializers.CharField(source="organization.name")
@@ -34,7 +34,7 @@ class CurrentUserOrganizationSerializer(serializers.Serializer):
 
 
 class CurrentUserSerializer(serializers.Serializer):
-    """A person with their organizations."""
+    """A person and their organizations."""
 
     id = serializers.CharField()
     email = serializers.EmailField(allow_null=True)
@@ -52,14 +52,14 @@ class CurrentUserSerializer(serializers.Serializer):
 
 
 class CurrentUserResponseSerializer(serializers.Serializer):
-    """The answer of `GET /me`."""
+    """The response of `GET /me`."""
 
     user = CurrentUserSerializer(source="*")
     membership_status = serializers.ChoiceField(choices=["PENDING_SYNC", "READY"])
 
 
 class MeViewSet(ApiViewSet):
-    """The person who is signed in."""
+    """The signed-in person."""
 
     tag = "People"
     accepts = (NoneType, Membership)
@@ -69,6 +69,7 @@ class MeViewSet(ApiViewSet):
 
     def retrieve(self, request):
         """Return the signed-in person and the organizations they belong to."""
-        # Memberships are ours, not copied from elsewhere: they are never pending.
+        # Memberships are stored here, not synchronized from another system, so they are
+        # never pending.
         request.user.membership_status = "READY"
         return self.show(request.user)

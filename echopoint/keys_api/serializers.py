@@ -1,4 +1,4 @@
-"""The shapes of `/api-keys` and `/permissions` on the wire."""
+"""Request and response bodies of `/api-keys` and `/permissions`."""
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -16,7 +16,7 @@ MAX_DAYS = 2**31 - 1
 
 
 class ApiKeySerializer(serializers.Serializer):
-    """A key as it can be read: everything but what opens the door."""
+    """An API key without its secret."""
 
     id = serializers.CharField(source="rest_id")
     name = serializers.CharField()
@@ -28,7 +28,7 @@ class ApiKeySerializer(serializers.Serializer):
 
 
 class RotationPlaceSerializer(serializers.Serializer):
-    """A place of the old key, and what was seen of it with the new one."""
+    """A place where the old key was used, with its use of the new key."""
 
     place = serializers.CharField()
     kind = serializers.ChoiceField(choices=KINDS)
@@ -43,7 +43,7 @@ class RotationPlaceSerializer(serializers.Serializer):
 
 
 class RotationVerdictSerializer(serializers.Serializer):
-    """Whether the old key of a rotation can be retired, and why."""
+    """The verdict on retiring the old key of a rotation."""
 
     verdict = serializers.ChoiceField(choices=[kind.value for kind in Kind])
     sentence = serializers.CharField()
@@ -52,7 +52,7 @@ class RotationVerdictSerializer(serializers.Serializer):
 
 
 class ApiKeyDetailSerializer(ApiKeySerializer):
-    """A key by its id: also the rotation that it is in, or null."""
+    """An API key with its current rotation, or null."""
 
     requests_per_minute = serializers.IntegerField(source="requests_allowed")
     rotation = serializers.SerializerMethodField()
@@ -63,7 +63,7 @@ class ApiKeyDetailSerializer(ApiKeySerializer):
 
 
 class ApiKeyCreateResponseSerializer(ApiKeySerializer):
-    """A new key with its secret, this once."""
+    """A new key with its secret. No other response contains the secret."""
 
     secret = serializers.CharField()
 
@@ -74,14 +74,14 @@ class ApiKeyCreateResponseSerializer(ApiKeySerializer):
 
 
 class ApiKeyRotateResponseSerializer(ApiKeyCreateResponseSerializer):
-    """The successor of a key with its secret, this once."""
+    """The successor of a key with its secret. No other response contains the secret."""
 
     dropped_permissions = serializers.ListField(
         child=serializers.CharField(),
         source="rotated_from.lapsed_scopes",
         required=False,
-        help_text="Permissions of the old key that have left the catalog, so that the"
-        " new one lacks them. Absent if there are none.",
+        help_text="Permissions of the old key that are no longer in the catalog, so the new"
+        " key lacks them. Absent if there are none.",
     )
 
     def to_representation(self, issued):
@@ -92,21 +92,21 @@ class ApiKeyRotateResponseSerializer(ApiKeyCreateResponseSerializer):
 
 
 class ExactSerializer(serializers.Serializer):
-    """Takes these fields and no others: one that was misspelled and passed over would
-    make a key that nobody asked for."""
+    """Refuses unknown fields: ignoring a misspelled one would create another key than
+    requested, for example with the default lifetime."""
 
     def to_internal_value(self, data):
         values = super().to_internal_value(data)
         if unknown := sorted(set(data) - set(self.fields)):
             taken = ", ".join(self.fields)
             raise serializers.ValidationError(
-                {unknown[0][:100]: [f"There is no such field. Use: {taken}."]}
+                {unknown[0][:100]: [f"Unknown field. Use: {taken}."]}
             )
         return values
 
 
 class ApiKeyCreateRequestSerializer(ExactSerializer):
-    """What a key is to be."""
+    """A request to create a key."""
 
     example = {
         "name": "CI pipeline",
@@ -124,7 +124,7 @@ class ApiKeyCreateRequestSerializer(ExactSerializer):
 
 
 class ApiKeyRotateRequestSerializer(ExactSerializer):
-    """How a key is to be rotated; all of it has defaults."""
+    """A request to rotate a key; all fields have defaults."""
 
     example = {"overlap_seconds": 86_400, "expires_in_days": 90}
 
@@ -138,7 +138,7 @@ class ApiKeyRotateRequestSerializer(ExactSerializer):
 
 
 class ApiKeyFilterSerializer(serializers.Serializer):
-    """Which keys to find."""
+    """Filters of a search for keys."""
 
     ids = Texts(required=False)
     names = Texts(required=False)
@@ -161,7 +161,7 @@ class ApiKeySearchRequestSerializer(SearchRequestSerializer):
 
 
 class RateLimitSerializer(serializers.Serializer):
-    """How often a key may call, and what is left of it now."""
+    """The rate limit of a key, and its current state."""
 
     requests_per_minute = serializers.IntegerField(source="quota")
     remaining = serializers.IntegerField()
@@ -169,7 +169,7 @@ class RateLimitSerializer(serializers.Serializer):
 
 
 class ApiKeyIdentitySerializer(serializers.Serializer):
-    """A key as it sees itself."""
+    """The calling API key."""
 
     api_key_id = serializers.CharField(source="rest_id")
     organization_id = serializers.CharField()
@@ -182,13 +182,13 @@ class ApiKeyIdentitySerializer(serializers.Serializer):
 
 
 class PermissionQuerySerializer(serializers.Serializer):
-    """Which part of the catalog."""
+    """Query parameters of `/permissions`."""
 
     type = Choice(choices=["custom", "runner", "ci"], default="custom")
 
 
 class OperationSerializer(serializers.Serializer):
-    """An operation that a scope opens."""
+    """An operation that requires the scope."""
 
     method = serializers.CharField()
     path = serializers.CharField()

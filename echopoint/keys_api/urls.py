@@ -1,4 +1,4 @@
-"""The paths of keys, of what they can be granted, and of the caller."""
+"""URL paths of API keys, permissions and the caller."""
 
 from django.urls import path
 

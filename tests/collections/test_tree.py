@@ -22,8 +22,8 @@ def test_a_path_goes_from_a_folder_up_to_the_root():
 
 
 def test_what_is_below_a_folder_is_itself_and_all_that_is_in_it():
-    assert TREE.below("a") == {"a", "b", "c", "e"}
-    assert TREE.below("c") == {"c"}
+    assert TREE.descendants("a") == {"a", "b", "c", "e"}
+    assert TREE.descendants("c") == {"c"}
 
 
 def test_the_height_counts_the_levels_from_a_folder_down():
@@ -33,8 +33,8 @@ def test_the_height_counts_the_levels_from_a_folder_down():
 
 
 @pytest.mark.parametrize("parent", ["a", "b", "c"])
-def test_a_folder_cannot_lie_in_itself_or_below(parent):
-    assert "in itself" in TREE.complaint("a", parent)
+def test_a_folder_cannot_be_inside_itself_or_below(parent):
+    assert "inside itself" in TREE.complaint("a", parent)
 
 
 @pytest.mark.parametrize(("folder", "parent"), [("a", "d"), ("c", "e"), ("e", "c")])
