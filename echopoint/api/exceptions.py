@@ -18,12 +18,12 @@ logger = logging.getLogger(__name__)
 
 NOT_FOUND = "There is nothing here. Check the path and the ids in it."
 UNEXPECTED = (
-    "Something went wrong on our side. Try again; if it stays so, tell us the"
-    " X-Request-Id of this answer."
+    "Something went wrong on our side. Try again. If it happens again, report the"
+    " X-Request-Id of this response."
 )
 UNAVAILABLE = (
-    "The database does not answer now, or takes no changes. Try again in a few seconds."
-    " Before you repeat a change, look whether it was made."
+    "The database is unavailable or read-only. Try again in a few seconds. Before you"
+    " repeat a change, check whether it was made."
 )
 # Field names of models that are different in the API.
 WIRE_NAMES = {"scopes": "permissions"}

@@ -205,7 +205,8 @@ class CapturedRequest(QuotaCounted):
     )
     method = models.CharField(max_length=10)
     path = models.TextField(blank=True, default="", db_default="")
-    # Null: it came before these were kept, or the server does not tell.
+    # Null in requests captured before these columns existed, and on servers that do not pass
+    # the raw URL.
     raw_path = models.TextField(blank=True, null=True)  # noqa: DJ001
     raw_query = models.TextField(blank=True, null=True)  # noqa: DJ001
     headers = models.JSONField(default=dict)

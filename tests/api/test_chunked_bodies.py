@@ -1,4 +1,4 @@
-"""Bodies that come in chunks, and so without a length."""
+"""Chunked bodies, which have no Content-Length."""
 
 import io
 import json

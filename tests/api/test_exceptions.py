@@ -1,4 +1,4 @@
-"""One error envelope, for whatever goes wrong."""
+"""The error envelope."""
 
 import json
 import tracemalloc

@@ -1,4 +1,4 @@
-"""A page of large rows ends early, and a client that counts what it got misses none."""
+"""A page of large rows ends early, and a client that adds up `count` gets all rows."""
 
 import pytest
 from django.contrib.admin.utils import quote
@@ -137,7 +137,7 @@ def test_headers_count_too(webhook, search):
     assert search()["count"] == 2
 
 
-def test_one_that_is_larger_than_a_page_comes_alone(webhook, search):
+def test_a_row_larger_than_a_page_is_returned_alone(webhook, search):
     for _ in range(2):
         webhook.capture(method="POST", body=LARGE * 10)
 
@@ -170,7 +170,7 @@ def test_a_text_is_searched_for_where_the_documentation_says(
     assert search(full_text_search="NEEDLE")["total"] == found
 
 
-def test_the_console_lists_without_reading_what_is_large(client, webhook, db):
+def test_the_console_lists_without_reading_large_columns(client, webhook, db):
     root = User.objects.create_superuser("root@echopoint.example", "p" * 20)
     sign_in(client, root)
     row = webhook.capture(method="POST", body=LARGE)
@@ -186,7 +186,7 @@ def test_the_console_lists_without_reading_what_is_large(client, webhook, db):
     )
 
 
-def test_what_is_measured_is_bytes(webhook):
+def test_sizes_are_in_bytes(webhook):
     webhook.capture(method="POST", body="é€😀")
 
     sizes = CapturedRequest.objects.annotate(n=page_limits.ByteLength("body"))

@@ -1,4 +1,4 @@
-"""Bodies that hold what a program recorded."""
+"""Bodies that contain recordings."""
 
 import io
 import json

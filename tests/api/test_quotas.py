@@ -1,4 +1,4 @@
-"""How many rows, and how many bytes, an organization keeps."""
+"""Quotas of rows and of stored bytes."""
 
 import pytest
 from django.core.cache import cache
@@ -78,7 +78,7 @@ def test_deleting_a_row_makes_room(call, settings):
     assert call.post("/webhooks", {"name": "n"}).status_code == 201
 
 
-def test_every_write_that_keeps_content_asks_for_room(call, settings):
+def test_every_write_of_content_checks_the_quota(call, settings):
     """The sum is of before; each of these would go over the limit by itself."""
     settings.MAX_STORED_MEGABYTES = 1
     made = call.post("/flows", flow()).json()
@@ -143,7 +143,7 @@ def test_events_of_a_job_count(call, acme):
     assert STORED.stored_bytes(acme.pk) > 1000
 
 
-def test_what_goes_counts_no_more(call, acme):
+def test_deleted_rows_leave_the_sum(call, acme):
     webhook = Webhook.objects.create(organization=acme, name="w")
     webhook.requests.create(method="POST", body="x" * 5000)
     before = CAPTURED.stored_bytes(acme.pk)
@@ -165,7 +165,7 @@ def test_another_organization_has_bytes_of_its_own(acme, globex):
 @pytest.mark.parametrize(
     "model", list(concrete_models(QuotaCounted)), ids=lambda m: m.__name__
 )
-def test_a_row_that_is_saved_in_part_keeps_its_size(model):
+def test_a_partial_save_writes_the_size_too(model):
     """`update_fields` with a measured field writes the size too."""
     assert model.measured_fields or model is RunnerJob
     assert {f.name for f in model._meta.concrete_fields} >= set(model.measured_fields)

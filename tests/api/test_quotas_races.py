@@ -1,4 +1,4 @@
-"""Rows that are made at the same moment; seen on PostgreSQL only."""
+"""Concurrent inserts; they are concurrent on PostgreSQL only."""
 
 import pytest
 

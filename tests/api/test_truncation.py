@@ -1,4 +1,4 @@
-"""JSON that is read without what is too deep or too large in it."""
+"""Truncation of JSON that is too deep or too large."""
 
 import io
 import json
@@ -25,12 +25,12 @@ def nested(depth):
 
 
 @given(VALUES)
-def test_what_fits_is_read_as_it_is(value):
+def test_a_body_that_fits_is_unchanged(value):
     assert read(json.dumps(value)) == value
 
 
 @given(VALUES, st.integers(0, 200))
-def test_what_does_not_fit_is_left_out_and_nothing_else_breaks(value, room):
+def test_values_that_do_not_fit_are_left_out_and_the_rest_is_complete(value, room):
     body = {"result": {"execution_results": {"a": {"node_id": "a", "b": value}}}}
 
     result = read(json.dumps(body), room=room, max_string=20)["result"]
@@ -55,7 +55,7 @@ def test_a_body_of_countless_values_is_not_read_to_its_end(monkeypatch):
     assert read(json.dumps([1] * 90)) == [1] * 90
 
 
-def test_the_depth_that_the_api_takes_is_kept_and_no_more():
+def test_values_are_stored_up_to_the_maximum_depth():
     assert read(nested(64)) == json.loads(nested(64))
     assert read(nested(65)) == json.loads(nested(64))
 

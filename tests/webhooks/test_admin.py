@@ -26,7 +26,7 @@ def test_a_captured_request_can_be_read_and_not_written(console, webhook):
     assert console.get("/admin/webhooks/capturedrequest/add/").status_code == 403
 
 
-def test_a_list_of_captured_requests_shows_none_of_their_contents(console, webhook):
+def test_the_list_of_captured_requests_shows_no_contents(console, webhook):
     webhook.capture(method="POST", body="hello", headers={"Authorization": "hello"})
 
     page = console.get("/admin/webhooks/capturedrequest/")
@@ -35,13 +35,13 @@ def test_a_list_of_captured_requests_shows_none_of_their_contents(console, webho
     assert "hello" not in page.content.decode()
 
 
-def test_the_list_of_webhooks_says_what_was_dropped(console, webhook):
+def test_the_list_of_webhooks_shows_dropped_counts(console, webhook):
     Webhook.objects.update(dropped_count=4711)
 
     assert "4711" in console.get("/admin/webhooks/webhook/").content.decode()
 
 
-def test_a_webhook_can_be_deleted_with_what_it_captured(console, webhook):
+def test_a_webhook_can_be_deleted_with_its_requests(console, webhook):
     webhook.capture(method="POST")
 
     console.post(

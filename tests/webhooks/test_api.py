@@ -123,7 +123,7 @@ def test_a_list_costs_the_same_for_3_and_for_20(acme_api, acme, path):
     assert cost() == few
 
 
-def test_a_deleted_webhook_is_gone_with_what_it_captured(acme_api, webhook):
+def test_a_deleted_webhook_is_gone_with_its_requests(acme_api, webhook):
     webhook.capture(method="GET")
 
     response = acme_api.delete(f"/webhooks/{webhook.pk}")
@@ -135,7 +135,9 @@ def test_a_deleted_webhook_is_gone_with_what_it_captured(acme_api, webhook):
 @pytest.mark.parametrize(
     ("id", "status"), [("wh_gone", 204), ("x", 404), ("w%00", 404)]
 )
-def test_deleting_what_is_gone_is_no_error_but_a_wrong_id_is(acme_api, id, status):
+def test_deleting_a_deleted_webhook_is_no_error_but_a_malformed_id_is(
+    acme_api, id, status
+):
     assert acme_api.delete(f"/webhooks/{id}").status_code == status
 
 
@@ -303,7 +305,7 @@ def test_a_captured_request_is_read_as_it_came(search, captured, webhook):
     }
 
 
-def test_what_did_not_come_reads_null(search, captured):
+def test_absent_values_are_null(search, captured):
     captured("GET", REMOTE_ADDR="")
 
     (item,) = search()["items"]

@@ -50,7 +50,7 @@ def test_a_head_request_is_captured_and_answered_without_a_body(send, webhook):
     assert webhook.requests.get().method == "HEAD"
 
 
-def test_a_plain_options_request_is_told_the_methods(send):
+def test_a_plain_options_request_gets_an_allow_header(send):
     assert send("OPTIONS")["Allow"] == ALLOWED
 
 
@@ -87,11 +87,11 @@ def test_a_webhook_deleted_while_a_request_comes_in_is_not_found(
     assert send().status_code == 404
 
 
-def test_a_body_of_exactly_the_limit_is_kept(captured):
+def test_a_body_of_exactly_the_limit_is_stored(captured):
     assert len(captured(body=b"a" * LIMIT).body) == LIMIT
 
 
-def test_a_body_over_the_limit_is_refused_and_not_kept(send, webhook):
+def test_a_body_over_the_limit_is_refused_and_not_stored(send, webhook):
     response = send(body=b"a" * (LIMIT + 1))
 
     assert response.status_code == 413
@@ -121,7 +121,7 @@ def test_a_length_that_is_no_number_counts_as_no_body(captured, length):
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"a\x00b", b"\xed\xa0\x80", bytes(256)])
-def test_a_body_that_is_no_text_is_kept_in_base64(captured, body):
+def test_a_body_that_is_not_text_is_stored_in_base64(captured, body):
     row = captured(body=body, content_type="application/octet-stream")
 
     assert row.body_is_base64
@@ -129,7 +129,7 @@ def test_a_body_that_is_no_text_is_kept_in_base64(captured, body):
 
 
 @pytest.mark.parametrize("text", ["plain", '{"a": "ü"}', "\N{SNOWMAN}", "\ufffd\r\n"])
-def test_a_body_that_is_text_is_kept_as_it_is(captured, text):
+def test_a_body_that_is_text_is_stored_as_it_is(captured, text):
     row = captured(body=text.encode())
 
     assert row.body == text
@@ -151,7 +151,7 @@ def test_headers_keep_their_values_and_a_canonical_name(captured):
     assert row.user_agent == row.headers["User-Agent"] == "curl/8"
 
 
-def test_the_content_type_of_a_body_is_kept(captured):
+def test_the_content_type_of_a_body_is_stored(captured):
     row = captured(body=b"<a/>", content_type="application/xml; charset=utf-8")
 
     assert row.content_type == "application/xml; charset=utf-8"
@@ -161,7 +161,7 @@ def test_the_content_type_of_a_body_is_kept(captured):
     ("sent", "kept"),
     [(b"caf\xc3\xa9", "café"), (b"caf\xe9", "café"), (b"a\x00b", "a\ufffdb")],
 )
-def test_a_header_in_any_bytes_is_kept_as_text(captured, sent, kept):
+def test_a_header_in_any_bytes_is_stored_as_text(captured, sent, kept):
     row = captured(HTTP_X_NAME=sent.decode("latin-1"))
 
     assert row.headers["X-Name"] == kept
@@ -178,17 +178,17 @@ def test_a_header_in_any_bytes_is_kept_as_text(captured, sent, kept):
         ("a=%C3%BC&b=1+2", {"a": "ü", "b": "1 2"}),
     ],
 )
-def test_the_query_is_kept_as_a_map_of_texts(captured, query, kept):
+def test_the_query_is_stored_as_a_map_of_texts(captured, query, kept):
     assert captured(query=query).query_params == kept
 
 
-def test_more_parameters_than_a_form_may_have_are_kept(captured):
+def test_more_parameters_than_a_form_may_have_are_stored(captured):
     query = "&".join(f"p{n}=1" for n in range(1500))
 
     assert len(captured(query=query).query_params) == 1500
 
 
-def test_the_address_of_the_sender_is_kept(captured):
+def test_the_address_of_the_sender_is_stored(captured):
     assert captured(REMOTE_ADDR="203.0.113.7").ip_address == "203.0.113.7"
 
 
@@ -197,7 +197,7 @@ def test_an_address_that_is_none_or_too_long_is_no_error(captured, address):
     assert len(captured(REMOTE_ADDR=address).ip_address) <= 64
 
 
-def test_a_key_is_kept_nowhere(captured, issue):
+def test_a_key_is_stored_nowhere(captured, issue):
     _, secret = issue()
     row = captured(
         body=f'{{"key": "{secret}"}}'.encode(),
@@ -213,7 +213,7 @@ def test_a_key_is_kept_nowhere(captured, issue):
     assert row.body.startswith('{"key": "epk_live_')
 
 
-def test_a_key_in_a_body_that_is_no_text_is_not_kept_either(captured, issue):
+def test_a_key_in_a_body_that_is_not_text_is_not_stored_either(captured, issue):
     _, secret = issue()
     row = captured(body=b"\xff" + secret.encode() + b"\xfe")
 
@@ -248,7 +248,7 @@ def test_a_session_is_hidden_wherever_it_is_among_the_cookies(captured, cookie):
     assert "a=1" in kept or cookie == "sessionid=S3"
 
 
-def test_a_cookie_with_a_similar_name_is_kept(captured):
+def test_a_cookie_with_a_similar_name_is_stored(captured):
     kept = captured(HTTP_COOKIE="my_sessionid=A; sessionid2=B").headers["Cookie"]
 
     assert kept == "my_sessionid=A; sessionid2=B"

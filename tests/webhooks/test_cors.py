@@ -1,4 +1,4 @@
-"""Pages of any origin send to a webhook, and read what they are told."""
+"""CORS: pages of any origin send to a webhook and read the response."""
 
 import pytest
 from django.db import OperationalError
@@ -56,7 +56,7 @@ def test_no_more_than_a_hundred_names_are_echoed(send):
     assert len(response["Access-Control-Allow-Headers"].split(",")) == 100
 
 
-def test_a_preflight_tells_nothing_of_ids_and_asks_no_database(
+def test_a_preflight_discloses_no_ids_and_runs_no_query(
     send, django_assert_num_queries
 ):
     with django_assert_num_queries(0):

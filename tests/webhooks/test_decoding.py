@@ -1,4 +1,4 @@
-"""Bodies as their sender meant them, beside the bytes that came."""
+"""Decoded bodies, stored beside the received bytes."""
 
 import base64
 import gzip
@@ -40,7 +40,7 @@ def raw_deflate(data):
         ("gzip", lambda data: gzip.compress(data[:5]) + gzip.compress(data[5:])),
     ],
 )
-def test_an_encoded_body_is_kept_with_its_text(captured, encoding, encode):
+def test_an_encoded_body_is_stored_with_its_text(captured, encoding, encode):
     body = encode(TEXT.encode())
 
     row = captured(body=body, HTTP_CONTENT_ENCODING=encoding)
@@ -61,7 +61,7 @@ def test_an_encoded_body_is_kept_with_its_text(captured, encoding, encode):
         ("Shift_JIS", "shift_jis"),
     ],
 )
-def test_a_body_in_a_charset_is_kept_with_its_text(captured, charset, codec):
+def test_a_body_in_a_charset_is_stored_with_its_text(captured, charset, codec):
     text = "日本" if codec == "shift_jis" else "ก" if codec == "cp874" else "é"
     body = text.encode(codec)
 
@@ -91,7 +91,7 @@ def test_an_encoded_body_in_a_charset_is_decoded_in_both_ways(captured):
         {"HTTP_CONTENT_ENCODING": "identity"},
     ],
 )
-def test_a_body_that_reads_the_same_is_not_kept_twice(captured, headers):
+def test_a_body_that_reads_the_same_is_not_stored_twice(captured, headers):
     row = captured(body=b"plain", **headers)
 
     assert (row.body, row.body_decoded, row.body_decoding) == ("plain", "", "")
@@ -110,7 +110,7 @@ def test_a_body_that_reads_the_same_is_not_kept_twice(captured, headers):
         ("gzip, gzip, gzip", b"x"),
     ],
 )
-def test_a_body_that_cannot_be_decoded_is_kept_as_it_came(captured, encoding, body):
+def test_a_body_that_cannot_be_decoded_is_stored_as_it_came(captured, encoding, body):
     row = captured(body=body, HTTP_CONTENT_ENCODING=encoding)
 
     kept = base64.b64decode(row.body) if row.body_is_base64 else row.body.encode()
@@ -129,7 +129,7 @@ def test_a_body_that_cannot_be_decoded_is_kept_as_it_came(captured, encoding, bo
         ("gzip, gzip, gzip", gzip.compress(b"x"), ""),
     ],
 )
-def test_bytes_that_cannot_be_searched_are_not_kept(captured, encoding, body, read):
+def test_bytes_that_cannot_be_searched_are_not_stored(captured, encoding, body, read):
     row = captured(body=body, HTTP_CONTENT_ENCODING=encoding)
 
     assert (row.body, row.body_is_base64) == (read, False)
@@ -137,7 +137,7 @@ def test_bytes_that_cannot_be_searched_are_not_kept(captured, encoding, body, re
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "utf-32"])
-def test_a_charset_whose_byte_order_mark_is_missing_is_no_text(captured, charset):
+def test_a_charset_whose_byte_order_mark_is_missing_is_not_text(captured, charset):
     """Python's decoder raises an error of its own for it, whatever is asked of it."""
     row = captured(body=b"\x00x\x00y", content_type=f"text/plain; charset={charset}")
 
@@ -146,7 +146,7 @@ def test_a_charset_whose_byte_order_mark_is_missing_is_no_text(captured, charset
 
 
 @pytest.mark.parametrize("inside", [b"\xff\xfe\x00", b"a\x00b"])
-def test_what_is_no_text_when_inflated_says_so(captured, inside):
+def test_inflated_bytes_that_are_not_text_are_marked(captured, inside):
     row = captured(body=gzip.compress(inside), HTTP_CONTENT_ENCODING="gzip")
 
     assert (row.body_decoded, row.body_decoding) == ("", "not_text")
@@ -230,7 +230,7 @@ def test_names_of_charsets_come_from_a_list():
 
 
 @pytest.mark.parametrize("encoding", ["gzip", ""])
-def test_a_key_in_an_encoded_body_is_kept_nowhere(captured, issue, encoding):
+def test_a_key_in_an_encoded_body_is_stored_nowhere(captured, issue, encoding):
     _, secret = issue()
     text = f'{{"key": "{secret}"}}'
     sent = text.encode("utf-16")
@@ -269,7 +269,7 @@ def noise(size):
         ("gzip, gzip", cut_by(30, lambda data: gzip.compress(gzip.compress(data)))),
     ],
 )
-def test_a_key_before_the_place_where_decoding_ends_is_kept_nowhere(
+def test_a_key_before_the_place_where_decoding_ends_is_stored_nowhere(
     captured, issue, encoding, encode
 ):
     _, secret = issue()
@@ -294,7 +294,7 @@ def test_a_key_before_the_place_where_decoding_ends_is_kept_nowhere(
 )
 @pytest.mark.parametrize("charset", ["utf-8", "utf-16"])
 @pytest.mark.parametrize("codec", ["ascii", "utf-16", "utf-32-be"])
-def test_a_key_beside_bytes_that_are_no_text_is_kept_nowhere(
+def test_a_key_beside_bytes_that_are_not_text_is_stored_nowhere(
     captured, issue, encoding, encode, charset, codec
 ):
     _, secret = issue()
@@ -323,7 +323,7 @@ def test_a_key_beside_bytes_that_are_no_text_is_kept_nowhere(
     ("encoding", "encode", "state"),
     [("", bytes, "failed"), ("gzip", gzip.compress, "withheld")],
 )
-def test_a_key_is_not_kept_in_the_letters_of_a_wrong_charset(
+def test_a_key_is_not_stored_in_a_wrong_charset(
     captured, issue, encoding, encode, state
 ):
     _, secret = issue()

@@ -1,4 +1,4 @@
-"""How much webhooks take: per minute, and in all."""
+"""Rate limits and stored bytes of webhooks."""
 
 import pytest
 from django.core.cache import cache
@@ -28,7 +28,7 @@ def send(client, webhook, body="x"):
         return client.post(f"/webhook/{webhook.pk}", body, content_type="text/plain")
 
 
-def test_a_webhook_takes_its_quota_and_keeps_no_more(client, webhook, settings):
+def test_a_webhook_accepts_its_rate_limit_and_no_more(client, webhook, settings):
     settings.CAPTURES_PER_MINUTE = 2
 
     answers = [send(client, webhook) for _ in range(3)]
@@ -54,7 +54,9 @@ def test_webhooks_of_an_organization_share_a_limit(client, webhook, globex, sett
     assert statuses == [200, 200, 429, 200]
 
 
-def test_what_one_webhook_refuses_leaves_the_others_theirs(client, webhook, settings):
+def test_requests_refused_by_one_webhook_do_not_count_for_others(
+    client, webhook, settings
+):
     settings.CAPTURES_PER_MINUTE = 1
     settings.CAPTURES_PER_MINUTE_AND_ORGANIZATION = 2
     second = Webhook.objects.create(organization=webhook.organization, name="B")
@@ -154,7 +156,7 @@ def test_a_limit_that_was_lowered_lets_requests_replace_older_ones(
     assert kept(webhook) == [*ids[1:], new]
 
 
-def test_captured_requests_take_no_room_from_what_an_organization_writes_itself(
+def test_captured_requests_do_not_count_towards_the_quota_of_own_rows(
     client, webhook, api, settings
 ):
     settings.MAX_STORED_MEGABYTES = settings.MAX_CAPTURED_MEGABYTES = 1
@@ -269,7 +271,7 @@ def test_a_sum_that_is_out_of_date_drops_nothing(client, webhook, settings):
     assert kept(webhook) == [old.pk, new]
 
 
-def test_a_request_that_is_larger_than_all_a_webhook_keeps_comes_alone(
+def test_a_request_larger_than_the_limit_of_a_webhook_replaces_all(
     client, webhook, settings
 ):
     settings.WEBHOOK_MAX_STORED_MEGABYTES = 1
@@ -281,7 +283,7 @@ def test_a_request_that_is_larger_than_all_a_webhook_keeps_comes_alone(
     assert kept(webhook) == [large]
 
 
-def test_a_full_webhook_is_not_looked_through_for_each_request(
+def test_a_full_webhook_is_not_scanned_for_each_request(
     client, webhook, settings, statements
 ):
     settings.WEBHOOK_MAX_STORED_MEGABYTES = 1
@@ -296,7 +298,7 @@ def test_a_full_webhook_is_not_looked_through_for_each_request(
 
 
 @pytest.mark.parametrize("path", ["/webhooks", "/webhooks/{}"])
-def test_what_was_dropped_is_said_on_the_row(client, webhook, settings, api, path):
+def test_dropped_requests_are_counted_on_the_row(client, webhook, settings, api, path):
     settings.WEBHOOK_MAX_CAPTURED_REQUESTS = 1
     for _ in range(3):
         sent(client, webhook, "x")
@@ -321,7 +323,7 @@ def test_a_dropped_request_is_no_change_of_the_webhook(client, webhook, settings
     assert webhook.updated_at == before
 
 
-def test_what_is_trimmed_counts_no_more(client, webhook, settings):
+def test_trimmed_requests_leave_the_sum(client, webhook, settings):
     """A webhook that is full replaces its oldest requests, and does not grow."""
     settings.MAX_CAPTURED_MEGABYTES = 1
     settings.WEBHOOK_MAX_CAPTURED_REQUESTS = 1

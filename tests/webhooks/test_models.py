@@ -35,7 +35,7 @@ def test_the_limit_itself_deletes_nothing(webhook, settings):
     assert ids(webhook) == kept
 
 
-def test_what_is_kept_goes_by_the_time_of_receipt(webhook, settings):
+def test_the_latest_requests_by_time_of_receipt_are_stored(webhook, settings):
     settings.WEBHOOK_MAX_CAPTURED_REQUESTS = 1
     new = webhook.capture(method="GET")
     webhook.capture(method="GET", received_at=timezone.now() - timedelta(days=1))
@@ -63,7 +63,7 @@ def test_newer_requests_of_another_webhook_take_no_room(webhook, acme, settings)
     assert ids(webhook) == {old.pk}
 
 
-def test_a_thousand_captured_requests_are_kept_unless_told_otherwise(webhook):
+def test_a_thousand_captured_requests_are_stored_by_default(webhook):
     old = timezone.now() - timedelta(days=1)
     CapturedRequest.objects.bulk_create(
         CapturedRequest(webhook=webhook, method="GET", received_at=old)
@@ -100,7 +100,7 @@ def test_a_webhook_is_shown_by_name_and_a_request_without_its_contents(webhook):
     assert "private" not in str(captured)
 
 
-def test_a_failure_to_trim_is_logged_and_the_request_is_kept(
+def test_a_failure_to_trim_is_logged_and_the_request_is_stored(
     webhook, send, settings, monkeypatch, caplog
 ):
     settings.WEBHOOK_MAX_CAPTURED_REQUESTS = 1

@@ -1,4 +1,4 @@
-"""Changes of a webhook at the same time: one waits for the other, and none is a 500."""
+"""Concurrent changes of a webhook: one waits for the other, and no response is a 500."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""The address of a captured request: below the webhook's id, and as it was sent."""
+"""The URL of a captured request: the path below the id, and the raw URL."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from echopoint.webhooks.models import CapturedRequest
 
 
 @pytest.mark.parametrize("below", ["", "/", "/orders/7", "/a//b/", "/a b"])
-def test_what_comes_below_the_id_is_captured_with_its_path(captured, webhook, below):
+def test_requests_below_the_id_are_captured_with_their_path(captured, webhook, below):
     row = captured(below=below.replace(" ", "%20"))
 
     assert row.webhook == webhook
@@ -30,7 +30,7 @@ def test_an_unknown_id_with_a_path_below_is_not_found(send):
 
 @pytest.mark.parametrize("name", ["RAW_URI", "REQUEST_URI"])
 @pytest.mark.parametrize("origin", ["", "http://localhost:8000", "HTTPS://x"])
-def test_the_address_is_kept_as_it_was_sent(captured, webhook, name, origin):
+def test_the_address_is_stored_as_it_was_sent(captured, webhook, name, origin):
     target = f"/webhook/{webhook.pk}/a%2fb?x=%41+b&&y"
 
     row = captured(below="/a%2fb", query="x=%41+b&&y", **{name: f"{origin}{target}"})
@@ -39,7 +39,7 @@ def test_the_address_is_kept_as_it_was_sent(captured, webhook, name, origin):
     assert row.raw_query == "x=%41+b&&y"
 
 
-def test_a_server_that_keeps_no_address_is_not_guessed_for(captured):
+def test_raw_path_is_null_if_the_server_does_not_pass_it(captured):
     row = captured(below="/a%2fb", query="x=%41")
 
     assert row.raw_path is None
@@ -47,7 +47,7 @@ def test_a_server_that_keeps_no_address_is_not_guessed_for(captured):
 
 
 @pytest.mark.parametrize("is_encoded", [False, True])
-def test_a_key_in_an_address_is_kept_nowhere(captured, webhook, issue, is_encoded):
+def test_a_key_in_an_address_is_stored_nowhere(captured, webhook, issue, is_encoded):
     _, secret = issue()
     sent = "".join(f"%{ord(c):02x}" for c in secret) if is_encoded else secret
 
@@ -79,7 +79,7 @@ def test_all_values_of_a_parameter_come_beside_the_joined_ones(api, captured, we
     assert item["query_params_all"] == {"a": ["1", "3, 4", ""], "b": ["2"]}
 
 
-def test_of_a_request_from_before_only_joined_values_are_told(api, webhook):
+def test_requests_captured_before_have_only_joined_values(api, webhook):
     webhook.capture(method="GET", query_params={"a": "1, 2"}, headers={"A": "1"})
 
     (item,) = requests_of(api, webhook)

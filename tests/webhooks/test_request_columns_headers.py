@@ -61,7 +61,7 @@ def sent(ask, webhook):
     return sent
 
 
-def test_a_header_with_an_underscore_is_kept_under_its_own_name(sent):
+def test_a_header_with_an_underscore_is_stored_under_its_own_name(sent):
     row = sent("X_Signature: a", "X-Signature: b", "x-under_SCORE: c")
 
     assert row.headers["X_Signature"] == "a"
@@ -69,7 +69,7 @@ def test_a_header_with_an_underscore_is_kept_under_its_own_name(sent):
     assert row.headers["X-Under_Score"] == "c"
 
 
-def test_repeated_headers_are_kept_as_lists(sent, api, webhook):
+def test_repeated_headers_are_stored_as_lists(sent, api, webhook):
     sent("X-A: 1", "X-B: 2", "X-A: 3, 4", "X_C: 5", "X_C: 6")
 
     path = f"/webhooks/{webhook.pk}/requests/search"
@@ -120,14 +120,14 @@ def test_a_client_cannot_move_the_root_of_the_site(sent, webhook):
     assert row.raw_path == f"/webhook/{webhook.pk}/a"
 
 
-def test_a_session_is_hidden_in_all_that_is_kept(sent, api, webhook):
+def test_a_session_cookie_is_hidden_in_all_columns(sent, api, webhook):
     row = sent("Cookie: sessionid=S3CRET", "Cookie: a=1; sessionid=S3CRET")
 
     assert "S3CRET" not in str(vars(row))
     assert "a=1" in str(row.repeated_headers["Cookie"])
 
 
-def test_a_key_is_kept_in_no_line(sent, issue):
+def test_a_key_is_stored_in_no_header_line(sent, issue):
     _, secret = issue()
 
     row = sent(f"X_Key: {secret}", f"{secret}: 1", f"X-Key: {secret}", "X-Key: 2")
