@@ -64,6 +64,8 @@ class Reading:
             present = [each for each in SPELLINGS if each.may_be_in(self.text)]
             if len(present) == 1:
                 spelling = present[0]
+        if not spelling.may_be_in(self.text):
+            return None
         if spelling not in self.decodings:
             self.decodings[spelling] = self._decoded(spelling)
         return self.decodings[spelling]

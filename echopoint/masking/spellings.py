@@ -79,6 +79,13 @@ class Spelling:
         return self.mark in text if self.mark else not text.isascii()
 
 
+class AnySpelling(Spelling):
+    """All the spellings at once."""
+
+    def may_be_in(self, text: str) -> bool:
+        return any(each.may_be_in(text) for each in SPELLINGS)
+
+
 SPELLINGS = (
     # JSON of all writers, `repr`, quoted strings of HTTP headers. PHP and shells write a
     # backslash before punctuation that needs none.
@@ -118,7 +125,7 @@ def _of_any(match: re.Match) -> str | None:
 
 
 # All of them at once: URLs in JSON, JSON in HTML.
-ANY = Spelling(
+ANY = AnySpelling(
     "",
     re.compile("|".join(spelling.pattern.pattern for spelling in SPELLINGS)),
     _of_any,

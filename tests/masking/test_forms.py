@@ -59,6 +59,7 @@ def test_three_ways_one_in_another_are_read():
         (" p@ss ", "p@ss"),
         ("p%40ss/word", "p@ss/word"),
         ("Shop-Host", "shop-host"),
+        ("Shop-Host", base64.b64encode(b"at shop-host!").decode()),
         (SECRET, unicodedata.normalize("NFD", SECRET)),
         (unicodedata.normalize("NFD", SECRET), SECRET),
         (SECRET, "za????-key"),
