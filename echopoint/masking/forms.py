@@ -1,89 +1,89 @@
-"""The texts to search for in each reading of a text, so that one secret is found."""
+"""The forms of a secret to search for in a text and its decodings."""
 
 import base64
 import html
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from urllib.parse import quote
 
-from echopoint.masking.reading import readings
+from echopoint.masking.decoded_text import decoded_texts
 
-# Shorter forms are found in any text by chance: a letter in base64, `a b` of `a%20b`.
+# Shorter forms occur in any text by chance: one character in base64, `a b` for `a%20b`.
 # The secret itself may be shorter.
 MIN_FORM = 4
-# Such a part of a secret is hidden as well. A client sends only one line of several.
+# Parts of a secret from this length on are masked too: a client may send one line of it.
 MIN_PART = 8
 MAX_PARTS = 100
 CUTS = re.compile(r"[\r\n&#?=;,]+")
-# A longer form is searched for by itself, so there are fewer of it.
+# Longer secrets are searched for one by one, so fewer forms of them are derived.
 LONG = 1000
-# Masks that are in a text already.
+# Masks that a text already contains.
 STARS = re.compile(r"\*{3,}")
 USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\s]*)@")
 
 
-def folded(text: str) -> str:
-    """Return the text with `+` for each space: forms write one for the other."""
+def spaces_as_plus(text: str) -> str:
+    """Replace spaces by `+`, as form encoding does."""
     return text.replace(" ", "+")
 
 
-def forms_of(secret: str) -> set[str]:
-    """Return the texts that are hidden wherever they stand."""
-    derived = {*_meant(secret), *_changed(secret)}
+def secret_forms(secret: str) -> set[str]:
+    """Return the texts that are masked wherever they occur."""
+    derived = {*_equivalents(secret), *_lossy_variants(secret)}
     return {secret} | {form for form in derived if len(form.strip()) >= MIN_FORM}
 
 
-def tokens_of(secret: str) -> set[str]:
-    """Return what is found in base64 of anything that has the secret in it."""
+def base64_fragments(secret: str) -> set[str]:
+    """Return the characters that base64 of any text with the secret in it contains."""
     return {
         core
-        for text in {secret, *_meant(secret), *_written(secret)}
+        for text in {secret, *_equivalents(secret), *_encoded_variants(secret)}
         for data in _bytes_of(text)
         for encode in (base64.b64encode, base64.urlsafe_b64encode)
-        for core in _cores(data, encode)
+        for core in _inner_characters(data, encode)
         if len(core) >= MIN_FORM
     }
 
 
-def _meant(secret: str) -> Iterator[str]:
-    """Yield what clients take the secret for: decoded, without spaces, in parts."""
+def _equivalents(secret: str) -> Iterator[str]:
+    """Yield the secret as clients may read it: decoded, stripped, normalized, in parts."""
     yield secret.strip()
-    yield from (reading.text for reading in readings(secret))
+    yield from (decoded.text for decoded in decoded_texts(secret))
     yield from (unicodedata.normalize(form, secret) for form in ("NFC", "NFD"))
     yield from _credentials(secret)
-    # A mask is never searched, so neither is a secret across stars.
+    # Masks are not searched, so a secret with stars is never found as a whole.
     yield from (part.strip("*") for part in STARS.split(secret))
     parts = (part.strip() for part in CUTS.split(secret))
     yield from islice((part for part in parts if len(part) >= MIN_PART), MAX_PARTS)
 
 
 def _credentials(secret: str) -> Iterator[str]:
-    """Yield the user and password of a URL, from which clients make a Basic header."""
+    """Yield the user and password of a URL, which clients send as Basic credentials."""
     if match := USERINFO.match(secret):
-        for reading in readings(match[1]):
-            yield reading.text
-            yield reading.text.partition(":")[2]
+        for decoded in decoded_texts(match[1]):
+            yield decoded.text
+            yield decoded.text.partition(":")[2]
 
 
-def _changed(secret: str) -> Iterator[str]:
-    """Yield what is left of the secret after changes that cannot be undone."""
+def _lossy_variants(secret: str) -> Iterator[str]:
+    """Yield the secret after changes that decoding cannot undo."""
     if len(secret) > LONG:
         return
-    # Host names come back in lower case.
+    # Services return host names in lower case.
     yield secret.lower()
     data = secret.encode(errors="replace")
     if len(data) >= MIN_FORM:
         yield from (data.hex(), data.hex().upper())
     if not secret.isascii():
-        yield from _misread(secret)
+        yield from _mojibake(secret)
 
 
-def _misread(secret: str) -> Iterator[str]:
-    """Yield the secret after a program that did not know its encoding."""
-    # Windows-1252 read as Latin-1, which is how bytes are searched.
+def _mojibake(secret: str) -> Iterator[str]:
+    """Yield the secret as written by a program that assumed the wrong encoding."""
+    # Bytes that are not UTF-8 are searched as Latin-1.
     windows = secret.encode("cp1252", errors="ignore")
     if windows.decode("cp1252") == secret:
         yield windows.decode("latin-1")
@@ -99,8 +99,8 @@ def _misread(secret: str) -> Iterator[str]:
                 yield text
 
 
-def _written(secret: str) -> Iterator[str]:
-    """Yield the secret in documents that are likely to be made base64 of."""
+def _encoded_variants(secret: str) -> Iterator[str]:
+    """Yield the secret as written in documents that are often sent in base64."""
     if len(secret) <= LONG:
         yield json.dumps(secret)[1:-1]
         yield json.dumps(secret, ensure_ascii=False)[1:-1]
@@ -110,7 +110,7 @@ def _written(secret: str) -> Iterator[str]:
 
 
 def _bytes_of(text: str) -> Iterator[bytes]:
-    """Yield the text in UTF-8, and in Latin-1, which is that of many Basic headers."""
+    """Yield the text in UTF-8, and in Latin-1, which many Basic headers use."""
     yield text.encode(errors="replace")
     if not text.isascii():
         latin = text.encode("latin-1", errors="ignore")
@@ -118,10 +118,10 @@ def _bytes_of(text: str) -> Iterator[bytes]:
             yield latin
 
 
-def _cores(data: bytes, encode) -> Iterator[str]:
+def _inner_characters(data: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]:
     """Yield the base64 of the bytes after 0, 1 and 2 others, without its ends.
 
-    A character holds 6 bits: those at the ends depend on what stands beside the bytes.
+    A character has 6 bits: the first and the last also depend on the neighboring bytes.
     """
     for before in range(3):
         text = encode(b"\0" * before + data).decode()

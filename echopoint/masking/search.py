@@ -1,4 +1,4 @@
-"""Search a text for many others at once."""
+"""Search one text for many others at once."""
 
 import re
 import string
@@ -7,29 +7,33 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from os.path import commonprefix
 
-from echopoint.masking.forms import LONG, folded
-from echopoint.masking.reading import Reading
-from echopoint.masking.spellings import BYTES
+from echopoint.masking.decoded_text import DecodedText
+from echopoint.masking.escapes import BYTES
+from echopoint.masking.forms import LONG, spaces_as_plus
 
-# The pattern holds the heads of the forms alone: a pattern of all their letters takes
-# longer to compile than most texts to search.
+# The pattern contains only the first characters of the forms: a pattern of complete forms
+# takes longer to compile than most texts take to search.
 HEAD = 8
-# Of these, escapes consist that are escaped once more.
-ESCAPES = frozenset(f"{string.ascii_letters}{string.digits}\\%&#;{{}}").union(BYTES)
-NOTHING = "(?!)"  # a pattern that is nowhere
-TOKEN = re.compile("[0-9A-Za-z+/_-]")
-REST = re.compile("[0-9A-Za-z+/_-]*={0,2}")
+# Characters of escapes, which may be escaped themselves.
+ESCAPE_CHARACTERS = frozenset(f"{string.ascii_letters}{string.digits}\\%&#;{{}}").union(
+    BYTES
+)
+NO_MATCH = "(?!)"  # matches nowhere
+BASE64_CHARACTER = re.compile("[0-9A-Za-z+/_-]")
+BASE64_END = re.compile("[0-9A-Za-z+/_-]*={0,2}")
 
 
 class Search:
-    """Finds texts, and base64 that contains one of the tokens."""
+    """Finds texts, and base64 that contains one of the fragments."""
 
-    def __init__(self, texts: Iterable[str], tokens: Iterable[str]):
-        self.texts = {folded(text) for text in texts if text}
-        self.tokens = {folded(token) for token in tokens} - self.texts
-        forms = self.texts | self.tokens
-        # A plain search never goes back, while forms are cut out of the text to look
-        # them up: at every place, if the text repeats the head of a form.
+    def __init__(self, texts: Iterable[str], fragments: Iterable[str]):
+        self.texts = {spaces_as_plus(text) for text in texts if text}
+        self.fragments = {
+            spaces_as_plus(fragment) for fragment in fragments
+        } - self.texts
+        forms = self.texts | self.fragments
+        # str.find() is linear. Shorter forms are looked up by slices of the text, which
+        # is slow for long forms if the text repeats their first characters.
         self.long = sorted(form for form in forms if len(form) > LONG)
         self.forms = forms.difference(self.long)
         self.reach = max(map(len, self.forms), default=0)
@@ -38,63 +42,64 @@ class Search:
         self.pattern = re.compile(any_of(sorted(self.lengths)))
 
     def may_be_in(self, text: str) -> bool:
-        """Take a quick look that most texts do not pass."""
+        """Return False if a quick check rules out any match."""
         return (
             not text.isascii()
             or "\\" in text
             or "%" in text
             or "&" in text
             or bool(self.long)
-            or self.pattern.search(folded(text)) is not None
+            or self.pattern.search(spaces_as_plus(text)) is not None
         )
 
-    def spans(self, reading: Reading) -> Iterator[tuple[int, int]]:
-        """Yield where a form stands in the reading, around tokens all their base64."""
-        text, done = folded(reading.text), 0
-        for start, stop in reading.stretches(self.reach):
-            start = max(start, done)
+    def spans(self, decoded: DecodedText) -> Iterator[tuple[int, int]]:
+        """Yield the spans of forms; a fragment extends to the complete base64 around it."""
+        text, covered = spaces_as_plus(decoded.text), 0
+        for start, stop in decoded.stretches(self.reach):
+            start = max(start, covered)
             while start < stop and (match := self.pattern.search(text, start, stop)):
                 begin = start = match.start()
                 if form := self._form_at(text, begin, match[0]):
-                    span = self._span(reading.text, form, begin, done)
+                    span = self._span(decoded.text, form, begin, covered)
                     yield span
-                    start = done = span[1]
+                    start = covered = span[1]
                 else:
                     start = begin + 1
         for form in self.long:
-            done = 0
-            while (begin := text.find(form, done)) >= 0:
-                span = self._span(reading.text, form, begin, done)
+            covered = 0
+            while (begin := text.find(form, covered)) >= 0:
+                span = self._span(decoded.text, form, begin, covered)
                 yield span
-                done = span[1]
+                covered = span[1]
 
     def _form_at(self, text: str, begin: int, head: str) -> str | None:
-        """Return the longest form at a place that begins with this head."""
+        """Return the longest form that starts at a position with this head."""
         for length in self.lengths[head]:
             if (form := text[begin : begin + length]) in self.forms:
                 return form
         return None
 
-    def _span(self, text: str, form: str, begin: int, done: int) -> tuple[int, int]:
+    def _span(self, text: str, form: str, begin: int, covered: int) -> tuple[int, int]:
         end = begin + len(form)
-        if form not in self.tokens:
+        if form not in self.fragments:
             return begin, end
-        while begin > done and TOKEN.match(text, begin - 1):
+        while begin > covered and BASE64_CHARACTER.match(text, begin - 1):
             begin -= 1
-        return begin, REST.match(text, end).end()
+        rest = BASE64_END.match(text, end)
+        return begin, rest.end() if rest else end
 
 
 def _letters(forms: set[str]) -> set[str]:
-    """Return the characters that forms and escapes consist of."""
-    letters = set(ESCAPES).union(*forms)
+    """Return the characters of forms and of escapes."""
+    letters = set(ESCAPE_CHARACTERS).union(*forms)
     if "+" in letters:
         letters.add(" ")
     return letters
 
 
 def _lengths(forms: set[str]) -> dict[str, list[int]]:
-    """Return how long the forms are that can stand where a head does, longest first."""
-    lengths = defaultdict(set)
+    """Return the lengths of the forms that can start with each head, longest first."""
+    lengths: defaultdict[str, set[int]] = defaultdict(set)
     for form in forms:
         lengths[form[:HEAD]].add(len(form))
     for head, own in lengths.items():
@@ -103,13 +108,13 @@ def _lengths(forms: set[str]) -> dict[str, list[int]]:
 
 
 def any_of(texts: list[str]) -> str:
-    """Return a pattern of the longest of these sorted texts that is at a place.
+    """Return a pattern that matches the longest of these sorted texts.
 
-    Texts share what they begin with, so that a place of a result of megabytes is
-    compared with a few letters, and not with each of thousands of secrets.
+    Common prefixes are shared, so that each position of a large result is compared with a
+    few characters and not with thousands of secrets.
     """
     if not texts:
-        return NOTHING
+        return NO_MATCH
     start = commonprefix([texts[0], texts[-1]])
     rests = [text[len(start) :] for text in texts]
     by_letter = [list(group) for _, group in groupby(rests, lambda rest: rest[:1])]

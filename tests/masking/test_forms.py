@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from echopoint.masking.decoded_text import DecodedText
+from echopoint.masking.escapes import ANY_ESCAPE
 from echopoint.masking.mask import Mask
-from echopoint.masking.reading import Reading
-from echopoint.masking.spellings import ANY
 
 SECRET = "zażółć-key"
 
@@ -29,12 +29,12 @@ SECRET = "zażółć-key"
     ],
 )  # fmt: skip
 def test_an_escape_is_read_in_one_go(written, letter):
-    assert Reading(f"<{written}>").decoded(ANY).text == f"<{letter}>"
+    assert DecodedText(f"<{written}>").decode(ANY_ESCAPE).text == f"<{letter}>"
 
 
 @pytest.mark.parametrize("text", ["&none;", "&#0;", "&#1114112;", "%4", "\\u12", "é"])
 def test_what_is_no_escape_is_left(text):
-    assert Reading(text).decoded(ANY) is None
+    assert DecodedText(text).decode(ANY_ESCAPE) is None
 
 
 def test_a_letter_beside_a_secret_does_not_join_it_to_an_escape():

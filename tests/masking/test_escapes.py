@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from echopoint.masking.mask import Mask
-from tests.masking.ways import (
+from tests.masking.writers import (
     AROUND,
     EVERY_LETTER,
     LONG_SECRETS,
