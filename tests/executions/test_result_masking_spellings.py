@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from echopoint.executions.jobs.events import masked_payload
 from echopoint.executions.models import Execution, NodeResult
 from echopoint.executions.result_masking import CERTAIN, FIELDS, STRUCTURE, Masker
-from tests.masking.ways import AROUND, SECRETS, TABLE, WAYS, from_base64
+from tests.masking.writers import AROUND, SECRETS, TABLE, WAYS, from_base64
 
 few = settings(
     max_examples=60,
