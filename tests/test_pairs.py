@@ -42,7 +42,7 @@ from echopoint.cli.engine import (
     decoding,
     dynamic_variables,
     http_request,
-    nodes,
+    node_execution,
     operators,
     recorder,
     templates,
@@ -50,7 +50,7 @@ from echopoint.cli.engine import (
     values,
 )
 from echopoint.cli.engine.extractors import EXTRACTORS
-from echopoint.cli.engine.normalization import filled
+from echopoint.cli.engine.normalization import normalize
 from echopoint.cli.flow_runs import (
     final_outcome,
     github,
@@ -89,10 +89,10 @@ STOPPING = {s for s in ApiKey.Status if s not in USABLE}
 FLOWS = {
     "operator": (words.OPERATORS, operators.OPERATORS, (), "operators.py"),
     "extractor": (words.EXTRACTORS, EXTRACTORS, (), "extractors.py"),
-    "dynamic variable": (DYNAMIC_NAMES, dynamic_variables.MAKERS, (), "dynamic.py"),
+    "dynamic variable": (DYNAMIC_NAMES, dynamic_variables.GENERATORS, (), "dynamic.py"),
     "node type": (
         schemas.NODE_SCHEMAS,
-        nodes.ACTS,
+        node_execution.ACTIONS,
         {
             "module",
             "branch",
@@ -100,7 +100,7 @@ FLOWS = {
             "poll",
             "sse",
         },  # as is every other that is unknown
-        "nodes.py and package.py, or to what is refused by name here",
+        "node_execution.py and validation.py, or to what is refused by name here",
     ),
 }
 
@@ -121,8 +121,8 @@ def test_what_a_flow_may_hold_the_engine_runs_or_refuses_by_name(what):
 
 
 def test_each_node_type_that_the_engine_runs_is_checked_first():
-    assert set(validation.CHECKS) == set(nodes.ACTS), (
-        f"Give each node type a check in {ENGINE}/package.py and an act in nodes.py."
+    assert set(validation.CHECKS) == set(node_execution.ACTIONS), (
+        f"Give each node type a check in {ENGINE}/validation.py and an action in node_execution.py."
     )
 
 
@@ -165,14 +165,15 @@ SPELLED = [
 
 def as_run(definition):
     """Return the one node of a definition as the engine reads it."""
-    (node,) = filled(definition)["nodes"]
+    (node,) = normalize(definition)["nodes"]
     given = {name: value for name, value in node.items() if value is not None}
     given["data"] = dict(http_request.render(given["data"], BARE)._asdict())
     return {"run_when": "on_success"} | given
 
 
 BARE = templates.Renderer(
-    templates.Scope({}).find, dynamic_variables.Draws(dynamic_variables.Made(""))
+    templates.TemplateVariables({}).find,
+    dynamic_variables.GeneratedValues(dynamic_variables.ValueGenerator("")),
 )
 
 

@@ -1,8 +1,8 @@
-"""The names of dynamic variables: values that are made up for a run, as `{{$uuid}}`."""
+"""Names of dynamic variables, whose values are generated for a run: `{{$uuid}}`."""
 
 import re
 
-# A reference to one. What follows the `$` otherwise, as in `{{$.path}}`, is none.
+# `{{$.path}}` is not a reference to a dynamic variable.
 DYNAMIC = re.compile(r"\$[A-Za-z][A-Za-z0-9]*(:.*)?", re.DOTALL)
 DYNAMIC_NAMES = (
     "runId",
@@ -68,11 +68,11 @@ DYNAMIC_NAMES = (
 
 
 def is_dynamic(reference: str) -> bool:
-    """Whether a reference has the form of a dynamic variable, with its arguments."""
+    """Return True if the reference has the form of a dynamic variable."""
     return bool(DYNAMIC.fullmatch(reference))
 
 
 def name_and_arguments(reference: str) -> tuple[str, list[str]]:
-    """Return the parts of a dynamic reference: of `$int:1:100`, int and [1, 100]."""
+    """Split a dynamic reference: `$int:1:100` is ("int", ["1", "100"])."""
     name, *arguments = reference[1:].split(":")
     return name, arguments

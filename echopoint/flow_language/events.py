@@ -1,4 +1,4 @@
-"""The kinds of events that a runner reports while a flow runs."""
+"""Types of the events that a runner reports."""
 
 FLOW_STARTED = "flow.started"
 NODE_STARTED = "node.started"

@@ -1,4 +1,4 @@
-"""Texts that are numbers: no underscores, no digits of other scripts, no Infinity."""
+"""Decimal numbers in texts. Unlike float(): no underscores, other digits or Infinity."""
 
 import re
 
@@ -7,6 +7,6 @@ NUMERAL = re.compile(
 )
 
 
-def numeral(text: str) -> re.Match | None:
-    """Return the match of a text that is one number, spaces around it aside."""
+def numeral(text: str) -> re.Match[str] | None:
+    """Match a text that is one number, with or without spaces around it."""
     return NUMERAL.fullmatch(text.strip())

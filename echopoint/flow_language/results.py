@@ -1,7 +1,9 @@
-"""What a runner records of a flow and its nodes, as the result document has it."""
+"""Fields of the result document that a runner writes."""
+
+from typing import Any
 
 SKIPPED = "NODE_SKIPPED"
-# Of the record of a node: what others look up, and no runner writes a value of a flow in.
+# Fields of a node result that are looked up and never contain a value of a flow.
 STRUCTURE = frozenset(
     {
         "node_id",
@@ -16,7 +18,7 @@ STRUCTURE = frozenset(
         "operator",
     }
 )
-# The names of fields. A name that is not ours may be anything, a secret among it.
+# All fields. Any other name may come from a flow or a service, and may be a secret.
 FIELDS = STRUCTURE | {
     "execution_results",
     "final_outputs",
@@ -43,10 +45,10 @@ FIELDS = STRUCTURE | {
 }
 
 
-def status_of(record: dict) -> str:
-    """Return whether a node was completed, failed or skipped."""
-    if record.get("error_code") == SKIPPED or record.get("skip_reason"):
+def status_of(result: dict[str, Any]) -> str:
+    """Return "completed", "failed" or "skipped"."""
+    if result.get("error_code") == SKIPPED or result.get("skip_reason"):
         return "skipped"
-    if record.get("error_code") or record.get("error_message"):
+    if result.get("error_code") or result.get("error_message"):
         return "failed"
     return "completed"

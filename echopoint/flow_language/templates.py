@@ -1,4 +1,4 @@
-"""Templates in the texts of a flow, as `{{login.token}}`: where they are, what they name."""
+"""Templates in the texts of a flow, such as `{{login.token}}`."""
 
 import re
 from collections.abc import Iterator
@@ -7,5 +7,5 @@ TEMPLATE = re.compile(r"\{\{([^{}]+)\}\}")
 
 
 def references_in(text: str) -> Iterator[str]:
-    """Yield what the templates in a text refer to."""
+    """Yield the references of the templates in a text."""
     return (match[1].strip() for match in TEMPLATE.finditer(text))

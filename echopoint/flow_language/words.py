@@ -1,9 +1,9 @@
-"""The words that a flow definition may use where it may not use any text.
+"""Enumerations of a flow definition.
 
-The site accepts a definition by them, and the command's engine runs it by them.
+The site validates definitions against them, and the engine of the command runs them.
 """
 
-# Flows send them, saved requests have one of them, and webhooks receive them.
+# Shared by flows, saved requests and webhooks.
 HTTP_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 EXTRACTORS = ("jsonPath", "xmlPath", "statusCode", "header", "body")
 OPERATORS = (
@@ -21,11 +21,11 @@ OPERATORS = (
     "greaterThanOrEqual",
     "lessThanOrEqual",
     "between",
-    # Not in the first version of the API: the public runner does not know these.
+    # Added after the first version of the API; the public runner does not support them.
     "exists",
     "notExists",
 )
-# These compare with nothing.
+# Operators without an expected value.
 UNARY_OPERATORS = frozenset({"empty", "notEmpty", "exists", "notExists"})
 RUN_WHEN = ("on_success", "always")
 EDGE_TYPES = ("success", "failure")

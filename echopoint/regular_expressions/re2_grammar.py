@@ -1,16 +1,17 @@
-"""Regular expressions as runners take them: RE2's grammar, as Go has it, within bounds.
+"""Compile regular expressions in the RE2 syntax of Go, with bounded size.
 
-The site judges with it what the command's engine runs with it.
+The site validates patterns with it, and the engine of the command runs them.
 """
 
 import re
+from typing import Any
 
 import re2
 
 MAX_LENGTH = 10_000  # characters
 MAX_MEMORY = 8 * 1024 * 1024  # bytes, of one pattern
-# RE2 for C++ takes these and Go's does not: single bytes, numbers beyond its range, and
-# a name for two groups. A quoted or escaped character is skipped first.
+# RE2 for C++ accepts these and Go's RE2 does not: single bytes, repetitions out of range
+# and duplicate group names. Quoted and escaped characters are skipped first.
 TOKENS = re.compile(
     r"\\Q.*?(?:\\E|\Z)|\\[^C]"
     r"|(?P<foreign>\\C|\{[0-9]{9,}(?:,[0-9]*)?\}|\{[0-9]+,[0-9]{9,}\})"
@@ -20,10 +21,10 @@ TOKENS = re.compile(
 TOO_LARGE = "pattern too large"
 
 
-class Refused(ValueError):
-    """A pattern that is none, or is too large.
+class PatternRejected(ValueError):
+    """The pattern is invalid or too large.
 
-    After a colon, the text repeats a piece of the pattern, which may be one of a secret.
+    The text after a colon quotes a part of the pattern, which may be part of a secret.
     """
 
     @property
@@ -31,29 +32,29 @@ class Refused(ValueError):
         return "too large" in str(self)
 
 
-def compiled(pattern: str):
-    """Return the compiled pattern, which matches bytes of UTF-8; raise `Refused`."""
+def compile_pattern(pattern: str) -> Any:
+    """Compile a pattern that matches bytes in UTF-8; raise PatternRejected."""
     if len(pattern) > MAX_LENGTH:
-        raise Refused(TOO_LARGE)
+        raise PatternRejected(TOO_LARGE)
     if reason := _foreign(pattern):
-        raise Refused(reason)
+        raise PatternRejected(reason)
     try:
-        return re2.compile(encoded(pattern), _options())
+        return re2.compile(to_utf8(pattern), _options())
     except re2.error as error:
-        raise Refused(error.args[0].decode(errors="replace")) from None
+        raise PatternRejected(error.args[0].decode(errors="replace")) from None
     finally:
-        # The library keeps 128 patterns, each with its memory.
+        # The library would cache 128 patterns, each with its memory.
         re2.purge()
 
 
-def encoded(text: str) -> bytes:
-    """Return the text as UTF-8, with U+FFFD for half a surrogate pair."""
+def to_utf8(text: str) -> bytes:
+    """Encode as UTF-8, with U+FFFD for lone surrogates."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def _foreign(pattern: str) -> str:
-    """Return why Go's RE2 would not take what RE2 for C++ does, or an empty string."""
-    names = set()
+    """Return why Go's RE2 rejects a pattern that RE2 for C++ accepts, or an empty string."""
+    names: set[str] = set()
     for token in TOKENS.finditer(pattern):
         name, foreign = token["name"], token["foreign"]
         if foreign:
@@ -68,7 +69,7 @@ def _foreign(pattern: str) -> str:
 def _options() -> re2.Options:
     options = re2.Options()
     options.max_mem = MAX_MEMORY
-    options.log_errors = False  # a pattern may hold what is in no log
-    # Groups are never asked for, and keeping them takes much memory.
+    options.log_errors = False  # a pattern may contain a secret
+    # No caller reads groups, and storing them takes much memory.
     options.never_capture = True
     return options

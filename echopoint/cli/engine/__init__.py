@@ -1,6 +1,6 @@
-"""Runs a flow on this machine: what a runner does, without one."""
+"""Flow engine: runs a flow in this process, without a runner."""
 
 from echopoint.cli.engine.exceptions import InvalidPackage, UnsupportedFlow
-from echopoint.cli.engine.run import run_flow
+from echopoint.cli.engine.flow_execution import run_flow
 
 __all__ = ["InvalidPackage", "UnsupportedFlow", "run_flow"]

@@ -1,21 +1,22 @@
-"""What the nodes of one run share."""
+"""State that the nodes of one run share."""
 
 from contextlib import AsyncExitStack
+from typing import Any
 
-from echopoint.cli.engine.dynamic_variables import Made
-from echopoint.cli.engine.http_send import Client, new_client
+from echopoint.cli.engine.dynamic_variables import ValueGenerator
+from echopoint.cli.engine.http_send import FlowHttpClient, new_client
 from echopoint.cli.engine.recorder import Recorder
-from echopoint.cli.engine.templates import Scope
+from echopoint.cli.engine.templates import TemplateVariables
 from echopoint.cli.network import Tls
 from echopoint.masking.mask import MASK, Mask
 
 
-class Stage:
-    """What the nodes of one run share: values, both real and shown, and a client."""
+class RunContext:
+    """Variables (real and masked), mask, recorder and HTTP client of one run."""
 
     def __init__(
         self,
-        inputs: dict,
+        inputs: dict[str, Any],
         secret_keys: list[str],
         *,
         execution_id: str = "",
@@ -23,38 +24,40 @@ class Stage:
         tls: Tls | None = None,
     ):
         self.tls = tls or Tls()
-        self.made = Made(execution_id)
+        self.made = ValueGenerator(execution_id)
         self.is_strict = is_strict
         secrets = {key: inputs[key] for key in secret_keys if key in inputs}
-        self.real = Scope(inputs)
+        self.real = TemplateVariables(inputs)
         self.mask = Mask(secrets.values())
         self.recorder = Recorder(self.mask)
-        hidden = {
+        masked_outputs = {
             key: MASK if key in secrets else self.mask.value(value)
             for key, value in inputs.items()
         }
-        self.shown = Scope(hidden)
-        self._client: Client | None = None
+        self.masked = TemplateVariables(masked_outputs)
+        self._client: FlowHttpClient | None = None
         self._closing = AsyncExitStack()
 
-    async def __aenter__(self) -> "Stage":
+    async def __aenter__(self) -> "RunContext":
         return self
 
-    async def __aexit__(self, *error) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self._closing.aclose()
 
-    async def client(self) -> Client:
-        """Return the client of this run, made when the first request needs it.
+    async def client(self) -> FlowHttpClient:
+        """Return the client of this run, created on first use.
 
-        It keeps the cookies that services set, for all nodes that follow.
+        It stores the cookies of responses for all later nodes.
         """
         if self._client is None:
-            # Known before anything is awaited: nodes run together, and share its cookies.
+            # Assigned before the first await: concurrent nodes must share one client.
             self._client = new_client(self.tls)
             await self._closing.enter_async_context(self._client)
         return self._client
 
-    def add(self, node_id: str, outputs: dict, hidden: dict) -> None:
-        """Let the nodes that follow read these outputs, and show what is hidden of them."""
+    def add(
+        self, node_id: str, outputs: dict[str, Any], masked_outputs: dict[str, Any]
+    ) -> None:
+        """Make the outputs, real and masked, available to later nodes."""
         self.real.add(node_id, outputs)
-        self.shown.add(node_id, hidden)
+        self.masked.add(node_id, masked_outputs)

@@ -1,7 +1,6 @@
-"""Undo the Content-Encoding of a body, never making more of it than is allowed.
+"""Decode the Content-Encoding of a body, up to a maximum size.
 
-httpx decodes whatever it is given in one go: 64 KiB that were compressed twice may be
-gigabytes then.
+httpx would decode without a limit: 64 KiB that are compressed twice can be gigabytes.
 """
 
 import io
@@ -12,28 +11,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import zstandard
 
-# With either header, and "deflate" with or without one, as servers have it.
+# Servers send "deflate" with and without the zlib header.
 GZIP, DEFLATE, RAW_DEFLATE = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_WINDOW = 8 * 2**20
 MAX_ENCODINGS = 5
-# gzip members that follow each other; each costs a copy of the rest.
+# Concatenated gzip members; each costs a copy of the remaining body.
 MAX_MEMBERS = 1000
 
 
 class TooLarge(ValueError):
-    """The body is larger than is read."""
+    """The body exceeds the maximum size."""
 
 
 class BadEncoding(ValueError):
-    """The body is not encoded as it says."""
+    """The body does not match its Content-Encoding."""
 
 
 def decode(body: bytes, content_encoding: str, most: int) -> tuple[bytes, list[str]]:
-    """Return the body decoded, and notes on what of it is not as its headers say.
+    """Return the decoded body, and notes on where it contradicts its headers.
 
-    A body whose encoding is unknown stays encoded. Raises TooLarge beyond `most` bytes,
-    and BadEncoding.
+    A body with an unknown encoding stays encoded. Raises TooLarge above `most` bytes, and
+    BadEncoding.
     """
     encodings = [name.strip().lower() for name in content_encoding.split(",")]
     encodings = [name for name in encodings if name not in ("", "identity")]
@@ -51,34 +50,35 @@ def decode(body: bytes, content_encoding: str, most: int) -> tuple[bytes, list[s
     return body, notes
 
 
-def _gunzipped(body: bytes, most: int, notes: list[str]) -> bytes:
-    return _inflated(body, GZIP, most, notes)
+def _decode_gzip(body: bytes, most: int, notes: list[str]) -> bytes:
+    return _inflate(body, GZIP, most, notes)
 
 
-def _deflated(body: bytes, most: int, notes: list[str]) -> bytes:
+def _decode_deflate(body: bytes, most: int, notes: list[str]) -> bytes:
     try:
-        return _inflated(body, DEFLATE, most, notes)
+        return _inflate(body, DEFLATE, most, notes)
     except BadEncoding:
-        return _inflated(body, RAW_DEFLATE, most, notes)
+        return _inflate(body, RAW_DEFLATE, most, notes)
 
 
-def _inflated(body: bytes, window: int, most: int, notes: list[str]) -> bytes:
+def _inflate(body: bytes, window: int, most: int, notes: list[str]) -> bytes:
     if not body:
         return b""
-    parts, left = [], most
+    parts: list[bytes] = []
+    left = most
     try:
         while body:
             stream = zlib.decompressobj(window)
             if len(parts) == MAX_MEMBERS:
                 raise BadEncoding(f"it has more than {MAX_MEMBERS} parts")
-            # One byte more than allowed tells that there is more.
+            # One byte above the limit shows that the body is too large.
             parts.append(stream.decompress(body, left + 1))
             left -= len(parts[-1])
             if left < 0:
                 raise TooLarge
             if not stream.eof:
                 raise BadEncoding("it ends too early")
-            # gzip files may follow each other (RFC 1952, section 2.2).
+            # Concatenated gzip members are valid (RFC 1952, section 2.2).
             body = stream.unused_data
             if body and not (window == GZIP and body.startswith(GZIP_MAGIC)):
                 notes.append(
@@ -90,7 +90,7 @@ def _inflated(body: bytes, window: int, most: int, notes: list[str]) -> bytes:
     return b"".join(parts)
 
 
-def _unbrotlied(body: bytes, most: int, notes: list[str]) -> bytes:
+def _decode_brotli(body: bytes, most: int, notes: list[str]) -> bytes:
     import brotli
 
     if not body:
@@ -111,10 +111,10 @@ def _unbrotlied(body: bytes, most: int, notes: list[str]) -> bytes:
     return bytes(decoded)
 
 
-def _unzstandard(body: bytes, most: int, notes: list[str]) -> bytes:
+def _decode_zstandard(body: bytes, most: int, notes: list[str]) -> bytes:
     import zstandard
 
-    # RFC 9659: what HTTP sends asks for no more than this much memory.
+    # RFC 9659: HTTP allows a window of at most 8 MiB.
     engine = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
     try:
         with engine.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
@@ -129,9 +129,9 @@ def _unzstandard(body: bytes, most: int, notes: list[str]) -> bytes:
 
 
 def _require_whole(engine: "zstandard.ZstdDecompressor", body: bytes) -> None:
-    """Raise BadEncoding for a body that ends too early; stream_reader does not.
+    """Raise BadEncoding for a truncated body, which stream_reader accepts.
 
-    Decodes the body again, without a bound: the caller has checked the size.
+    Decodes the body again without a limit: the caller has checked the size.
     """
     while body:
         stream = engine.decompressobj()
@@ -142,9 +142,9 @@ def _require_whole(engine: "zstandard.ZstdDecompressor", body: bytes) -> None:
 
 
 DECODERS: dict[str, Callable[[bytes, int, list[str]], bytes]] = {
-    "gzip": _gunzipped,
-    "x-gzip": _gunzipped,
-    "deflate": _deflated,
-    "br": _unbrotlied,
-    "zstd": _unzstandard,
+    "gzip": _decode_gzip,
+    "x-gzip": _decode_gzip,
+    "deflate": _decode_deflate,
+    "br": _decode_brotli,
+    "zstd": _decode_zstandard,
 }

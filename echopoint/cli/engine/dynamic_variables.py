@@ -1,7 +1,7 @@
-"""Values that are made up for a run: `{{$uuid}}`, `{{$int:1:100}}`, `{{$email}}`.
+"""Generated values for dynamic variables: `{{$uuid}}`, `{{$int:1:100}}`, `{{$email}}`.
 
-The names, their arguments and their forms are those of the public runner. Times are those
-of the run's start, `runId` is the same in all of it, all else is new at each place.
+Names, arguments and formats are those of the public runner. Times are relative to the start
+of the run and `runId` is constant; each template gets a new value of all other variables.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import re
 import string
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from echopoint.cli.engine.exceptions import InvalidPackage
 from echopoint.flow_language.dynamic import DYNAMIC_NAMES, name_and_arguments
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OFFSET = re.compile(r"[+-]?([0-9]{1,9}(\.[0-9]{1,9})?(ms|[smh]))+")
 PART = re.compile(r"([0-9.]+)(ms|[smh])")
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
-MOST = 10_000  # characters, or words
+MAX_COUNT = 10_000  # characters, or words
 LARGEST = 2**53
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 CATEGORIES = ("Books", "Clothing", "Electronics", "Garden", "Grocery", "Sports", "Toys")
@@ -33,8 +33,11 @@ CARDS = {
 }
 
 
-class Made:
-    """Makes up the values of one run, the same ones for the same execution id."""
+N = TypeVar("N", int, float)
+
+
+class ValueGenerator:
+    """Generates the values of one run; the execution id is the seed."""
 
     def __init__(self, execution_id: str):
         self.digest = hashlib.sha256(execution_id.encode(errors="replace")).digest()
@@ -43,7 +46,7 @@ class Made:
 
     @property
     def fake(self) -> "Faker":
-        """Return the source of names and the like; loaded when one is asked for."""
+        """Loaded on first use: the import of faker is slow."""
         if self._fake is None:
             from faker import Faker
 
@@ -53,25 +56,25 @@ class Made:
 
     @property
     def random(self) -> random.Random:
-        return self.fake.random
+        return cast("random.Random", self.fake.random)
 
     def value(self, reference: str) -> object:
-        """Return the value for `$name:argument:…`, which `require_known` has let pass."""
+        """Return a value for `$name:argument:…`, validated by require_valid_reference()."""
         name, arguments = name_and_arguments(reference)
-        return MAKERS[name](self, *arguments)
+        return GENERATORS[name](self, *arguments)
 
-    def moment(self, offset: str = "") -> datetime:
+    def time_at(self, offset: str = "") -> datetime:
         return self.started + timedelta(seconds=seconds_of(offset))
 
     def text(self, alphabet: str, length: str) -> str:
         return "".join(self.random.choices(alphabet, k=int(length)))
 
-    def words(self, count: str, joint: str = " ") -> str:
-        return joint.join(self.fake.words(int(count)))
+    def words(self, count: str, separator: str = " ") -> str:
+        return separator.join(self.fake.words(int(count)))
 
 
 def seconds_of(offset: str) -> float:
-    """Return a Go duration such as +15s or -1h30m in seconds."""
+    """Convert a Go duration such as +15s or -1h30m to seconds."""
     total = sum(float(number) * UNITS[unit] for number, unit in PART.findall(offset))
     return -total if offset.startswith("-") else total
 
@@ -80,88 +83,96 @@ def rfc3339(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _faked(method: str) -> Callable[[Made], object]:
-    return lambda made: getattr(made.fake, method)()
+def _from_faker(method: str) -> Callable[[ValueGenerator], object]:
+    return lambda generator: getattr(generator.fake, method)()
 
 
-def _card(made: Made, kind: str = "") -> str:
-    return made.fake.credit_card_number(CARDS.get(kind))
+def _card(generator: ValueGenerator, kind: str = "") -> str:
+    return generator.fake.credit_card_number(CARDS.get(kind))
 
 
-def _between(least: float, most: float, draw: Callable) -> object:
+def _between(least: N, most: N, draw: Callable[[N, N], N]) -> N:
     return draw(min(least, most), max(least, most))
 
 
-MAKERS: dict[str, Callable] = {
-    "runId": lambda made: made.digest[:6].hex(),
-    "timestamp": lambda made, offset="": int(made.moment(offset).timestamp()),
-    "isoTimestamp": lambda made, offset="": rfc3339(made.moment(offset)),
-    "today": lambda made: made.started.date().isoformat(),
-    "futureDate": lambda made: rfc3339(made.fake.future_datetime("+1y", tzinfo=UTC)),
-    "pastDate": lambda made: rfc3339(made.fake.past_datetime("-1y", tzinfo=UTC)),
-    "weekday": _faked("day_of_week"),
-    "firstName": _faked("first_name"),
-    "lastName": _faked("last_name"),
-    "fullName": _faked("name"),
-    "username": _faked("user_name"),
-    "gender": lambda made: made.random.choice(["female", "male"]),
-    "jobTitle": _faked("job"),
-    "ssn": lambda made: made.fake.ssn().replace("-", ""),
-    "email": _faked("email"),
-    "phone": lambda made: made.text("23456789", "1") + made.text(string.digits, "9"),
-    "phoneFormatted": _faked("phone_number"),
-    "street": _faked("street_address"),
-    "city": _faked("city"),
-    "state": _faked("state"),
-    "stateAbbr": _faked("state_abbr"),
-    "zip": _faked("postcode"),
-    "country": _faked("country"),
-    "countryAbbr": _faked("country_code"),
-    "latitude": lambda made: f"{made.random.uniform(-90, 90):.6f}",
-    "longitude": lambda made: f"{made.random.uniform(-180, 180):.6f}",
-    "timezone": _faked("timezone"),
+GENERATORS: dict[str, Callable[..., object]] = {
+    "runId": lambda generator: generator.digest[:6].hex(),
+    "timestamp": lambda generator, offset="": int(
+        generator.time_at(offset).timestamp()
+    ),
+    "isoTimestamp": lambda generator, offset="": rfc3339(generator.time_at(offset)),
+    "today": lambda generator: generator.started.date().isoformat(),
+    "futureDate": lambda generator: rfc3339(
+        generator.fake.future_datetime("+1y", tzinfo=UTC)
+    ),
+    "pastDate": lambda generator: rfc3339(
+        generator.fake.past_datetime("-1y", tzinfo=UTC)
+    ),
+    "weekday": _from_faker("day_of_week"),
+    "firstName": _from_faker("first_name"),
+    "lastName": _from_faker("last_name"),
+    "fullName": _from_faker("name"),
+    "username": _from_faker("user_name"),
+    "gender": lambda generator: generator.random.choice(["female", "male"]),
+    "jobTitle": _from_faker("job"),
+    "ssn": lambda generator: generator.fake.ssn().replace("-", ""),
+    "email": _from_faker("email"),
+    "phone": lambda generator: (
+        generator.text("23456789", "1") + generator.text(string.digits, "9")
+    ),
+    "phoneFormatted": _from_faker("phone_number"),
+    "street": _from_faker("street_address"),
+    "city": _from_faker("city"),
+    "state": _from_faker("state"),
+    "stateAbbr": _from_faker("state_abbr"),
+    "zip": _from_faker("postcode"),
+    "country": _from_faker("country"),
+    "countryAbbr": _from_faker("country_code"),
+    "latitude": lambda generator: f"{generator.random.uniform(-90, 90):.6f}",
+    "longitude": lambda generator: f"{generator.random.uniform(-180, 180):.6f}",
+    "timezone": _from_faker("timezone"),
     "creditCard": _card,
-    "creditCardCvv": lambda made: made.text(string.digits, "3"),
-    "currency": _faked("currency_code"),
-    "price": lambda made, least="1", most="1000": (
-        f"{_between(float(least), float(most), made.random.uniform):.2f}"
+    "creditCardCvv": lambda generator: generator.text(string.digits, "3"),
+    "currency": _from_faker("currency_code"),
+    "price": lambda generator, least="1", most="1000": (
+        f"{_between(float(least), float(most), generator.random.uniform):.2f}"
     ),
-    "achRouting": _faked("aba"),
-    "achAccount": lambda made: made.text(string.digits, "12"),
-    "bitcoinAddress": lambda made: "1" + made.text(BASE58, "33"),
-    "url": _faked("url"),
-    "domain": _faked("domain_name"),
-    "ipv4": _faked("ipv4"),
-    "ipv6": _faked("ipv6"),
-    "mac": _faked("mac_address"),
-    "userAgent": _faked("user_agent"),
-    "httpMethod": _faked("http_method"),
-    "emoji": _faked("emoji"),
-    "company": _faked("company"),
-    "productName": lambda made: made.fake.catch_phrase().title(),
-    "productCategory": lambda made: made.random.choice(CATEGORIES),
-    "sku": lambda made: (
-        made.text(string.ascii_uppercase, "4") + made.text(string.digits, "4")
+    "achRouting": _from_faker("aba"),
+    "achAccount": lambda generator: generator.text(string.digits, "12"),
+    "bitcoinAddress": lambda generator: "1" + generator.text(BASE58, "33"),
+    "url": _from_faker("url"),
+    "domain": _from_faker("domain_name"),
+    "ipv4": _from_faker("ipv4"),
+    "ipv6": _from_faker("ipv6"),
+    "mac": _from_faker("mac_address"),
+    "userAgent": _from_faker("user_agent"),
+    "httpMethod": _from_faker("http_method"),
+    "emoji": _from_faker("emoji"),
+    "company": _from_faker("company"),
+    "productName": lambda generator: generator.fake.catch_phrase().title(),
+    "productCategory": lambda generator: generator.random.choice(CATEGORIES),
+    "sku": lambda generator: (
+        generator.text(string.ascii_uppercase, "4") + generator.text(string.digits, "4")
     ),
-    "word": _faked("word"),
-    "words": lambda made, count="3": made.words(count),
-    "sentence": lambda made, count="8": made.words(count).capitalize() + ".",
-    "slug": lambda made, count="3": made.words(count, "-").lower(),
-    "color": _faked("color_name"),
-    "hexColor": _faked("hex_color"),
-    "int": lambda made, least="0", most="1000": _between(
-        int(least), int(most), made.random.randint
+    "word": _from_faker("word"),
+    "words": lambda generator, count="3": generator.words(count),
+    "sentence": lambda generator, count="8": generator.words(count).capitalize() + ".",
+    "slug": lambda generator, count="3": generator.words(count, "-").lower(),
+    "color": _from_faker("color_name"),
+    "hexColor": _from_faker("hex_color"),
+    "int": lambda generator, least="0", most="1000": _between(
+        int(least), int(most), generator.random.randint
     ),
-    "float": lambda made, least="0", most="1000": round(
-        _between(float(least), float(most), made.random.uniform), 4
+    "float": lambda generator, least="0", most="1000": round(
+        _between(float(least), float(most), generator.random.uniform), 4
     ),
-    "bool": lambda made: made.random.random() < 0.5,
-    "digits": lambda made, count="6": made.text(string.digits, count),
-    "letters": lambda made, count="8": made.text(string.ascii_letters, count),
-    "string": lambda made, count="16": made.text(
+    "bool": lambda generator: generator.random.random() < 0.5,
+    "digits": lambda generator, count="6": generator.text(string.digits, count),
+    "letters": lambda generator, count="8": generator.text(string.ascii_letters, count),
+    "string": lambda generator, count="16": generator.text(
         string.ascii_letters + string.digits, count
     ),
-    "uuid": lambda made: made.fake.uuid4(),
+    "uuid": lambda generator: generator.fake.uuid4(),
 }
 
 
@@ -175,15 +186,15 @@ def _is_whole(text: str) -> bool:
 
 
 def _is_count(text: str) -> bool:
-    return bool(re.fullmatch("[0-9]{1,5}", text)) and int(text) <= MOST
+    return bool(re.fullmatch("[0-9]{1,5}", text)) and int(text) <= MAX_COUNT
 
 
-# What an argument must be, by name: (check, most arguments, words for it).
+# Arguments by variable name: (check, maximum number, description).
 WHOLE = (_is_whole, 2, "whole numbers, the least and the most")
 NUMBERS = (_is_number, 2, "numbers, the least and the most")
-COUNT = (_is_count, 1, f"a number up to {MOST}")
+COUNT = (_is_count, 1, f"a number up to {MAX_COUNT}")
 AN_OFFSET = (OFFSET.fullmatch, 1, "a time such as +15s or -1h30m")
-ARGUMENTS: dict[str, tuple[Callable, int, str]] = {
+ARGUMENTS: dict[str, tuple[Callable[[str], object], int, str]] = {
     "timestamp": AN_OFFSET,
     "isoTimestamp": AN_OFFSET,
     "creditCard": (CARDS.__contains__, 1, f"one of {', '.join(CARDS)}"),
@@ -196,32 +207,32 @@ ARGUMENTS: dict[str, tuple[Callable, int, str]] = {
 }
 
 
-def require_known(reference: str) -> None:
-    """Raise InvalidPackage for a dynamic reference that nothing can be made up for."""
+def require_valid_reference(reference: str) -> None:
+    """Raise InvalidPackage for an unknown dynamic variable or invalid arguments."""
     name, arguments = name_and_arguments(reference)
     shown = f"{{{{{reference[:60]}}}}}"
     if name not in DYNAMIC_NAMES:
-        known = ", ".join(f"${one}" for one in DYNAMIC_NAMES)
-        raise InvalidPackage(f"{shown} is unknown. Known are: {known}.")
+        known = ", ".join(f"${known_name}" for known_name in DYNAMIC_NAMES)
+        raise InvalidPackage(f"{shown} is unknown. Use one of: {known}.")
     is_right, most, words = ARGUMENTS.get(name, (bool, 0, ""))
     if len(arguments) > most or not all(map(is_right, arguments)):
         takes = f"takes {words}" if words else "takes no arguments"
-        raise InvalidPackage(f"{shown} is wrong: ${name} {takes}, after colons.")
+        raise InvalidPackage(f"{shown} is invalid: ${name} {takes}, after colons.")
 
 
-class Draws:
-    """The values made up for one node, in the order of their places.
+class GeneratedValues:
+    """The generated values of one node, by the position of their template.
 
-    A node is rendered twice, as it is sent and as it may be shown; both read these.
+    A node is rendered twice, with real and with masked values; both must get the same
+    generated values.
     """
 
-    def __init__(self, made: Made):
-        self.made = made
+    def __init__(self, generator: ValueGenerator):
+        self.generator = generator
         self.drawn: list[tuple[str, object]] = []
 
     def at(self, index: int, reference: str) -> object:
-        """Return the value of the place with this number."""
         if index == len(self.drawn):
-            self.drawn.append((reference, self.made.value(reference)))
+            self.drawn.append((reference, self.generator.value(reference)))
         known, value = self.drawn[index]
-        return value if known == reference else self.made.value(reference)
+        return value if known == reference else self.generator.value(reference)

@@ -1,8 +1,8 @@
-"""What can be wrong: with a package, with a flow, with one node of it."""
+"""Errors of a package, of a flow and of a node."""
 
 
 class InvalidPackage(Exception):
-    """The package is not of the form that a runner is given."""
+    """The package does not have the format of an execution package."""
 
     def __init__(self, message: str):
         super().__init__(message)
@@ -10,7 +10,7 @@ class InvalidPackage(Exception):
 
 
 class UnsupportedFlow(Exception):
-    """The flow holds what this engine cannot run; nothing of it has run."""
+    """The flow uses a feature that this engine does not support. No node has run."""
 
     def __init__(self, message: str):
         super().__init__(message)
@@ -18,15 +18,15 @@ class UnsupportedFlow(Exception):
 
 
 class NothingFound(ValueError):
-    """There is nothing to extract, or no way to."""
+    """The extractor found no value or could not be applied."""
 
 
 class Absent(NothingFound):
-    """What could be there is not."""
+    """The extractor was applied, and the value does not exist."""
 
 
 class NodeFailed(Exception):
-    """One node has failed: a code that programs know, and words for people."""
+    """A node failed: `code` is for programs, `message` for people."""
 
     def __init__(self, code: str, message: str):
         super().__init__(message)

@@ -1,8 +1,9 @@
-"""What assertions and outputs are taken from, and how."""
+"""Extract values for assertions and outputs from a node."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from typing import Any
 
 from iregexp_check import check
 from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError
@@ -12,19 +13,19 @@ from echopoint.cli.engine import bounded_regex
 from echopoint.cli.engine.exceptions import Absent, NothingFound
 from echopoint.cli.engine.templates import Unresolved
 from echopoint.cli.engine.values import parse_json, text_of
-from echopoint.flow_language.spellings import HEADER
+from echopoint.flow_language.field_aliases import HEADER
 
 JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json|text/json", re.IGNORECASE)
-# What one path may find; each further match costs the same again.
+# Matches per path.
 MAX_MATCHES = 100_000
 
 
-class Matches(list):
-    """What a path finds in several places; a value that is a list is none."""
+class Matches(list[object]):
+    """Several matches of a path, as opposed to one match that is a list."""
 
 
 class Source:
-    """What a node that sends no request made: one value."""
+    """The value of a node that sends no request."""
 
     def __init__(self, value: object):
         self.value = value
@@ -33,7 +34,7 @@ class Source:
         return self.value
 
     def json(self) -> object:
-        """Return what a JSONPath is applied to; a text of JSON is read as JSON."""
+        """Return the value for a JSONPath; text that contains JSON is parsed."""
         if isinstance(self.value, str):
             try:
                 return parse_json(self.value)
@@ -42,7 +43,7 @@ class Source:
         return self.value
 
     def xml(self) -> bytes:
-        """Return what an XPath is applied to."""
+        """Return the document for an XPath."""
         if isinstance(self.value, Unresolved):
             raise Absent(f"nothing is known as {self.value}")
         return text_of(self.value).encode(errors="replace")
@@ -54,10 +55,10 @@ class Source:
         raise NothingFound("only a request node has headers")
 
 
-class Answer(Source):
-    """What a service answered: status, headers as (name, value), and the decoded body.
+class NodeResponse(Source):
+    """The response of a service: status, headers as (name, value), and the decoded body.
 
-    `notes` say what of the body is not as the headers say.
+    `notes` say where the body contradicts the headers.
     """
 
     def __init__(
@@ -83,27 +84,27 @@ class Answer(Source):
 
     @cached_property
     def text(self) -> str:
-        """Return the body as text, in the charset that it names, or else in UTF-8.
+        """Decode the body in the charset of its Content-Type, or else in UTF-8.
 
-        Without the mark at its start, which is none of the text.
+        A byte order mark at the start is removed.
         """
         charset = re.search(r"charset=\"?([\w.:-]+)", self.content_type, re.IGNORECASE)
         name = charset[1] if charset else "utf-8"
         try:
             text = self.content.decode(name)
-        # Some codecs of Python make no text, or raise errors of their own.
-        except Exception:  # noqa: BLE001 - whatever it is, it is none of a text
+        # Some codecs of Python return bytes or raise other errors than UnicodeError.
+        except Exception:  # noqa: BLE001 - any error means that it is not text
             text = self.content.decode(errors="replace")
             if charset:
                 self.notes.append(
                     f'The body is not text in "{name[:40]}", as its Content-Type says.'
-                    " It was read as UTF-8, with � for what is not."
+                    " It was read as UTF-8, with � for invalid bytes."
                 )
         return text.removeprefix("\ufeff")
 
     @cached_property
     def parsed(self) -> object:
-        """Return the JSON of the body; raises ValueError with the reason."""
+        """Parse the body as JSON; raises ValueError with the reason."""
         return parse_json(self.text)
 
     def body(self) -> object:
@@ -113,9 +114,7 @@ class Answer(Source):
         try:
             return self.parsed
         except ValueError as error:
-            raise NothingFound(
-                f"the body is not JSON that can be read: {error}"
-            ) from None
+            raise NothingFound(f"the body is not valid JSON: {error}") from None
 
     def xml(self) -> bytes:
         return self.content
@@ -126,29 +125,28 @@ class Answer(Source):
     def header(self, name: str) -> str:
         for value in self._named(name):
             return value
-        raise Absent(f'the answer has no header "{name}"')
+        raise Absent(f'the response has no header "{name}"')
 
-    def all(self, name: str) -> list[str]:
-        """Return all values of a header."""
+    def header_values(self, name: str) -> list[str]:
         return list(self._named(name))
 
     def _named(self, name: str) -> Iterator[str]:
         return (value for key, value in self.headers if key.lower() == name.lower())
 
 
-def is_there(value: object) -> bool:
-    """Whether what was extracted is more than templates that name nothing."""
+def is_resolved(value: object) -> bool:
+    """Return False if every extracted value is an unresolved template."""
     found = value if isinstance(value, Matches) else [value]
-    return not all(isinstance(one, Unresolved) for one in found)
+    return not all(isinstance(match, Unresolved) for match in found)
 
 
-def extract(kind: str, data: dict, source: Source) -> object:
-    """Return what an extractor takes from a source; raises NothingFound."""
+def extract(kind: str, data: dict[str, Any], source: Source) -> object:
+    """Apply an extractor to a source; raises NothingFound."""
     return EXTRACTORS[kind](source, data)
 
 
-def _find(path: str, value: object) -> object:
-    """Return what is at the path: one match as it is, several as a list."""
+def _find(path: str, value: Any) -> object:
+    """Return the value at the path; several matches are a list."""
     found = []
     try:
         for node in ENVIRONMENT.finditer(path, value):
@@ -164,12 +162,13 @@ def _find(path: str, value: object) -> object:
     return found[0] if len(found) == 1 else Matches(found)
 
 
-# Of I-Regexp (RFC 9485): what is escaped or in a class, and the dots that are neither.
+# I-Regexp (RFC 9485): skips escapes and classes; matches the remaining dots, which RFC
+# 9485 defines as [^\n\r].
 DOT = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*\])|\.")
 
 
 class _Matching(FilterFunction):
-    """match() or search() of RFC 9535, within bounds, as the library's are not."""
+    """match() or search() of RFC 9535 with RE2: the library's can take unlimited time."""
 
     arg_types = [ExpressionType.VALUE, ExpressionType.VALUE]
     return_type = ExpressionType.LOGICAL
@@ -192,19 +191,19 @@ ENVIRONMENT.function_extensions |= {
 }
 
 
-def _header(source: Source, data: dict) -> str:
+def _header(source: Source, data: dict[str, Any]) -> str:
     ours, other = HEADER
     return source.header(data.get(ours) or data.get(other) or "")
 
 
-def _xml(source: Source, data: dict) -> object:
-    # Loaded when it is needed: most flows have no XML.
+def _xml(source: Source, data: dict[str, Any]) -> object:
+    # Imported on first use: most flows have no XML.
     from echopoint.cli.engine import xml_path
 
     return xml_path.find(data.get("path") or "", source.xml())
 
 
-EXTRACTORS: dict[str, Callable[[Source, dict], object]] = {
+EXTRACTORS: dict[str, Callable[[Source, dict[str, Any]], object]] = {
     "jsonPath": lambda source, data: _find(data.get("path") or "", source.json()),
     "xmlPath": _xml,
     "statusCode": lambda source, data: source.status(),

@@ -1,26 +1,28 @@
-"""Which nodes of a flow run together, and when."""
+"""Which nodes of a flow run at the same time, and in which order."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from echopoint.flow_language.order import predecessors, runs_always
+from echopoint.flow_language.graph import predecessors, runs_always
 
 
-def before_each(definition: dict) -> dict[str, dict[str, None]]:
-    """Return for each node those that an edge leads from, of whatever type."""
+def node_predecessors(definition: dict[str, Any]) -> dict[str, dict[str, None]]:
+    """Return the predecessors of each node, by edges of any type."""
     edges = ((edge["source"], edge["target"]) for edge in definition["edges"])
     return predecessors((node["id"] for node in definition["nodes"]), edges)
 
 
-def in_waves(definition: dict) -> Iterator[list[dict]]:
-    """Yield the nodes that may run together, once all before them are done.
+def node_waves(definition: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the nodes that run at the same time, after all their predecessors.
 
-    A wave is done when the next is asked for. Nodes that always run come when no other
-    is ready. So they come last, but for nodes that an edge makes wait for them.
+    The caller must finish a wave before it asks for the next. Ready nodes run in definition
+    order; `run_when: always` nodes run after all other ready nodes, except where an edge
+    makes another node depend on them.
     """
-    before = before_each(definition)
-    waiting, done = list(definition["nodes"]), set()
+    predecessors_of = node_predecessors(definition)
+    waiting, done = list(definition["nodes"]), set[str]()
     while waiting:
-        ready = [node for node in waiting if before[node["id"]].keys() <= done]
+        ready = [node for node in waiting if predecessors_of[node["id"]].keys() <= done]
         wave = [node for node in ready if not runs_always(node)] or ready
         yield wave
         done |= {node["id"] for node in wave}

@@ -1,4 +1,4 @@
-"""Why a request failed, told apart by what really happened underneath."""
+"""Map errors of httpx to node failures, by their underlying cause."""
 
 import socket
 import ssl
@@ -9,12 +9,12 @@ from echopoint.cli.causes import causes_of
 from echopoint.cli.engine.exceptions import NodeFailed
 from echopoint.cli.network_faults import EnvironmentFault, ProxyFailed
 
-# How httpx and h11 say that the other side ended the connection too early.
+# Texts of httpx and h11 for a connection that the service closed too early.
 HUNG_UP = ("disconnected", "closed connection")
 
 
 def failure_of(error: Exception) -> NodeFailed:
-    """Return the failure of a node for an error of httpx, or one that it lets pass."""
+    """Return the node failure for an error that httpx raised or passed through."""
     causes = list(causes_of(error))
     for cause in causes:
         if isinstance(cause, EnvironmentFault):
@@ -33,7 +33,7 @@ def failure_of(error: Exception) -> NodeFailed:
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return NodeFailed(
             "CONNECTION_REFUSED",
-            "The connection was refused. Check the port, and that the service runs.",
+            "The connection was refused. Check the port, and that the service is running.",
         )
     return _by_kind(error)
 
@@ -56,9 +56,9 @@ def _by_kind(error: Exception) -> NodeFailed:
 
 
 def _is_hang_up(error: Exception) -> bool:
-    said = str(error).lower()
+    text = str(error).lower()
     return isinstance(error, httpx.RemoteProtocolError) and any(
-        words in said for words in HUNG_UP
+        phrase in text for phrase in HUNG_UP
     )
 
 
@@ -70,6 +70,6 @@ def _tls_message(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"The certificate of the service is not trusted: {error.verify_message}. "
-            "Name a file of trusted certificates in SSL_CERT_FILE."
+            "Set SSL_CERT_FILE to a file of trusted certificates."
         )
-    return f"TLS failed: {error.reason or error}. Check that the port speaks https."
+    return f"TLS failed: {error.reason or error}. Check that the port serves HTTPS."

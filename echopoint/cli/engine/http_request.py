@@ -1,9 +1,9 @@
-"""Make the request of a node: once as it is sent, once as it may be shown."""
+"""Build the request of a node, and describe it for the result."""
 
 import base64
 import json
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -12,7 +12,7 @@ from echopoint.cli.engine.exceptions import NodeFailed
 from echopoint.cli.engine.recorder import Recorder
 from echopoint.cli.engine.templates import Renderer
 from echopoint.cli.engine.values import text_of
-from echopoint.flow_language.spellings import QUERY
+from echopoint.flow_language.field_aliases import QUERY
 from echopoint.masking.mask import MASK
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -22,7 +22,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Parts(NamedTuple):
-    """What the data of a request node say, rendered."""
+    """The rendered data of a request node."""
 
     method: str
     url: str
@@ -36,27 +36,27 @@ class Parts(NamedTuple):
         return "; ".join(self.headers[name] for name in names)
 
 
-def render(data: dict, renderer: Renderer) -> Parts:
-    """Return the parts, with the query parameters in the URL.
+def render(data: dict[str, Any], renderer: Renderer) -> Parts:
+    """Render the data of a node, with the query parameters appended to the URL.
 
-    Of `query_params` and its other spelling `queryParams`, the first wins.
+    `query_params` takes precedence over its alias `queryParams`.
     """
     headers = (data.get("headers") or {}).items()
     ours, other = (data.get(name) or {} for name in QUERY)
     return Parts(
         data["method"],
         _with_query(
-            text_of(renderer.render(data["url"])), renderer.render(other | ours)
+            text_of(renderer.render(data["url"])), renderer.render_object(other | ours)
         ),
         {name: text_of(renderer.render(value)) for name, value in headers},
         renderer.render(data.get("body")),
     )
 
 
-def _with_query(url: str, params: dict) -> str:
-    """Return the URL with these parameters behind those it has.
+def _with_query(url: str, params: dict[str, Any]) -> str:
+    """Append the parameters to the query of the URL.
 
-    A list is the same parameter several times; null is one without a value.
+    A list repeats the parameter; null is a parameter with an empty value.
     """
     pairs = [
         (name, text_of(item))
@@ -67,16 +67,16 @@ def _with_query(url: str, params: dict) -> str:
         return url
     base, mark, fragment = url.partition("#")
     joint = "&" if "?" in base else "?"
-    # The mask is to be read in what is shown.
+    # `*` is safe, so that masks stay readable.
     query = urlencode(pairs, quote_via=quote, safe="*", errors="replace")
     return f"{base}{joint}{query}{mark}{fragment}"
 
 
 def build(parts: Parts, client: httpx.AsyncClient) -> httpx.Request:
-    """Return the request to send; raises NodeFailed for what no request can hold.
+    """Return the request to send; raises NodeFailed if HTTP cannot represent it.
 
-    Objects and lists are sent as JSON, and objects as a form where the content type
-    says so; a text is sent as it is. A user and password in the URL become a header.
+    Objects and lists are sent as JSON, objects as a form if the content type says so, and
+    texts unchanged. User and password in the URL become an Authorization header.
     """
     headers = _headers(parts.headers)
     kinds = [value for name, value in headers.items() if name.lower() == "content-type"]
@@ -95,20 +95,22 @@ def build(parts: Parts, client: httpx.AsyncClient) -> httpx.Request:
 
 
 def basic(url: httpx.URL) -> str:
-    """Return the Authorization for the user and password of a URL."""
+    """Return the Authorization header for the user and password of a URL."""
     credential = f"{url.username}:{url.password}".encode()
     return f"Basic {base64.b64encode(credential).decode()}"
 
 
 def _check_framing(headers: httpx.Headers, length: int) -> None:
-    """Refuse headers that would say of the body what is not so."""
+    """Refuse headers that contradict the body."""
     if headers.get("content-length", str(length)) != str(length):
-        raise _refused(
+        raise _invalid_request(
             f"The header Content-Length is not the body's length, which is {length}. "
-            "Remove it: it is set where it is needed."
+            "Remove it: it is added automatically."
         )
     if headers.get("transfer-encoding", "chunked").lower() != "chunked":
-        raise _refused("Of the Transfer-Encoding, only chunked is known. Remove it.")
+        raise _invalid_request(
+            "Only chunked is supported as Transfer-Encoding. Remove it."
+        )
 
 
 def _url(text: str) -> httpx.URL:
@@ -117,32 +119,34 @@ def _url(text: str) -> httpx.URL:
         is_web = url.scheme in ("http", "https") and url.host
     # Invalid IDNA hosts and lone surrogates raise ValueError.
     except (httpx.InvalidURL, ValueError) as error:
-        raise _refused(f"The URL is not valid: {error}.") from None
+        raise _invalid_request(f"The URL is not valid: {error}.") from None
     if not is_web:
-        raise _refused(
-            f'The URL "{text}" is not one of http:// or https:// with a host. '
+        raise _invalid_request(
+            f'The URL "{text}" does not start with http:// or https:// and a host. '
             "Check it, and the variables in it."
         )
     if (url.port or 0) > 65_535:
-        raise _refused(f"The port of the URL is {url.port}; the last one is 65535.")
+        raise _invalid_request(
+            f"The port of the URL is {url.port}; the maximum is 65535."
+        )
     return url
 
 
 def _headers(headers: dict[str, str]) -> dict[str, str]:
-    """Return the headers without the spaces around them, which are no part of them."""
+    """Validate the headers and strip whitespace around their values."""
     for name, value in headers.items():
         if not TOKEN.fullmatch(name):
-            raise _refused(f'A header cannot have the name "{name}".')
+            raise _invalid_request(f'A header cannot have the name "{name}".')
         if UNSENDABLE.search(value.strip(" \t")) or not _is_encodable(value):
-            raise _refused(
-                f"The value of the header {name} holds a line break or another "
-                "character that no header may have. Check the variables in it."
+            raise _invalid_request(
+                f"The value of the header {name} contains a line break or another "
+                "character that headers must not contain. Check the variables in it."
             )
     return {name: value.strip(" \t") for name, value in headers.items()}
 
 
 def _content(body: object, kind: str) -> tuple[bytes | None, str | None]:
-    """Return the bytes of a body and the content type they have by themselves."""
+    """Return the bytes of a body and their default content type."""
     if body is None:
         return None, None
     if isinstance(body, str):
@@ -160,7 +164,9 @@ def _content(body: object, kind: str) -> tuple[bytes | None, str | None]:
 
 def _encoded(text: str) -> bytes:
     if not _is_encodable(text):
-        raise _refused("The body holds half a character, which UTF-8 cannot encode.")
+        raise _invalid_request(
+            "The body contains a lone surrogate, which UTF-8 cannot encode."
+        )
     return text.encode()
 
 
@@ -172,16 +178,20 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def _refused(message: str) -> NodeFailed:
+def _invalid_request(message: str) -> NodeFailed:
     return NodeFailed("REQUEST_FAILED", message)
 
 
-def private_headers(request: httpx.Request, shown: Parts, recorder: Recorder) -> set:
-    """Return the names, in small letters, of the headers that hold a secret.
+def private_headers(
+    request: httpx.Request, masked: Parts, recorder: Recorder
+) -> set[str]:
+    """Return the names, in lower case, of the headers that contain a secret.
 
-    A user and password in the URL are one, whoever wrote them there.
+    User and password in the URL always count as a secret.
     """
-    public = {name.lower(): value.strip(" \t") for name, value in shown.headers.items()}
+    public = {
+        name.lower(): value.strip(" \t") for name, value in masked.headers.items()
+    }
     return {
         name
         for name, value in request.headers.multi_items()
@@ -191,25 +201,25 @@ def private_headers(request: httpx.Request, shown: Parts, recorder: Recorder) ->
     }
 
 
-def recorded(
-    request: httpx.Request, shown: Parts, recorder: Recorder
-) -> tuple[set, bool, dict]:
-    """Return which headers are private, whether the body is, and the record's fields."""
-    private = private_headers(request, shown, recorder)
+def describe(
+    request: httpx.Request, masked: Parts, recorder: Recorder
+) -> tuple[set[str], bool, dict[str, Any]]:
+    """Return the names of private headers, whether the body is private, and result fields."""
+    private = private_headers(request, masked, recorder)
     is_body_private = recorder.mask.body(request.content) != request.content
-    return private, is_body_private, _fields(request, shown, private, recorder)
+    return private, is_body_private, _request_fields(request, masked, private, recorder)
 
 
-def _fields(
-    request: httpx.Request, shown: Parts, private: set, recorder: Recorder
-) -> dict:
-    """Return the fields of the record that tell what was sent.
+def _request_fields(
+    request: httpx.Request, masked: Parts, private: set[str], recorder: Recorder
+) -> dict[str, Any]:
+    """Return the result fields of the request.
 
-    An Authorization made from a secret is hidden as a whole, and from then on wherever
-    it comes back.
+    An Authorization header with a secret is masked completely, and the mask learns it, so
+    that it is masked in responses as well.
     """
-    public = {name.lower(): value for name, value in shown.headers.items()}
-    headers = {}
+    public = {name.lower(): value for name, value in masked.headers.items()}
+    headers: dict[str, Any] = {}
     for name, value in request.headers.multi_items():
         if name == "authorization" and name in private:
             scheme, _, credential = value.partition(" ")
@@ -217,7 +227,7 @@ def _fields(
             headers[name] = MASK
         elif name != "host":
             headers[name] = recorder.value(public.get(name, value))
-    fields = {"request_headers": headers}
-    if shown.body is not None:
-        fields["request_body"] = recorder.value(shown.body)
+    fields: dict[str, Any] = {"request_headers": headers}
+    if masked.body is not None:
+        fields["request_body"] = recorder.value(masked.body)
     return fields

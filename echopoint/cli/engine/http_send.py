@@ -1,4 +1,4 @@
-"""Send a request, follow its redirects, and read the answer within bounds."""
+"""Send a request, follow redirects, and read the response up to a maximum size."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ import httpx
 
 from echopoint.cli.engine.decoding import BadEncoding, TooLarge, decode
 from echopoint.cli.engine.exceptions import NodeFailed
-from echopoint.cli.engine.extractors import Answer
+from echopoint.cli.engine.extractors import NodeResponse
 from echopoint.cli.engine.http_errors import failure_of
 from echopoint.cli.engine.redirects import Redirects
 from echopoint.cli.network import Tls, Transport
@@ -18,46 +18,46 @@ MAX_REDIRECTS = 10
 DEFAULT_TIMEOUT = 30_000  # milliseconds
 
 
-def silence() -> None:
-    """Keep httpx and httpcore from logging URLs and headers, at any level."""
+def disable_http_logging() -> None:
+    """Stop httpx and httpcore from logging URLs and headers, which may contain secrets."""
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-class Client(httpx.AsyncClient):
-    """Builds requests, sends them and keeps the cookies of the answers.
+class FlowHttpClient(httpx.AsyncClient):
+    """Sends requests and stores the cookies of the responses.
 
-    httpx's own `send` reads the Location of every redirect, even of those that are not
-    followed, and fails for an invalid one.
+    `httpx.AsyncClient.send` parses the Location of every redirect and fails if it is invalid,
+    even if the redirect is not followed.
     """
 
     def __init__(self, transport: Transport, headers: dict[str, str]):
-        # There is one deadline for all of a request, in send().
+        # send() has one deadline for the request and all its redirects.
         super().__init__(
             transport=transport, headers=headers, timeout=httpx.Timeout(None)
         )
-        self._sending = transport
+        self._flow_transport = transport
 
     async def exchange(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the caller reads and closes the response."""
-        response = await self._sending.handle_async_request(request)
+        response = await self._flow_transport.handle_async_request(request)
         response.request = request
         self.cookies.extract_cookies(response)
         return response
 
 
-def new_client(tls: Tls) -> Client:
-    """Return a client that takes its proxies from the environment.
+def new_client(tls: Tls) -> FlowHttpClient:
+    """Return a client that uses the proxies of the environment.
 
-    It keeps no connection open: one that the service closes meanwhile would fail the
-    next node for nothing.
+    Connections are not reused: a service may close an idle one just before the next request,
+    which would then fail.
     """
     try:
         release = version("echopoint")
     except PackageNotFoundError:
-        # Run from a checkout that is not installed.
+        # The package is not installed: it runs from a checkout.
         release = "dev"
-    return Client(
+    return FlowHttpClient(
         Transport(httpx.Limits(max_keepalive_connections=0), tls),
         headers={
             "User-Agent": f"echopoint-cli/{release}",
@@ -67,35 +67,35 @@ def new_client(tls: Tls) -> Client:
 
 
 async def send(
-    client: Client,
+    client: FlowHttpClient,
     request: httpx.Request,
     *,
     timeout: int,
     redirects: Redirects | None,
-) -> Answer:
-    """Return the answer; raises NodeFailed with the code that tells the reason.
+) -> NodeResponse:
+    """Return the response; raises NodeFailed with the error code of the cause.
 
-    `timeout` is in milliseconds, 0 the default, and is for everything: from the name
-    of the host to the last byte of the last redirect. Without `redirects`, a redirect is
-    the answer, whatever its Location is.
+    `timeout` is in milliseconds (0 for the default) and covers everything from name
+    resolution to the last byte after the last redirect. Without `redirects`, a redirect
+    is returned as the response.
     """
     timeout = timeout or DEFAULT_TIMEOUT
     try:
         async with asyncio.timeout(timeout / 1000):
             if redirects is None:
-                return await _taken(await client.exchange(request))
+                return await _read_and_close(await client.exchange(request))
             return await _follow(client, request, redirects)
     except TimeoutError:
         raise NodeFailed(
-            "REQUEST_TIMEOUT", f"There was no complete answer within {timeout} ms."
+            "REQUEST_TIMEOUT", f"No complete response arrived within {timeout} ms."
         ) from None
     except NodeFailed:
         raise
-    except Exception as error:  # noqa: BLE001 - a service can redirect to anything
+    except Exception as error:  # noqa: BLE001 - a redirect can lead to any error of httpx
         raise failure_of(error) from None
 
 
-async def _taken(response: httpx.Response) -> Answer:
+async def _read_and_close(response: httpx.Response) -> NodeResponse:
     try:
         return await _read(response)
     finally:
@@ -103,8 +103,8 @@ async def _taken(response: httpx.Response) -> Answer:
 
 
 async def _follow(
-    client: Client, request: httpx.Request, redirects: Redirects
-) -> Answer:
+    client: FlowHttpClient, request: httpx.Request, redirects: Redirects
+) -> NodeResponse:
     for _ in range(MAX_REDIRECTS + 1):
         response = await client.exchange(request)
         try:
@@ -120,7 +120,7 @@ async def _follow(
     )
 
 
-async def _read(response: httpx.Response) -> Answer:
+async def _read(response: httpx.Response) -> NodeResponse:
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
@@ -134,14 +134,13 @@ async def _read(response: httpx.Response) -> Answer:
         raise _too_large() from None
     except BadEncoding as error:
         raise NodeFailed(
-            "REQUEST_FAILED", f"The body of the answer could not be decoded: {error}."
+            "REQUEST_FAILED", f"The response body could not be decoded: {error}."
         ) from None
-    return Answer(response.status_code, headers.multi_items(), content, notes)
+    return NodeResponse(response.status_code, headers.multi_items(), content, notes)
 
 
 def _too_large() -> NodeFailed:
     return NodeFailed(
         "REQUEST_FAILED",
-        f"The body of the answer is larger than {MAX_BODY // 2**20} MiB. "
-        "Ask the service for less.",
+        f"The response body is larger than {MAX_BODY // 2**20} MiB. Request less data.",
     )

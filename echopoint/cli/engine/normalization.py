@@ -1,13 +1,13 @@
-"""Put what a flow definition leaves out, or spells otherwise, in its place.
+"""Fill in defaults of a flow definition, and rename aliased fields.
 
-Query parameters and the names of headers stay under either name: they are read so.
+Aliases of query parameters and header names stay: their readers accept both names.
 """
 
-from echopoint.flow_language.spellings import ABSENT, ASSERTION
+from echopoint.flow_language.field_aliases import ABSENT, ASSERTION
 
 
-def filled(definition: object) -> object:
-    """Return a copy of a definition as the engine reads it; what is none, as it is."""
+def normalize(definition: object) -> object:
+    """Return a normalized copy; values that are not objects are returned unchanged."""
     if not isinstance(definition, dict):
         return definition
     definition = dict(definition)

@@ -1,32 +1,35 @@
-"""The operators of an assertion: the fourteen of the API, exists and notExists."""
+"""Operators of assertions."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from echopoint.cli.engine import bounded_regex
 from echopoint.cli.engine.values import is_empty, number_of, text_of
 
+Operator = Callable[[object, object], bool]
+
 
 class CannotCompare(ValueError):
-    """The values are not of the kind that the operator compares."""
+    """The operator cannot compare these values."""
 
 
-def holds(operator: str, actual: object, expected: object) -> bool:
-    """Whether the assertion holds; raises CannotCompare where nobody can say.
+def evaluate(operator: str, actual: object, expected: object) -> bool:
+    """Return True if the assertion passes; raises CannotCompare.
 
-    `expected` is the `value` of the operator's data; empty and notEmpty need none.
+    `expected` is the `value` of the operator's data; empty and notEmpty ignore it.
     """
     return OPERATORS[operator](actual, expected)
 
 
-def _as_text(compare: Callable[[str, str], bool]) -> Callable:
+def _as_text(compare: Callable[[str, str], bool]) -> Operator:
     return lambda actual, expected: compare(text_of(actual), text_of(expected))
 
 
-def _as_numbers(compare: Callable) -> Callable:
+def _as_numbers(compare: Callable[[Decimal, Decimal], bool]) -> Operator:
     return lambda actual, expected: compare(_number(actual), _number(expected))
 
 
-def _number(value: object):
+def _number(value: object) -> Decimal:
     number = number_of(value)
     if number is None:
         raise CannotCompare(f"{_quoted(value)} is not a number")
@@ -52,7 +55,7 @@ def _between(actual: object, expected: object) -> bool:
     return least <= _number(actual) <= most
 
 
-OPERATORS: dict[str, Callable[[object, object], bool]] = {
+OPERATORS: dict[str, Operator] = {
     "equals": _as_text(lambda actual, expected: actual == expected),
     "notEquals": _as_text(lambda actual, expected: actual != expected),
     "contains": _as_text(lambda actual, expected: expected in actual),
@@ -67,7 +70,7 @@ OPERATORS: dict[str, Callable[[object, object], bool]] = {
     "greaterThanOrEqual": _as_numbers(lambda actual, expected: actual >= expected),
     "lessThanOrEqual": _as_numbers(lambda actual, expected: actual <= expected),
     "between": _between,
-    # Of what is there; of what is not, the assertion itself knows.
+    # Called only with a value that exists; assertions.py handles absent values.
     "exists": lambda actual, expected: True,
     "notExists": lambda actual, expected: False,
 }

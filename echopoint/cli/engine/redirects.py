@@ -1,4 +1,4 @@
-"""The request that follows a redirect: its URL, method, headers and body."""
+"""Build the request after a redirect: URL, method, headers and body."""
 
 import httpx
 
@@ -7,16 +7,16 @@ from echopoint.cli.engine.http_request import basic
 
 STATUSES = {301, 302, 303, 307, 308}
 PORTS = {"http": 80, "https": 443}
-# Bound to one origin, whatever their values are.
+# Never sent to another origin, whatever their values are.
 ALWAYS_PRIVATE = {"authorization", "cookie", "proxy-authorization"}
 
 
 class Redirects:
-    """Builds the next request of a node for as long as services redirect it.
+    """Builds the next request of a node for each redirect.
 
-    `jar` holds the cookies of the run, and `cookie` is the node's own header. That header,
-    those named in `private` and, if `is_body_private`, the body are for the origin of the
-    first request only.
+    `jar` contains the cookies of the run, and `cookie` is the Cookie header of the node.
+    That header, the headers in `private` and, if `is_body_private`, the body are sent only
+    to the origin of the first request.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Redirects:
         self.own_cookies = _split(cookie)
 
     def next(self, response: httpx.Response) -> httpx.Request | None:
-        """Return the request to send next, or None if the response is the answer."""
+        """Return the next request, or None if the response is not a redirect."""
         if response.status_code not in STATUSES or "location" not in response.headers:
             return None
         before = response.request
@@ -57,12 +57,12 @@ class Redirects:
         )
 
     def _forget(self, response: httpx.Response) -> None:
-        """Drop own cookies that the service has replaced or deleted.
+        """Drop the node's cookies that the service has replaced or deleted.
 
-        The jar has the new value, or none. The header does not say for which path or domain
-        a cookie is, so the name alone decides, as in Go's client.
+        A Cookie header has no path or domain, so only the name is compared, as in Go's
+        client. The jar has the new value.
         """
-        changed = {_name(one) for one in response.headers.get_list("set-cookie")}
+        changed = {_name(cookie) for cookie in response.headers.get_list("set-cookie")}
         self.own_cookies = [c for c in self.own_cookies if _name(c) not in changed]
 
     def _leave_origin(
@@ -72,7 +72,7 @@ class Redirects:
             raise NodeFailed(
                 "REQUEST_FAILED",
                 "The redirect would send a secret in the body to another origin. "
-                "Use the URL it leads to, if that one is meant.",
+                "If that is intended, use the target URL directly.",
             )
         for name in self.private:
             headers.pop(name, None)
@@ -81,19 +81,19 @@ class Redirects:
         headers["host"] = url.netloc.decode("ascii")
 
     def _set_cookies(self, headers: httpx.Headers, url: httpx.URL) -> None:
-        """Send the node's own cookies and, under other names, those of the jar."""
-        own = {_name(one) for one in self.own_cookies}
-        kept = httpx.Request("GET", url, cookies=self.jar).headers.get("cookie", "")
-        cookies = self.own_cookies + [c for c in _split(kept) if _name(c) not in own]
+        """Send the node's cookies, and those of the jar with other names."""
+        own = {_name(cookie) for cookie in self.own_cookies}
+        stored = httpx.Request("GET", url, cookies=self.jar).headers.get("cookie", "")
+        cookies = self.own_cookies + [c for c in _split(stored) if _name(c) not in own]
         headers.pop("cookie", None)
         if cookies:
             headers["cookie"] = "; ".join(cookies)
 
 
 def location(response: httpx.Response) -> httpx.URL:
-    """Return the URL a redirect leads to; raises NodeFailed if no request can go there.
+    """Return the target URL of a redirect; raises NodeFailed if it is invalid.
 
-    The message shows no more than the scheme: the rest may be secret.
+    The message contains only the scheme of the URL: the rest may be secret.
     """
     locations = set(response.headers.get_list("location"))
     if len(locations) > 1:
@@ -102,7 +102,7 @@ def location(response: httpx.Response) -> httpx.URL:
         raise _unfollowable(response, "its Location is empty")
     try:
         url = httpx.URL(text)
-        # An absolute one without a host is not completed from the URL before.
+        # `http:/path` must not get its host from the previous URL.
         url = url if url.scheme else response.request.url.join(url)
         host = url.host
     # Invalid IDNA hosts raise ValueError.
@@ -129,7 +129,7 @@ def _unfollowable(response: httpx.Response, why: str) -> NodeFailed:
 
 
 def _method(method: str, status: int) -> str:
-    """Return the method after a redirect, as browsers have it (Fetch, section 4.4)."""
+    """Return the method after a redirect, as in browsers (Fetch, section 4.4)."""
     becomes_get = method != "HEAD" and status in (302, 303)
     if becomes_get or (method == "POST" and status == 301):
         return "GET"
@@ -141,9 +141,9 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def _split(header: str) -> list[str]:
-    return [one.strip() for one in header.split(";") if one.strip()]
+    return [part.strip() for part in header.split(";") if part.strip()]
 
 
 def _name(cookie: str) -> str:
-    """Return the name of a cookie, of either header."""
+    """Return the name in a Cookie or Set-Cookie header."""
     return cookie.partition(";")[0].partition("=")[0].strip()

@@ -1,4 +1,4 @@
-"""What a value is as text, as a number, and when it is empty."""
+"""Convert JSON values to text and numbers, and parse JSON."""
 
 import json
 import math
@@ -6,20 +6,20 @@ from decimal import Decimal
 
 from echopoint.flow_language.numerals import numeral
 
-# A number with a longer exponent is not compared with others.
+# Texts with a longer exponent do not count as numbers.
 MAX_EXPONENT = 6  # digits
-# Whole numbers up to here are written out in JSON, larger ones with an exponent.
+# JSON has whole numbers below this without an exponent.
 WRITTEN_OUT = 1e21
-# A JSON value nested deeper than this cannot be stored by the API.
+# The API cannot store JSON that is nested deeper.
 MAX_DEPTH = 50
 
 
 def text_of(value: object) -> str:
     """Return a JSON value as text.
 
-    Text stays as it is, null is "", numbers have no exponent and no trailing zeros (1.50
-    is "1.5", 1e3 is "1000"). Objects and lists are compact JSON, the fields by name: two
-    objects with the same fields have the same text.
+    Text is unchanged, null is "", and numbers have no exponent and no trailing zeros (1.50
+    is "1.5", 1e3 is "1000"). Objects and lists are compact JSON with sorted fields, so that
+    equal objects have the same text.
     """
     if isinstance(value, str):
         return value
@@ -31,14 +31,14 @@ def text_of(value: object) -> str:
 
 
 def _written_out(number: float) -> str:
-    """Return the shortest digits that are the number, with no exponent."""
+    """Return the shortest decimal form without an exponent."""
     text = f"{Decimal(repr(number)):f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
 
 
 def compact(value: object) -> str:
-    """Return the value as JSON without spaces, with the numbers and order of text_of."""
+    """Return compact JSON, with the numbers and sorted fields of text_of()."""
     return json.dumps(
         _plain(value),
         ensure_ascii=False,
@@ -49,7 +49,7 @@ def compact(value: object) -> str:
 
 
 def _plain(value: object) -> object:
-    """Return the value with whole numbers as such: 2.0 becomes 2."""
+    """Convert whole floats to integers: 2.0 becomes 2."""
     if isinstance(value, float) and value.is_integer() and abs(value) < WRITTEN_OUT:
         return int(value)
     if isinstance(value, dict):
@@ -60,7 +60,7 @@ def _plain(value: object) -> object:
 
 
 def number_of(value: object) -> Decimal | None:
-    """Return a number, or the number that a text spells; None for what is neither."""
+    """Convert a number, or a text that contains only a number; None for other values."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -74,12 +74,12 @@ def number_of(value: object) -> Decimal | None:
 
 
 def is_empty(value: object) -> bool:
-    """Whether this is null, "", [] or {}; 0 and false are not empty."""
+    """Return True for null, "", [] and {}; 0 and false are not empty."""
     return value is None or value in ("", [], {})
 
 
 def is_deep(value: object, most: int = MAX_DEPTH) -> bool:
-    """Whether lists and objects are nested deeper than `most` in each other."""
+    """Return True if lists and objects are nested deeper than `most`."""
     level = [value]
     for _ in range(most + 1):
         level = [
@@ -95,10 +95,10 @@ def is_deep(value: object, most: int = MAX_DEPTH) -> bool:
 
 
 def parse_json(text: str) -> object:
-    """Return what the JSON says, as RFC 8259 means it; raise ValueError with the reason.
+    """Parse JSON (RFC 8259); raise ValueError with the reason.
 
-    Refused too is what could be worked with, but not recorded: numbers beyond the range
-    of a double, and nesting deeper than MAX_DEPTH.
+    Also refuses values that the API cannot store: numbers out of the range of a double, and
+    nesting deeper than MAX_DEPTH.
     """
     try:
         value = json.loads(text, parse_constant=_refuse, parse_float=_float)

@@ -1,10 +1,11 @@
-"""XPath 1.0 on XML that services answer.
+"""XPath 1.0 on XML responses.
 
-Entities are not expanded and nothing is fetched: a document is somebody else's text.
+Documents are untrusted: entities are not expanded and nothing is fetched.
 """
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from lxml import etree
 
@@ -12,19 +13,20 @@ from echopoint.cli.engine.exceptions import Absent, NothingFound
 
 MAX_MATCHES = 100_000
 MAX_LENGTH = 10 * 1024 * 1024  # characters of all matches
-# A prefix for the default namespace of the root, which XPath 1.0 has no name for.
+# Prefix for the default namespace of the root: XPath 1.0 requires one.
 DEFAULT_PREFIX = "ns"
 
 
 def find(path: str, document: bytes) -> object:
-    """Return what is at the path: one match as it is, several as a list.
+    """Return the value at the path; several matches are a list.
 
-    An element is its text, or its XML if it holds others; an attribute is its value.
-    Prefixes are those of the root element. Raises NothingFound, and Absent for no match.
+    The value of an element is its text, or its XML if it has child elements; the value of
+    an attribute is its text. Namespace prefixes are those of the root element. Raises
+    NothingFound, and Absent if there is no match.
     """
     try:
         root = etree.fromstring(document, parser=_parser())
-        # Without EXSLT's regular expressions, which can take for ever.
+        # EXSLT regular expressions are off: their run time has no bound.
         xpath = etree.XPath(path, namespaces=_prefixes(root), regexp=False)
         found = xpath(root)
     except (etree.XMLSyntaxError, etree.ParserError) as error:
@@ -53,8 +55,8 @@ def _prefixes(root: etree._Element) -> dict[str, str]:
     return {prefix or DEFAULT_PREFIX: uri for prefix, uri in root.nsmap.items()}
 
 
-def _values_of(found: list, path: str) -> Iterator[object]:
-    """Yield the values of the matches, which may lie in each other, up to a bound."""
+def _values_of(found: list[Any], path: str) -> Iterator[object]:
+    """Yield the values of the matches. Nested matches repeat text, so the sum is bounded."""
     left = MAX_LENGTH
     for match in found:
         value = _value_of(match)
@@ -64,9 +66,9 @@ def _values_of(found: list, path: str) -> Iterator[object]:
         yield value
 
 
-def _value_of(match: object) -> object:
+def _value_of(match: object) -> str | list[Any]:
     if not isinstance(match, etree._Element):
         return list(match) if isinstance(match, tuple) else str(match)
     if len(match):
-        return etree.tostring(match, encoding="unicode", with_tail=False)
-    return match.text or ""
+        return str(etree.tostring(match, encoding="unicode", with_tail=False))
+    return str(match.text or "")

@@ -3,7 +3,7 @@
 import re
 
 from echopoint.core.json_paths import quote
-from echopoint.regular_expressions.re2_grammar import Refused, compiled
+from echopoint.regular_expressions.re2_grammar import PatternRejected, compile_pattern
 
 # RE2 program size of all patterns of a flow together. Compiling that much takes half a
 # second; without the limit, one request could occupy a worker for minutes.
@@ -54,8 +54,8 @@ class Patterns:
 
     def _complaint(self, pattern: str) -> str | None:
         try:
-            self.steps += compiled(pattern).programsize
-        except Refused as refusal:
+            self.steps += compile_pattern(pattern).programsize
+        except PatternRejected as refusal:
             return _message(refusal)
         if self.steps > MAX_STEPS:
             return (
@@ -65,7 +65,7 @@ class Patterns:
         return None
 
 
-def _message(refusal: Refused) -> str:
+def _message(refusal: PatternRejected) -> str:
     if refusal.is_too_large:
         return TOO_LARGE
     reason = str(refusal)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 
 from echopoint.core.json_paths import at, quote
-from echopoint.flow_language.order import runs_always
+from echopoint.flow_language.graph import runs_always
 from echopoint.flow_language.templates import references_in
 from echopoint.flows.definition.schemas import (
     FOREIGN_FIELD,

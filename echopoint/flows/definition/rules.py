@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from echopoint.core.json_paths import at, quote
+from echopoint.flow_language.field_aliases import HEADER
 from echopoint.flow_language.numerals import numeral
-from echopoint.flow_language.spellings import HEADER
 from echopoint.flow_language.templates import TEMPLATE
 from echopoint.flow_language.words import UNARY_OPERATORS
 from echopoint.flows.definition.bodies import field_of, with_paths

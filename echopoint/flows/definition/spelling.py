@@ -7,7 +7,7 @@ fields by two names. The API accepts all of that and stores what the schemas pub
 from collections.abc import Callable
 
 from echopoint.core.json_paths import at
-from echopoint.flow_language.spellings import ABSENT, ASSERTION, HEADER, QUERY
+from echopoint.flow_language.field_aliases import ABSENT, ASSERTION, HEADER, QUERY
 from echopoint.flows.definition.bodies import field_of, with_paths
 from echopoint.flows.definition.schemas import NODE_SCHEMAS, SCHEMAS
 from echopoint.flows.definition.shapes import Problem

@@ -6,7 +6,7 @@ from itertools import islice
 from operator import or_
 
 from echopoint.core.json_paths import at, quote
-from echopoint.flow_language.order import Circle, in_order, predecessors
+from echopoint.flow_language.graph import GraphCycle, predecessors, topological_order
 from echopoint.flows.definition.bodies import (
     FlowBody,
     bodies_of,
@@ -156,10 +156,10 @@ class Graph:
         self.upstream = {}
         self.cycle = []
         try:
-            for name in in_order(before):
+            for name in topological_order(before):
                 masks = (self.bit[n] | self.upstream[n] for n in before[name])
                 self.upstream[name] = reduce(or_, masks, 0)
-        except Circle as cycle_error:
+        except GraphCycle as cycle_error:
             self.cycle = cycle_error.names
 
     def is_upstream(self, first: str, then: str) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from echopoint.core.json_paths import at, quote
 from echopoint.flow_language.dynamic import is_dynamic
-from echopoint.flow_language.order import runs_always
+from echopoint.flow_language.graph import runs_always
 from echopoint.flows.definition.bodies import FlowBody, bodies_of, field_of, with_paths
 from echopoint.flows.definition.references import references, source_of
 

@@ -9,9 +9,9 @@ import pytest
 from echopoint.cli.engine import InvalidPackage
 from echopoint.cli.engine.dynamic_variables import (
     ARGUMENTS,
-    MAKERS,
-    Made,
-    require_known,
+    GENERATORS,
+    ValueGenerator,
+    require_valid_reference,
 )
 from tests.cli.engine.flows import assertion, chain, flow, request, run, variables
 
@@ -80,7 +80,7 @@ NAMES = [
 
 @pytest.fixture
 def made():
-    return Made("5c1f2a52")
+    return ValueGenerator("5c1f2a52")
 
 
 def luhn(number):
@@ -90,13 +90,13 @@ def luhn(number):
 
 
 def test_the_names_are_those_of_the_public_runner():
-    assert sorted(MAKERS) == sorted(NAMES)
+    assert sorted(GENERATORS) == sorted(NAMES)
     assert len(NAMES) == 59
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_name_makes_a_value_that_fits_in_a_text(made, name):
-    require_known(f"${name}")
+    require_valid_reference(f"${name}")
 
     value = made.value(f"${name}")
 
@@ -132,7 +132,7 @@ def test_each_name_makes_a_value_that_fits_in_a_text(made, name):
     ],
 )
 def test_values_have_the_form_that_is_promised(made, reference, form):
-    require_known(reference)
+    require_valid_reference(reference)
 
     assert re.fullmatch(form, made.value(reference))
 
@@ -168,7 +168,7 @@ def test_times_are_of_the_start_and_can_be_moved(made):
 
 
 def test_an_execution_has_the_same_values_again_and_others_have_others():
-    values = [Made(id).value("$uuid") for id in ("a", "a", "b")]
+    values = [ValueGenerator(id).value("$uuid") for id in ("a", "a", "b")]
 
     assert values[0] == values[1] != values[2]
     assert uuid.UUID(values[0]).version == 4
@@ -202,7 +202,7 @@ def test_what_cannot_be_made_up_is_refused_before_anything_runs(reference, says)
 def test_every_name_that_takes_arguments_refuses_wrong_ones():
     for name in ARGUMENTS:
         with pytest.raises(InvalidPackage):
-            require_known(f"${name}:?")
+            require_valid_reference(f"${name}:?")
 
 
 def test_what_is_sent_is_what_is_shown_and_new_at_each_place(service):

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from echopoint.cli.engine.extractors import Answer, NothingFound, Source, extract
+from echopoint.cli.engine.extractors import NodeResponse, NothingFound, Source, extract
 from tests.cli.engine.flows import (
     assertion,
     chain,
@@ -18,7 +18,7 @@ BODY = b'{"id": 7, "tags": ["a", "b"], "none": null, "users": [{"n": "x"}, {"n":
 
 
 def answer(body=BODY, headers=JSON, status=200):
-    return Answer(status, headers, body)
+    return NodeResponse(status, headers, body)
 
 
 def at(path, source):
@@ -159,13 +159,13 @@ def test_what_is_no_answer_has_a_body_and_nothing_else():
     ],
 )
 def test_json_is_read_whatever_mark_or_charset_it_has(kind, content):
-    answer = Answer(200, [("Content-Type", kind)], content)
+    answer = NodeResponse(200, [("Content-Type", kind)], content)
 
     assert answer.body() == {"a": 1}
 
 
 def test_a_charset_that_does_not_fit_is_said():
-    answer = Answer(
+    answer = NodeResponse(
         200, [("Content-Type", "text/plain; charset=utf-16")], b"abc\xff\xff"
     )
 
@@ -175,7 +175,9 @@ def test_a_charset_that_does_not_fit_is_said():
 
 
 def test_a_charset_that_fits_needs_no_word():
-    answer = Answer(200, [("Content-Type", "text/plain; charset=latin-1")], b"\xe9")
+    answer = NodeResponse(
+        200, [("Content-Type", "text/plain; charset=latin-1")], b"\xe9"
+    )
 
     assert (answer.text, answer.notes) == ("é", [])
 
@@ -229,18 +231,20 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(
-    ("target", "kind", "data", "is_there"),
+    ("target", "kind", "data", "is_resolved"),
     [(*each, False) for each in UNKNOWN] + [(*each, True) for each in KNOWN],
 )
-def test_a_name_that_nothing_is_known_as_does_not_exist(target, kind, data, is_there):
+def test_a_name_that_nothing_is_known_as_does_not_exist(
+    target, kind, data, is_resolved
+):
     def passes(operator):
         checks = [assertion(operator, kind=kind, **data)]
         one = node("assert", "check", {"target": target}, assertions=checks)
         inputs = {"known": "{{name}}", "nothing": None}
         return "error_code" not in run_node(one, inputs=inputs)
 
-    assert passes("exists") is is_there
-    assert passes("notExists") is not is_there
+    assert passes("exists") is is_resolved
+    assert passes("notExists") is not is_resolved
 
 
 @pytest.mark.parametrize("read", ["{{set.x}}", "{{{set.x}}}"])

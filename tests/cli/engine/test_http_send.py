@@ -81,7 +81,7 @@ def test_a_service_that_never_ends_its_answer_runs_into_the_timeout(service, pat
     code, message = failure(f"{service.url}/{path}", timeout=300)
 
     assert code == "REQUEST_TIMEOUT"
-    assert message == "There was no complete answer within 300 ms."
+    assert message == "No complete response arrived within 300 ms."
 
 
 def test_the_timeout_is_for_all_redirects_together(service):

@@ -1,6 +1,6 @@
 import pytest
 
-from echopoint.cli.engine.normalization import filled
+from echopoint.cli.engine.normalization import normalize
 from tests.cli.engine.flows import assertion, chain, flow, run, run_node, variables
 
 
@@ -63,12 +63,12 @@ def test_an_assertion_needs_no_empty_data():
 def test_what_was_given_is_not_changed():
     given = {"nodes": [{"id": "a", "run_when": "", "assertions": [{}]}]}
 
-    filled(given)
+    normalize(given)
 
     assert given == {"nodes": [{"id": "a", "run_when": "", "assertions": [{}]}]}
 
 
 @pytest.mark.parametrize("junk", [None, 1, "x", [], {"nodes": 1}, {"nodes": [1]}])
 def test_junk_is_left_to_the_checks(junk):
-    filled(junk)
-    filled({"nodes": [{"assertions": junk}, {"assertions": [junk]}]})
+    normalize(junk)
+    normalize({"nodes": [{"assertions": junk}, {"assertions": [junk]}]})

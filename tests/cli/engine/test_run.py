@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from echopoint.cli.engine import UnsupportedFlow, run_flow
-from echopoint.cli.engine.nodes import ACTS
+from echopoint.cli.engine.node_execution import ACTIONS
 from tests.cli.engine.flows import (
     assertion,
     chain,
@@ -215,7 +215,7 @@ def test_nodes_that_are_ready_run_together():
 
 
 def test_no_more_run_at_once_than_the_bound(service, monkeypatch):
-    monkeypatch.setattr("echopoint.cli.engine.run.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("echopoint.cli.engine.flow_execution.MAX_CONCURRENT", 2)
     told = []
 
     run(
@@ -231,7 +231,7 @@ def test_no_more_run_at_once_than_the_bound(service, monkeypatch):
 
 
 def test_a_node_that_waited_for_its_turn_does_not_count_the_waiting(monkeypatch):
-    monkeypatch.setattr("echopoint.cli.engine.run.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("echopoint.cli.engine.flow_execution.MAX_CONCURRENT", 1)
 
     document = run(flow(*(node("delay", id, {"duration": 300}) for id in "abc")))
 
@@ -341,7 +341,7 @@ def test_an_output_that_is_not_there_fails_the_node(service):
 
     assert result["error_code"] == "OUTPUT_EXTRACTION_FAILED"
     assert result["error_message"] == (
-        'The output "x" could not be taken: nothing is at the path $.no.'
+        'The output "x" could not be extracted: nothing is at the path $.no.'
     )
 
 
@@ -541,7 +541,7 @@ def test_a_fault_of_the_engine_fails_the_node_alone(monkeypatch):
     async def broken(self):
         raise RuntimeError("no such thing: s3cret-value.")
 
-    monkeypatch.setitem(ACTS, "delay", broken)
+    monkeypatch.setitem(ACTIONS, "delay", broken)
     definition = chain(
         node("delay", "odd", {"duration": 1}), variables("c"), always("tidy")
     )

@@ -1,10 +1,10 @@
 import pytest
 
-from echopoint.cli.engine.dynamic_variables import Draws, Made
+from echopoint.cli.engine.dynamic_variables import GeneratedValues, ValueGenerator
 from echopoint.cli.engine.templates import (
     MAX_RENDERED,
     Renderer,
-    Scope,
+    TemplateVariables,
     TooLong,
     references,
 )
@@ -12,7 +12,7 @@ from echopoint.cli.engine.templates import (
 
 @pytest.fixture
 def scope():
-    scope = Scope(
+    scope = TemplateVariables(
         {
             "name": "Ada",
             "host.url": "http://h",
@@ -28,7 +28,7 @@ def scope():
 
 @pytest.fixture
 def render(scope):
-    return Renderer(scope.find, Draws(Made("e"))).render
+    return Renderer(scope.find, GeneratedValues(ValueGenerator("e"))).render
 
 
 @pytest.mark.parametrize(
@@ -84,18 +84,24 @@ def test_what_names_nothing_stays_as_it_is_written(render, template):
 
 
 def test_an_input_is_not_read_in_place_of_an_output_of_a_node_that_ran():
-    scope = Scope({"login.token": "of the input"})
-    before = Renderer(scope.find, Draws(Made("e"))).render("{{login.token}}")
+    scope = TemplateVariables({"login.token": "of the input"})
+    before = Renderer(scope.find, GeneratedValues(ValueGenerator("e"))).render(
+        "{{login.token}}"
+    )
     scope.add("login", {})
 
-    after = Renderer(scope.find, Draws(Made("e"))).render("{{login.token}}")
+    after = Renderer(scope.find, GeneratedValues(ValueGenerator("e"))).render(
+        "{{login.token}}"
+    )
 
     assert (before, after) == ("of the input", "{{login.token}}")
 
 
 def test_a_rendered_value_is_no_template():
-    scope = Scope({"evil": "{{secret}}", "secret": "s", "open": "{{", "close": "}}"})
-    render = Renderer(scope.find, Draws(Made("e"))).render
+    scope = TemplateVariables(
+        {"evil": "{{secret}}", "secret": "s", "open": "{{", "close": "}}"}
+    )
+    render = Renderer(scope.find, GeneratedValues(ValueGenerator("e"))).render
 
     assert render("{{evil}}") == "{{secret}}"
     assert render("{{{evil}}}") == "{{secret}}"
@@ -103,15 +109,19 @@ def test_a_rendered_value_is_no_template():
 
 
 def test_a_template_bomb_is_refused():
-    render = Renderer(Scope({"long": "x" * 65_536}).find, Draws(Made("e"))).render
+    render = Renderer(
+        TemplateVariables({"long": "x" * 65_536}).find,
+        GeneratedValues(ValueGenerator("e")),
+    ).render
 
     assert len(render("{{long}}" * 100)) == 6_553_600
     with pytest.raises(TooLong, match="more than 10 MiB"):
         render(["{{long}}"] * 200)
     with pytest.raises(TooLong, match="more than 10 MiB"):
-        Renderer(Scope({"long": ["x" * 65_536]}).find, Draws(Made("e"))).render(
-            ["{{{long}}}"] * 200
-        )
+        Renderer(
+            TemplateVariables({"long": ["x" * 65_536]}).find,
+            GeneratedValues(ValueGenerator("e")),
+        ).render(["{{{long}}}"] * 200)
     assert MAX_RENDERED == 10 * 1024 * 1024
 
 

@@ -4,7 +4,7 @@ import copy
 import pytest
 
 from echopoint.cli.engine import InvalidPackage, UnsupportedFlow, run_flow
-from echopoint.cli.engine.graph import in_waves
+from echopoint.cli.engine.graph import node_waves
 from echopoint.cli.engine.validation import require_package, require_supported
 from echopoint.cli.flow_runs.cancellation import Stop
 from echopoint.cli.flow_runs.package_runner import run_package
@@ -114,8 +114,8 @@ def test_of_many_the_first_are_named():
         (["edges", 0], [], "An edge must be an object"),
         (["edges", 0, "source"], None, '"source"'),
         (["edges", 0, "type"], "always", "The type of an edge is unknown"),
-        (["edges", 0, "target"], "nobody", '"nobody", which is no node'),
-        (["edges", 0, "source"], "wait", "in a circle: wait → wait"),
+        (["edges", 0, "target"], "nobody", '"nobody", which is not a node'),
+        (["edges", 0, "source"], "wait", "form a cycle: wait → wait"),
     ],
 )
 def test_what_is_no_flow_is_refused(path, value, reason):
@@ -142,7 +142,7 @@ def test_a_circle_is_refused():
         edges=[edge("a", "b"), edge("b", "a", "failure")],
     )
 
-    with pytest.raises(InvalidPackage, match="The edges lead in a circle"):
+    with pytest.raises(InvalidPackage, match="The edges form a cycle"):
         require_supported(definition, {})
 
 
@@ -221,6 +221,6 @@ def run_as_the_command_does(definition):
 
 def test_a_flow_is_checked_once_and_then_run():
     checked = reads_of(lambda definition: require_package(package(definition)))
-    ordered = reads_of(lambda definition: list(in_waves(definition)))
+    ordered = reads_of(lambda definition: list(node_waves(definition)))
 
     assert reads_of(run_as_the_command_does) == checked + ordered

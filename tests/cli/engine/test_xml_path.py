@@ -3,7 +3,7 @@
 import pytest
 
 from echopoint.cli.engine.exceptions import Absent, NothingFound
-from echopoint.cli.engine.extractors import Answer, Source, extract
+from echopoint.cli.engine.extractors import NodeResponse, Source, extract
 
 SHOP = b"""<?xml version="1.0" encoding="iso-8859-1"?>
 <shop xmlns:x="urn:x" name="caf\xe9">
@@ -15,7 +15,7 @@ SHOP = b"""<?xml version="1.0" encoding="iso-8859-1"?>
 
 
 def find(path, body=SHOP):
-    return extract("xmlPath", {"path": path}, Answer(200, [], body))
+    return extract("xmlPath", {"path": path}, NodeResponse(200, [], body))
 
 
 @pytest.mark.parametrize(

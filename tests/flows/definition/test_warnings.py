@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from echopoint.cli.engine.dynamic_variables import MAKERS
+from echopoint.cli.engine.dynamic_variables import GENERATORS
 from echopoint.cli.engine.extractors import EXTRACTORS
 from echopoint.cli.engine.operators import OPERATORS
 from echopoint.cli.engine.validation import CHECKS
@@ -179,7 +179,7 @@ def test_a_redirect_that_is_not_followed_is_for_the_command_alone(follow):
 
 def test_what_the_command_runs_is_what_its_engine_runs():
     assert set(CHECKS) == warnings.BUILT_IN_NODES
-    assert set(MAKERS) == set(DYNAMIC_NAMES)
+    assert set(GENERATORS) == set(DYNAMIC_NAMES)
 
 
 def test_an_extractor_that_only_the_command_has_is_warned_of():

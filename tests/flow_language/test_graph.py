@@ -2,23 +2,28 @@
 
 import pytest
 
-from echopoint.flow_language.order import Circle, in_order, predecessors, runs_always
+from echopoint.flow_language.graph import (
+    GraphCycle,
+    predecessors,
+    runs_always,
+    topological_order,
+)
 
 
 def test_a_node_comes_behind_those_that_edges_lead_from():
-    before = predecessors("abcd", ["dc", "cb", "db", "ba", "ba"])
+    predecessors_of = predecessors("abcd", ["dc", "cb", "db", "ba", "ba"])
 
-    assert {name: list(nodes) for name, nodes in before.items()} == {
+    assert {name: list(nodes) for name, nodes in predecessors_of.items()} == {
         "a": ["b"],
         "b": ["c", "d"],
         "c": ["d"],
         "d": [],
     }
-    assert in_order(before) == ["d", "c", "b", "a"]
+    assert topological_order(predecessors_of) == ["d", "c", "b", "a"]
 
 
 def test_nodes_without_edges_are_in_the_order_too():
-    assert sorted(in_order(predecessors("abc", []))) == ["a", "b", "c"]
+    assert sorted(topological_order(predecessors("abc", []))) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -26,11 +31,11 @@ def test_nodes_without_edges_are_in_the_order_too():
     [(["aa"], ["a", "a"]), (["ab", "bc", "ca"], ["a", "b", "c", "a"])],
 )
 def test_a_circle_is_named(edges, names):
-    with pytest.raises(Circle) as circle:
-        in_order(predecessors("abc", edges))
+    with pytest.raises(GraphCycle) as cycle:
+        topological_order(predecessors("abc", edges))
 
-    assert circle.value.names == names
-    assert str(circle.value) == " → ".join(names)
+    assert cycle.value.names == names
+    assert str(cycle.value) == " → ".join(names)
 
 
 def test_a_node_runs_always_where_it_says_so():

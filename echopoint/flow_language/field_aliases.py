@@ -1,7 +1,7 @@
-"""Fields of a definition that go by two names, and what is read as absent.
+"""Fields of a definition with two names, and the values that mean "absent".
 
-The public runner reads null as absent, and knows some fields in camelCase too. Ours, the
-one of the published schemas, comes first.
+The public runner also accepts some fields in camelCase, and treats null as absent. The
+name in the published schemas comes first.
 """
 
 QUERY = ("query_params", "queryParams")

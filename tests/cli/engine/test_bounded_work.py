@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from echopoint.cli.engine import processing
+from echopoint.cli.engine import bounded_work
+from echopoint.cli.engine.bounded_work import run_bounded
 from echopoint.cli.engine.exceptions import NodeFailed
-from echopoint.cli.engine.processing import processed
 from echopoint.cli.engine.threads import DaemonThreads
 from echopoint.masking.mask import Mask
 from tests.cli.engine.flows import assertion, node, request, run_node
@@ -24,8 +24,8 @@ def limit(monkeypatch):
     """Return a way to set the limit."""
 
     def limit(seconds):
-        monkeypatch.setattr(processing, "MAX_SECONDS", seconds)
-        monkeypatch.setattr(processing, "CHECK_SECONDS", 0.01)
+        monkeypatch.setattr(bounded_work, "MAX_SECONDS", seconds)
+        monkeypatch.setattr(bounded_work, "CHECK_SECONDS", 0.01)
 
     return limit
 
@@ -43,7 +43,7 @@ def together(*calls):
 
     async def act():
         asyncio.get_running_loop().set_default_executor(DaemonThreads())
-        works = (processed("It", "Do less.", *call) for call in calls)
+        works = (run_bounded("It", "Do less.", *call) for call in calls)
         return await asyncio.gather(*works, return_exceptions=True)
 
     return asyncio.run(act())
@@ -77,7 +77,7 @@ def test_what_never_ends_is_given_up_and_its_neighbours_are_not(limit):
 def test_where_no_clock_can_be_read_the_wall_counts_for_all_neighbours(
     limit, monkeypatch
 ):
-    monkeypatch.setattr(processing, "CAN_READ_CLOCKS", False)
+    monkeypatch.setattr(bounded_work, "CAN_READ_CLOCKS", False)
     limit(0.02)
     let_go = threading.Event()
 

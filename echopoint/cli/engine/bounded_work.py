@@ -1,34 +1,40 @@
-"""Work on large values, in threads: it must not stop the other nodes, nor go on for ever."""
+"""Run work on large values in threads, with a limit of processor time."""
 
 import asyncio
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from echopoint.cli.engine.exceptions import NodeFailed
 
-# For each piece of work of a node: a JSONPath can ask for too much.
+# Per call: a JSONPath can take unlimited time.
 MAX_SECONDS = 10
 CHECK_SECONDS = 0.1
 CAN_READ_CLOCKS = hasattr(time, "pthread_getcpuclockid")
 CODE = "PROCESSING_LIMIT_EXCEEDED"
-# Where the clock of another thread cannot be read, wall time is taken instead, and the
-# limit allows for as many neighbours as there can be.
+# Without a readable clock of the thread, wall time counts, and the limit allows for all
+# nodes that may run at the same time.
 WALL_FACTOR = 16
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
 class Clock:
-    """The seconds that the work of one thread has taken so far."""
+    """Processor time of one thread."""
 
     def __init__(self) -> None:
         self._number: int | None = None
         self._began = time.monotonic()
 
-    def run(self, call: Callable, *args: object) -> object:
-        """Call it in this thread, whose processor time is the one to count."""
+    def run(self, call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        """Call in the current thread and measure its processor time."""
         if CAN_READ_CLOCKS:
             self._number = time.pthread_getcpuclockid(threading.get_ident())
-        return call(*args)
+        return call(*args, **options)
 
     @property
     def seconds(self) -> float:
@@ -40,14 +46,16 @@ class Clock:
             return 0.0  # The thread has just ended.
 
 
-async def processed(what: str, advice: str, call: Callable, *args: object):
-    """Return what the call returns; raise NodeFailed if it takes too much.
+async def run_bounded(
+    what: str, advice: str, call: Callable[..., T], *args: object
+) -> T:
+    """Return the result of the call; raise NodeFailed if it exceeds the limit.
 
     Only its own processor time counts: many nodes may share few processors.
     """
     clock = Clock()
     loop = asyncio.get_running_loop()
-    work = loop.run_in_executor(None, clock.run, call, *args)
+    work = loop.run_in_executor(None, partial(clock.run, call, *args))
     try:
         while not work.done():
             await asyncio.wait({work}, timeout=CHECK_SECONDS)
@@ -55,7 +63,7 @@ async def processed(what: str, advice: str, call: Callable, *args: object):
                 raise NodeFailed(CODE, f"{what} took {_limit()}. {advice}")
         return work.result()
     finally:
-        # The thread cannot be stopped; what it still returns or raises is dropped.
+        # A thread cannot be stopped; its later result or error is dropped.
         work.cancel()
 
 
