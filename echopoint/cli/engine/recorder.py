@@ -140,7 +140,7 @@ def _shorten(result: dict[str, Any], most: int) -> dict[str, Any]:
             result[name] = _limit(result[name], most)
     if "assertion_results" in result:
         result["assertion_results"] = [
-            {key: _limit(value, most) for key, value in one.items()}
-            for one in result["assertion_results"]
+            {key: _limit(value, most) for key, value in entry.items()}
+            for entry in result["assertion_results"]
         ]
     return result

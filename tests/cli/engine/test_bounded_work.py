@@ -122,7 +122,7 @@ def test_an_answer_that_takes_too_much_to_record_says_so(limit, service):
     result = run_node(request("a", f"{service.url}/bomb?size=9000000"), **HIDING)
 
     assert result["error_code"] == "PROCESSING_LIMIT_EXCEEDED"
-    assert result["error_message"].startswith("Recording the answer took more than")
+    assert result["error_message"].startswith("Recording the response took more than")
 
 
 def test_a_request_that_takes_too_much_to_record_is_not_sent(limit, service):

@@ -56,8 +56,8 @@ def test_a_path_finds_what_is_there(path, value):
         ("$[", BODY, "cannot be followed"),
         ("", BODY, "cannot be followed"),
         ("$.{{x}}", BODY, "cannot be followed"),
-        ("$", b"<html>", "the body is not JSON"),
-        ("$", b"", "the body is not JSON"),
+        ("$", b"<html>", "the body is not valid JSON"),
+        ("$", b"", "the body is not valid JSON"),
         ("$", b'{"a": NaN}', "NaN is not JSON"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_body_is_parsed_when_its_type_is_json(kind, body, value):
 
 
 def test_a_body_that_says_it_is_json_and_is_not_is_an_error():
-    with pytest.raises(NothingFound, match="the body is not JSON"):
+    with pytest.raises(NothingFound, match="the body is not valid JSON"):
         extract("body", {}, answer(b"<html>"))
 
 
@@ -275,4 +275,4 @@ def test_a_body_that_cannot_be_read_says_nothing_of_absence(service, operator):
     result = run_node(request("a", url, assertions=checks))
 
     assert result["error_code"] == "ASSERTION_FAILED"
-    assert "not JSON" in result["assertion_results"][0]["error"]
+    assert "not valid JSON" in result["assertion_results"][0]["error"]

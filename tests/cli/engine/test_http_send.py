@@ -73,7 +73,7 @@ def test_a_port_that_speaks_no_tls_is_a_tls_error(service):
     code, message = failure(service.url.replace("http:", "https:") + "/echo")
 
     assert code == "TLS_ERROR"
-    assert "Check that the port speaks https" in message
+    assert "Check that the port serves HTTPS" in message
 
 
 @pytest.mark.parametrize("path", ["silent", "drip"])
