@@ -11,15 +11,11 @@ from echopoint.masking.mask import Mask
 STRUCTURE = results.STRUCTURE | {"passed", "success"}
 # Names in here are ours, or the flow's; in all other objects they may be anyone's.
 NAMED_BY_THE_FLOW = {"inputs", "outputs", "final_outputs"}
-# Fields of results and records, those among them that a runner or the API adds when it
-# leaves something out.
+# Includes the fields that the API adds when it truncates a result.
 FIELDS = results.FIELDS | {
-    "response_body_truncated",
-    "record_truncated",
     "truncated",
     "truncated_fields",
     "from_events",
-    "missing_inputs",
 }
 # A secret of this length is not in base64 by chance.
 CERTAIN = 8

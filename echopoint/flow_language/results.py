@@ -42,6 +42,11 @@ FIELDS = STRUCTURE | {
     "response_headers",
     "response_body",
     "response_body_parsed",
+    "response_body_truncated",
+    "response_set_cookies",
+    "response_notes",
+    "missing_inputs",
+    "record_truncated",
 }
 
 

@@ -2,8 +2,18 @@ import base64
 import json
 
 from echopoint.cli.engine.recorder import Recorder
+from echopoint.flow_language.results import FIELDS
 from echopoint.masking.mask import Mask
-from tests.cli.engine.flows import chain, flow, node, request, run, run_node, variables
+from tests.cli.engine.flows import (
+    assertion,
+    chain,
+    flow,
+    node,
+    request,
+    run,
+    run_node,
+    variables,
+)
 
 LIMIT = 8 * 1024 * 1024
 
@@ -42,6 +52,40 @@ def test_of_a_long_body_the_beginning_is_recorded(service):
     assert body.startswith(b'["yyy')
     assert result["response_body_truncated"] is True
     assert "response_body_parsed" not in result
+
+
+def test_every_recorded_field_is_in_the_table_of_fields(service):
+    """The masks of the command and of the site leave only the names in the table."""
+    noted = request(
+        "noted",
+        f"{service.url}/answer?type=text/plain%3Bcharset%3Dodd",
+        method="POST",
+        body="{{unknown}}",
+        assertions=[assertion("equals", 200), assertion("equals", 1)],
+    )
+    long = request(
+        "long", f"{service.url}/answer?type=application/json", method="POST",
+        body="y" * 300_000,
+    )  # fmt: skip
+
+    cookie = request("cookie", f"{service.url}/headers?name=Set-Cookie&value=a%3D1")
+
+    results = run(flow(noted, long, cookie, variables("skipped")))["result"][
+        "execution_results"
+    ]
+    recorder = Recorder(Mask())
+    recorder.left = 0
+    results["small"] = recorder.fit(results["long"] | {"outputs": {"x": "y" * 9000}})
+
+    recorded = {name for result in results.values() for name in result}
+    assert recorded <= FIELDS
+    assert recorded >= {
+        "missing_inputs",
+        "record_truncated",
+        "response_body_truncated",
+        "response_notes",
+        "response_set_cookies",
+    }
 
 
 def test_a_short_body_is_recorded_whole(service):
