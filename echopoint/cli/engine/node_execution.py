@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,9 +11,9 @@ from echopoint.cli.engine.bounded_work import run_bounded
 from echopoint.cli.engine.context import RunContext
 from echopoint.cli.engine.dynamic_variables import GeneratedValues
 from echopoint.cli.engine.exceptions import NodeFailed, NothingFound
-from echopoint.cli.engine.extractors import NodeResponse, Source, extract
+from echopoint.cli.engine.extractors import Source, extract
+from echopoint.cli.engine.http_response import response_fields
 from echopoint.cli.engine.http_send import send
-from echopoint.cli.engine.recorder import MAX_BODY
 from echopoint.cli.engine.redirects import Redirects
 from echopoint.cli.engine.templates import (
     MISSING,
@@ -22,7 +21,6 @@ from echopoint.cli.engine.templates import (
     TooLong,
     references,
 )
-from echopoint.cli.engine.values import text_of
 from echopoint.flow_language.dynamic import is_dynamic
 from echopoint.flow_language.results import SKIPPED
 from echopoint.masking.mask import MASK
@@ -218,30 +216,9 @@ class NodeExecution:
         self.result |= await run_bounded(
             "Recording the response",
             "Ask the service for less.",
-            *(self._response_fields, response),
+            *(response_fields, response, self.recorder),
         )
         return response, {}
-
-    def _response_fields(self, response: NodeResponse) -> dict[str, Any]:
-        headers: dict[str, str] = {}
-        for name, value in response.headers:
-            name = self.recorder.text(name)
-            shown = text_of(self.recorder.value(value))
-            headers[name] = f"{headers[name]}, {shown}" if name in headers else shown
-        fields = {
-            "response_status_code": response.status_code,
-            "response_headers": headers,
-            **self.recorder.body(response.content),
-        }
-        if response.is_json and response.content and len(response.content) <= MAX_BODY:
-            # Invalid JSON is in response_body, and assertions report the parse error.
-            with suppress(ValueError):
-                fields["response_body_parsed"] = self.recorder.value(response.parsed)
-        if cookies := response.header_values("set-cookie"):
-            fields["response_set_cookies"] = [self.recorder.value(c) for c in cookies]
-        if response.content and response.text and response.notes:
-            fields["response_notes"] = [self.recorder.text(n) for n in response.notes]
-        return fields
 
     async def _delay(self) -> tuple[Source, dict[str, Any]]:
         await asyncio.sleep(self.data["duration"] / 1000)
