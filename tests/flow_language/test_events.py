@@ -1,4 +1,4 @@
-"""The kinds of events, which runners report of their jobs."""
+"""Types of the events that runners report."""
 
 from echopoint.flow_language.events import EVENT_TYPES
 

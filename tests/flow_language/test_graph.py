@@ -1,4 +1,4 @@
-"""The order of nodes, as the edges between them say."""
+"""The graph of a flow: order and cycles."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_nodes_without_edges_are_in_the_order_too():
     ("edges", "names"),
     [(["aa"], ["a", "a"]), (["ab", "bc", "ca"], ["a", "b", "c", "a"])],
 )
-def test_a_circle_is_named(edges, names):
+def test_a_cycle_names_its_nodes(edges, names):
     with pytest.raises(GraphCycle) as cycle:
         topological_order(predecessors("abc", edges))
 
@@ -38,7 +38,7 @@ def test_a_circle_is_named(edges, names):
     assert str(cycle.value) == " → ".join(names)
 
 
-def test_a_node_runs_always_where_it_says_so():
+def test_a_node_runs_always_if_run_when_is_always():
     assert runs_always({"run_when": "always"})
     assert not runs_always({"run_when": "on_success"})
     assert not runs_always({})

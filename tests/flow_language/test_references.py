@@ -1,4 +1,4 @@
-"""Templates in texts, and the dynamic variables that they may name."""
+"""References of templates, and references to dynamic variables."""
 
 import pytest
 

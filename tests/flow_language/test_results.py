@@ -1,4 +1,4 @@
-"""What a runner records, which the API reads."""
+"""Fields of the result document."""
 
 import pytest
 
@@ -17,11 +17,11 @@ from echopoint.flow_language.results import FIELDS, STRUCTURE, status_of
         ({"error_message": "why"}, "failed"),
     ],
 )
-def test_a_record_says_how_the_node_went(record, status):
+def test_status_of_a_node_result(record, status):
     assert status_of(record) == status
 
 
-def test_what_is_never_masked_can_be_no_value_of_a_flow():
+def test_unmasked_fields_never_contain_a_value_of_a_flow():
     assert sorted(STRUCTURE) == [
         "duration_ms",
         "error_code",

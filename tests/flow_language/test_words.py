@@ -1,4 +1,4 @@
-"""The words of a flow, which clients and stored flows rely on."""
+"""Enumerations of a flow. Clients and stored flows depend on them."""
 
 from echopoint.flow_language import words
 

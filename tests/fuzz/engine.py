@@ -1,10 +1,10 @@
-"""The flow engine, fuzzed: random definitions against random answers.
+"""Fuzz the flow engine: random definitions against random responses.
 
     python -m tests.fuzz.engine
 
-FUZZ_RUNS is how many flows are run (10,000), FUZZ_SEED repeats a run. Each flow is run
-against a server on 127.0.0.1 that answers with bytes of its own. What is looked for is an
-exception of ours, and a document that cannot be published or contradicts itself.
+FUZZ_RUNS is the number of flows (10,000), FUZZ_SEED repeats a run. Each flow calls a server
+on 127.0.0.1 that responds with random bytes. A failure is an unexpected exception, or a
+document that cannot be published or contradicts itself.
 """
 
 import asyncio
@@ -312,7 +312,7 @@ def main():
             counts["refused"] += 1
         except Exception:  # noqa: BLE001 - that is what is looked for
             told = traceback.format_exc()
-            # The place names the fault; an example is enough of each.
+            # One example per source line is enough.
             found.setdefault(told.splitlines()[-1][:80], (told, package, said))
         else:
             counts[PASSED if document["status"] == "completed" else FAILED] += 1

@@ -1,4 +1,4 @@
-"""For random secrets and all ways to write them: none can be read in what is masked."""
+"""Property tests: no secret can be decoded from masked text, in any format."""
 
 import base64
 
@@ -21,7 +21,7 @@ few = settings(max_examples=50, deadline=None, database=None)
 
 
 def hidden(secret, text):
-    """Return the text without the secret; masking it again must change nothing."""
+    """Mask the text; masking it again must change nothing."""
     mask = Mask([secret])
     masked = mask.text(text)
     assert mask.text(masked) == masked
@@ -51,7 +51,7 @@ def test_a_secret_that_is_written_twice_cannot_be_read_back(
     write, read = WAYS[way]
     write_outer, read_outer = WAYS[outer]
     text = write_outer(write(before + secret + after))
-    # `windows-1252` has no way back for all that it writes.
+    # Not everything written in `windows-1252` can be decoded again.
     assume(secret in read(read_outer(text)))
 
     masked = hidden(secret, text)
@@ -78,7 +78,7 @@ def test_a_secret_in_base64_cannot_be_read_back(table, secret, before, after):
 def test_a_secret_whose_letters_are_escaped_in_base64_is_hidden(
     way, secret, escaped, table, before, after
 ):
-    # What is left as it is must be ASCII and stand for itself.
+    # The unescaped rest must be ASCII without escape characters.
     assume(secret[escaped:].isascii() and not set("%\\&") & set(secret[escaped:]))
     written = EVERY_LETTER[way](secret[:escaped]) + secret[escaped:]
     text = TABLE[table](before + written.encode() + after).decode()

@@ -1,4 +1,4 @@
-"""What is hidden of a secret besides the whole of it, and what is not."""
+"""Forms of a secret that are masked, and forms that are not."""
 
 import base64
 import html
@@ -33,7 +33,7 @@ def test_an_escape_is_read_in_one_go(written, letter):
 
 
 @pytest.mark.parametrize("text", ["&none;", "&#0;", "&#1114112;", "%4", "\\u12", "é"])
-def test_what_is_no_escape_is_left(text):
+def test_text_that_is_not_an_escape_is_not_decoded(text):
     assert DecodedText(text).decode(ANY_ESCAPE) is None
 
 
@@ -91,7 +91,7 @@ def test_what_is_left_of_a_short_secret_is_not_hidden_everywhere(secret, text):
     assert Mask([secret]).text(text) == text
 
 
-def test_stars_of_a_secret_are_told_from_those_of_a_mask():
+def test_stars_of_a_secret_are_distinguished_from_a_mask():
     assert Mask(["ab*cd"]).text("<ab*cd>") == "<***>"
     assert "abcd" not in Mask(["abcd***efgh"]).text("<abcd***efgh>")
     assert Mask(["*hunter2*"]).text("***hunter2***") == "*********"
@@ -115,7 +115,7 @@ def test_to_mask_twice_is_to_mask_once(secrets, data):
     assert mask.text(masked) == masked
 
 
-def test_what_one_mask_lays_open_is_hidden_too():
+def test_a_secret_that_a_mask_completes_is_masked_too():
     text = "abc%" + quote(html.escape(json.dumps('41"x')[1:-1]))
 
     assert Mask(["abc%", '41"x']).text(text) == "******"

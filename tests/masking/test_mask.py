@@ -85,7 +85,7 @@ def test_base64_is_found_percent_encoded_and_in_json():
 
 
 def test_only_the_lines_of_base64_that_hold_the_secret_are_hidden():
-    # Each line holds 57 bytes, so the secret begins in the first and ends in the second.
+    # A line encodes 57 bytes, so the secret starts in the first and ends in the second.
     lines = base64.encodebytes(b"-" * 50 + b"CANARY-5f3a9c" + b"-" * 100).decode()
     *_, last = lines.split()
 
@@ -98,7 +98,7 @@ def test_the_longest_secret_is_hidden_first():
     assert Mask(["abc", "abcdef"]).text("abcdef abc") == "*** ***"
 
 
-def test_what_is_no_secret_stays():
+def test_other_text_is_unchanged():
     text = "a canary sings; YWJj; {'x': 1} 100%"
 
     assert Mask(["CANARY-5f3a9c", "", "  "]).text(text).replace("***", "  ") == text
@@ -135,7 +135,7 @@ def test_bytes_that_are_no_text_stay():
     assert Mask(["CANARY-5f3a9c"]).body(body) == body
 
 
-def test_a_part_that_says_enough_is_hidden_too():
+def test_a_long_part_of_a_secret_is_masked_too():
     mask = Mask(["-----BEGIN KEY-----\nMIIEvQIBADANBg\nshort\n", "first-part&second"])
 
     assert mask.text("MIIEvQIBADANBg and short") == "*** and short"
@@ -153,7 +153,7 @@ def test_what_is_learned_later_is_hidden_from_then_on():
     assert not mask.hides("ab c")
 
 
-def test_a_mask_does_not_tell_what_it_hides():
+def test_the_repr_of_a_mask_contains_no_secret():
     assert "s3cret" not in repr(Mask(["s3cret"])) + str(Mask(["s3cret"]))
 
 
@@ -178,7 +178,7 @@ def test_a_mask_does_not_tell_what_it_hides():
         ("abcdefgh", "JTYx\n" * 60_000),
     ],
 )
-def test_no_text_takes_the_mask_forever(secret, text):
+def test_masking_is_linear_in_the_text(secret, text):
     began = time.monotonic()
 
     Mask([secret]).text(text + "x")

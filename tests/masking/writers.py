@@ -1,4 +1,4 @@
-"""How clients write a text, each with the way back; none of it is from the code."""
+"""Formats in which clients write a text, each with its decoder, independent of the code."""
 
 import base64
 import html
@@ -13,7 +13,7 @@ LETTERS = st.one_of(
     st.sampled_from("abcdefnrtuxABCDEFZ0123456789"),
     st.characters(exclude_categories=["Cs"], exclude_characters="*\0"),
 )
-# Stars are what masks are made of: they have a test of their own.
+# Masks consist of stars, so stars have a separate test.
 SECRETS = st.text(LETTERS, min_size=4, max_size=40)
 LONG_SECRETS = st.builds(lambda text: text * (1200 // len(text) + 1), SECRETS)
 AROUND = st.text(LETTERS, max_size=12)
@@ -171,7 +171,7 @@ TABLE = {
 }
 
 
-# Each writes letters that need no escape by number as well.
+# These escape every character.
 EVERY_LETTER = {
     "url": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
     "json": lambda text: "".join(units(letter, "04x") for letter in text),

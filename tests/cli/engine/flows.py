@@ -1,4 +1,4 @@
-"""Flows in a line each, and a run of them."""
+"""Build flows and run them."""
 
 import asyncio
 
@@ -74,12 +74,12 @@ def package(definition, *, inputs=None, secrets=()):
 
 def run(definition, *, progress=None, inputs=None, secrets=(), **options):
     """Return the result document of the flow."""
-    told = options | ({"progress": progress} if progress else {})
+    run_options = options | ({"progress": progress} if progress else {})
     ready = package(definition, inputs=inputs, secrets=secrets)
-    return asyncio.run(run_flow(ready, **told))
+    return asyncio.run(run_flow(ready, **run_options))
 
 
-def run_node(one, **options):
-    """Return the result of the only node of a flow."""
-    document = run(flow(one), **options)
-    return document["result"]["execution_results"][one["id"]]
+def run_node(single, **options):
+    """Run a flow with only this node and return its result."""
+    document = run(flow(single), **options)
+    return document["result"]["execution_results"][single["id"]]

@@ -15,7 +15,7 @@ from echopoint.cli.engine.threads import DaemonThreads
 from echopoint.masking.mask import Mask
 from tests.cli.engine.flows import assertion, node, request, run_node
 
-# Elements times elements: seconds of work, and no match to end it early.
+# Quadratic: seconds of work, without a match that would end it early.
 SQUARE = "$[?$[?@ == -1]]"
 
 
@@ -55,7 +55,7 @@ def test_what_neighbours_take_is_not_counted(limit):
     assert together(*[(burn, 0.1)] * 16) == [0.1] * 16
 
 
-def test_what_never_ends_is_given_up_and_its_neighbours_are_not(limit):
+def test_endless_work_fails_at_the_limit_and_other_nodes_finish(limit):
     limit(0.3)
     let_go = threading.Event()
 
@@ -112,11 +112,11 @@ def test_a_path_that_asks_for_too_much_is_no_failed_assertion(limit, part):
 
 
 HIDING = {"inputs": {"key": "s3cret-value"}, "secrets": ["key"]}
-# Takes a tenth of a second and more to look through, in many steps.
+# Takes at least 0.1 s to search, in many steps.
 MANY = [{"text": "abc %41 token=xyz", "coded": "Zm9vYmFyYmF6" * 3}] * 4000
 
 
-def test_an_answer_that_takes_too_much_to_record_says_so(limit, service):
+def test_a_response_that_takes_too_long_to_record_fails_with_a_reason(limit, service):
     limit(0.02)
 
     result = run_node(request("a", f"{service.url}/bomb?size=9000000"), **HIDING)
@@ -146,7 +146,7 @@ def test_inputs_that_take_too_much_to_record_fail_their_node(limit):
     assert result["error_message"].startswith("Recording the inputs took more than")
 
 
-def test_threads_that_learn_secrets_together_lose_none():
+def test_concurrent_threads_that_learn_secrets_lose_no_secret():
     mask = Mask()
     secrets = [f"s3cret-{number}-{'x' * number}" for number in range(64)]
     start = threading.Barrier(8)

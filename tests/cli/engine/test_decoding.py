@@ -48,7 +48,7 @@ def test_an_empty_body_is_empty_whatever_its_encoding():
     assert decode(b"", "br, zstd, gzip, deflate", 10) == (b"", [])
 
 
-def test_a_body_of_an_unknown_encoding_is_left_alone_and_that_is_said():
+def test_a_body_of_an_unknown_encoding_stays_encoded_and_is_noted():
     body, notes = decode(gzipped(b"\x1b\x00"), "odd, gzip", 100)
 
     assert body == b"\x1b\x00"
@@ -65,7 +65,7 @@ def test_a_body_of_an_unknown_encoding_is_left_alone_and_that_is_said():
         (zlib.compress(TEXT) + b"abc", "deflate"),
     ],
 )
-def test_bytes_after_the_compressed_body_are_ignored_and_that_is_said(body, encoding):
+def test_bytes_after_the_compressed_body_are_ignored_and_noted(body, encoding):
     decoded, notes = decode(body, encoding, 10_000)
 
     assert decoded == TEXT
@@ -88,7 +88,7 @@ def test_bytes_after_the_compressed_body_are_ignored_and_that_is_said(body, enco
         (TEXT, ",".join(["gzip"] * 6)),
     ],
 )
-def test_a_body_that_is_not_encoded_as_it_says_is_an_error(body, encoding):
+def test_a_body_that_contradicts_its_content_encoding_is_an_error(body, encoding):
     with pytest.raises(BadEncoding):
         decode(body, encoding, 10_000)
 

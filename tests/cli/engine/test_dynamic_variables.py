@@ -192,7 +192,7 @@ def test_an_execution_has_the_same_values_again_and_others_have_others():
         ("$words:", "a number up to"),
     ],
 )
-def test_what_cannot_be_made_up_is_refused_before_anything_runs(reference, says):
+def test_an_invalid_dynamic_variable_is_refused_before_the_run(reference, says):
     definition = flow(variables("a", x=f"{{{{ {reference} }}}}"))
 
     with pytest.raises(InvalidPackage, match=says):
@@ -251,7 +251,7 @@ def test_what_is_no_name_is_left_as_it_is():
 
 
 class TestMissing:
-    def test_what_names_nothing_is_told(self, service):
+    def test_an_unknown_reference_is_reported(self, service):
         told = []
         one = request("a", f"{service.url}/echo?x={{{{ nothing }}}}", body="{{known}}")
 
@@ -262,7 +262,7 @@ class TestMissing:
         assert document["status"] == "completed"
         assert told[-1]["payload"]["missingInputs"] == ["nothing"]
 
-    def test_a_node_that_knows_all_tells_of_nothing(self):
+    def test_a_node_without_unknown_references_reports_none(self):
         told = []
 
         document = run(

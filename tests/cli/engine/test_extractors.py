@@ -125,7 +125,7 @@ def test_a_body_is_parsed_when_its_type_is_json(kind, body, value):
     assert extract("body", {}, answer(body, [("Content-Type", kind)])) == value
 
 
-def test_a_body_that_says_it_is_json_and_is_not_is_an_error():
+def test_a_body_of_type_json_that_is_not_json_is_an_error():
     with pytest.raises(NothingFound, match="the body is not valid JSON"):
         extract("body", {}, answer(b"<html>"))
 
@@ -164,7 +164,7 @@ def test_json_is_read_whatever_mark_or_charset_it_has(kind, content):
     assert answer.body() == {"a": 1}
 
 
-def test_a_charset_that_does_not_fit_is_said():
+def test_a_wrong_charset_is_noted():
     answer = NodeResponse(
         200, [("Content-Type", "text/plain; charset=utf-16")], b"abc\xff\xff"
     )
@@ -268,7 +268,7 @@ def test_the_text_of_an_unknown_name_is_compared_as_it_is_written():
 
 
 @pytest.mark.parametrize("operator", ["exists", "notExists"])
-def test_a_body_that_cannot_be_read_says_nothing_of_absence(service, operator):
+def test_an_unreadable_body_does_not_count_as_an_absent_value(service, operator):
     checks = [assertion(operator, kind="jsonPath", path="$.a")]
     url = f"{service.url}/answer?type=text/plain&body=%3Chtml"
 

@@ -25,7 +25,7 @@ from tests.cli.engine.flows import assertion, chain, edge, flow, request, run, r
         ("http://ex ample.invalid/", "."),
     ],
 )
-def test_a_url_that_is_none_fails_the_node_and_nothing_else(url, reason):
+def test_an_invalid_url_fails_only_its_node(url, reason):
     result = run_node(request("call", url))
 
     assert result["error_code"] in ("REQUEST_FAILED", "DNS_RESOLUTION_FAILED")
@@ -47,7 +47,7 @@ def test_a_url_that_is_none_fails_the_node_and_nothing_else(url, reason):
         ("Transfer-Encoding", "nonsense", "Only chunked is supported"),
     ],
 )
-def test_a_header_that_is_none_fails_the_node(service, name, value, reason):
+def test_an_invalid_header_fails_the_node(service, name, value, reason):
     url = f"{service.url}/echo"
     result = run_node(
         request("call", url, headers={name: "{{value}}"}), inputs={"value": value}
@@ -176,7 +176,7 @@ def test_a_status_fails_a_node_only_where_it_is_asserted(service):
     assert checked["error_code"] == "ASSERTION_FAILED"
 
 
-def test_cookies_are_kept_for_the_nodes_of_a_run_and_no_other(service, other_service):
+def test_cookies_are_shared_by_the_nodes_of_one_run_only(service, other_service):
     pair = "name=Set-Cookie&value={}%3D1%3B%20Path%3D/"
     set_both = f"{service.url}/headers?{pair.format('a')}&{pair.format('b')}"
     own = request("own", f"{service.url}/echo", headers={"Cookie": "own=1"})
@@ -205,7 +205,9 @@ def test_nodes_that_run_together_fill_the_same_cookie_jar(service):
 
 
 @pytest.mark.parametrize(("follow", "status"), [(False, 302), (True, 200), (None, 200)])
-def test_a_redirect_is_followed_unless_the_node_says_otherwise(service, follow, status):
+def test_a_redirect_is_followed_unless_follow_redirects_is_false(
+    service, follow, status
+):
     one = request(
         "a",
         f"{service.url}/redirect/1",

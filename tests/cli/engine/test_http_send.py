@@ -49,7 +49,7 @@ def test_a_name_server_that_does_not_answer_runs_into_the_timeout(monkeypatch):
     answer.set()
 
 
-def test_a_certificate_that_nobody_vouches_for_is_a_tls_error(distrusted_service):
+def test_an_untrusted_certificate_is_a_tls_error(distrusted_service):
     code, message = failure(f"{distrusted_service.url}/echo")
 
     assert code == "TLS_ERROR"
@@ -60,7 +60,7 @@ def test_a_certificate_that_nobody_vouches_for_is_a_tls_error(distrusted_service
 def test_a_certificate_that_the_environment_vouches_for_is_trusted(
     distrusted_service, tmp_path, monkeypatch
 ):
-    # One without a subjectAltName is trusted for no host, so it is only not self-signed.
+    # Without a subjectAltName the certificate is valid for no host.
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "self-signed.pem"))
 
     code, message = failure(f"{distrusted_service.url}/echo")
@@ -69,7 +69,7 @@ def test_a_certificate_that_the_environment_vouches_for_is_trusted(
     assert "IP address mismatch" in message
 
 
-def test_a_port_that_speaks_no_tls_is_a_tls_error(service):
+def test_a_port_without_tls_is_a_tls_error(service):
     code, message = failure(service.url.replace("http:", "https:") + "/echo")
 
     assert code == "TLS_ERROR"
@@ -134,7 +134,7 @@ def test_an_answer_that_is_no_http_fails_the_request(service):
     assert failure(f"{service.url}/garbage")[0] == "REQUEST_FAILED"
 
 
-def test_a_circle_of_redirects_ends(service):
+def test_a_redirect_loop_ends(service):
     code, message = failure(f"{service.url}/loop")
 
     assert code == "REQUEST_FAILED"

@@ -93,7 +93,7 @@ def test_without_a_certificate_a_service_that_wants_one_refuses(files, mutual):
         ),
     ],
 )
-def test_a_file_that_is_no_certificate_is_said(files, certificate, key, says):
+def test_an_invalid_certificate_file_is_reported(files, certificate, key, says):
     tls = Tls(
         certificate=("--client-cert", str(files.folder / certificate)),
         key=key and ("--client-key", str(files.folder / key)),

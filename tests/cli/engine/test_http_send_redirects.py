@@ -148,7 +148,7 @@ def test_the_cookies_of_the_node_go_along_on_each_redirect_within_the_origin(ser
 def test_another_origin_gets_the_cookies_of_the_run_for_it_and_not_the_nodes(
     service, other_service
 ):
-    # A cookie is for a host, whatever the port, but may be for one path (RFC 6265).
+    # Cookies apply to a host with any port, and may be limited to a path (RFC 6265).
     one = answering(service, other_service, cookie("c"), own="a=own; b=own")
     first = [
         setting(service, "a"),

@@ -60,7 +60,7 @@ def test_an_assertion_needs_no_empty_data():
     assert result["passed"] is True
 
 
-def test_what_was_given_is_not_changed():
+def test_normalization_does_not_change_its_argument():
     given = {"nodes": [{"id": "a", "run_when": "", "assertions": [{}]}]}
 
     normalize(given)

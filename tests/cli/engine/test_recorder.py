@@ -175,7 +175,7 @@ def test_the_document_of_a_great_many_assertions_stays_below_the_limit():
     assert len(json.dumps(document)) < LIMIT
 
 
-def test_a_node_whose_templates_make_too_much_fails():
+def test_a_node_whose_templates_render_too_much_text_fails():
     one = variables("a", x=["{{long}}"] * 500)
 
     result = run_node(one, inputs={"long": "x" * 60_000})

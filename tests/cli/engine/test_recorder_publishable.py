@@ -1,4 +1,4 @@
-"""What the engine returns is what the API takes, whatever a service answers."""
+"""The API accepts every result document, whatever a service returns."""
 
 import json
 
@@ -18,7 +18,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("body", ODD)
-def test_an_odd_answer_makes_no_odd_document(service, body):
+def test_an_unusual_response_results_in_a_publishable_document(service, body):
     one = request(
         "call",
         f"{service.url}/answer?type=application/json",

@@ -46,7 +46,7 @@ def outcomes(document):
     }
 
 
-def test_a_flow_that_passes_is_told_as_a_runner_tells_it(service):
+def test_a_passing_flow_has_the_result_document_of_a_runner(service):
     document = run(
         chain(
             variables("set", who="{{name}}", count="{{{n}}}"),
@@ -324,7 +324,7 @@ def test_assertions_stop_at_the_first_that_fails_and_nothing_is_extracted():
     assert result["outputs"] == {}
 
 
-def test_an_assertion_that_cannot_be_made_says_why():
+def test_an_assertion_that_cannot_be_evaluated_has_a_reason():
     one = node(
         "assert", "check", {"target": "x"}, assertions=[assertion("greaterThan", 1)]
     )
@@ -361,7 +361,7 @@ def test_without_a_target_the_inputs_are_asserted_and_secrets_stay_hidden():
     assert "CANARY" not in json.dumps(result)
 
 
-def test_progress_is_told_as_events():
+def test_progress_is_reported_as_events():
     told = []
 
     run(chain(variables("a"), fails("b"), variables("c")), progress=told.append)
@@ -458,9 +458,9 @@ def test_a_node_that_always_runs_and_was_running_goes_on(service):
 
     document = cancelled_run(flow(slow, variables("b")), cleanup=20)
 
-    # The other one comes first, as nodes that always run come last.
+    # The other node runs first: `run_when: always` nodes run last.
     assert outcomes(document) == {"b": "done", "slow": "done"}
-    # A run that was stopped did not pass.
+    # A cancelled run has not passed.
     assert (document["status"], document["error_code"]) == ("failed", "CANCELLED")
 
 

@@ -84,7 +84,7 @@ def leaky_flow(url):
     return chain(
         variables("set", again="{{key}}", whole="{{{user}}}", n="{{{number}}}"),
         everywhere,
-        # Outputs keep their real value for the nodes that follow.
+        # Later nodes read the real value of outputs.
         request(
             "again",
             f"{url}/echo",
@@ -216,7 +216,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("failing", FAILING)
-def test_no_secret_is_told_of_a_failure(service, log, failing):
+def test_a_failure_message_contains_no_secret(service, log, failing):
     text = json.dumps(FAILING[failing]).replace("{url}", service.url)
 
     document, told = told_of(chain(json.loads(text), variables("skipped")))

@@ -25,7 +25,7 @@ def test_a_call_returns_what_it_returns_and_raises_what_it_raises():
         in_thread(divmod, 7, 0)
 
 
-def test_a_thread_that_hangs_does_not_keep_the_loop_from_ending():
+def test_a_hanging_thread_does_not_block_the_end_of_the_loop():
     let_go = threading.Event()
     began = time.monotonic()
 
@@ -36,5 +36,5 @@ def test_a_thread_that_hangs_does_not_keep_the_loop_from_ending():
     let_go.set()
 
 
-def test_a_thread_that_hangs_does_not_keep_the_process_from_ending():
+def test_a_hanging_thread_does_not_block_the_end_of_the_process():
     assert in_thread(lambda: threading.current_thread().daemon) is True

@@ -60,7 +60,7 @@ def test_another_node_type_is_refused_with_the_way_out(kind):
     )
 
 
-def test_a_referenced_flow_is_looked_through_as_well():
+def test_referenced_flows_are_checked_too():
     referenced = {"x": {"flow_definition": flow(node("sse", "inner", {}))}}
 
     with pytest.raises(UnsupportedFlow, match='the node "inner" of type "sse"'):
@@ -118,7 +118,7 @@ def test_of_many_the_first_are_named():
         (["edges", 0, "source"], "wait", "form a cycle: wait → wait"),
     ],
 )
-def test_what_is_no_flow_is_refused(path, value, reason):
+def test_an_invalid_flow_is_refused(path, value, reason):
     with pytest.raises(InvalidPackage, match=reason):
         require_supported(changed(path, value), {})
 
@@ -135,7 +135,7 @@ def test_referenced_flows_of_another_form_are_refused(referenced):
         require_supported(SOUND, referenced)
 
 
-def test_a_circle_is_refused():
+def test_a_cycle_is_refused():
     definition = flow(
         variables("a"),
         variables("b"),

@@ -59,7 +59,7 @@ def test_these_are_no_numbers(value):
     assert number_of(value) is None
 
 
-def test_a_number_with_a_boundless_exponent_is_none():
+def test_a_text_with_an_unlimited_exponent_is_not_a_number():
     assert number_of("1e999999999999") is None
     assert number_of("1e999999") > number_of("1e999998")
 
@@ -76,7 +76,7 @@ def test_a_number_with_a_boundless_exponent_is_none():
         ("1" * 5000, "Exceeds the limit"),
     ],
 )
-def test_json_that_cannot_be_kept_is_refused(text, reason):
+def test_json_that_cannot_be_stored_is_refused(text, reason):
     with pytest.raises(ValueError, match=reason):
         parse_json(text)
 

@@ -39,7 +39,7 @@ def find(path, body=SHOP):
 def test_a_path_finds_what_is_there(path, value):
     found = find(path)
 
-    # An element that is written as XML repeats the namespaces around it.
+    # The XML of an element includes the namespaces in scope.
     if isinstance(found, str):
         found = found.replace(' xmlns:x="urn:x"', "")
     assert found == value
@@ -58,13 +58,13 @@ def test_what_is_not_there_is_absent(path):
 
 
 @pytest.mark.parametrize("path", ["", "/shop[", "//y:a", "unknown()", "\0", "1 div 'a"])
-def test_a_path_that_is_none_is_said(path):
+def test_an_invalid_path_is_reported(path):
     with pytest.raises(NothingFound, match="cannot be followed"):
         find(path)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"<a>", b"\xff\xfe", b"<a/><b/>"])
-def test_a_body_that_is_no_xml_is_said(body):
+def test_a_body_that_is_not_xml_is_reported(body):
     with pytest.raises(NothingFound, match="not XML"):
         find("/a", body)
 
