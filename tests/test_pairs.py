@@ -231,15 +231,8 @@ def test_each_status_of_a_node_is_one_that_the_api_stores():
 KEPT_BY_THE_SITE_ALONE = {"passed", "success"}
 # Fields of the document around a result, which only the command cleans as a whole.
 KEPT_BY_THE_COMMAND_ALONE = {"status", "started_at", "completed_at"}
-# What the API, or the engine itself, adds to what an external runner recorded.
-NAMED_BY_THE_SITE_ALONE = {
-    "response_body_truncated",
-    "record_truncated",
-    "truncated",
-    "truncated_fields",
-    "from_events",
-    "missing_inputs",
-}
+# The API adds these to a result after the command has published it.
+NAMED_BY_THE_SITE_ALONE = {"truncated", "truncated_fields", "from_events"}
 NAMED_BY_THE_COMMAND_ALONE = {"result"}
 
 
