@@ -94,6 +94,15 @@ def test_only_the_lines_of_base64_that_hold_the_secret_are_hidden():
     assert hidden == f"Subject\n***\n{last}\nEnd"
 
 
+def test_only_the_base64_with_the_escaped_secret_is_hidden():
+    other = base64.b64encode(bytes(30)).decode()
+    token = base64.b64encode(b"%61bcdefgh").decode()
+
+    hidden = Mask(["abcdefgh"]).text(f"{other} {token} {other}")
+
+    assert hidden == f"{other} *** {other}"
+
+
 def test_the_longest_secret_is_hidden_first():
     assert Mask(["abc", "abcdef"]).text("abcdef abc") == "*** ***"
 
