@@ -24,7 +24,7 @@ def is_page(request):
     return request.path == "/" or request.path.startswith(PAGE_PREFIXES)
 
 
-def error_response(request, status, code, message):
+def render_error(request, status, code, message):
     """Return the error as a page or as JSON, depending on the path."""
     if is_page(request):
         return render(request, f"{status.value}.html", status=status)
@@ -39,7 +39,7 @@ def bad_request(request, exception):
             return render(request, "400.html", status=error.status_code)
         return error_response(error.status_code, error.default_code, str(error.detail))
     message = "The request could not be understood. Check its address and its headers."
-    return error_response(request, HTTPStatus.BAD_REQUEST, "BAD_REQUEST", message)
+    return render_error(request, HTTPStatus.BAD_REQUEST, "BAD_REQUEST", message)
 
 
 def forbidden(request, exception):
@@ -50,11 +50,11 @@ def forbidden(request, exception):
         "This request was refused. If you expected it to work, ask an admin of the"
         " organization."
     )
-    return error_response(request, HTTPStatus.FORBIDDEN, "FORBIDDEN", message)
+    return render_error(request, HTTPStatus.FORBIDDEN, "FORBIDDEN", message)
 
 
 def not_found(request, exception):
-    return error_response(request, HTTPStatus.NOT_FOUND, "NOT_FOUND", NOT_FOUND)
+    return render_error(request, HTTPStatus.NOT_FOUND, "NOT_FOUND", NOT_FOUND)
 
 
 def unexpected(request):
@@ -67,7 +67,7 @@ def unexpected(request):
         response["Retry-After"] = str(RETRY_AFTER)
         return response
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return error_response(request, status, "UNEXPECTED_ERROR", UNEXPECTED)
+    return render_error(request, status, "UNEXPECTED_ERROR", UNEXPECTED)
 
 
 def csrf_failure(request, reason=""):
