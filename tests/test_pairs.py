@@ -60,7 +60,7 @@ from echopoint.cli.flow_runs import (
     run_options,
     selection,
 )
-from echopoint.cli.flow_runs import result_masking as command_masking
+from echopoint.cli.flow_runs import runner_output_masking as command_masking
 from echopoint.cli.settings import Settings
 from echopoint.core.refusals import Refused
 from echopoint.executions import result_masking as site_masking
@@ -229,16 +229,16 @@ def test_each_status_of_a_node_is_one_that_the_api_stores():
 
 # Booleans, which no mask changes: the command need not name them.
 KEPT_BY_THE_SITE_ALONE = {"passed", "success"}
-# Fields of the document around a result, which only the command cleans as a whole.
-KEPT_BY_THE_COMMAND_ALONE = {"status", "started_at", "completed_at"}
 # The API adds these to a result after the command has published it.
 NAMED_BY_THE_SITE_ALONE = {"truncated", "truncated_fields", "from_events"}
 NAMED_BY_THE_COMMAND_ALONE = {"result"}
 
 
 def test_both_sides_mask_the_same_fields_but_for_these():
-    assert site_masking.STRUCTURE - command_masking.KEPT == KEPT_BY_THE_SITE_ALONE
-    assert command_masking.KEPT - site_masking.STRUCTURE == KEPT_BY_THE_COMMAND_ALONE
+    assert site_masking.STRUCTURE - command_masking.STRUCTURE == KEPT_BY_THE_SITE_ALONE
+    assert command_masking.STRUCTURE <= site_masking.STRUCTURE
+    assert site_masking.CODE == command_masking.CODE
+    assert site_masking.CERTAIN == command_masking.CERTAIN
     assert site_masking.FIELDS - command_masking.FIELDS == NAMED_BY_THE_SITE_ALONE
     assert command_masking.FIELDS - site_masking.FIELDS == NAMED_BY_THE_COMMAND_ALONE
 

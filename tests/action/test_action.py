@@ -290,7 +290,7 @@ def test_a_file_of_variables_is_passed_on(step, given, api):
 
 
 def test_a_file_of_variables_is_read_and_hidden(step, given, api, tmp_path):
-    (tmp_path / ".env").write_text("pin=CANARY-4711\n")
+    (tmp_path / ".env").write_text("pin=TOPSECRET-4711\n")
     read = NODE | {"type": "set_variable", "data": {"variables": {"x": "{{pin}}"}}}
     flow = api.add_flow("F", nodes=[read])
 
@@ -300,7 +300,7 @@ def test_a_file_of_variables_is_read_and_hidden(step, given, api, tmp_path):
     (execution,) = api.executions.values()
     record = execution["result"]["execution_results"]["wait"]
     assert (record["inputs"], record["outputs"]) == ({"pin": "***"}, {"x": "***"})
-    assert "CANARY" not in ended.log + ended.summary + str(ended.outputs)
+    assert "TOPSECRET" not in ended.log + ended.summary + str(ended.outputs)
 
 
 def test_an_idempotency_key_is_used_and_none_is_a_new_one_each_time(step, given, api):

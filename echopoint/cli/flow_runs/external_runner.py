@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from echopoint.cli.exceptions import UnexpectedAnswer
 from echopoint.cli.flow_runs.cancellation import Stop
-from echopoint.cli.flow_runs.result_masking import Secrets
+from echopoint.cli.flow_runs.runner_output_masking import RunnerOutputMask, secrets_of
 from echopoint.cli.flow_runs.runner_result import Answer
 
 LARGEST_RESULT = 64 * 2**20
@@ -43,9 +43,9 @@ class ExternalRunner:
 
         Raises `UnexpectedAnswer` for a runner that does not keep to its contract.
         """
-        secrets = Secrets(package)
+        mask = RunnerOutputMask(secrets_of(package))
         process = await self.start()
-        work = asyncio.ensure_future(self.talk(process, package, secrets))
+        work = asyncio.ensure_future(self.talk(process, package, mask))
         try:
             if not await is_done(work, before=stop.event):
                 send(process, signal.SIGTERM)
@@ -56,7 +56,7 @@ class ExternalRunner:
                 ended.cancel()
             if not work.done():
                 return None
-            answer = Answer(process.returncode, work.result(), package, secrets)
+            answer = Answer(process.returncode, work.result(), package, mask)
             return answer.read_after(stop)
         except asyncio.CancelledError:
             # Nobody waits any more: there is no time to ask first.
@@ -91,19 +91,21 @@ class ExternalRunner:
             ) from error
 
     async def talk(
-        self, process: asyncio.subprocess.Process, package: dict, secrets: Secrets
+        self, process: asyncio.subprocess.Process, package: dict, mask: RunnerOutputMask
     ) -> bytes:
         """Hand the package over and return what the runner writes, once it has ended."""
         text = json.dumps(package).encode()
         _, output, _ = await asyncio.gather(
             feed(process.stdin, text),
             collect(process.stdout),
-            self.pass_on(process.stderr, secrets),
+            self.pass_on(process.stderr, mask),
         )
         await process.wait()
         return output
 
-    async def pass_on(self, stream: asyncio.StreamReader, secrets: Secrets) -> None:
+    async def pass_on(
+        self, stream: asyncio.StreamReader, mask: RunnerOutputMask
+    ) -> None:
         """Tell what the runner says on stderr, line by line, without secrets."""
         while True:
             try:
@@ -114,7 +116,7 @@ class ExternalRunner:
                 continue
             if not line:
                 return
-            self.tell(secrets.clean_line(line.decode(errors="replace")))
+            self.tell(mask.text(line.decode(errors="replace")))
 
 
 async def is_done(work: asyncio.Future, *, before: asyncio.Event) -> bool:

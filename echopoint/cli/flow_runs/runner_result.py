@@ -10,7 +10,7 @@ from echopoint.cli.exceptions import UnexpectedAnswer
 from echopoint.cli.flow_runs.cancellation import Stop
 from echopoint.cli.flow_runs.contradiction import corrected
 from echopoint.cli.flow_runs.outcome import nodes_of_result
-from echopoint.cli.flow_runs.result_masking import Secrets
+from echopoint.cli.flow_runs.runner_output_masking import RunnerOutputMask
 
 LONGEST_RUN = 10**12  # milliseconds, as the API takes them
 CODES = {0: "completed", 1: "failed"}
@@ -24,7 +24,7 @@ class Answer:
     code: int
     output: bytes
     package: dict
-    secrets: Secrets
+    mask: RunnerOutputMask
 
     def read_after(self, stop: Stop) -> dict | None:
         """Return the result; None of a runner that was told to stop and left none."""
@@ -48,7 +48,7 @@ class Answer:
                 " of this API's version."
             )
         # Clean first: a secret put on one line would not be found any more.
-        document = storable(self.secrets.clean(document))
+        document = storable(self.mask.document(document))
         nodes = nodes_of_result(document.get("result"))
         return corrected(document, nodes, self.package["flow_definition"])
 

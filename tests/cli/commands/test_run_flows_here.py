@@ -8,7 +8,7 @@ import pytest
 from tests.cli.echo_server import Service
 from tests.cli.engine.flows import chain
 from tests.cli.flow_runs.test_cancellation import started
-from tests.cli.flow_runs.test_result_masking import CANARY, SHORT, is_shown
+from tests.cli.secret_values import MARKER, ODD_SECRET, PLAIN_SECRET, has_secret
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_time_limit_keeps_what_had_run(echopoint, api, target):
 def test_a_service_that_echoes_all_shows_no_secret_through_us(
     echopoint, api, target, form
 ):
-    api.inputs = {"token": CANARY, "other": SHORT}
+    api.inputs = {"token": ODD_SECRET, "other": PLAIN_SECRET}
     api.secret_keys = ["token", "other"]
     nodes = [
         request(
@@ -135,18 +135,18 @@ def test_a_service_that_echoes_all_shows_no_secret_through_us(
 
     sent = json.dumps(api.requests_to("/complete$")[0]["body"])
     assert ended.code == 1, ended.err
-    assert any("CANARY" in json.dumps(seen, default=str) for seen in target.seen)
+    assert any(MARKER in json.dumps(seen, default=str) for seen in target.seen)
     assert "***" in sent
-    assert not is_shown(ended.err)
-    assert not is_shown(ended.out)
-    assert not is_shown(sent)
+    assert not has_secret(ended.err)
+    assert not has_secret(ended.out)
+    assert not has_secret(sent)
 
 
 def test_an_engine_that_breaks_is_published_and_shows_no_value(
     echopoint, api, monkeypatch
 ):
     async def broken(package, **options):
-        raise RuntimeError(f"careless, with {CANARY}")
+        raise RuntimeError(f"careless, with {ODD_SECRET}")
 
     monkeypatch.setattr("echopoint.cli.flow_runs.package_runner.run_flow", broken)
 
@@ -156,7 +156,7 @@ def test_an_engine_that_breaks_is_published_and_shows_no_value(
     assert ended.code == 3
     assert "RuntimeError" in ended.err
     assert execution["error_code"] == "RUNNER_FAILED"
-    assert "CANARY" not in ended.err + json.dumps(api.requests_to("/complete$"))
+    assert MARKER not in ended.err + json.dumps(api.requests_to("/complete$"))
 
 
 def test_a_template_that_names_nothing_is_warned_of(echopoint, api, target):

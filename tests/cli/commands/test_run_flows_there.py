@@ -12,7 +12,7 @@ from echopoint.executions.models import Execution
 from echopoint.flows.models import Flow
 from tests.cli.commands.test_run_flows_here import request
 from tests.cli.echo_server import Service
-from tests.cli.flow_runs.test_result_masking import SHORT, is_shown
+from tests.cli.secret_values import PLAIN_SECRET, has_secret
 from tests.conftest import Api
 
 BY_ID = ("flows:execute", "runner:complete")
@@ -147,7 +147,7 @@ def test_a_secret_variable_is_used_and_shown_nowhere(
 ):
     flow = make_flow(path="/echo?t={{token}}", status="{{token}}")
     answer = people("environment:update").put(
-        "/organization/variables/token", {"value": SHORT, "secret": True}
+        "/organization/variables/token", {"value": PLAIN_SECRET, "secret": True}
     )
     assert answer.status_code == 200
     sign(*BY_ID)
@@ -158,9 +158,9 @@ def test_a_secret_variable_is_used_and_shown_nowhere(
 
     execution = Execution.objects.get()
     assert ended.code == 1, ended.err
-    assert SHORT in json.dumps(target.seen, default=str)
-    assert not is_shown(ended.out + ended.err)
-    assert not is_shown(
+    assert PLAIN_SECRET in json.dumps(target.seen, default=str)
+    assert not has_secret(ended.out + ended.err)
+    assert not has_secret(
         json.dumps([str(vars(n)) for n in execution.node_results.all()])
     )
 

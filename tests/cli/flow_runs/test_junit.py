@@ -11,7 +11,7 @@ from tests.cli.commands.test_run_flows import FAILS, PASSES
 from tests.cli.conftest import KEY
 from tests.cli.engine.flows import node
 from tests.cli.flow_runs.test_cancellation import SLEEPS, started
-from tests.cli.flow_runs.test_result_masking import CANARY, SHORT, is_shown
+from tests.cli.secret_values import ODD_SECRET, PLAIN_SECRET, has_secret
 
 # The elements and attributes that readers know, as in the schema of Jenkins; the first
 # ones of an element are required.
@@ -294,7 +294,7 @@ def test_a_runner_may_say_anything_of_a_node(
 
 def test_no_secret_is_in_the_report(echopoint, api, runner, path, monkeypatch):
     monkeypatch.setenv("ECHOPOINT_API_KEY", 'a-key-of-<another>-form-"0123456789"')
-    api.inputs = {"token": CANARY, "other": SHORT}
+    api.inputs = {"token": ODD_SECRET, "other": PLAIN_SECRET}
     api.secret_keys = ["token", "other"]
     program = runner(
         "t, o = package['inputs']['token'], package['inputs']['other']",
@@ -313,7 +313,7 @@ def test_no_secret_is_in_the_report(echopoint, api, runner, path, monkeypatch):
     text = path.read_text()
     assert ended.code == 1
     assert "***" in text
-    assert not is_shown(text)
+    assert not has_secret(text)
     assert "kkkk" not in text
     assert "0123456789" not in text
 

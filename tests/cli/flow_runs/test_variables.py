@@ -7,7 +7,7 @@ import pytest
 from tests.cli.commands.test_run_flows import PASSES
 from tests.cli.commands.test_run_flows_here import request, target  # noqa: F401 - a fixture
 from tests.cli.engine.flows import node
-from tests.cli.flow_runs.test_result_masking import CANARY, is_shown
+from tests.cli.secret_values import MARKER, ODD_SECRET, has_secret
 
 # Tells in its error message which inputs it was given, and which of them are secret.
 TELLS = (
@@ -103,7 +103,7 @@ def test_a_variable_comes_before_a_file_and_that_before_the_launch(
 
 
 def test_what_a_file_holds_is_secret(echopoint, api, env_file, target):  # noqa: F811
-    file = env_file(f"TOKEN='{CANARY}'\n")
+    file = env_file(f"TOKEN='{ODD_SECRET}'\n")
     nodes = [request("echo", f"{target.url}/echo?t={{{{TOKEN}}}}", status="500")]
     flow = api.add_flow(nodes=nodes)
 
@@ -111,9 +111,9 @@ def test_what_a_file_holds_is_secret(echopoint, api, env_file, target):  # noqa:
 
     sent = json.dumps(api.requests_to("/complete$")[0]["body"])
     assert ended.code == 1
-    assert "CANARY" in json.dumps(target.seen, default=str)
+    assert MARKER in json.dumps(target.seen, default=str)
     assert "***" in sent
-    assert not is_shown(sent + ended.out + ended.err)
+    assert not has_secret(sent + ended.out + ended.err)
     assert "Variables replaced on the command line: TOKEN." in ended.err
 
 
@@ -323,9 +323,9 @@ def test_no_repr_shows_a_value(env_file):
     from echopoint.cli.flow_runs.run_options import Order
     from echopoint.cli.flow_runs.variables import Variables
 
-    variables = Variables.read([("a", CANARY)], [env_file(f"B={CANARY}")])
+    variables = Variables.read([("a", ODD_SECRET)], [env_file(f"B={ODD_SECRET}")])
 
-    assert CANARY not in repr(Order(variables=variables))
+    assert ODD_SECRET not in repr(Order(variables=variables))
 
 
 def test_a_flow_nested_too_deep_is_refused_as_ever(echopoint, api):
