@@ -54,7 +54,7 @@ class Batch:
             client=self.client,
             order=self.order,
             progress=self.progress,
-            note_unused=self.unused.append if several else self.warn_of,
+            report_unused=self.unused.append if several else self.warn_of,
         )
         with self.stops.one(self.order.time_limit) as stop:
             return await flow.execute(stop)

@@ -17,6 +17,7 @@ from echopoint.cli.flow_runs.package_runner import run_package
 from echopoint.cli.flow_runs.progress import Progress
 from echopoint.cli.flow_runs.publication import failure, publish, timestamp
 from echopoint.cli.flow_runs.run_options import Order
+from echopoint.cli.flow_runs.variables import Replacements
 from echopoint.cli.terminal import say
 
 # How long what is being awaited may take once it is to end, in seconds.
@@ -35,15 +36,15 @@ class Flow:
         client: Client,
         order: Order,
         progress: Progress,
-        note_unused: Callable[[set[str]], None],
+        report_unused: Callable[[set[str]], None],
     ):
         self.flow_id = flow_id
         self.key = key
         self.client = client
         self.order = order
         self.progress = progress
-        # Is told the names of --var that the flow does not read.
-        self.note_unused = note_unused
+        # Called with the names of --var that the flow does not read.
+        self.report_unused = report_unused
         self.started = time.monotonic()
         self.started_at = timestamp(datetime.now(UTC))
 
@@ -66,11 +67,13 @@ class Flow:
             return await recorded(self.client, launched)
         self.progress.launched(launched)
         try:
-            package = launched.package(self.order.variables)
+            package = launched.package()
+            replacements = self.order.variables.for_flow(package)
+            launched.require_secrets(replacements.values)
         except CommandError as error:
             return self.error(error, execution_id=launched.id, name=launched.name)
-        self.tell_variables(launched, package)
-        return await self.run(launched, package, stop)
+        self.report_variables(launched, replacements)
+        return await self.run(launched, replacements.apply_to(package), stop)
 
     def error(self, error: CommandError, **known: Any) -> Outcome:
         return Outcome(
@@ -82,14 +85,13 @@ class Flow:
             **known,
         )
 
-    def tell_variables(self, launched: Launched, package: dict) -> None:
-        """Say what differs from the inputs that the API has on record."""
-        variables = self.order.variables
-        if names := ", ".join(variables.for_flow(package)):
+    def report_variables(self, launched: Launched, replacements: Replacements) -> None:
+        """Report the inputs that differ from those that the API has recorded."""
+        if names := ", ".join(replacements.values):
             self.tell(
                 f"[{launched.name}] Variables replaced on the command line: {names}."
             )
-        self.note_unused(set(variables.unused(package)))
+        self.report_unused(replacements.unused)
 
     def tell_unused_variables(self, launched: Launched) -> None:
         """Say that an answer from an earlier execution is one for its own inputs."""

@@ -1,5 +1,6 @@
 """A launched execution: what to run, or how it ended if it has."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,6 @@ from echopoint.cli.flow_runs.outcome import (
     nodes_of_record,
 )
 from echopoint.cli.flow_runs.run_options import Order
-from echopoint.cli.flow_runs.variables import Variables
 from echopoint.cli.retries import Repeat
 from echopoint.cli.settings import PATH_ID
 from echopoint.cli.terminal import say
@@ -58,30 +58,36 @@ class Launched:
         inputs = self.execution["runner_inputs"]
         return [inputs[key] for key in self.secret_keys if key in inputs]
 
-    def package(self, variables: Variables) -> dict:
-        """Return what a runner is given, or raise `CommandError` if it lacks secrets."""
-        inputs = self.execution["runner_inputs"]
+    @property
+    def masked_keys(self) -> list[str]:
+        """Return the names of secret inputs whose values the API did not send."""
         named = self.execution.get("secret_input_keys")
-        hidden = [
+        return [
             key
-            for key, value in inputs.items()
+            for key, value in self.execution["runner_inputs"].items()
             if value == MASK and (named is None or key in named)
         ]
-        package = {
+
+    def package(self) -> dict[str, Any]:
+        """Return the input of a runner, before any replacement."""
+        keys = [*self.secret_keys, *self.masked_keys]
+        return {
             "execution_id": self.id,
             "flow_id": self.flow_id,
             "flow_definition": self.execution["flow_snapshot"],
-            "inputs": inputs,
+            "inputs": self.execution["runner_inputs"],
             "referenced_flows": self.execution["referenced_flows"],
-            "secret_input_keys": list(dict.fromkeys([*self.secret_keys, *hidden])),
+            "secret_input_keys": list(dict.fromkeys(keys)),
         }
-        replaced = variables.for_flow(package)
-        if lacking := sorted(set(hidden) - set(replaced)):
+
+    def require_secrets(self, replaced: Iterable[str]) -> None:
+        """Raise `CommandError` if a masked input has no replacement."""
+        if missing := sorted(set(self.masked_keys) - set(replaced)):
             raise CommandError(
-                f"The secret inputs {', '.join(lacking)} came masked: only the"
-                " key that launched an execution gets them. Use another idempotency key."
+                f"The secret inputs {', '.join(missing)} came masked: the API sends them"
+                " only to the key that launched the execution. Use another idempotency"
+                " key."
             )
-        return variables.put_into(package)
 
 
 async def launch(client: Client, order: Order, flow_id: str, key: str) -> Launched:

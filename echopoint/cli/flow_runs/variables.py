@@ -43,33 +43,42 @@ class Variables:
         text = json.dumps([self.public, self.secret], sort_keys=True).encode()
         return hmac.new(api_key.encode(), text, "sha256").hexdigest()[:16]
 
-    def for_flow(self, package: dict) -> dict[str, str]:
-        """Return the values for one flow: of a file, only those that the flow can use.
+    def for_flow(self, package: dict[str, Any]) -> "Replacements":
+        """Return the replacements for one flow, without file values it cannot use.
 
-        What a flow does not use is not handed to a runner, nor hidden wherever it occurs.
+        An unused file value is not passed to a runner, and is not masked in the results.
         """
+        if not self.public and not self.secret:
+            return Replacements()
         used = used_names(package)
         secret = {
             name: value
             for name, value in self.secret.items()
             if name in package["inputs"] or is_used(name, used)
         }
-        return secret | self.public
+        unused = {name for name in self.public if not is_used(name, used)}
+        return Replacements(secret | self.public, set(secret), unused)
 
-    def put_into(self, package: dict) -> dict:
-        """Return the package with these values; a replaced secret is still a secret."""
-        values = self.for_flow(package)
-        secret = [name for name in values if name in self.secret]
+
+@dataclass(frozen=True)
+class Replacements:
+    """Input values that replace those of one flow; no repr shows them.
+
+    `unused` has the names of --var that no template of the flow reads.
+    """
+
+    values: dict[str, str] = field(default_factory=dict, repr=False)
+    secret_names: set[str] = field(default_factory=set)
+    unused: set[str] = field(default_factory=set)
+
+    def apply_to(self, package: dict[str, Any]) -> dict[str, Any]:
+        """Return the package with these values. A replaced secret stays a secret."""
+        secret = [name for name in self.values if name in self.secret_names]
         keys = dict.fromkeys([*package["secret_input_keys"], *secret])
         return package | {
-            "inputs": package["inputs"] | values,
+            "inputs": package["inputs"] | self.values,
             "secret_input_keys": list(keys),
         }
-
-    def unused(self, package: dict) -> list[str]:
-        """Return the names of --var that no template of the flow reads."""
-        used = used_names(package)
-        return [name for name in self.public if not is_used(name, used)]
 
 
 def pairs_of(path: str) -> Iterator[tuple[str, str]]:

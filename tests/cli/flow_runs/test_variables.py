@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from echopoint.cli.flow_runs import variables
+from echopoint.cli.flow_runs.run_options import Order
+from echopoint.cli.flow_runs.variables import Variables
 from tests.cli.commands.test_run_flows import PASSES
 from tests.cli.commands.test_run_flows_here import request, target  # noqa: F401 - a fixture
 from tests.cli.engine.flows import node
@@ -303,14 +306,12 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
 
 
 def test_the_syntax_is_that_of_dotenv_without_expansion(env_file, monkeypatch):
-    from echopoint.cli.flow_runs.variables import Variables
-
     monkeypatch.setenv("HOME", "/root")
     text = "\ufeff# comment\nexport A=1 # one\r\nB=\"x y\\nz\"\n\nC='$HOME ${A}'\nD=${A}\nE=\n"
 
-    variables = Variables.read([], [env_file(text)])
+    read = Variables.read([], [env_file(text)])
 
-    assert variables.secret == {
+    assert read.secret == {
         "A": "1",
         "B": "x y\nz",
         "C": "$HOME ${A}",
@@ -320,12 +321,9 @@ def test_the_syntax_is_that_of_dotenv_without_expansion(env_file, monkeypatch):
 
 
 def test_no_repr_shows_a_value(env_file):
-    from echopoint.cli.flow_runs.run_options import Order
-    from echopoint.cli.flow_runs.variables import Variables
+    read = Variables.read([("a", ODD_SECRET)], [env_file(f"B={ODD_SECRET}")])
 
-    variables = Variables.read([("a", ODD_SECRET)], [env_file(f"B={ODD_SECRET}")])
-
-    assert ODD_SECRET not in repr(Order(variables=variables))
+    assert ODD_SECRET not in repr(Order(variables=read))
 
 
 def test_a_flow_nested_too_deep_is_refused_as_ever(echopoint, api):
@@ -340,3 +338,34 @@ def test_a_flow_nested_too_deep_is_refused_as_ever(echopoint, api):
     assert ended.code == 3
     assert "nested deeper" in ended.json["error_message"]
     assert execution["error_code"] == "FLOW_VALIDATION_FAILED"
+
+
+def test_a_definition_is_searched_for_templates_once_in_each_run(
+    echopoint, api, runner, monkeypatch
+):
+    searched = []
+    search = variables.used_names
+
+    def counted(package):
+        searched.append(package["flow_id"])
+        return search(package)
+
+    monkeypatch.setattr(variables, "used_names", counted)
+    flow = api.add_flow()
+
+    ended = echopoint(
+        *("flows", "run", flow, "--var", "a=1", "--runner-binary", runner(PASSES))
+    )
+
+    assert ended.code == 0, ended.err
+    assert searched == [flow]
+
+
+def test_a_definition_is_not_searched_for_templates_without_variables(
+    echopoint, api, runner, monkeypatch
+):
+    monkeypatch.setattr(variables, "used_names", None)
+
+    ended = echopoint("flows", "run", api.add_flow(), "--runner-binary", runner(PASSES))
+
+    assert ended.code == 0, ended.err
