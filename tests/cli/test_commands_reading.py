@@ -8,6 +8,7 @@ import yaml
 from apikeys.actors import Actor
 from echopoint.flows.models import Flow
 from echopoint.webhooks.models import Webhook
+from tests.cli.conftest import KEY
 
 
 @pytest.fixture
@@ -168,6 +169,16 @@ def test_captured_requests_are_read(echopoint, sign, acme, client):
     assert "4200" in some.out
     assert "other" not in some.out
     json.loads(every.out)
+
+
+def test_a_key_in_a_captured_body_is_hidden_before_the_body_is_cut(echopoint, api):
+    captured = {"method": "POST", "body": f"{'x' * 44} {KEY}"}
+    api.fail("/requests/search", (200, {"total": 1, "items": [captured]}))
+
+    shown = echopoint("webhooks", "requests", "wh_1")
+
+    assert "xxx ***" in shown.out
+    assert "kkkkk" not in shown.out
 
 
 def test_a_fault_of_the_environment_is_named_and_not_tried_again(

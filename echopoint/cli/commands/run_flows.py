@@ -187,6 +187,7 @@ def told(outcomes: list, elapsed_ms: int, report: Any) -> int:
     from echopoint.cli.flow_runs.outcome import documents, exit_code_of
     from echopoint.cli.flow_runs.summary import summary
 
+    outcomes = [outcome.scrubbed(report.settings) for outcome in outcomes]
     code = max(exit_code_of(outcomes), report.write(outcomes))
     try:
         emit(documents(outcomes, elapsed_ms), summary(outcomes), report.settings)

@@ -8,7 +8,7 @@ from echopoint.cli.fetching import fetch, items_of
 from echopoint.cli.options import PathId, global_options, page_options, settings_of
 from echopoint.cli.retries import Repeat
 from echopoint.cli.tables import table_of
-from echopoint.cli.terminal import emit
+from echopoint.cli.terminal import emit, mapped
 from echopoint.flow_language.words import HTTP_METHODS
 
 SHOWN_BODY = 80
@@ -51,11 +51,9 @@ def requests(
     path = f"/webhooks/{webhook_id}/requests/search"
     answer = asyncio.run(fetch(settings, "POST", path, json=body, repeat=Repeat.READS))
     columns = ["RECEIVED", "METHOD", "FROM", "CONTENT TYPE", "BODY"]
-    emit(
-        answer.document,
-        table_of(columns, map(row, items_of(answer.document))),
-        settings,
-    )
+    # Before the bodies are cut: a part of a key is not recognized as a key.
+    items = mapped(items_of(answer.document), settings.scrub)
+    emit(answer.document, table_of(columns, map(row, items)), settings)
 
 
 def row(captured: dict) -> tuple:

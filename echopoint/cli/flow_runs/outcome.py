@@ -1,11 +1,13 @@
 """How the execution of a flow ended, in the form of the command's results."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from echopoint.cli.exceptions import CANCELLED, ERROR, FAILED, TIMED_OUT
+from echopoint.cli.settings import Settings
+from echopoint.cli.terminal import mapped
 from echopoint.flow_language.results import status_of
 
 STATUSES = {
@@ -49,6 +51,13 @@ class Outcome:
             return ""
         old = "" if self.age_seconds is None else f", {self.age_seconds} s old"
         return f"an earlier execution{old}"
+
+    def scrubbed(self, settings: Settings) -> "Outcome":
+        """Return the outcome without API keys in its nodes.
+
+        To be done before a value is cut: a part of a key is not recognized as a key.
+        """
+        return replace(self, nodes=mapped(self.nodes, settings.scrub))
 
     @property
     def status(self) -> str:

@@ -7,6 +7,8 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from tests.cli.conftest import KEY
+
 PASSES = 'result("completed", [node("login")])'
 FAILS = """result("failed", [node("login"), node("cart",
     error_code="ASSERTION_FAILED", error_message="An assertion failed.",
@@ -776,3 +778,21 @@ def test_half_a_character_does_not_keep_a_result_from_being_published(
     (execution,) = api.executions.values()
     outputs = execution["result"]["execution_results"]["a"]["outputs"]
     assert outputs == {"x\ufffd": "\ufffd\ufffdy"}
+
+
+LONG_VALUE = """result("failed", [node("cart", error_code="ASSERTION_FAILED",
+    assertion_results=[{"index": 0, "extractor": "body", "operator": "equals", "passed": False,
+                        "expected": "x" * 265 + "KEY", "actual": {"a": "x" * 260 + "KEY"}}])])"""
+
+
+def test_a_key_is_hidden_before_a_long_value_is_cut(echopoint, api, runner, tmp_path):
+    program, report = runner(LONG_VALUE.replace("KEY", KEY)), tmp_path / "junit.xml"
+
+    ended = echopoint(
+        *("flows", "run", api.add_flow(), "--runner-binary", program),
+        *("--junit", str(report)),
+    )
+
+    assert ended.code == 1
+    assert "xxx***" in ended.out
+    assert "kkkkk" not in ended.out + ended.err + report.read_text()
