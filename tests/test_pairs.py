@@ -35,7 +35,7 @@ from apikeys.views.list import ATTENTION
 from echopoint.api import parsers, truncation
 from echopoint.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from echopoint.cli import expiry
-from echopoint.cli.client import Client
+from echopoint.cli.api_client import ApiClient
 from echopoint.cli.commands import executions
 from echopoint.cli.commands import keys as key_commands
 from echopoint.cli.engine import (
@@ -353,7 +353,7 @@ def test_the_command_line_names_presets_as_the_server_does():
 
 
 def test_the_command_line_sends_and_reads_the_servers_headers():
-    sent = Client(Settings(api_key="x", organization_id="org_x")).http.headers
+    sent = ApiClient(Settings(api_key="x", organization_id="org_x")).http.headers
 
     assert sent[KEY_HEADER] == "x"
     assert sent[ORGANIZATION_HEADER] == "org_x"

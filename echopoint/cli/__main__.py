@@ -1,4 +1,4 @@
-"""`python -m echopoint.cli`, where the command is not installed."""
+"""`python -m echopoint.cli`, for use without the installed command."""
 
 from echopoint.cli.main import main
 

@@ -1,4 +1,6 @@
-"""What stops a command. The text is one line for the person, and holds no secret."""
+"""Errors that end a command. Their text is one line without secrets."""
+
+from typing import Any
 
 FAILED = 1
 CANCELLED = 2
@@ -7,23 +9,23 @@ TIMED_OUT = 4
 
 
 class CommandError(Exception):
-    """A command cannot go on; the text says why and what to do next."""
+    """A command cannot continue. The text says why, and what to do next."""
 
     @property
     def message(self) -> str:
         return str(self)
 
 
-class NoAnswer(CommandError):
-    """The API could not be reached, or its answer broke off or came too late."""
+class NoResponse(CommandError):
+    """The API could not be reached, or its response was incomplete or too late."""
 
 
-class UnexpectedAnswer(CommandError):
-    """An answer that is not of the API's form, or a runner's that is not of a runner's."""
+class UnexpectedResponse(CommandError):
+    """A response (or runner output) that does not match the protocol."""
 
 
 class ApiError(CommandError):
-    """The API refused; `status` is HTTP's, `code` and `metadata` are the envelope's.
+    """The API refused the request. `code` and `metadata` come from the error envelope.
 
     `retry_after` is in seconds, or None.
     """
@@ -34,7 +36,7 @@ class ApiError(CommandError):
         *,
         status: int,
         code: str,
-        metadata: dict,
+        metadata: dict[str, Any],
         retry_after: int | None = None,
     ):
         super().__init__(message)

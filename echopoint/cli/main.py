@@ -1,4 +1,4 @@
-"""The `echopoint` command: from its arguments to its exit code."""
+"""The `echopoint` command: argument parsing, errors and exit code."""
 
 import logging
 import os
@@ -15,9 +15,14 @@ from echopoint.cli.commands.misused_run import report_misuse
 from echopoint.cli.commands.webhooks import webhooks
 from echopoint.cli.exceptions import CANCELLED, ERROR, CommandError
 from echopoint.cli.options import global_options
+from echopoint.cli.output import (
+    encode,
+    escape_unprintable_text,
+    internal_error_message,
+    write_stderr,
+)
 from echopoint.cli.settings import KEY_VARIABLE, Settings, version, without_keys
-from echopoint.cli.streams import Unwritable, finish, write
-from echopoint.cli.terminal import encoded, fault, say, tolerate_any_text
+from echopoint.cli.streams import Unwritable, flush_all, write
 
 
 @click.group()
@@ -27,19 +32,19 @@ from echopoint.cli.terminal import encoded, fault, say, tolerate_any_text
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=lambda context, parameter, asked: asked and show_version(context),
+    callback=lambda context, _, is_set: show_version(context) if is_set else None,
     help="Show the version.",
 )
 def echopoint() -> None:
-    """Run flows and read what they and webhooks recorded, with an API key.
+    """Run flows, and read executions and webhook requests, with an API key.
 
-    Exit codes: 0 all passed, 1 a flow failed, 2 cancelled, 3 an error of the API, of a
-    runner or of the command's use, 4 out of time.
+    Exit codes: 0 all flows passed, 1 a flow failed, 2 cancelled, 3 API, runner or usage
+    error, 4 timeout.
     """
 
 
 def show_version(context: click.Context) -> None:
-    """Write the version and end the command."""
+    """Write the version, and end the command."""
     write(sys.stdout, f"echopoint {version()}\n")
     context.exit()
 
@@ -49,49 +54,51 @@ for command in (flows, executions, webhooks, permissions, whoami):
 
 
 def main() -> None:
-    """Run the command that the process was started for, and end the process."""
-    # Libraries log what they are given, addresses and values; nothing of it is shown.
+    """Run the command of `sys.argv`, and end the process."""
+    # Libraries log URLs and values, which may be secret. None of it is shown.
     logging.getLogger().addHandler(logging.NullHandler())
-    code = run(sys.argv[1:])
-    finish()
+    code = run_command(sys.argv[1:])
+    flush_all()
     sys.exit(code)
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code. No exception leaves it."""
-    tolerate_any_text()
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. Raises nothing."""
+    escape_unprintable_text()
     try:
-        return answer(arguments)
+        return invoke(arguments)
     except click.UsageError as error:
         if error.ctx:
-            say(error.ctx.get_usage())
+            write_stderr(error.ctx.get_usage())
         report_misuse(echopoint, arguments, error)
-        return stop(error.format_message(), arguments)
+        return report_error(error.format_message(), arguments)
     except CommandError as error:
-        return stop(error.message, arguments)
+        return report_error(error.message, arguments)
     except (click.Abort, KeyboardInterrupt):
-        return stop("Cancelled.", arguments, code=CANCELLED)
-    except Exception as error:  # noqa: BLE001 - a person is told, whatever happened
-        return stop(fault(error, debug="--debug" in arguments), arguments)
+        return report_error("Cancelled.", arguments, code=CANCELLED)
+    except Exception as error:  # noqa: BLE001 - no stack trace for users
+        message = internal_error_message(error, debug="--debug" in arguments)
+        return report_error(message, arguments)
 
 
-def answer(arguments: Sequence[str]) -> int:
-    """Return the command's exit code, which is 0 for all but those that return one."""
+def invoke(arguments: Sequence[str]) -> int:
+    """Return the exit code of the command, or 0 if it returns none."""
     try:
         code = echopoint.main(
             list(arguments), prog_name="echopoint", standalone_mode=False
         )
-    except click.exceptions.NoArgsIsHelpError as asked:
-        write(sys.stdout, f"{asked.ctx.get_help()}\n")
+    except click.exceptions.NoArgsIsHelpError as error:
+        if error.ctx:
+            write(sys.stdout, f"{error.ctx.get_help()}\n")
         return 0
     return code if isinstance(code, int) else 0
 
 
-def stop(message: str, arguments: Sequence[str], *, code: int = ERROR) -> int:
-    """Say why the command ends, to a program that asked for JSON or YAML too."""
-    message = without_keys_of(arguments, message)
-    say(f"Error: {message}" if code == ERROR else message)
-    form = asked_format(arguments)
+def report_error(message: str, arguments: Sequence[str], *, code: int = ERROR) -> int:
+    """Write the error to stderr, and to stdout as JSON or YAML if requested."""
+    message = without_own_keys(arguments, message)
+    write_stderr(f"Error: {message}" if code == ERROR else message)
+    form = requested_format(arguments)
     if form in ("json", "yaml"):
         document = {
             "status": "cancelled" if code == CANCELLED else "error",
@@ -100,26 +107,29 @@ def stop(message: str, arguments: Sequence[str], *, code: int = ERROR) -> int:
             "error_message": message,
         }
         try:
-            write(sys.stdout, encoded(document, form))
+            write(sys.stdout, encode(document, form))
         except Unwritable:
             return max(code, ERROR)
     return code
 
 
-def without_keys_of(arguments: Sequence[str], text: str) -> str:
-    """Return the text without the API keys that the command was given, of any form."""
+def without_own_keys(arguments: Sequence[str], text: str) -> str:
+    """Return the text without the API keys of the command line and environment.
+
+    They need not look like keys.
+    """
     flag = "--api-key"
-    given = [after for before, after in pairwise(arguments) if before == flag]
-    given += [a.removeprefix(f"{flag}=") for a in arguments if a.startswith(f"{flag}=")]
-    # First by its form: the public id says which key it was.
+    keys = [after for before, after in pairwise(arguments) if before == flag]
+    keys += [a.removeprefix(f"{flag}=") for a in arguments if a.startswith(f"{flag}=")]
+    # Truncated first, so that the public id of a well-formed key stays visible.
     text = without_keys(text)
-    for key in (*given, os.environ.get(KEY_VARIABLE, "")):
+    for key in (*keys, os.environ.get(KEY_VARIABLE, "")):
         text = Settings(api_key=key).scrub(text)
     return text
 
 
-def asked_format(arguments: Sequence[str]) -> str:
-    """Return the format asked for, also where the arguments could not be understood."""
+def requested_format(arguments: Sequence[str]) -> str:
+    """Return the output format, even if the arguments cannot be parsed."""
     form = os.environ.get("ECHOPOINT_OUTPUT_FORMAT", "")
     before = ""
     for argument in arguments:

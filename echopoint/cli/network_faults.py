@@ -1,11 +1,11 @@
-"""Faults of the network that are not the service's."""
+"""Network errors that the called service did not cause."""
 
 import httpx
 
 
 class EnvironmentFault(httpx.ConnectError):
-    """A variable of the environment that is wrong; the text names it."""
+    """An invalid environment variable or option. The text names it."""
 
 
 class ProxyFailed(httpx.ConnectError):
-    """The proxy, not the service, could not be reached or would not connect."""
+    """The proxy could not be reached, or refused to connect."""

@@ -1,7 +1,7 @@
-"""Proxies as the environment names them, read as curl does, and ports in NO_PROXY as Go does.
+"""Proxies of the environment, parsed as in curl, with ports in NO_PROXY as in Go.
 
-httpx reads them too, but ends the program for an entry of NO_PROXY that is a network, and
-for a variable that is wrong it names a class of Python.
+httpx can parse them too, but it fails for a network in NO_PROXY, and its error for an
+invalid variable does not name the variable.
 """
 
 import ipaddress
@@ -16,35 +16,37 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 WITH_PORT = re.compile(r"(\[[^]]*\]|[^][:]*):([0-9]{1,5})")
 WITH_SCHEME = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
-# A name, or an IPv6 address, which urlsplit has checked; not an encoded user or password.
+# A name, or an IPv6 address (checked by urlsplit). Excludes a misplaced, encoded password.
 HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?")
 ENCODING = " (percent-encode the special characters of its user and password, # as %23)"
 SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 class NoProxy:
-    """What NO_PROXY names: hosts, domains, addresses, networks; each perhaps with a port.
+    """The entries of NO_PROXY: hosts, domains, addresses and networks, with optional port.
 
-    A domain stands for its subdomains too, with or without `.` or `*.` before it.
+    A domain includes its subdomains, with or without a leading `.` or `*.`.
     """
 
     def __init__(self, text: str):
-        self.entries = [Entry(one) for one in text.replace(",", " ").lower().split()]
+        self.entries = [
+            Entry(entry) for entry in text.replace(",", " ").lower().split()
+        ]
 
     def covers(self, host: str, port: int | None) -> bool:
-        """Whether requests to a host go there without a proxy."""
+        """Return whether requests to a host bypass the proxy."""
         host = host.strip("[]").rstrip(".").lower()
         address = address_of(host)
         return any(entry.covers(host, address, port) for entry in self.entries)
 
 
 class Entry:
-    """One entry of NO_PROXY. Without a port, it is for every port."""
+    """One entry of NO_PROXY. Without a port, it applies to every port."""
 
     def __init__(self, text: str):
         # An IPv6 address has a port only after its brackets.
-        found = WITH_PORT.fullmatch(text)
-        name, port = found.groups() if found else (text, None)
+        match = WITH_PORT.fullmatch(text)
+        name, port = match.groups() if match else (text, None)
         self.port = int(port) if port else None
         self.network = network_of(name)
         self.is_any = name == "*"
@@ -75,9 +77,9 @@ def address_of(host: str) -> Address | None:
 
 
 class Proxy:
-    """The proxy that a variable names. Raises `EnvironmentFault` for an invalid value.
+    """The proxy of a variable. Raises `EnvironmentFault` for an invalid value.
 
-    No message shows the value: a user and password may stand anywhere in a malformed one.
+    Messages never show the value: a malformed one may have a password anywhere.
     """
 
     def __init__(self, variable: str, value: str):
@@ -97,7 +99,7 @@ class Proxy:
             raise self.fault(f"is not the address of a proxy{hint}")
         self.proxy = proxy
         self.is_tls = parts.scheme == "https"
-        # Without the user and the password that may stand before it.
+        # Without user and password.
         self.address = parts.netloc.rpartition("@")[2]
 
     def fault(self, what: str) -> EnvironmentFault:
@@ -109,7 +111,7 @@ class Proxy:
     def failure(self, what: str) -> ProxyFailed:
         return ProxyFailed(
             f"The proxy {self.address} in {self.variable} {what}. Check the variable, or"
-            " name the host in NO_PROXY if it is to be reached without a proxy."
+            " add the host to NO_PROXY to bypass the proxy."
         )
 
 
@@ -122,7 +124,7 @@ def parts_of(url: str) -> SplitResult | None:
     except ValueError:
         return None
     rest = parts.path + parts.query + parts.fragment
-    # A user or password with one of #, /, ? was cut there, and its start taken for the host.
+    # urlsplit cuts a password at #, / or ?, and takes the text before for the host.
     if "@" in rest or rest.startswith("//"):
         return None
     # urlsplit removes line breaks and tabs.
@@ -132,7 +134,7 @@ def parts_of(url: str) -> SplitResult | None:
 def proxy_of(parts: SplitResult) -> httpx.Proxy | None:
     """Return the proxy, or None if a request cannot go through it.
 
-    httpx gets user and password apart: it cannot read a URL whose password holds @.
+    User and password are passed separately: httpx cannot parse a password with @.
     """
     host = parts.hostname or ""
     if not HOST.fullmatch(host):
@@ -140,7 +142,7 @@ def proxy_of(parts: SplitResult) -> httpx.Proxy | None:
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     try:
         url = httpx.URL(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
-        # Raises for a host that IDNA does not know, and for what no header can hold.
+        # Raises for a host that IDNA cannot encode, and for a lone surrogate.
         f"{url.host}{user}{password}".encode()
     except (httpx.InvalidURL, ValueError):
         return None

@@ -1,33 +1,33 @@
-"""Which requests are sent again, and after how long."""
+"""Which failed requests are repeated, and after which pause."""
 
 import enum
 
-from echopoint.cli.exceptions import ApiError, CommandError, NoAnswer
+from echopoint.cli.exceptions import ApiError, CommandError, NoResponse
 
 ATTEMPTS = 3
 
 
 class Repeat(enum.Enum):
-    """What may happen when a request is sent again."""
+    """What a repetition of a request may cause."""
 
-    UNKNOWN = enum.auto()  # it may do twice what it does
-    READS = enum.auto()  # nothing: it only reads
-    ONCE = enum.auto()  # the server takes it once, and it is not to be lost
+    UNKNOWN = enum.auto()  # a second effect
+    READS = enum.auto()  # nothing, it only reads
+    ONCE = enum.auto()  # nothing, the server deduplicates it; it must not be lost
 
 
 def pause_before(
     error: CommandError, repeat: Repeat, usual_pause: float
 ) -> float | None:
-    """Return after how many seconds to send again; None for not at all.
+    """Return the seconds to wait before the repetition, or None for no repetition.
 
-    A request refused for its rate had no effect, so any can be sent again. Only what is
-    not to be lost is sent again when nothing came back or the server failed.
+    A rate-limited request had no effect, so any request can be repeated. After a lost
+    response or a server error, only `Repeat.ONCE` is repeated.
     """
     status = error.status if isinstance(error, ApiError) else None
-    told = error.retry_after if isinstance(error, ApiError) else None
+    retry_after = error.retry_after if isinstance(error, ApiError) else None
     if status == 429:
-        return told
+        return retry_after
     if status == 503 and repeat is not Repeat.UNKNOWN:
-        return usual_pause if told is None else told
-    is_passing = isinstance(error, NoAnswer) or (status or 0) >= 500
-    return usual_pause if repeat is Repeat.ONCE and is_passing else None
+        return usual_pause if retry_after is None else retry_after
+    is_temporary = isinstance(error, NoResponse) or (status or 0) >= 500
+    return usual_pause if repeat is Repeat.ONCE and is_temporary else None

@@ -1,8 +1,9 @@
-"""Where the API is and who asks: flags first, then the environment."""
+"""Settings of a command: flags override environment variables."""
 
 import os
 import re
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from echopoint.cli.exceptions import CommandError
@@ -10,12 +11,12 @@ from echopoint.cli.exceptions import CommandError
 API_URL = "https://api.echopoint.dev"
 FORMATS = ("table", "json", "yaml")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-# A key in any text, for whoever pastes one where it does not belong; an identifier in
-# snake case has no word of that length at its end.
+# Matches an API key anywhere in text. The 20+ character tail rules out ordinary snake_case
+# identifiers.
 KEY = re.compile(r"\b([a-z]{2,12}_[a-z]{2,12}_[0-9A-Za-z]{12}_)[0-9A-Za-z]{20,}")
-# A shorter text is no key, and to take it out would garble what is shown.
+# A shorter value is not a key; replacing it would garble the output.
 SHORTEST_KEY = 16
-# An id becomes a part of paths, and of what CI systems read line by line.
+# Ids become parts of URL paths, and of files that CI systems read line by line.
 PATH_ID = re.compile(r"[0-9A-Za-z_-]{1,100}")
 KEY_VARIABLE = "ECHOPOINT_API_KEY"
 VARIABLES = {
@@ -28,7 +29,7 @@ VARIABLES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What every command needs to know. Pauses and time limits are in seconds."""
+    """The settings of a command. Pauses and time limits are in seconds."""
 
     api_url: str = API_URL
     api_key: str = field(default="", repr=False)
@@ -39,14 +40,14 @@ class Settings:
     retry_pause: float = 2.0
 
     @classmethod
-    def unchecked(cls, flags: dict) -> "Settings":
-        """Return settings that hide the API key where no others can be read."""
+    def unchecked(cls, flags: dict[str, Any]) -> "Settings":
+        """Return settings that only hide the API key, for use before `read` succeeds."""
         return cls(api_key=flags.get("api_key") or os.environ.get(KEY_VARIABLE, ""))
 
     @classmethod
-    def read(cls, flags: dict) -> "Settings":
-        """Return the settings that flags and environment give, or raise `CommandError`."""
-        values = {
+    def read(cls, flags: dict[str, Any]) -> "Settings":
+        """Return the settings from flags and environment, or raise `CommandError`."""
+        values: dict[str, Any] = {
             name: value
             for name, variable in VARIABLES.items()
             if (value := flags.get(name) or os.environ.get(variable))
@@ -61,25 +62,25 @@ class Settings:
         return settings
 
     def check(self) -> None:
-        """Refuse what could not be sent, without repeating what is secret."""
+        """Raise `CommandError` for invalid values, without repeating secret ones."""
         if self.output not in FORMATS:
             raise CommandError(
                 f"ECHOPOINT_OUTPUT_FORMAT is {self.output!r}. Use table, json or yaml."
             )
         if not self.api_key:
             raise CommandError(
-                "There is no API key. Set ECHOPOINT_API_KEY to one; an admin of the"
-                " organization makes it on its API keys page."
+                "No API key is set. Set ECHOPOINT_API_KEY; an admin of the organization can"
+                " create a key on its API keys page."
             )
         if not is_header(self.api_key):
             raise CommandError(
-                "The API key holds a space, a line break or another character that no"
-                " key has. Copy it again, whole and alone."
+                "The API key contains a space, a line break or another invalid character."
+                " Copy the complete key again, and nothing else."
             )
         if self.organization_id and not is_header(self.organization_id):
             raise CommandError(
-                "The organization id holds a space, a line break or another character"
-                " that no id has. Copy it again, whole and alone."
+                "The organization id contains a space, a line break or another invalid"
+                " character. Copy the complete id again, and nothing else."
             )
         check_url(self.api_url)
 
@@ -89,36 +90,36 @@ class Settings:
 
     @property
     def is_exposed(self) -> bool:
-        """Whether the key would travel a network in the clear."""
+        """Return whether the key would be sent unencrypted over a network."""
         url = urlsplit(self.api_url)
         return url.scheme == "http" and url.hostname not in LOOPBACK
 
     def require_organization(self) -> None:
         if not self.organization_id:
             raise CommandError(
-                "There is no organization id. Set ECHOPOINT_ORGANIZATION_ID;"
-                " `echopoint whoami` shows the one of the key."
+                "No organization id is set. Set ECHOPOINT_ORGANIZATION_ID; `echopoint whoami`"
+                " shows the organization of the key."
             )
 
     def scrub(self, text: str) -> str:
-        """Return the text without the API key, and without anything of a key's form."""
+        """Return the text without this API key, and without any text that looks like a key."""
         if len(self.api_key) >= SHORTEST_KEY:
             text = text.replace(self.api_key, "***")
         return without_keys(text)
 
 
 def without_keys(text: str) -> str:
-    """Return the text with every key in it ended at its public id."""
+    """Truncate every API key in the text after its public id."""
     return KEY.sub(r"\1…", text)
 
 
 def is_header(text: str) -> bool:
-    """Whether the text can be sent as a header as it is: visible ASCII."""
+    """Return whether the text is visible ASCII, and so a valid header value."""
     return bool(re.fullmatch(r"[!-~]+", text))
 
 
 def check_url(url: str) -> None:
-    """Raise `CommandError` for an address that no API can have."""
+    """Raise `CommandError` for an invalid API URL."""
     try:
         parts = urlsplit(url)
         usable = (
@@ -128,18 +129,18 @@ def check_url(url: str) -> None:
         usable = False
     if not usable or not is_header(url):
         raise CommandError(
-            f"The API's address is not one. Give it as {API_URL}, with --api-url or"
-            " ECHOPOINT_API_URL."
+            f"The API URL is not valid. Set --api-url or ECHOPOINT_API_URL to a URL such as"
+            f" {API_URL}."
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise CommandError(
-            "The API's address has more to it than a host and a path. Leave out user,"
-            " password, ? and #; the key goes into ECHOPOINT_API_KEY."
+            "The API URL has more than a host and a path. Leave out user, password, ? and"
+            " #; the key belongs in ECHOPOINT_API_KEY."
         )
 
 
 def seconds(variable: str, default: float) -> float:
-    """Return a number of seconds from the environment."""
+    """Return the seconds in an environment variable; raise `CommandError` if invalid."""
     text = os.environ.get(variable, "")
     if not text:
         return default
@@ -149,8 +150,8 @@ def seconds(variable: str, default: float) -> float:
 
 
 def version() -> str:
-    """Return the installed version, or a word where a checkout is run as it is."""
-    from importlib import metadata  # slow to load, and seldom needed
+    """Return the installed version, or "checkout" if the package is not installed."""
+    from importlib import metadata  # imported here: slow to load, and rarely needed
 
     try:
         return metadata.version("echopoint")

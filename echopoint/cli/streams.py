@@ -1,4 +1,4 @@
-"""Writing to stdout and stderr, which may be closed, full, or a reader who has left."""
+"""Writing to stdout and stderr, which may be closed, full, or a broken pipe."""
 
 import errno
 import io
@@ -15,11 +15,11 @@ class Unwritable(CommandError):
 
 
 def write(stream: TextIO | None, text: str) -> None:
-    """Write the text, or raise `Unwritable`. A stream that was closed is None."""
+    """Write the text, or raise `Unwritable`. Python sets a closed stream to None."""
     try:
         if stream is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        # An unbuffered stream would write nothing at all too, which can fail by itself.
+        # An unbuffered stream passes even an empty write on, which can fail.
         if text:
             stream.write(text)
         stream.flush()
@@ -30,41 +30,43 @@ def write(stream: TextIO | None, text: str) -> None:
 
 
 def write_if_possible(stream: TextIO | None, text: str) -> None:
-    """Write what nothing depends on."""
+    """Write the text and ignore errors."""
     with suppress(Unwritable):
         write(stream, text)
 
 
 def silence(stream: TextIO | None) -> None:
-    """Lead a stream to nowhere: what is buffered must not fail again at the exit."""
-    with suppress(OSError, ValueError, AttributeError):
+    """Redirect a stream to /dev/null, so that flushing at exit does not fail again."""
+    if stream is None:
+        return
+    with suppress(OSError, ValueError):
         number = stream.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, number)
         os.close(nowhere)
 
 
-def finish() -> None:
-    """Write what is buffered. Python would end with code 120 if that failed later."""
+def flush_all() -> None:
+    """Flush both streams. If that fails at exit, Python ends with code 120."""
     for stream in (sys.stdout, sys.stderr):
         write_if_possible(stream, "")
 
 
-def is_terminal(stream: TextIO | None) -> bool:
+def is_terminal(stream: "TextIO | TolerantStream | None") -> bool:
     try:
         return stream is not None and stream.isatty()
     except (OSError, ValueError):
         return False
 
 
-class Tolerant(io.TextIOBase):
-    """A stream for progress: what cannot be written to it is dropped."""
+class TolerantStream(io.TextIOBase):
+    """A stream for progress. Output that cannot be written is dropped."""
 
     def __init__(self, stream: TextIO):
         self.stream = stream
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> str:  # type: ignore[override] # typeshed has an attribute; CPython a read-only one
         return self.stream.encoding
 
     def write(self, text: str) -> int:

@@ -1,19 +1,19 @@
-"""Tables: aligned on a terminal, and with tabs between the columns for programs."""
+"""Tables: aligned on a terminal, tab-separated for programs."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
-from echopoint.cli.streams import is_terminal
-from echopoint.cli.text import one_line
+from echopoint.cli.printable_text import one_line
+from echopoint.cli.streams import TolerantStream, is_terminal
 
 
 @dataclass
 class Table:
-    """Rows of text, a colour for each that has one, and lines below the table.
+    """Rows of text, an optional colour for each row, and lines below the table.
 
-    `header` is None for the facts of one thing, whose first row stands as a title.
+    `header` is None for the details of one item; the first row is then the title.
     """
 
     header: list[str] | None
@@ -21,47 +21,44 @@ class Table:
     colours: list[str | None] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def mapped(self, change: Callable[[str], str]) -> "Table":
-        """Return the table with each of its texts changed."""
+    def map_texts(self, change: Callable[[str], str]) -> "Table":
+        """Return the table with each text changed."""
         rows = [[change(cell) for cell in row] for row in self.rows]
         return replace(self, rows=rows, notes=[change(note) for note in self.notes])
 
 
-def table_of(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
-    """Return the table of a list."""
-    return Table(list(header), [cells(row) for row in rows])
+def list_table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
+    """Return a table with one row for each item."""
+    return Table(list(header), [cells_of(row) for row in rows])
 
 
-def facts_of(*rows: Iterable[Any]) -> Table:
-    """Return the table of one thing: a name and a value in each row."""
-    return Table(None, [cells(row) for row in rows])
+def details_table(*rows: Iterable[Any]) -> Table:
+    """Return the table of one item, with a name and a value in each row."""
+    return Table(None, [cells_of(row) for row in rows])
 
 
-def cells(row: Iterable[Any]) -> list[str]:
+def cells_of(row: Iterable[Any]) -> list[str]:
     return [one_line("" if value is None else value) for value in row]
 
 
-def rendered(table: Table, stream: TextIO) -> str:
-    """Return the table as the stream takes it.
-
-    A program reads one line for each row, however long, and no header.
-    """
+def render_table(table: Table, stream: TextIO) -> str:
+    """Return the table for a terminal, or for programs: one line per row and no header."""
     if is_terminal(stream):
-        return aligned(table, stream)
+        return render_aligned(table, stream)
     colours = table.colours if is_coloured(stream) else []
     lines = ["\t".join(row) for row in table.rows]
     for index, colour in enumerate(colours):
-        lines[index] = coloured(lines[index], colour)
+        lines[index] = colour_line(lines[index], colour)
     return "".join(f"{line}\n" for line in [*lines, *table.notes])
 
 
-def coloured(line: str, colour: str | None) -> str:
+def colour_line(line: str, colour: str | None) -> str:
     import click
 
     return click.style(line, fg=colour) if colour else line
 
 
-def aligned(table: Table, stream: TextIO) -> str:
+def render_aligned(table: Table, stream: TextIO) -> str:
     from rich.text import Text
 
     console = console_for(stream)
@@ -69,12 +66,12 @@ def aligned(table: Table, stream: TextIO) -> str:
         console.print(grid(table))
         for note in table.notes:
             console.print(Text(note))
-    # A table fills its last column with spaces, which nobody wants to copy.
+    # rich pads the last column with spaces, which would be copied with the text.
     return "".join(f"{line.rstrip(' ')}\n" for line in capture.get().splitlines())
 
 
 def grid(table: Table) -> Any:
-    """Return rich's table; the first column, an id or a name, is never broken or cut."""
+    """Return a rich table. The first column, an id or a name, is never wrapped."""
     from rich.table import Table as Grid
     from rich.text import Text
 
@@ -88,12 +85,12 @@ def grid(table: Table) -> Any:
     return grid
 
 
-def console_for(stream: TextIO) -> Any:
-    """Return rich's console for a terminal; without colour it is sent none at all."""
+def console_for(stream: TextIO | TolerantStream) -> Any:
+    """Return a rich console for a terminal."""
     from rich.console import Console
 
     return Console(
-        file=stream,
+        file=stream,  # type: ignore[arg-type] # rich only writes, which both can
         force_terminal=True,
         color_system="standard" if is_coloured(stream) else None,
         highlight=False,
@@ -102,11 +99,13 @@ def console_for(stream: TextIO) -> Any:
     )
 
 
-def is_coloured(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether to colour what the stream is sent.
+def is_coloured(
+    stream: TextIO | TolerantStream, environment: Mapping[str, str] = os.environ
+) -> bool:
+    """Return whether to colour the output.
 
-    By no-color.org, force-color.org and bixense.com/clicolors, in this order: a person
-    who wants no colour gets none. FORCE_COLOR=0 is no colour, as for most programs.
+    Follows no-color.org, force-color.org and bixense.com/clicolors, in this order.
+    FORCE_COLOR=0 means no colour, as in most programs.
     """
     if environment.get("NO_COLOR"):
         return False

@@ -1,34 +1,34 @@
-"""What is told of an API whose certificate, or whose TLS, is not what it should be."""
+"""Messages for TLS and certificate errors of the API."""
 
 import ssl
 
-from echopoint.cli.causes import causes_of
-from echopoint.cli.text import one_line
+from echopoint.cli.exception_causes import exception_causes
+from echopoint.cli.printable_text import one_line
 
 # OpenSSL's codes for a certificate of another host or address.
 WRONG_HOST = {62, 64}
 
 
-def untrusted(error: BaseException) -> ssl.SSLCertVerificationError | None:
-    """Return the fault of a certificate that led to the error."""
+def certificate_error(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    """Return the certificate error among the causes, or None."""
     kind = ssl.SSLCertVerificationError
-    return next((one for one in causes_of(error) if isinstance(one, kind)), None)
+    return next((c for c in exception_causes(error) if isinstance(c, kind)), None)
 
 
-def distrust(host: str, fault: ssl.SSLCertVerificationError) -> str:
-    """Return why a certificate is not trusted, and what to do about it."""
+def untrusted_message(host: str, fault: ssl.SSLCertVerificationError) -> str:
+    """Return why a certificate is not trusted, and what to do."""
     why = one_line(fault.verify_message)
-    told = f"The certificate of {host} is not trusted ({why})."
+    problem = f"The certificate of {host} is not trusted ({why})."
     if fault.verify_code in WRONG_HOST:
-        return f"{told} Check the address (--api-url or ECHOPOINT_API_URL)."
+        return f"{problem} Check the API URL (--api-url or ECHOPOINT_API_URL)."
     return (
-        f"{told} Name a PEM file with the certificate of who issued it in SSL_CERT_FILE."
-        " Behind a proxy that opens TLS, that is the proxy's."
+        f"{problem} Set SSL_CERT_FILE to a PEM file with the certificate of its issuer."
+        " Behind a proxy that intercepts TLS, that is the proxy's issuer."
     )
 
 
-def no_tls(host: str, why: str) -> str:
+def tls_failed_message(host: str, why: str) -> str:
     return (
-        f"{host} does not speak TLS as it should ({why}). Check that the address"
-        " (--api-url or ECHOPOINT_API_URL) is one of https."
+        f"TLS with {host} failed ({why}). Check that the API URL (--api-url or"
+        " ECHOPOINT_API_URL) is an https URL of a server with TLS."
     )

@@ -18,8 +18,8 @@ KEY = "epk_live_AAAAAAAAAAAA_" + "k" * 49
 EXPRESSION = re.compile(r"\$\{\{\s*inputs\.([a-z-]+)\s*\}\}")
 
 
-class Ended(NamedTuple):
-    """How a step ended: its code, its log, its outputs, its summary."""
+class StepResult(NamedTuple):
+    """The exit code, log, outputs and summary of a step."""
 
     code: int
     log: str
@@ -116,7 +116,7 @@ def step(prepared, tmp_path):
                 timeout=300,
             )
             log, code = log + ended.stdout, code or ended.returncode
-        return Ended(
+        return StepResult(
             code,
             log,
             outputs_of(Path(env["GITHUB_OUTPUT"]).read_text()),

@@ -169,11 +169,11 @@ def test_a_line_break_in_the_key_begins_no_command(step, given, api):
     [
         ({}, "exactly one of flow-id, flow-ids and tags"),
         ({"flow-id": " "}, "exactly one of"),
-        ({"flow-id": "a", "tags": "b"}, "there is flow-id, tags"),
+        ({"flow-id": "a", "tags": "b"}, "Currently set: flow-id, tags"),
         ({"flow-id": "a", "flow-ids": "b", "tags": "c"}, "exactly one of"),
         ({"flow-id": "a,b"}, "Use flow-ids"),
-        ({"flow-ids": ",\n,"}, "names nothing"),
-        ({"flow-id": "../../x"}, "not the id of a flow"),
+        ({"flow-ids": ",\n,"}, "has no values"),
+        ({"flow-id": "../../x"}, "has an invalid flow id"),
         ({"flow-id": "a", "match-mode": "some"}, "match-mode"),
         ({"flow-id": "a", "match-mode": ""}, "match-mode"),
         ({"flow-id": "a", "parallel": "0"}, "parallel"),
@@ -183,9 +183,9 @@ def test_a_line_break_in_the_key_begins_no_command(step, given, api):
         ({"flow-id": "a", "parallel": "1; touch ran"}, "parallel"),
         ({"flow-id": "a", "poll-timeout": "5m"}, "poll-timeout"),
         ({"flow-id": "a", "poll-timeout": ""}, "poll-timeout"),
-        ({"flow-id": "a", "variables": "a=1\nno sign"}, "variables holds a line"),
-        ({"flow-id": "a", "variables": "=x"}, "variables holds a line"),
-        ({"flow-id": "a", "variables": "a\ntouch ran"}, "variables holds a line"),
+        ({"flow-id": "a", "variables": "a=1\nno sign"}, "variables has a line"),
+        ({"flow-id": "a", "variables": "=x"}, "variables has a line"),
+        ({"flow-id": "a", "variables": "a\ntouch ran"}, "variables has a line"),
         ({"flow-id": "a", "api-url": "file:///etc/passwd"}, "api-url"),
         ({"flow-id": "a", "api-key": " "}, "api-key is empty"),
         ({"flow-id": "a", "organization-id": ""}, "organization-id is empty"),
@@ -307,16 +307,16 @@ def test_an_idempotency_key_is_used_and_none_is_a_new_one_each_time(step, given,
     given |= {"flow-id": api.add_flow("F", nodes=[NODE])}
 
     named = [step(given | {"idempotency-key": "leg-1"}) for _ in range(2)]
-    anew = [step(given | {"idempotency-key": "none"}) for _ in range(2)]
+    new_runs = [step(given | {"idempotency-key": "none"}) for _ in range(2)]
 
     keys = [r["headers"]["Idempotency-Key"] for r in api.requests_to("/launch$")]
     assert keys[:2] == ["leg-1", "leg-1"]
     assert len(set(keys)) == 3
-    assert [one.code for one in named + anew] == [0] * 4
+    assert [one.code for one in named + new_runs] == [0] * 4
     assert "earlier execution" not in named[0].summary
     assert "earlier execution" in named[1].summary
     assert json.loads(named[1].outputs["results-json"])["replayed"] is True
-    assert "earlier execution" not in anew[1].summary
+    assert "earlier execution" not in new_runs[1].summary
 
 
 def test_a_template_that_names_nothing_is_in_the_summary(step, given, api):
@@ -327,7 +327,7 @@ def test_a_template_that_names_nothing_is_in_the_summary(step, given, api):
 
     assert ended.code == 0
     assert "Warning: " in ended.summary
-    assert "Wait: nothing is known as typo" in ended.summary
+    assert "Wait: no value for typo" in ended.summary
 
 
 def test_tags_are_data_whatever_they_hold(step, given, api, tmp_path):

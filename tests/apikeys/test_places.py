@@ -19,8 +19,8 @@ from apikeys.places import (
     pipeline_in,
     thing,
 )
-from echopoint.cli.pipeline import HEADER
-from echopoint.cli.pipeline import headers as pipeline_headers
+from echopoint.cli.ci_context import HEADER
+from echopoint.cli.ci_context import headers as pipeline_headers
 
 NOW = datetime.now(UTC) - timedelta(days=1)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The command, run in this process, the services that it calls, and an API that stands in."""
+"""Fixtures: the command in this process, services for flows to call, and a fake API."""
 
 import json
 import sys
@@ -7,16 +7,16 @@ from typing import NamedTuple
 import pytest
 
 from apikeys.db.write_buffers import write_buffers
-from echopoint.cli.main import run
+from echopoint.cli.main import run_command
+from tests.cli.api_key import KEY
+from tests.cli.certificate_files import CertificateFiles
 from tests.cli.echo_server import Service, self_signed
 from tests.cli.fake_api import standing_in
 from tests.cli.in_transaction_server import serving
 
-KEY = "epk_live_AAAAAAAAAAAA_" + "k" * 49
 
-
-class Ended(NamedTuple):
-    """How a command ended, and what it said."""
+class CommandResult(NamedTuple):
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -29,7 +29,7 @@ class Ended(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch):
-    """What the machine says of itself must not change a test."""
+    """Remove the variables of this machine that the command reads."""
     for name in ("GITHUB_ACTIONS", "GITLAB_CI", "CI"):
         monkeypatch.delenv(name, raising=False)
     for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
@@ -44,19 +44,19 @@ def _no_environment(monkeypatch):
 
 @pytest.fixture
 def echopoint(capsys):
-    """Return the command: `echopoint("flows", "list")`."""
+    """Return a function that runs the command: `echopoint("flows", "list")`."""
 
     def echopoint(*arguments):
         capsys.readouterr()
-        code = run(arguments)
-        return Ended(code, *capsys.readouterr())
+        code = run_command(arguments)
+        return CommandResult(code, *capsys.readouterr())
 
     return echopoint
 
 
 @pytest.fixture
 def api(monkeypatch):
-    """Return the stand-in, as the API that the command is told of."""
+    """Return the fake API, set as the API URL of the command."""
     with standing_in() as server:
         monkeypatch.setenv("ECHOPOINT_API_URL", server.url)
         yield server
@@ -66,14 +66,14 @@ def api(monkeypatch):
 def server(db):
     with serving() as url:
         yield url
-    # What is counted of the keys goes with them.
+    # The usage counters hold keys that the rollback removes.
     for manager in write_buffers.managers:
         manager.pending.take_all()
 
 
 @pytest.fixture
 def sign(server, issue, acme, monkeypatch):
-    """Return a way to use the command with a key of these scopes."""
+    """Return a function that sets an API key with these scopes for the command."""
     monkeypatch.setenv("ECHOPOINT_API_URL", server)
     monkeypatch.setenv("ECHOPOINT_ORGANIZATION_ID", acme.pk)
 
@@ -87,9 +87,9 @@ def sign(server, issue, acme, monkeypatch):
 
 @pytest.fixture
 def runner(tmp_path):
-    """Return a maker of external runners: a program of these lines of Python.
+    """Return a function that creates an external runner from lines of Python.
 
-    The lines find the package in `package`, and `result(status, nodes)` to answer with.
+    The lines can use `package`, and write their result with `result(status, nodes)`.
     """
 
     def runner(*lines):
@@ -127,20 +127,32 @@ def node(id, **fields):
 
 @pytest.fixture
 def service():
-    """Return a running service: `service.url`, and `service.seen` for what it got."""
+    """Return a running service with `url`, and the requests in `seen`."""
     with Service() as service:
         yield service
 
 
 @pytest.fixture
 def other_service():
-    """Return a second one: the same host, another origin."""
+    """Return a second service: same host, other origin."""
     with Service() as service:
         yield service
 
 
 @pytest.fixture
 def distrusted_service(tmp_path):
-    """Return one that speaks TLS with a certificate nobody vouches for."""
+    """Return a service with a self-signed certificate."""
     with Service(certificate=self_signed(tmp_path / "self-signed.pem")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return CertificateFiles(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def mutual(files):
+    """Return a service that requires a client certificate."""
+    with Service(certificate=files.server, trusts=files.ca) as service:
         yield service

@@ -8,7 +8,7 @@ import yaml
 from apikeys.actors import Actor
 from echopoint.flows.models import Flow
 from echopoint.webhooks.models import Webhook
-from tests.cli.conftest import KEY
+from tests.cli.api_key import KEY
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import KEY
+from tests.cli.api_key import KEY
 from tests.paths import ROOT
 
 ECHOPOINT = [sys.executable, "-m", "echopoint.cli"]
@@ -85,16 +85,16 @@ def test_whoami_needs_no_organization_and_others_do(echopoint, api, monkeypatch)
     ("variable", "value", "said"),
     [
         ("API_KEY", "", "Set ECHOPOINT_API_KEY"),
-        ("API_KEY", f"{KEY}\n", "Copy it again"),
-        ("API_KEY", f" {KEY}", "Copy it again"),
-        ("API_KEY", "ключ", "Copy it again"),
-        ("ORGANIZATION_ID", "org_a\r\nX-Evil: 1", "Copy it again"),
-        ("API_URL", "api.echopoint.dev", "address is not one"),
-        ("API_URL", "ftp://x", "address is not one"),
-        ("API_URL", "https://", "address is not one"),
-        ("API_URL", "https://x:99999", "address is not one"),
-        ("API_URL", "https://[::1", "address is not one"),
-        ("API_URL", "https://a b", "address is not one"),
+        ("API_KEY", f"{KEY}\n", "Copy the complete"),
+        ("API_KEY", f" {KEY}", "Copy the complete"),
+        ("API_KEY", "ключ", "Copy the complete"),
+        ("ORGANIZATION_ID", "org_a\r\nX-Evil: 1", "Copy the complete"),
+        ("API_URL", "api.echopoint.dev", "API URL is not valid"),
+        ("API_URL", "ftp://x", "API URL is not valid"),
+        ("API_URL", "https://", "API URL is not valid"),
+        ("API_URL", "https://x:99999", "API URL is not valid"),
+        ("API_URL", "https://[::1", "API URL is not valid"),
+        ("API_URL", "https://a b", "API URL is not valid"),
         ("API_URL", "https://user:pass@x", "Leave out user"),
         ("API_URL", "https://x/?key=1", "Leave out user"),
         ("OUTPUT_FORMAT", "xml", "Use table, json or yaml"),
@@ -153,7 +153,7 @@ def test_a_time_is_written_as_go_writes_it(echopoint, api, time):
     ended = echopoint("flows", "run", "x", "--poll-timeout", time)
 
     assert ended.code == 3
-    assert "Write it as 30m, 90s or 1h30m" in ended.err
+    assert "Use a value such as 30m, 90s or 1h30m" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_mistake_in_the_command_shows_no_value(echopoint, api, monkeypatch):
     def fail(*arguments):
         raise RuntimeError(f"a careless message with {KEY}")
 
-    monkeypatch.setattr("echopoint.cli.commands.keys.identity", fail)
+    monkeypatch.setattr("echopoint.cli.commands.keys.key_document", fail)
 
     plain, debug = echopoint("whoami"), echopoint("whoami", "--debug")
 

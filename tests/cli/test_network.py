@@ -13,7 +13,7 @@ import httpx
 import pytest
 import trustme
 
-from echopoint.cli.causes import causes_of
+from echopoint.cli.exception_causes import exception_causes
 from echopoint.cli.network import Tls, Transport
 from echopoint.cli.network_faults import EnvironmentFault, ProxyFailed
 from echopoint.cli.proxies import NoProxy, Proxy
@@ -347,7 +347,9 @@ def test_an_invalid_proxy_leaves_no_trace_of_its_value_in_the_error():
     for value in MALFORMED:
         with pytest.raises(EnvironmentFault) as caught:
             Proxy("HTTP_PROXY", value)
-        assert [str(one) for one in causes_of(caught.value)] == [str(caught.value)]
+        assert [str(one) for one in exception_causes(caught.value)] == [
+            str(caught.value)
+        ]
 
 
 @pytest.mark.parametrize(
@@ -498,7 +500,7 @@ def test_a_tls_proxy_that_is_not_trusted_is_named_and_not_the_service(
     assert result["error_message"].startswith(
         f"The proxy 127.0.0.1:{port} in ALL_PROXY has a certificate that is not trusted"
     )
-    assert "in SSL_CERT_FILE" in result["error_message"]
+    assert "Set SSL_CERT_FILE" in result["error_message"]
     assert "hidden" not in result["error_message"]
 
 

@@ -202,7 +202,7 @@ def test_a_mistake_of_the_command_itself_ends_with_3(api, tmp_path):
     ended = run("whoami", environment={"PYTHONPATH": str(tmp_path)})
 
     assert ended.code == 3
-    assert "The command itself failed (SystemError)" in ended.err
+    assert "Internal error (SystemError)" in ended.err
 
 
 @pytest.mark.parametrize(

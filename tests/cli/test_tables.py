@@ -169,5 +169,5 @@ def test_a_key_in_a_refused_argument_is_hidden(echopoint, monkeypatch, flags):
     ended = echopoint("flows", "get", *given, key, "-o", "json")
 
     assert ended.code == 3
-    assert "is not an id" in ended.err
+    assert "is not a valid id" in ended.err
     assert "0123456789" not in ended.out + ended.err

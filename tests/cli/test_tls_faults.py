@@ -23,7 +23,7 @@ def test_a_certificate_that_is_not_trusted_names_the_variable(at, distrusted_ser
     assert "is not trusted (self-signed certificate)" in ended.err.replace(
         "self signed", "self-signed"
     )
-    assert "in SSL_CERT_FILE" in ended.err
+    assert "Set SSL_CERT_FILE" in ended.err
     assert ended.err.count("\n") == 1
 
 
@@ -51,7 +51,7 @@ def test_a_port_that_speaks_no_tls_names_the_address(at, service):
     ended = at(service.url.replace("http:", "https:"))
 
     assert ended.code == 3
-    assert "does not speak TLS" in ended.err
+    assert "TLS with 127.0.0.1" in ended.err
     assert "--api-url" in ended.err
 
 
@@ -65,7 +65,7 @@ def test_a_proxy_that_is_not_trusted_is_named_and_not_the_api(
     assert ended.code == 3
     assert f"The proxy 127.0.0.1:{distrusted_service.port} in HTTPS_PROXY" in ended.err
     assert "is not trusted" in ended.err
-    assert "in SSL_CERT_FILE" in ended.err
+    assert "Set SSL_CERT_FILE" in ended.err
     assert "api.test" not in ended.err
     assert "hush" not in ended.err
     assert "hidden" not in ended.err

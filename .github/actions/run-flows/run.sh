@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Masks the key, then hands over: from here on no log can show it.
+# Masks the key in all logs, then starts run_flows.py.
 set -euo pipefail
 
-# A line break in the key must not begin a command of its own.
+# A line break in the key must not start another workflow command.
 key=${INPUT_API_KEY-}
 key=${key//'%'/'%25'}
 key=${key//$'\r'/'%0D'}
@@ -12,7 +12,7 @@ if [[ -n ${key//[[:space:]]/} ]]; then
 fi
 unset key
 
-# The report of an earlier run must not stand for this one, even if no flow is run.
+# Remove the report of an earlier run: CI would read it if this run fails early.
 junit=${INPUT_JUNIT-}
 junit=${junit#"${junit%%[![:space:]]*}"}
 junit=${junit%"${junit##*[![:space:]]}"}
@@ -22,9 +22,9 @@ fi
 unset junit
 
 if ! python3 -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-  echo "::error title=Echopoint::This runner has no python3 of version 3.11 or newer. Put actions/setup-python before this step."
+  echo "::error title=Echopoint::This runner has no python3 of version 3.11 or newer. Add actions/setup-python before this step."
   printf 'status=error\nsuccess=false\nexecution-id=\nexecution-ids=\nresults-json={}\n' >>"$GITHUB_OUTPUT"
   exit 3
 fi
-# Isolated: neither the checked-out repository nor PYTHONPATH decides what is imported.
+# -I: neither the checked-out repository nor PYTHONPATH can add modules.
 exec python3 -I "$GITHUB_ACTION_PATH/run_flows.py"

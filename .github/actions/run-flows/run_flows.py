@@ -1,7 +1,7 @@
 """Run flows as a step of a job: check the inputs, install the command, run it, report.
 
-Needs Python 3.11 and nothing else. What the command needs is installed by its hashes
-into a virtual environment of this job; the command itself runs from this checkout.
+Requires only Python 3.11. The dependencies of the command are installed by hash into a
+virtual environment of this job; the command itself runs from this checkout.
 """
 
 import json
@@ -21,22 +21,21 @@ LOCK = HERE / "requirements.lock"
 CANCELLED = 2
 REFUSED = 3
 SELECTORS = {"FLOW_ID": "flow-id", "FLOW_IDS": "flow-ids", "TAGS": "tags"}
-# Taken out of the environment: nothing that is started here is to inherit the key.
+# Removed from the environment: child processes must not inherit the key.
 INPUTS = {
     name: os.environ.pop(name) for name in list(os.environ) if name[:6] == "INPUT_"
 }
-# GitHub takes no more than 1 MiB of a job's outputs, nor of a step's summary.
+# GitHub accepts at most 1 MiB of outputs per job, and of summary per step.
 LARGEST_OUTPUT = 900_000
 MOST_ROWS = 200
 LONGEST_CELL = 300
 
 
 class Refused(Exception):
-    """An input that cannot be right; nothing has been sent."""
+    """An invalid input, or a failed installation. Nothing has been sent."""
 
 
 def text_of(name):
-    """Return an input as it was given."""
     return INPUTS.get(f"INPUT_{name}", "")
 
 
@@ -44,24 +43,24 @@ def main():
     """Return the exit code of the step."""
     try:
         arguments = command_arguments()
-        python = installed()
+        python = install_once()
     except Refused as error:
         return refuse(str(error), REFUSED)
     except KeyboardInterrupt:
         return refuse("The job was cancelled before a flow was launched.", CANCELLED)
-    code, output = run([python, "-I", "-m", "echopoint.cli", *arguments])
+    code, output = run_command([python, "-I", "-m", "echopoint.cli", *arguments])
     return report(code, output)
 
 
-def say(text):
-    """Write a line to the log, or a command to GitHub's runner."""
+def write_log(text):
+    """Write a line to the log. GitHub's runner executes workflow commands in it."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def refuse(message, code):
-    """Fail the step before anything has run."""
-    tell_error(message)
+    """Fail the step before a flow is launched."""
+    annotate_error(message)
     document = {
         "status": "error",
         "success": False,
@@ -71,10 +70,10 @@ def refuse(message, code):
     return report(code, json.dumps(document))
 
 
-def tell_error(message):
-    """Show an error on the page of the run; what it quotes is data, not a command."""
+def annotate_error(message):
+    """Show an error on the page of the run. Escaped, as it may quote inputs."""
     data = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    say(f"::error title=Echopoint::{data}")
+    write_log(f"::error title=Echopoint::{data}")
 
 
 def command_arguments():
@@ -82,7 +81,7 @@ def command_arguments():
     for name, shown in (("API_KEY", "api-key"), ("ORGANIZATION_ID", "organization-id")):
         if not text_of(name).strip():
             raise Refused(
-                f"The input {shown} is empty. Is the secret set for this job?"
+                f"The input {shown} is empty. Check that the secret is set for this job."
             )
     check_url(text_of("API_URL").strip())
     seconds = number("POLL_TIMEOUT", "poll-timeout")
@@ -97,27 +96,30 @@ def command_arguments():
             arguments.append(f"--{name.lower().replace('_', '-')}={value}")
     arguments += [f"--var={line}" for line in variables()]
     if key := text_of("IDEMPOTENCY_KEY").strip():
-        anew = f"anew-{secrets.token_hex(16)}"
-        arguments.append(f"--idempotency-key={anew if key == 'none' else key}")
-    kind, values = selected()
+        if key == "none":
+            key = f"none-{secrets.token_hex(16)}"
+        arguments.append(f"--idempotency-key={key}")
+    kind, values = selection()
     if kind == "TAGS":
         return arguments + [f"--tag={tag}" for tag in values]
-    # After -- nothing is taken for an option.
+    # After -- an id cannot be parsed as an option.
     return [*arguments, "--", *values]
 
 
 def check_url(url):
-    """Refuse an address that is not one of the web."""
+    """Raise `Refused` for a URL that is not http or https."""
     try:
         parts = urlsplit(url)
     except ValueError:
         parts = urlsplit("")
     if url and (parts.scheme not in ("http", "https") or not parts.netloc):
-        raise Refused("The input api-url is not an address. Give it as https://….")
+        raise Refused(
+            "The input api-url is not a URL. Use a URL such as https://api.example.com."
+        )
 
 
 def number(name, shown):
-    """Return a whole number of 1 and more, as text."""
+    """Return a positive integer as text."""
     text = text_of(name).strip()
     if not re.fullmatch(r"0*[1-9][0-9]{0,5}", text):
         raise Refused(f"The input {shown} is not a whole number from 1 to 999999.")
@@ -132,43 +134,41 @@ def match_mode():
 
 
 def variables():
-    """Return the lines name=value; what is refused is not repeated, as it may be secret."""
+    """Return the lines name=value. Errors do not repeat a line, as it may be secret."""
     lines = [line.strip() for line in re.split(r"[\r\n]+", text_of("VARIABLES"))]
     for line in filter(None, lines):
         name, sign, _ = line.partition("=")
         if not sign or not name or name != name.strip():
-            raise Refused("The input variables holds a line that is not name=value.")
+            raise Refused("The input variables has a line that is not name=value.")
     return list(filter(None, lines))
 
 
-def selected():
-    """Return which selector was given, and its values."""
+def selection():
+    """Return the name of the selector and its values."""
     given = {name: values_of(name) for name in SELECTORS if text_of(name).strip()}
     if len(given) != 1:
-        shown = ", ".join(SELECTORS[name] for name in given) or "none of them"
+        shown = ", ".join(SELECTORS[name] for name in given) or "none"
         raise Refused(
-            f"Give exactly one of flow-id, flow-ids and tags; there is {shown}."
+            f"Set exactly one of flow-id, flow-ids and tags. Currently set: {shown}."
         )
     ((name, values),) = given.items()
     if not values:
-        raise Refused(f"The input {SELECTORS[name]} names nothing.")
+        raise Refused(f"The input {SELECTORS[name]} has no values.")
     if name == "FLOW_ID" and len(values) > 1:
-        raise Refused("The input flow-id is more than one id. Use flow-ids.")
+        raise Refused("The input flow-id has several ids. Use flow-ids.")
     if name != "TAGS" and not all(re.fullmatch(r"[0-9A-Za-z_-]+", v) for v in values):
-        raise Refused(
-            f"The input {SELECTORS[name]} holds what is not the id of a flow."
-        )
+        raise Refused(f"The input {SELECTORS[name]} has an invalid flow id.")
     return name, values
 
 
 def values_of(name):
-    """Return the parts of a list, which commas and line breaks separate."""
+    """Return the items of a list that is separated by commas or line breaks."""
     parts = re.split(r"[,\r\n]", text_of(name))
     return [part.strip() for part in parts if part.strip()]
 
 
-def installed():
-    """Return the Python of a virtual environment with what the command needs."""
+def install_once():
+    """Return the Python of a virtual environment with the dependencies of the command."""
     folder = Path(os.environ["RUNNER_TEMP"]) / "echopoint-cli"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     done = folder / "requirements.lock"
@@ -179,14 +179,15 @@ def installed():
 
 
 def install(folder, python):
-    """Make the environment: the locked packages, and the command from this checkout."""
+    """Create the environment with the locked packages and the command of this checkout."""
     try:
         venv.create(folder, with_pip=True, clear=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise Refused(
-            f"No virtual environment could be made: {error}. Use actions/setup-python."
+            f"The virtual environment could not be created: {error}. Use"
+            " actions/setup-python."
         ) from None
-    # Nothing is built: what is installed is exactly what was locked.
+    # Wheels only: building a source package would run unlocked build dependencies.
     command = [
         *(str(python), "-I", "-m", "pip", "install", "--quiet", "--no-input"),
         *("--disable-pip-version-check", "--only-binary=:all:", "--no-deps"),
@@ -195,27 +196,27 @@ def install(folder, python):
     with commands_stopped():
         ended = subprocess.run(command, stdout=sys.stdout, stderr=sys.stdout)  # noqa: S603
     if ended.returncode:
-        raise Refused("What the command needs could not be installed. See above.")
+        raise Refused("The dependencies could not be installed. See the log above.")
     (packages,) = folder.glob("[Ll]ib/**/site-packages")
     (packages / "echopoint.pth").write_text(f"{CHECKOUT}\n")
 
 
 class commands_stopped:
-    """Between begin and end GitHub takes no line of the log for a command.
+    """Disables workflow commands in the log while child processes write to it.
 
-    What is printed there comes from flows and services, and may be anything.
+    Their output comes from flows and services, so it is not trusted.
     """
 
     def __enter__(self):
         self.token = secrets.token_hex(16)
-        say(f"::stop-commands::{self.token}")
+        write_log(f"::stop-commands::{self.token}")
 
     def __exit__(self, *exception):
-        say(f"::{self.token}::")
+        write_log(f"::{self.token}::")
 
 
-def run(command):
-    """Run the command; return its exit code and what it wrote to stdout."""
+def run_command(command):
+    """Run the command; return its exit code and its stdout."""
     environment = os.environ | {
         "ECHOPOINT_API_KEY": text_of("API_KEY"),
         "ECHOPOINT_ORGANIZATION_ID": text_of("ORGANIZATION_ID"),
@@ -223,13 +224,13 @@ def run(command):
     if url := text_of("API_URL").strip():
         environment["ECHOPOINT_API_URL"] = url
     with commands_stopped():
-        # Its stderr goes the way of our stdout, or it could overtake the line above.
+        # On the same stream, so that its output cannot precede the line above.
         process = subprocess.Popen(  # noqa: S603
             command,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=sys.stdout,
-            # The signal of a cancelled job is to arrive once, and from here.
+            # A cancelled job signals the whole group; the command must get one signal.
             start_new_session=True,
         )
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -252,30 +253,30 @@ def report(code, output):
         {
             "execution-id": ids[0] if ids else "",
             "execution-ids": ",".join(ids),
-            # A cancelled job is neither completed nor failed.
+            # The output has no value for cancelled flows.
             "status": status if status in ("completed", "failed") else "error",
             "success": "true" if code == 0 and document.get("success") else "false",
-            "results-json": fitting(document),
+            "results-json": limited_json(document),
         }
     )
     write_summary(document, results)
     return code if code >= 0 else REFUSED
 
 
-def fitting(document):
-    """Return the document as JSON; one too large for GitHub goes without its nodes."""
+def limited_json(document):
+    """Return the document as JSON, without nodes if it is too large for GitHub."""
     text = json.dumps(document)
     if len(text) <= LARGEST_OUTPUT:
         return text
     results = document.get("results") or [document]
     for result in results:
         result["nodes"] = []
-    say("The results are too large for an output of GitHub; it has them without nodes.")
+    write_log("The results are too large for an output; results-json has no nodes.")
     return json.dumps(document)
 
 
 def write_outputs(values):
-    """Write each output between delimiters that no value can know."""
+    """Write each output between random delimiters, which no value can contain."""
     with open(os.environ["GITHUB_OUTPUT"], "a", encoding="utf-8") as file:
         for name, value in values.items():
             delimiter = f"end_{secrets.token_hex(16)}"
@@ -283,7 +284,7 @@ def write_outputs(values):
 
 
 def write_summary(document, results):
-    """Write what went how onto the page of the run."""
+    """Write the results to the summary page of the run."""
     if not (path := os.environ.get("GITHUB_STEP_SUMMARY")):
         return
     lines = [f"### Echopoint: {literal(document.get('status'))}", ""]
@@ -301,24 +302,24 @@ def row(result):
     duration = result.get("duration_ms")
     cells = [
         result.get("flow_id"),
-        how_it_ended(result),
+        result_text(result),
         "" if duration is None else f"{duration / 1000:.1f} s",
         result.get("error_message"),
     ]
     return f"| {' | '.join(literal(cell) for cell in cells)} |"
 
 
-def how_it_ended(result):
-    """Return the result in words; an answer from an earlier execution says so."""
-    said = "✅ passed" if result.get("success") else f"❌ {result.get('status')}"
+def result_text(result):
+    """Return the result, marked if it is that of an earlier execution."""
+    text = "✅ passed" if result.get("success") else f"❌ {result.get('status')}"
     if not result.get("replayed"):
-        return said
+        return text
     age = result.get("execution_age_seconds")
-    return f"{said} (earlier execution{'' if age is None else f', {age} s old'})"
+    return f"{text} (earlier execution{'' if age is None else f', {age} s old'})"
 
 
 def failed_nodes(results):
-    """Return a line for each node that failed, as far as the page has room."""
+    """Return a line for each failed node, up to `MOST_ROWS`."""
     nodes = [
         f"- {literal(node.get('display_name') or node.get('node_id'))}:"
         f" {literal(node.get('error_message') or 'failed')}"
@@ -331,10 +332,10 @@ def failed_nodes(results):
 
 
 def warnings(results):
-    """Return a line for each node with a template that named nothing."""
+    """Return a line for each node with unresolved templates."""
     nodes = [
-        f"- Warning: {literal(node.get('display_name') or node.get('node_id'))}: nothing"
-        f" is known as {literal(', '.join(node['missing_inputs']))}"
+        f"- Warning: {literal(node.get('display_name') or node.get('node_id'))}: no"
+        f" value for {literal(', '.join(node['missing_inputs']))}"
         for result in results
         for node in result.get("nodes") or []
         if node.get("missing_inputs")
@@ -343,9 +344,9 @@ def warnings(results):
 
 
 def literal(value):
-    """Return text that Markdown and HTML show as it is, on one line.
+    """Return text that Markdown and HTML show unchanged, on one line.
 
-    A character written as its number begins no markup, and ends no table cell.
+    Special characters become numeric references, so they cannot start markup.
     """
     text = " ".join(str("" if value is None else value).split())
     if len(text) > LONGEST_CELL:

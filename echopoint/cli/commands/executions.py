@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from echopoint.cli.exceptions import UnexpectedAnswer
-from echopoint.cli.fetching import fetch, items_of
+from echopoint.cli.api_requests import fetch, items_of
+from echopoint.cli.exceptions import UnexpectedResponse
 from echopoint.cli.options import PathId, global_options, page_options, settings_of
-from echopoint.cli.tables import facts_of, table_of
-from echopoint.cli.terminal import emit
+from echopoint.cli.output import emit
+from echopoint.cli.tables import details_table, list_table
 
 STATUSES = ["pending", "running", "completed", "failed", "cancelled"]
 
@@ -21,9 +21,13 @@ def executions() -> None:
 
 
 @executions.command("list")
-@click.option("--flow", "flow_id", type=PathId(), help="Only those of this flow.")
 @click.option(
-    "--status", type=click.Choice(STATUSES), help="Only those with this status."
+    "--flow", "flow_id", type=PathId(), help="Show only executions of this flow."
+)
+@click.option(
+    "--status",
+    type=click.Choice(STATUSES),
+    help="Show only executions with this status.",
 )
 @page_options
 @global_options
@@ -37,17 +41,16 @@ def list_executions(
 ) -> None:
     """List the executions of the organization."""
     settings = settings_of(context)
-    asked = {"flow_id": flow_id, "status": status}
-    params = {name: value for name, value in asked.items() if value}
+    filters = {"flow_id": flow_id, "status": status}
+    params: dict[str, Any] = {name: value for name, value in filters.items() if value}
     params |= {"limit": limit, "offset": offset}
-    answer = asyncio.run(fetch(settings, "GET", "/executions", params=params))
+    response = asyncio.run(fetch(settings, "GET", "/executions", params=params))
     columns = ["ID", "FLOW", "STATUS", "STARTED", "ENDED"]
-    rows = table_of(columns, map(row, items_of(answer.document)))
-    emit(answer.document, rows, settings)
+    rows = list_table(columns, map(table_row, items_of(response.document)))
+    emit(response.document, rows, settings)
 
 
-def row(execution: dict) -> tuple:
-    """Return one execution as a line of the table."""
+def table_row(execution: dict[str, Any]) -> tuple[Any, ...]:
     return (
         execution.get("id"),
         execution.get("flow_name") or execution.get("flow_id"),
@@ -73,25 +76,24 @@ def get_execution(context: click.Context, execution_id: str) -> None:
 def cancel_execution(context: click.Context, execution_id: str) -> None:
     """Cancel an execution that has not ended.
 
-    What runs it goes on until it publishes, and is refused then.
+    A runner that is running it continues, but its result is refused.
     """
     show(context, "POST", f"/executions/{execution_id}/cancel")
 
 
 def show(context: click.Context, method: str, path: str) -> None:
-    """Send the request, and show the execution in the answer."""
+    """Send the request, and write the execution in the response."""
     settings = settings_of(context)
     execution = asyncio.run(fetch(settings, method, path)).document
     if not isinstance(execution, dict) or "status" not in execution:
-        raise UnexpectedAnswer(
-            "The answer is not an execution. Check the API's address (--api-url)."
+        raise UnexpectedResponse(
+            "The response is not an execution. Check the API URL (--api-url)."
         )
     title = ("ID", execution.get("id"))
-    emit(execution, facts_of(title, *facts(execution)), settings)
+    emit(execution, details_table(title, *details(execution)), settings)
 
 
-def facts(execution: dict) -> list[tuple[str, Any]]:
-    """Return what a person reads of an execution."""
+def details(execution: dict[str, Any]) -> list[tuple[str, Any]]:
     names = {
         "Flow": "flow_id",
         "Status": "status",
@@ -103,5 +105,5 @@ def facts(execution: dict) -> list[tuple[str, Any]]:
         "Error": "error_message",
         "Code": "error_code",
     }
-    found = [(label, execution.get(name)) for label, name in names.items()]
-    return [(label, value) for label, value in found if value]
+    values = [(label, execution.get(name)) for label, name in names.items()]
+    return [(label, value) for label, value in values if value]

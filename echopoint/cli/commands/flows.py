@@ -1,17 +1,17 @@
-"""`flows list` and `flows get`; `flows run` has a module of its own."""
+"""`flows list` and `flows get`."""
 
 import asyncio
 from typing import Any
 
 import click
 
-from echopoint.cli.commands.run_flows import run_flows
-from echopoint.cli.exceptions import UnexpectedAnswer
-from echopoint.cli.fetching import fetch, fetch_all, items_of
+from echopoint.cli.api_requests import fetch, fetch_list, items_of
+from echopoint.cli.commands.run_flows import run_flows_command
+from echopoint.cli.exceptions import UnexpectedResponse
 from echopoint.cli.options import PathId, global_options, settings_of
+from echopoint.cli.output import emit
 from echopoint.cli.settings import Settings
-from echopoint.cli.tables import facts_of, table_of
-from echopoint.cli.terminal import emit
+from echopoint.cli.tables import details_table, list_table
 
 
 @click.group()
@@ -20,33 +20,34 @@ def flows() -> None:
     """List, read and run flows."""
 
 
-flows.add_command(run_flows)
+flows.add_command(run_flows_command)
 
 
 @flows.command("list")
 @click.option(
-    "--limit", type=click.IntRange(1, 100), help="How many; all if neither is given."
+    "--limit",
+    type=click.IntRange(1, 100),
+    help="How many to show; all without --limit and --offset.",
 )
-@click.option("--offset", type=click.IntRange(0), help="How many to leave out first.")
+@click.option("--offset", type=click.IntRange(0), help="How many to skip.")
 @global_options
 @click.pass_context
 def list_flows(context: click.Context, limit: int | None, offset: int | None) -> None:
     """List the flows of the organization."""
     settings = settings_of(context)
-    document = asyncio.run(flows_of(settings, limit, offset))
+    document = asyncio.run(fetch_flows(settings, limit, offset))
     columns = ["ID", "NAME", "VERSION", "TAGS", "UPDATED"]
-    emit(document, table_of(columns, map(row, items_of(document))), settings)
+    emit(document, list_table(columns, map(table_row, items_of(document))), settings)
 
 
-async def flows_of(settings: Settings, limit: int | None, offset: int | None) -> dict:
+async def fetch_flows(settings: Settings, limit: int | None, offset: int | None) -> Any:
     if limit is None and offset is None:
-        return await fetch_all(settings, "/flows")
+        return await fetch_list(settings, "/flows")
     params = {"limit": limit or 100, "offset": offset or 0}
     return (await fetch(settings, "GET", "/flows", params=params)).document
 
 
-def row(flow: dict) -> tuple:
-    """Return one flow as a line of the table."""
+def table_row(flow: dict[str, Any]) -> tuple[Any, ...]:
     return (
         flow.get("id"),
         flow.get("name"),
@@ -65,17 +66,16 @@ def get_flow(context: click.Context, flow_id: str) -> None:
     settings = settings_of(context)
     flow = asyncio.run(fetch(settings, "GET", f"/flows/{flow_id}")).document
     if not isinstance(flow, dict):
-        raise UnexpectedAnswer(
-            "The answer is not a flow. Check the API's address (--api-url)."
+        raise UnexpectedResponse(
+            "The response is not a flow. Check the API URL (--api-url)."
         )
-    emit(flow, facts_of(("ID", flow.get("id")), *facts(flow)), settings)
+    emit(flow, details_table(("ID", flow.get("id")), *details(flow)), settings)
 
 
-def facts(flow: dict) -> list[tuple[str, Any]]:
-    """Return what a person reads of a flow."""
+def details(flow: dict[str, Any]) -> list[tuple[str, Any]]:
     definition = flow.get("flow_definition")
     nodes = definition.get("nodes") if isinstance(definition, dict) else None
-    named = [n for n in nodes or [] if isinstance(n, dict)]
+    known = [n for n in nodes or [] if isinstance(n, dict)]
     return [
         ("Name", flow.get("name")),
         ("Description", flow.get("description")),
@@ -87,6 +87,6 @@ def facts(flow: dict) -> list[tuple[str, Any]]:
                 "Node",
                 f"{node.get('display_name') or node.get('id')} ({node.get('type')})",
             )
-            for node in named
+            for node in known
         ),
     ]

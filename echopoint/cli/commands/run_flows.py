@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +14,14 @@ from echopoint.cli.options import (
     global_options,
     settings_of,
 )
+from echopoint.cli.output import emit, write_stderr
 from echopoint.cli.settings import Settings
 from echopoint.cli.streams import Unwritable
-from echopoint.cli.terminal import emit, say
+
+if TYPE_CHECKING:
+    from echopoint.cli.flow_runs.junit_file import JUnitFile
+    from echopoint.cli.flow_runs.outcome import Outcome
+    from echopoint.cli.flow_runs.run_options import RunOptions
 
 
 @click.command("run")
@@ -26,24 +31,24 @@ from echopoint.cli.terminal import emit, say
     "tags",
     metavar="TAG",
     multiple=True,
-    help="Run the flows that have it; may be repeated.",
+    help="Run the flows with this tag; may be repeated.",
 )
 @click.option(
     "--match-mode",
     type=click.Choice(["any", "all"]),
     default="any",
     show_default=True,
-    help="Whether a flow needs any of the tags or all of them.",
+    help="Select flows with any or with all of the tags.",
 )
 @click.option(
-    "--environment", metavar="KEY", help="The environment whose variables count."
+    "--environment", metavar="KEY", help="The environment to take variables from."
 )
 @click.option("--version-id", metavar="ID", help="The version of the flow to run.")
 @click.option(
     "--idempotency-key",
     metavar="KEY",
     envvar="ECHOPOINT_IDEMPOTENCY_KEY",
-    help="Launch once per key: a second launch answers from the first"
+    help="Launch once per key: a repeated launch returns the first execution"
     " (ECHOPOINT_IDEMPOTENCY_KEY; in GitHub Actions, the attempt of the job).",
 )
 @click.option(
@@ -51,28 +56,27 @@ from echopoint.cli.terminal import emit, say
     type=Duration(),
     default="30m",
     show_default=True,
-    help="How long each flow may take, as 30m, 90s or 1h30m.",
+    help="The time limit of each flow, such as 30m, 90s or 1h30m.",
 )
 @click.option(
     "--cleanup-timeout",
     type=Duration(zero=True),
     default="30s",
     show_default=True,
-    help="How long nodes that always run may take after the run is cancelled or out of"
-    " time.",
+    help="How long nodes that always run may take after a cancellation or timeout.",
 )
 @click.option(
     "--parallel",
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="How many flows run at a time.",
+    help="How many flows run concurrently.",
 )
 @click.option(
     "--runner-binary",
     metavar="PATH",
     type=click.Path(exists=True, dir_okay=False, executable=True, resolve_path=True),
-    help="Hand the flows to this runner instead of running them here.",
+    help="Run the flows with this program instead of the built-in engine.",
 )
 @click.option(
     "--var",
@@ -80,8 +84,8 @@ from echopoint.cli.terminal import emit, say
     metavar="NAME=VALUE",
     type=Assignment(),
     multiple=True,
-    help="Replace or add an input of the flows, as text; may be repeated. It comes before"
-    " --env-file. Others can see it on the command line: secrets belong into a file.",
+    help="Replace or add a text input of the flows; may be repeated. Overrides --env-file."
+    " Other users can see the command line, so put secrets into a file.",
 )
 @click.option(
     "--env-file",
@@ -89,132 +93,139 @@ from echopoint.cli.terminal import emit, say
     metavar="PATH",
     type=click.Path(exists=True, dir_okay=False, readable=True),
     multiple=True,
-    help="Replace or add inputs from the lines NAME=value of this file, where a flow reads"
-    " them; may be repeated. All are taken for secrets.",
+    help="Replace or add inputs that a flow reads, from lines NAME=value of this file; may"
+    " be repeated. All values are treated as secrets.",
 )
 @click.option(
     "--ca-cert",
     metavar="FILE",
     envvar="ECHOPOINT_CA_CERT",
-    help="Trust the authorities in this file of PEM for what the flows call, and no"
-    " others (ECHOPOINT_CA_CERT).",
+    help="Trust only the CA certificates in this PEM file for requests of flows"
+    " (ECHOPOINT_CA_CERT).",
 )
 @click.option(
     "--client-cert",
     metavar="FILE",
     envvar="ECHOPOINT_CLIENT_CERT",
-    help="Show this certificate in PEM to the services (ECHOPOINT_CLIENT_CERT).",
+    help="The client certificate for requests of flows, in PEM (ECHOPOINT_CLIENT_CERT).",
 )
 @click.option(
     "--client-key",
     metavar="FILE",
     envvar="ECHOPOINT_CLIENT_KEY",
-    help="The key of the certificate, if its file does not hold it; unencrypted"
+    help="The key of the client certificate, if it is in a separate file; unencrypted"
     " (ECHOPOINT_CLIENT_KEY).",
 )
 @click.option(
     "--strict-variables",
     is_flag=True,
-    help="Let a node fail that has a template for which nothing is known; without it the"
-    " template is used as it is written, with a warning.",
+    help="Fail nodes with unresolved templates. By default their text is sent unchanged,"
+    " with a warning.",
 )
 @click.option(
     "--junit",
     metavar="FILE",
-    help="Write a JUnit report of all flows to this file, for CI systems.",
+    help="Write a JUnit report of all flows to this file.",
 )
-@click.option("--verbose", is_flag=True, help="Tell of nodes that start, too.")
+@click.option("--verbose", is_flag=True, help="Show when nodes start, too.")
 @global_options
 @click.pass_context
-def run_flows(
+def run_flows_command(
     context: click.Context,
+    /,
     flow_ids: tuple[str, ...],
     tags: tuple[str, ...],
     match_mode: str,
     junit: str | None,
     pairs: tuple[tuple[str, str], ...],
     env_files: tuple[str, ...],
-    **order: Any,
+    **values: Any,
 ) -> int:
     """Run flows on this machine, by id or by tag, and publish their results."""
     if bool(flow_ids) == bool(tags):
-        raise click.UsageError(
-            "Name flows by id or by --tag, one of the two.", ctx=context
-        )
-    refuse_for_a_runner(context, order)
-    # What runs flows and shows results is loaded only now: --help does not need it.
-    from echopoint.cli.flow_runs.junit_file import Report
+        raise click.UsageError("Select flows either by id or by --tag.", ctx=context)
+    refuse_engine_options(context, values)
+    # Imported here, like all of flow_runs: --help should not wait for it.
+    from echopoint.cli.flow_runs.junit_file import JUnitFile
 
-    report = Report(junit, Settings.unchecked(context.meta))
+    report = JUnitFile(junit, Settings.unchecked(context.meta))
     report.begin()
     started = time.monotonic()
     try:
-        with report.of_failure():
+        with report.report_failure():
             report.settings = settings = settings_of(context)
-            order |= of_variables(pairs, env_files, settings)
-            outcomes = asyncio.run(run(settings, flow_ids, tags, match_mode, order))
+            options = run_options(values, pairs, env_files, settings)
+            selected = select_and_execute(settings, flow_ids, tags, match_mode, options)
+            outcomes = asyncio.run(selected)
     except asyncio.CancelledError:
         raise click.Abort from None
     elapsed_ms = round((time.monotonic() - started) * 1000)
-    return told(outcomes, elapsed_ms, report)
+    return write_results(outcomes, elapsed_ms, report)
 
 
-def of_variables(pairs: tuple, env_files: tuple, settings: Settings) -> dict:
-    """Return the variables and their digest; raise `CommandError` for a bad file."""
-    from echopoint.cli.flow_runs.variables import Variables
-
-    variables = Variables.read(pairs, env_files)
-    return {
-        "variables": variables,
-        "variables_digest": variables.digest(settings.api_key),
-    }
-
-
-def refuse_for_a_runner(context: click.Context, order: dict) -> None:
-    """Raise for flags that an external runner would not know of."""
+def refuse_engine_options(context: click.Context, values: dict[str, Any]) -> None:
+    """Raise for options that an external runner does not support."""
     names = ("strict_variables", "ca_cert", "client_cert", "client_key")
-    for name in names if order["runner_binary"] else ():
-        if order[name]:
+    for name in names if values["runner_binary"] else ():
+        if values[name]:
             raise click.UsageError(
-                f"--{name.replace('_', '-')} is for flows that run here, not for a"
-                " --runner-binary.",
+                f"--{name.replace('_', '-')} cannot be used with --runner-binary.",
                 ctx=context,
             )
 
 
-def told(outcomes: list, elapsed_ms: int, report: Any) -> int:
-    """Report and show the outcomes; return the exit code, the worst of all."""
-    from echopoint.cli.flow_runs.outcome import documents, exit_code_of
-    from echopoint.cli.flow_runs.summary import summary
+def run_options(
+    values: dict[str, Any],
+    pairs: tuple[tuple[str, str], ...],
+    env_files: tuple[str, ...],
+    settings: Settings,
+) -> "RunOptions":
+    """Return the options; raise `CommandError` for an unreadable --env-file."""
+    from echopoint.cli.flow_runs.run_options import RunOptions
+    from echopoint.cli.flow_runs.variables import Variables
 
-    outcomes = [outcome.scrubbed(report.settings) for outcome in outcomes]
-    code = max(exit_code_of(outcomes), report.write(outcomes))
-    try:
-        emit(documents(outcomes, elapsed_ms), summary(outcomes), report.settings)
-    except Unwritable as error:
-        say(f"Error: {error.message}", settings=report.settings)
-        code = max(code, ERROR)
-    return code
+    variables = Variables.read(pairs, env_files)
+    return RunOptions(
+        time_limit=values.pop("poll_timeout"),
+        variables=variables,
+        variables_digest=variables.digest(settings.api_key),
+        **values,
+    )
 
 
-async def run(
+async def select_and_execute(
     settings: Settings,
     flow_ids: tuple[str, ...],
     tags: tuple[str, ...],
     match_mode: str,
-    options: dict,
-) -> list:
-    """Select the flows and return their outcomes."""
-    from echopoint.cli.client import Client
-    from echopoint.cli.flow_runs.batch import execute
-    from echopoint.cli.flow_runs.run_options import Order
-    from echopoint.cli.flow_runs.selection import distinct, tagged
+    options: "RunOptions",
+) -> "list[Outcome]":
+    from echopoint.cli.api_client import ApiClient
+    from echopoint.cli.flow_runs.flow_batch import execute_flows
+    from echopoint.cli.flow_runs.selection import ids_with_tags, unique_ids
 
-    order = Order(time_limit=options.pop("poll_timeout"), **options)
-    async with Client(settings) as client:
+    async with ApiClient(settings) as client:
         if tags:
-            ids = await tagged(client, tags, match_mode)
+            ids = await ids_with_tags(client, tags, match_mode)
         else:
-            ids = distinct(flow_ids)
-        order.check(ids)
-        return await execute(client, order, ids)
+            ids = unique_ids(flow_ids)
+        options.check(ids)
+        return await execute_flows(client, options, ids)
+
+
+def write_results(
+    outcomes: "list[Outcome]", elapsed_ms: int, report: "JUnitFile"
+) -> int:
+    """Write the report and the results; return the highest exit code."""
+    from echopoint.cli.flow_runs.outcome import exit_code_of, results_document
+    from echopoint.cli.flow_runs.summary import summary_table
+
+    outcomes = [outcome.scrubbed(report.settings) for outcome in outcomes]
+    code = max(exit_code_of(outcomes), report.write(outcomes))
+    document = results_document(outcomes, elapsed_ms)
+    try:
+        emit(document, summary_table(outcomes), report.settings)
+    except Unwritable as error:
+        write_stderr(f"Error: {error.message}", settings=report.settings)
+        code = max(code, ERROR)
+    return code

@@ -1,17 +1,18 @@
-"""`webhooks requests`: what was sent to a webhook."""
+"""`webhooks requests`."""
 
 import asyncio
+from typing import Any
 
 import click
 
-from echopoint.cli.fetching import fetch, items_of
+from echopoint.cli.api_requests import fetch, items_of
 from echopoint.cli.options import PathId, global_options, page_options, settings_of
+from echopoint.cli.output import emit, map_texts
 from echopoint.cli.retries import Repeat
-from echopoint.cli.tables import table_of
-from echopoint.cli.terminal import emit, mapped
+from echopoint.cli.tables import list_table
 from echopoint.flow_language.words import HTTP_METHODS
 
-SHOWN_BODY = 80
+SHOWN_BODY = 80  # characters
 
 
 @click.group()
@@ -23,13 +24,15 @@ def webhooks() -> None:
 @webhooks.command()
 @click.argument("webhook_id", type=PathId())
 @page_options
-@click.option("--search", metavar="TEXT", help="Only those that hold this text.")
+@click.option(
+    "--search", metavar="TEXT", help="Show only requests that contain this text."
+)
 @click.option(
     "--method",
     "methods",
     type=click.Choice(HTTP_METHODS, case_sensitive=False),
     multiple=True,
-    help="Only those of this method; may be repeated.",
+    help="Show only requests with this method; may be repeated.",
 )
 @global_options
 @click.pass_context
@@ -43,21 +46,22 @@ def requests(
 ) -> None:
     """List the requests that a webhook captured."""
     settings = settings_of(context)
-    body = {"pagination": {"limit": limit, "offset": offset}}
+    body: dict[str, Any] = {"pagination": {"limit": limit, "offset": offset}}
     if search:
         body["full_text_search"] = search
     if methods:
         body["filter"] = {"methods": list(methods)}
     path = f"/webhooks/{webhook_id}/requests/search"
-    answer = asyncio.run(fetch(settings, "POST", path, json=body, repeat=Repeat.READS))
+    response = asyncio.run(
+        fetch(settings, "POST", path, json=body, repeat=Repeat.READS)
+    )
     columns = ["RECEIVED", "METHOD", "FROM", "CONTENT TYPE", "BODY"]
-    # Before the bodies are cut: a part of a key is not recognized as a key.
-    items = mapped(items_of(answer.document), settings.scrub)
-    emit(answer.document, table_of(columns, map(row, items)), settings)
+    # Scrub before the bodies are cut: a part of a key is not recognized as a key.
+    items = map_texts(items_of(response.document), settings.scrub)
+    emit(response.document, list_table(columns, map(table_row, items)), settings)
 
 
-def row(captured: dict) -> tuple:
-    """Return one captured request as a line of the table."""
+def table_row(captured: dict[str, Any]) -> tuple[Any, ...]:
     names = ("received_at", "method", "ip_address", "content_type")
     return (
         *(captured.get(name) for name in names),

@@ -5,8 +5,8 @@ import ssl
 
 import httpx
 
-from echopoint.cli.causes import causes_of
 from echopoint.cli.engine.exceptions import NodeFailed
+from echopoint.cli.exception_causes import exception_causes
 from echopoint.cli.network_faults import EnvironmentFault, ProxyFailed
 
 # Texts of httpx and h11 for a connection that the service closed too early.
@@ -15,7 +15,7 @@ HUNG_UP = ("disconnected", "closed connection")
 
 def failure_of(error: Exception) -> NodeFailed:
     """Return the node failure for an error that httpx raised or passed through."""
-    causes = list(causes_of(error))
+    causes = list(exception_causes(error))
     for cause in causes:
         if isinstance(cause, EnvironmentFault):
             return NodeFailed("REQUEST_FAILED", str(cause))

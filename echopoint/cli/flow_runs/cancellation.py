@@ -1,4 +1,4 @@
-"""Ending executions before their end: out of time, or by Ctrl-C."""
+"""Ending executions early: at their time limit, or at Ctrl-C."""
 
 import asyncio
 import signal
@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from echopoint.cli.terminal import say
+from echopoint.cli.output import write_stderr
 
-# Those that Windows has not are left out.
-SIGNALS = [
+# Windows lacks some of them.
+SIGNALS: list[signal.Signals] = [
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
     if hasattr(signal, name)
@@ -19,114 +19,116 @@ SIGNALS = [
 HANGUP = getattr(signal, "SIGHUP", None)
 
 
-class Reason(NamedTuple):
-    """Why an execution is ended; its code goes into the published result."""
+class CancellationReason(NamedTuple):
+    """Why an execution was ended. The code goes into the published result."""
 
     code: str
     message: str
 
 
-CANCELLED = Reason("CANCELLED", "The run was cancelled.")
+CANCELLED = CancellationReason("CANCELLED", "The run was cancelled.")
 
 
-class Stop:
-    """Stops one execution, and keeps the reason.
+class Cancellation:
+    """Cancels one execution and holds the reason.
 
-    `event` stops it. Nodes that always run may still run for `cleanup_timeout` seconds;
-    then `cleanup_over` stops those, too.
+    `event` cancels it. `run_when: always` nodes may still run for `cleanup_timeout`
+    seconds; `cleanup_over` then cancels those too.
     """
 
     def __init__(self, cleanup_timeout: float) -> None:
         self.cleanup_timeout = cleanup_timeout
         self.event = asyncio.Event()
         self.cleanup_over = asyncio.Event()
-        self.reason: Reason | None = None
+        self.reason: CancellationReason | None = None
         self.timers: list[asyncio.TimerHandle] = []
 
-    def set(self, reason: Reason) -> None:
-        """The first reason is the one that counts."""
+    def cancel(self, reason: CancellationReason) -> None:
+        """Cancel the execution. Only the first reason is recorded."""
         if self.reason is None:
             self.reason = reason
             self.event.set()
-            self.after(self.cleanup_timeout, self.cleanup_over.set)
+            self.schedule(self.cleanup_timeout, self.cleanup_over.set)
 
-    def after(self, seconds: float, call: Callable, *args: object) -> None:
+    def schedule(
+        self, seconds: float, call: Callable[..., object], *arguments: object
+    ) -> None:
         loop = asyncio.get_running_loop()
-        self.timers.append(loop.call_later(seconds, call, *args))
+        self.timers.append(loop.call_later(seconds, call, *arguments))
 
     def close(self) -> None:
         for timer in self.timers:
             timer.cancel()
 
 
-class Stops:
-    """All executions of the command, to be ended together."""
+class Cancellations:
+    """The cancellations of all executions of a command, to trigger them together."""
 
     def __init__(self, cleanup_timeout: float) -> None:
         self.cleanup_timeout = cleanup_timeout
-        self.running: set[Stop] = set()
+        self.active: set[Cancellation] = set()
         self.is_cancelled = False
 
-    def cancel(self) -> None:
+    def cancel_all(self) -> None:
         self.is_cancelled = True
-        for stop in self.running:
-            stop.set(CANCELLED)
-        say(
-            "Cancelling. Nodes that always run may still do so, for"
-            f" {self.cleanup_timeout:g} s. Another Ctrl-C quits at once, without"
-            " publishing."
+        for cancellation in self.active:
+            cancellation.cancel(CANCELLED)
+        write_stderr(
+            "Cancelling. Nodes that always run have"
+            f" {self.cleanup_timeout:g} s to finish. Press Ctrl-C again to quit at once"
+            " without publishing."
         )
 
     def end_cleanup(self) -> None:
-        for stop in self.running:
-            stop.cleanup_over.set()
+        for cancellation in self.active:
+            cancellation.cleanup_over.set()
 
     @contextmanager
-    def one(self, time_limit: float) -> Iterator[Stop]:
-        """Yield the stop of one execution, set by itself after so many seconds."""
-        stop = Stop(self.cleanup_timeout)
-        reason = Reason(
+    def for_execution(self, time_limit: float) -> Iterator[Cancellation]:
+        """Yield the cancellation of one execution. It triggers after `time_limit` seconds."""
+        cancellation = Cancellation(self.cleanup_timeout)
+        reason = CancellationReason(
             "TIMEOUT", f"The flow did not end within {time_limit:g} s (--poll-timeout)."
         )
-        stop.after(time_limit, stop.set, reason)
-        self.running.add(stop)
+        cancellation.schedule(time_limit, cancellation.cancel, reason)
+        self.active.add(cancellation)
         if self.is_cancelled:
-            stop.set(CANCELLED)
+            cancellation.cancel(CANCELLED)
         try:
-            yield stop
+            yield cancellation
         finally:
-            stop.close()
-            self.running.discard(stop)
+            cancellation.close()
+            self.active.discard(cancellation)
 
     @contextmanager
     def at_signals(self) -> Iterator[None]:
-        """Cancel at the first Ctrl-C, or the like; a second one quits at once.
+        """Cancel all executions at the first signal, and this task at the second.
 
-        A SIGTERM after a SIGINT is from a CI system that is about to kill this: GitHub's
-        runner sends it after 7.5 s, and SIGKILL 2.5 s later. It leaves time to publish.
+        A SIGTERM after a SIGINT comes from a CI system that is about to kill the process:
+        GitHub's runner sends it after 7.5 s, and SIGKILL 2.5 s later. Only the cleanup
+        ends then, so that there is time to publish.
         """
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
+        # Recorded in the handler: the loop may still be busy when the second one arrives.
+        received: list[int] = []
 
-        # Listed here: the loop may be busy with the first when the second comes.
-        taken: list[int] = []
-
-        def take(number: int, frame: object) -> None:
-            if taken and number == HANGUP:
-                return  # a terminal that is closed may send it twice
-            taken.append(number)
-            if len(taken) == 1:
-                loop.call_soon_threadsafe(self.cancel)
-            elif taken == [signal.SIGINT, signal.SIGTERM]:
+        def handle(number: int, frame: object) -> None:
+            if received and number == HANGUP:
+                return  # a closing terminal may send it twice
+            received.append(number)
+            if len(received) == 1:
+                loop.call_soon_threadsafe(self.cancel_all)
+            elif received == [signal.SIGINT, signal.SIGTERM]:
                 loop.call_soon_threadsafe(self.end_cleanup)
-            else:
+            elif task:
                 loop.call_soon_threadsafe(task.cancel)
 
-        # What nohup set to be ignored stays so. Shells set others for what they start in
-        # the background, which is to be cancelled all the same.
+        # nohup ignores SIGHUP, and that must stay. Shells also ignore other signals for
+        # background jobs, which must be cancellable nevertheless.
         has_nohup = HANGUP and signal.getsignal(HANGUP) == signal.SIG_IGN
-        taking = [n for n in SIGNALS if not (has_nohup and n == HANGUP)]
-        before = {number: signal.signal(number, take) for number in taking}
+        handled = [n for n in SIGNALS if not (has_nohup and n == HANGUP)]
+        before = {number: signal.signal(number, handle) for number in handled}
         try:
             yield
         finally:

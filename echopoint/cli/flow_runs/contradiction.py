@@ -1,66 +1,74 @@
-"""A result that says completed although one of its nodes failed: such a run did not pass."""
+"""Detects results that report success although a node failed."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from echopoint.cli.text import one_line
+from echopoint.cli.printable_text import one_line
 
 
-def failed_in(nodes: Iterable[dict], definition: Any) -> dict | None:
+def first_failed_node(
+    nodes: Iterable[dict[str, Any]], definition: Any
+) -> dict[str, Any] | None:
     """Return the first failed node that the flow does not tolerate, or None.
 
-    A loop with `continue_on_error` tolerates the nodes inside of it, and nothing else.
+    A loop with `continue_on_error` tolerates failures of the nodes inside it only.
     """
     failed = [node for node in nodes if node["status"] == "failed"]
-    if failed and any(map(is_tolerant, nodes_in(definition))):
-        own = [node.get("id") for node in listed(definition)]
+    if failed and any(map(is_tolerant, nodes_at_all_levels(definition))):
+        own = [node.get("id") for node in nodes_of(definition)]
         failed = [node for node in failed if is_own(node["node_id"], own)]
     return failed[0] if failed else None
 
 
 def is_own(node_id: Any, own: list[Any]) -> bool:
-    """Whether the flow itself has the node; one without an id is taken for such."""
+    """Return whether the node is outside all loops; a node without an id counts as such."""
     return not isinstance(node_id, str) or node_id in own
 
 
-def is_tolerant(node: dict) -> bool:
+def is_tolerant(node: dict[str, Any]) -> bool:
     data = node.get("data")
-    is_loop = node.get("type") == "loop" and isinstance(data, dict)
-    return is_loop and data.get("continue_on_error") is True
+    return (
+        node.get("type") == "loop"
+        and isinstance(data, dict)
+        and data.get("continue_on_error") is True
+    )
 
 
-def listed(definition: Any) -> list[dict]:
+def nodes_of(definition: Any) -> list[dict[str, Any]]:
     nodes = definition.get("nodes") if isinstance(definition, dict) else None
     return [n for n in nodes if isinstance(n, dict)] if isinstance(nodes, list) else []
 
 
-def nodes_in(definition: Any) -> Iterator[dict]:
-    """Yield the nodes of a flow, with those inside of its loops."""
-    waiting = [definition]
-    while waiting:
-        for node in listed(waiting.pop()):
+def nodes_at_all_levels(definition: Any) -> Iterator[dict[str, Any]]:
+    """Yield the nodes of a flow and of its loops."""
+    pending = [definition]
+    while pending:
+        for node in nodes_of(pending.pop()):
             yield node
             data = node.get("data")
             if isinstance(data, dict):
-                waiting.append(data.get("body"))
+                pending.append(data.get("body"))
 
 
-def words_for(node: dict) -> str:
-    """Return why a run did not pass that was said to have."""
+def contradiction_message(node: dict[str, Any]) -> str:
     name = one_line(node["display_name"] or node["node_id"])
     why = node["error_message"]
-    said = f": {one_line(why).rstrip('.')}." if why else "."
-    return f'The runner reported success, but the node "{name}" failed{said}'
+    reason = f": {one_line(why).rstrip('.')}." if why else "."
+    return f'The runner reported success, but the node "{name}" failed{reason}'
 
 
-def corrected(document: dict, nodes: list[dict], definition: Any) -> dict:
-    """Return a runner's result as failed, if it has a failed node."""
-    if document["status"] != "completed" or not (node := failed_in(nodes, definition)):
+def without_contradiction(
+    document: dict[str, Any], nodes: list[dict[str, Any]], definition: Any
+) -> dict[str, Any]:
+    """Return a runner's result, changed to failed if it has a failed node."""
+    if document["status"] != "completed":
+        return document
+    if not (node := first_failed_node(nodes, definition)):
         return document
     code = node.get("error_code")
     why = {
         "error_code": code if code and isinstance(code, str) else "NODE_FAILED",
-        "error_message": words_for(node),
+        "error_message": contradiction_message(node),
     }
     result = document["result"] | {"success": False} | why
     return document | {"status": "failed", "result": result} | why

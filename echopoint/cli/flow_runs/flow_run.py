@@ -2,159 +2,199 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from echopoint.cli.client import Client
+from echopoint.cli.api_client import ApiClient
 from echopoint.cli.engine import InvalidPackage, UnsupportedFlow
 from echopoint.cli.exceptions import ERROR, FAILED, ApiError, CommandError
-from echopoint.cli.flow_runs.cancellation import Stop
-from echopoint.cli.flow_runs.final_outcome import end_of, unpublished, worst
-from echopoint.cli.flow_runs.launch import Launched, age_of, launch, recorded
+from echopoint.cli.flow_runs.cancellation import (
+    CANCELLED,
+    Cancellation,
+    CancellationReason,
+)
+from echopoint.cli.flow_runs.final_outcome import (
+    stored_ending,
+    unpublished_outcome,
+    worse_outcome,
+)
+from echopoint.cli.flow_runs.launch import (
+    LaunchedExecution,
+    age_of,
+    launch,
+    stored_outcome,
+)
 from echopoint.cli.flow_runs.outcome import EXIT_CODES, Outcome, nodes_of_result
 from echopoint.cli.flow_runs.package_runner import run_package
 from echopoint.cli.flow_runs.progress import Progress
-from echopoint.cli.flow_runs.publication import failure, publish, timestamp
-from echopoint.cli.flow_runs.run_options import Order
+from echopoint.cli.flow_runs.publication import failed_document, publish, timestamp
+from echopoint.cli.flow_runs.run_options import RunOptions
 from echopoint.cli.flow_runs.variables import Replacements
-from echopoint.cli.terminal import say
+from echopoint.cli.output import write_stderr
 
-# How long what is being awaited may take once it is to end, in seconds.
+# How long an awaited task may take after its cancellation, in seconds.
 GRACE = 5.0
 ALREADY_COMPLETED = 409
 
+T = TypeVar("T")
 
-class Flow:
-    """A flow that is executed: it holds what the steps need of each other."""
+
+class FlowRun:
+    """One run of a flow."""
 
     def __init__(
         self,
         flow_id: str,
         key: str,
         *,
-        client: Client,
-        order: Order,
+        client: ApiClient,
+        options: RunOptions,
         progress: Progress,
         report_unused: Callable[[set[str]], None],
     ):
         self.flow_id = flow_id
         self.key = key
         self.client = client
-        self.order = order
+        self.options = options
         self.progress = progress
         # Called with the names of --var that the flow does not read.
         self.report_unused = report_unused
         self.started = time.monotonic()
         self.started_at = timestamp(datetime.now(UTC))
 
-    async def execute(self, stop: Stop) -> Outcome:
-        """Launch, run and publish. Whatever goes wrong is the outcome of this flow."""
+    async def execute(self, cancellation: Cancellation) -> Outcome:
+        """Launch, run and publish the flow. Every `CommandError` becomes its outcome."""
         self.started = time.monotonic()
         self.started_at = timestamp(datetime.now(UTC))
         try:
-            launched = await within(stop.event, self.launch())
+            launched = await result_before(cancellation.event, self.launch())
             if launched is None:
-                return self.never_launched(stop)
+                return self.unlaunched_outcome(cancellation.reason or CANCELLED)
         except CommandError as error:
-            return self.error(error)
+            return self.error_outcome(error)
         if launched.is_over:
-            self.tell(
+            self.log(
                 f"{launched.name}: answered from execution {launched.id}, which an"
-                " earlier launch with this idempotency key made."
+                " earlier launch with this idempotency key created."
             )
-            self.tell_unused_variables(launched)
-            return await recorded(self.client, launched)
-        self.progress.launched(launched)
+            self.warn_of_ignored_variables(launched)
+            return await stored_outcome(self.client, launched)
+        self.progress.show_launch(launched)
         try:
             package = launched.package()
-            replacements = self.order.variables.for_flow(package)
+            replacements = self.options.variables.for_flow(package)
             launched.require_secrets(replacements.values)
         except CommandError as error:
-            return self.error(error, execution_id=launched.id, name=launched.name)
+            return self.error_outcome(
+                error, execution_id=launched.id, name=launched.name
+            )
         self.report_variables(launched, replacements)
-        return await self.run(launched, replacements.apply_to(package), stop)
+        return await self.run_and_publish(
+            launched, replacements.apply_to(package), cancellation
+        )
 
-    def error(self, error: CommandError, **known: Any) -> Outcome:
+    def error_outcome(
+        self, error: CommandError, *, execution_id: str | None = None, name: str = ""
+    ) -> Outcome:
         return Outcome(
             self.flow_id,
             ERROR,
             duration_ms=self.elapsed_ms,
             error_message=error.message,
             started_at=self.started_at,
-            **known,
+            execution_id=execution_id,
+            name=name,
         )
 
-    def report_variables(self, launched: Launched, replacements: Replacements) -> None:
-        """Report the inputs that differ from those that the API has recorded."""
+    def report_variables(
+        self, launched: LaunchedExecution, replacements: Replacements
+    ) -> None:
+        """Report the inputs that differ from those that the API has stored."""
         if names := ", ".join(replacements.values):
-            self.tell(
+            self.log(
                 f"[{launched.name}] Variables replaced on the command line: {names}."
             )
         self.report_unused(replacements.unused)
 
-    def tell_unused_variables(self, launched: Launched) -> None:
-        """Say that an answer from an earlier execution is one for its own inputs."""
-        if self.order.variables.public or self.order.variables.secret:
-            self.tell(
+    def warn_of_ignored_variables(self, launched: LaunchedExecution) -> None:
+        """Warn that a replayed execution ran with its own inputs."""
+        if self.options.variables.public or self.options.variables.secret:
+            self.log(
                 f"[{launched.name}] Warning: the variables of the command line were not"
-                " used. Give another --idempotency-key to run with them."
+                " used. Set another --idempotency-key to run with them."
             )
 
-    async def launch(self) -> Launched:
-        return await launch(self.client, self.order, self.flow_id, self.key)
+    async def launch(self) -> LaunchedExecution:
+        return await launch(self.client, self.options, self.flow_id, self.key)
 
-    def never_launched(self, stop: Stop) -> Outcome:
-        """The launch was not answered before its end; it may still have arrived."""
+    def unlaunched_outcome(self, reason: CancellationReason) -> Outcome:
+        """Return the outcome of a cancelled launch, which may still have reached the API."""
         return Outcome(
             self.flow_id,
-            EXIT_CODES[stop.reason.code],
+            EXIT_CODES[reason.code],
             duration_ms=self.elapsed_ms,
-            error_message=f"{stop.reason.message} Its launch was not answered.",
+            error_message=f"{reason.message} The API did not respond to its launch.",
             started_at=self.started_at,
         )
 
-    async def run(self, launched: Launched, package: dict, stop: Stop) -> Outcome:
-        """Run what was launched. It is published in any case: nothing stays running."""
+    async def run_and_publish(
+        self,
+        launched: LaunchedExecution,
+        package: dict[str, Any],
+        cancellation: Cancellation,
+    ) -> Outcome:
+        """Run the package and publish the result.
+
+        Failures are published too: otherwise the execution would stay running until its
+        deadline.
+        """
         code = None
+        document = None
         try:
-            running = self.run_package(package, stop)
-            document = await within(stop.cleanup_over, running)
+            work = run_package(
+                package,
+                cancellation,
+                options=self.options,
+                settings=self.client.settings,
+                progress=lambda event: self.progress.show_event(self.flow_id, event),
+            )
+            document = await result_before(cancellation.cleanup_over, work)
         except (UnsupportedFlow, InvalidPackage) as error:
             code = ERROR
-            document = self.failure("FLOW_VALIDATION_FAILED", error.message)
+            document = self.failed_document("FLOW_VALIDATION_FAILED", error.message)
         except CommandError as error:
             code = ERROR
-            document = self.failure("RUNNER_FAILED", error.message)
-        if stop.reason and (document is None or document["status"] == "failed"):
-            code = EXIT_CODES[stop.reason.code]
-            document = self.stopped(stop, document)
+            document = self.failed_document("RUNNER_FAILED", error.message)
+        if document is None or (cancellation.reason and document["status"] == "failed"):
+            reason = cancellation.reason or CANCELLED
+            code = EXIT_CODES[reason.code]
+            document = self.cancelled_document(reason, document)
         if code is None:
             code = 0 if document["status"] == "completed" else FAILED
         return await self.publish(launched, document, code)
 
-    async def run_package(self, package: dict, stop: Stop) -> dict | None:
-        return await run_package(
-            package,
-            stop,
-            order=self.order,
-            settings=self.client.settings,
-            progress=lambda event: self.progress.event(self.flow_id, event),
+    def failed_document(
+        self, code: str, message: str, result: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        return failed_document(
+            code, message, duration_ms=self.elapsed_ms, result=result
         )
 
-    def failure(self, code: str, message: str, result: Any = None) -> dict:
-        return failure(code, message, duration_ms=self.elapsed_ms, result=result)
-
-    def stopped(self, stop: Stop, document: dict | None) -> dict:
-        """Return the result of a flow that was ended, with the nodes that had run."""
+    def cancelled_document(
+        self, reason: CancellationReason, document: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Return the result of a cancelled flow, with the nodes that ran before."""
         result = (document or {}).get("result")
+        code, message = reason
         if result:
-            code, message = stop.reason
             result = result | {"error_code": code, "error_message": message}
-        return self.failure(*stop.reason, result)
+        return self.failed_document(code, message, result)
 
-    async def publish(self, launched: Launched, document: dict, code: int) -> Outcome:
-        """Publish, and return the outcome that is on record in the end."""
+    async def publish(
+        self, launched: LaunchedExecution, document: dict[str, Any], code: int
+    ) -> Outcome:
+        """Publish the document, and return the outcome that the API has stored."""
         outcome = Outcome(
             self.flow_id,
             code,
@@ -171,49 +211,53 @@ class Flow:
             await publish(self.client, launched, document)
         except ApiError as error:
             if error.status == ALREADY_COMPLETED:
-                return await self.settle(outcome, error)
-            return unpublished(outcome, error)
+                return await self.resolve_conflict(outcome, error)
+            return unpublished_outcome(outcome, error)
         except CommandError as error:
-            return unpublished(outcome, error)
+            return unpublished_outcome(outcome, error)
         return outcome
 
-    async def settle(self, outcome: Outcome, conflict: ApiError) -> Outcome:
-        """The execution has ended otherwise: that end is on record.
+    async def resolve_conflict(self, outcome: Outcome, conflict: ApiError) -> Outcome:
+        """Return the outcome if the API has already stored another result.
 
-        The same launch again brings it, without a scope for reading.
+        Repeating the launch returns the stored execution. Unlike a read, it needs no
+        scope that the key may lack.
         """
         if outcome.exit_code not in (0, FAILED):
-            self.tell(f"{outcome.name}: the execution had ended before.")
+            self.log(f"{outcome.name}: the execution had already ended.")
             return outcome
         try:
             launched = await self.launch()
             if launched.id == outcome.execution_id and launched.is_over:
-                ended = end_of(launched)
-                self.tell(f"{launched.name}: {ended}; that is on record.")
-                found = await recorded(self.client, launched, replayed=outcome.replayed)
-                return worst(outcome, found, ended)
+                ending = stored_ending(launched)
+                self.log(f"{launched.name}: {ending}; that result is stored.")
+                stored = await stored_outcome(
+                    self.client, launched, replayed=outcome.replayed
+                )
+                return worse_outcome(outcome, stored, ending)
         except CommandError as error:
-            conflict = error
-        return unpublished(outcome, conflict)
+            return unpublished_outcome(outcome, error)
+        return unpublished_outcome(outcome, conflict)
 
     @property
     def elapsed_ms(self) -> int:
         return round((time.monotonic() - self.started) * 1000)
 
-    def tell(self, text: str) -> None:
-        say(text, settings=self.client.settings)
+    def log(self, text: str) -> None:
+        write_stderr(text, settings=self.client.settings)
 
 
-async def within(end: asyncio.Event, work: Awaitable) -> Any:
-    """Return what the work returns, or None when it does not end after the event."""
+async def result_before(end: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return the result of the work, or None if it is not done `GRACE` s after the event."""
     task = asyncio.ensure_future(work)
-    told = asyncio.ensure_future(end.wait())
+    event = asyncio.ensure_future(end.wait())
     try:
-        await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, event}, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait({task}, timeout=GRACE)
         return task.result() if task.done() else None
     finally:
-        told.cancel()
+        event.cancel()
         task.cancel()
-        # Gathered, so that what it still raises is not told by asyncio, values and all.
-        await asyncio.gather(task, told, return_exceptions=True)
+        # Gathered, because asyncio would log an exception that nothing retrieves, and its
+        # text may hold secrets.
+        await asyncio.gather(task, event, return_exceptions=True)

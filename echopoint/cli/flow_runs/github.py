@@ -1,4 +1,4 @@
-"""What a GitHub Actions job says of itself."""
+"""The metadata of the GitHub Actions job that the command runs in."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ METADATA = {
     "ref": "GITHUB_REF",
     "actor": "GITHUB_ACTOR",
 }
-# What tells one run of a job from all others.
+# The fields that identify one attempt of a job.
 IDENTITY = ("repository", "workflow", "job", "run_id", "run_attempt")
 
 
@@ -22,20 +22,20 @@ def is_present() -> bool:
 
 
 def trigger_metadata() -> dict[str, str]:
-    """Return what is known of the job, for the record of an execution."""
-    found = {name: os.environ.get(variable) for name, variable in METADATA.items()}
-    known = {name: value for name, value in found.items() if value}
+    """Return the known fields of the job, as `trigger_metadata` of a launch."""
+    values = {name: os.environ.get(variable) for name, variable in METADATA.items()}
+    known = {name: value for name, value in values.items() if value}
     return {"source": "github_actions"} | known
 
 
 def idempotency_key() -> str:
-    """Return the key that this attempt of this job, and no other, launches with."""
+    """Return a key that is unique to this attempt of this job."""
     parts = [os.environ.get(METADATA[name], "") for name in IDENTITY]
     return "gh-" + digest("/".join(parts))
 
 
-def unnamed() -> list[str]:
-    """Return the variables without which two jobs would be taken for one."""
+def missing_variables() -> list[str]:
+    """Return the unset variables. Without them, different jobs get the same key."""
     return [METADATA[n] for n in IDENTITY if not os.environ.get(METADATA[n])]
 
 

@@ -1,7 +1,7 @@
 """The results of `flows run` as a JUnit report, for CI systems.
 
-A suite is a flow and a test case is a node. Assertions are not test cases: after one that
-fails the rest are not checked, so a report would have other tests from run to run.
+A suite is a flow, and a test case is a node. Assertions are not test cases: those after a
+failed one are not evaluated, so the test cases would differ from run to run.
 """
 
 import math
@@ -15,41 +15,42 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from echopoint.cli.exceptions import CANCELLED, ERROR, FAILED, TIMED_OUT
 from echopoint.cli.flow_runs.outcome import Outcome
 from echopoint.cli.flow_runs.summary import assertion_lines
+from echopoint.cli.printable_text import one_line
 from echopoint.cli.settings import Settings
-from echopoint.cli.text import one_line
 
-# What XML 1.0 cannot hold, not even as a character reference.
+# Characters that XML 1.0 does not allow, not even as a character reference.
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 TYPES = {FAILED: "failed", CANCELLED: "cancelled", ERROR: "error", TIMED_OUT: "timeout"}
-# The test case of the flow as a whole.
-WHOLE = "flow"
+# The name of the test case for the flow as a whole.
+FLOW_CASE = "flow"
 
 
-def report(outcomes: list[Outcome], settings: Settings) -> bytes:
-    """Return the report of all flows as an XML document."""
-    names = distinct((o.name or o.flow_id, o.flow_id) for o in outcomes)
+def junit_report(outcomes: list[Outcome], settings: Settings) -> bytes:
+    """Return the report of all flows as XML."""
+    names = unique_names((o.name or o.flow_id, o.flow_id) for o in outcomes)
     suites = [suite(o, name) for o, name in zip(outcomes, names, strict=True)]
     root = Element("testsuites", {"name": "echopoint", **totals(suites)})
     root.extend(suites)
     for element in root.iter():
         make_safe(element, settings)
     indent(root)
-    return tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    document: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
 
 
-def distinct(named: Iterable[tuple[Any, Any]]) -> list[str]:
-    """Return the names, with the id after each one that occurs twice."""
+def unique_names(named: Iterable[tuple[Any, Any]]) -> list[str]:
+    """Return the names. The id is appended to names that occur twice."""
     pairs = [(one_line(name), one_line(id)) for name, id in named]
     counts = Counter(name for name, _ in pairs)
     return [f"{name} ({id})" if counts[name] > 1 else name for name, id in pairs]
 
 
 def suite(outcome: Outcome, name: str) -> Element:
-    """Return the suite of one flow; one that did not pass has a case that says so."""
-    cases = [whole for whole in [whole_flow(outcome, name)] if whole is not None]
+    """Return the suite of one flow."""
+    cases = [case for case in [flow_case(outcome, name)] if case is not None]
     named = ((n["display_name"] or n["node_id"], n["node_id"]) for n in outcome.nodes)
-    for node, case_name in zip(outcome.nodes, distinct(named), strict=True):
-        cases.append(case_of(node, case_name, name))
+    for node, case_name in zip(outcome.nodes, unique_names(named), strict=True):
+        cases.append(node_case(node, case_name, name))
     element = Element("testsuite", {"name": name, **counts_of(cases)})
     element.set("time", seconds(outcome.duration_ms))
     if started := timestamp(outcome.started_at):
@@ -59,14 +60,14 @@ def suite(outcome: Outcome, name: str) -> Element:
     return element
 
 
-def whole_flow(outcome: Outcome, name: str) -> Element | None:
-    """Return the case of the flow itself, where no node says how it ended."""
+def flow_case(outcome: Outcome, name: str) -> Element | None:
+    """Return a case for the flow itself if no node shows its result, else None."""
     code, nodes = outcome.exit_code, outcome.nodes
     if code == 0 and nodes:
         return None
     if code == FAILED and any(node["status"] == "failed" for node in nodes):
         return None
-    case = Element("testcase", {"classname": name, "name": WHOLE})
+    case = Element("testcase", {"classname": name, "name": FLOW_CASE})
     case.set("time", "0.000" if nodes else seconds(outcome.duration_ms))
     if code:
         tag = "failure" if code == FAILED else "error"
@@ -75,7 +76,7 @@ def whole_flow(outcome: Outcome, name: str) -> Element | None:
     return case
 
 
-def case_of(node: dict, name: str, flow_name: str) -> Element:
+def node_case(node: dict[str, Any], name: str, flow_name: str) -> Element:
     case = Element("testcase", {"classname": flow_name, "name": name})
     case.set("time", seconds(node["duration_ms"]))
     if node["status"] == "failed":
@@ -112,24 +113,25 @@ def properties(outcome: Outcome) -> Element:
 
 
 def counts_of(cases: list[Element]) -> dict[str, str]:
-    """Return the counts of a suite, as its attributes."""
+    """Return the attributes that count the cases of a suite."""
     tags = {"failures": "failure", "errors": "error", "skipped": "skipped"}
-    counts = {n: sum(c.find(tag) is not None for c in cases) for n, tag in tags.items()}
-    return {name: str(n) for name, n in ({"tests": len(cases)} | counts).items()}
+    counts = {"tests": len(cases)}
+    for name, tag in tags.items():
+        counts[name] = sum(case.find(tag) is not None for case in cases)
+    return {name: str(count) for name, count in counts.items()}
 
 
 def totals(suites: list[Element]) -> dict[str, str]:
-    """Return the counts of all suites; the root has none of skipped cases."""
+    """Return the counts of all suites. The root has no attribute for skipped cases."""
     names = ("tests", "failures", "errors")
-    return {name: str(sum(int(s.get(name)) for s in suites)) for name in names}
+    return {name: str(sum(int(s.get(name, "0")) for s in suites)) for name in names}
 
 
 def seconds(duration_ms: Any) -> str:
-    """Return a duration with milliseconds; runners may send anything for it."""
-    is_number = isinstance(duration_ms, int | float) and not isinstance(
-        duration_ms, bool
-    )
-    if not is_number or not 0 <= duration_ms < math.inf:
+    """Return a duration in seconds. A runner's value may be anything."""
+    if isinstance(duration_ms, bool) or not isinstance(duration_ms, int | float):
+        return "0.000"
+    if not 0 <= duration_ms < math.inf:
         return "0.000"
     try:
         return f"{duration_ms / 1000:.3f}"
@@ -138,19 +140,19 @@ def seconds(duration_ms: Any) -> str:
 
 
 def timestamp(started_at: Any) -> str:
-    """Return a time in UTC without its zone, which not all readers take."""
+    """Return a time in UTC without its zone, which some readers do not accept."""
     try:
-        moment = datetime.fromisoformat(started_at)
-        if moment.tzinfo:
-            moment = moment.astimezone(UTC)
-    # The last is of a time that in UTC is in no year from 1 to 9999.
+        time = datetime.fromisoformat(started_at)
+        if time.tzinfo:
+            time = time.astimezone(UTC)
+    # OverflowError: in UTC the year is not from 1 to 9999.
     except (TypeError, ValueError, OverflowError):
         return ""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}"
+    return f"{time:%Y-%m-%dT%H:%M:%S}"
 
 
 def make_safe(element: Element, settings: Settings) -> None:
-    """Take API keys out, and what XML cannot hold."""
+    """Remove API keys and characters that XML does not allow."""
     for name, value in element.attrib.items():
         element.set(name, safe(value, settings))
     if element.text:

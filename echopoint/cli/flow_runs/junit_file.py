@@ -1,4 +1,4 @@
-"""The file of --junit: written before a run, and again whatever comes of it."""
+"""The file of --junit. Written before a run, and replaced when it ends or fails."""
 
 import os
 import secrets
@@ -7,78 +7,80 @@ from contextlib import contextmanager
 
 from echopoint.cli.exceptions import CANCELLED, ERROR, CommandError
 from echopoint.cli.flow_runs.outcome import Outcome
+from echopoint.cli.output import internal_error_message, write_stderr
 from echopoint.cli.settings import Settings
-from echopoint.cli.terminal import fault, say
 
 UNFINISHED = (
     "The command ended before its flows did, and wrote no results. See its log."
 )
 
 
-class Report:
-    """A JUnit report in a file; without a path nothing is written."""
+class JUnitFile:
+    """A JUnit report in a file. Without a path nothing is written."""
 
     def __init__(self, path: str | None, settings: Settings):
         self.path = path
         self.settings = settings
 
     def begin(self) -> None:
-        """Replace what the file holds; raise `CommandError` if it cannot be written.
+        """Replace the file; raise `CommandError` if it cannot be written.
 
-        A command that is killed leaves this, and not the report of an earlier run.
+        A killed command must not leave the report of an earlier run behind.
         """
-        self.put([ended(ERROR, UNFINISHED)])
+        self.save([failed_command(ERROR, UNFINISHED)])
 
     def write(self, outcomes: list[Outcome]) -> int:
-        """Write the report. Return 0, or the exit code for a file that is not written."""
+        """Write the report. Return 0, or the exit code if it cannot be written."""
         try:
-            self.put(outcomes)
+            self.save(outcomes)
         except CommandError as error:
-            say(f"Error: {error.message}", settings=self.settings)
+            write_stderr(f"Error: {error.message}", settings=self.settings)
             return ERROR
         return 0
 
-    def put(self, outcomes: list[Outcome]) -> None:
+    def save(self, outcomes: list[Outcome]) -> None:
         """Write the report, or raise `CommandError`."""
         if self.path is None:
             return
-        from echopoint.cli.flow_runs.junit import report
+        from echopoint.cli.flow_runs.junit import junit_report
 
         try:
-            if is_no_file(self.path):
+            if cannot_be_a_file(self.path):
                 raise CommandError(f"--junit: {self.path!r} is not a file.")
-            replace(self.path, report(outcomes, self.settings))
+            replace(self.path, junit_report(outcomes, self.settings))
         except OSError as error:
-            raise unwritable(self.path, error) from None
+            raise write_error(self.path, error) from None
 
     @contextmanager
-    def of_failure(self) -> Iterator[None]:
-        """Report also what ends the command before it has results.
+    def report_failure(self) -> Iterator[None]:
+        """Write a report if the command fails before it has results.
 
-        A report of an earlier run must not stand for this one.
+        Otherwise CI would read the report of an earlier run.
         """
         try:
             yield
         except CommandError as error:
-            self.write([ended(ERROR, error.message)])
+            self.write([failed_command(ERROR, error.message)])
             raise
         except Exception as error:
-            self.write([ended(ERROR, fault(error, debug=False))])
+            self.write(
+                [failed_command(ERROR, internal_error_message(error, debug=False))]
+            )
             raise
         except BaseException:
-            self.write([ended(CANCELLED, "The run was cancelled.")])
+            self.write([failed_command(CANCELLED, "The run was cancelled.")])
             raise
 
 
-def ended(code: int, message: str) -> Outcome:
+def failed_command(code: int, message: str) -> Outcome:
     return Outcome("", code, name="flows run", error_message=message)
 
 
 def replace(path: str, data: bytes) -> None:
-    """Write the file at once: a reader finds the old one or the new one, never half."""
-    # For a symbolic link its target is replaced, not the link.
+    """Replace the file atomically: a reader finds the old or the new one, never a part."""
+    # Replace the target of a symbolic link, not the link.
     path = os.path.realpath(path)
-    new = new_beside(path, data)
+    new = write_temporary(path, data)
     try:
         os.replace(new, path)
     except OSError:
@@ -86,11 +88,11 @@ def replace(path: str, data: bytes) -> None:
         raise
 
 
-def new_beside(path: str, data: bytes) -> str:
-    """Write a new file in the same folder, and return its path."""
+def write_temporary(path: str, data: bytes) -> str:
+    """Write a new file in the same folder: os.replace() works within a file system only."""
     folder = os.path.dirname(os.path.realpath(path))
     new = os.path.join(folder, f".echopoint-{secrets.token_hex(8)}")
-    # With the mode of any new file of this user: a report is for others to read.
+    # tempfile would make it readable by this user only, but CI systems read it too.
     file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with open(file, "wb") as stream:
@@ -101,8 +103,8 @@ def new_beside(path: str, data: bytes) -> str:
     return new
 
 
-def is_no_file(path: str) -> bool:
-    """Whether the path is empty, or that of a folder or a device."""
+def cannot_be_a_file(path: str) -> bool:
+    """Return whether the path is empty, or a folder or device."""
     try:
         os.stat(path)
     except FileNotFoundError:
@@ -110,8 +112,8 @@ def is_no_file(path: str) -> bool:
     return not os.path.isfile(path)
 
 
-def unwritable(path: str, error: OSError) -> CommandError:
+def write_error(path: str, error: OSError) -> CommandError:
     return CommandError(
         f"The JUnit report cannot be written to {path} ({error.strerror})."
-        " Give --junit a path in a folder that exists and is writable."
+        " Set --junit to a path in an existing, writable folder."
     )

@@ -1,43 +1,51 @@
-"""A launched execution: what to run, or how it ended if it has."""
+"""Launching a flow, and reading the outcome of an execution that has ended."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from echopoint.cli.client import Client
-from echopoint.cli.exceptions import CANCELLED, ApiError, CommandError, UnexpectedAnswer
-from echopoint.cli.flow_runs.contradiction import failed_in, words_for
+from echopoint.cli.api_client import ApiClient
+from echopoint.cli.exceptions import (
+    CANCELLED,
+    FAILED,
+    ApiError,
+    CommandError,
+    UnexpectedResponse,
+)
+from echopoint.cli.flow_runs.contradiction import (
+    contradiction_message,
+    first_failed_node,
+)
 from echopoint.cli.flow_runs.outcome import (
     EXIT_CODES,
-    FAILED,
     Outcome,
     milliseconds,
-    nodes_of_record,
+    nodes_of_rows,
 )
-from echopoint.cli.flow_runs.run_options import Order
+from echopoint.cli.flow_runs.run_options import RunOptions
+from echopoint.cli.output import write_stderr
 from echopoint.cli.retries import Repeat
 from echopoint.cli.settings import PATH_ID
-from echopoint.cli.terminal import say
 from echopoint.masking.mask import MASK
 
 TERMINAL = {"completed", "failed", "cancelled"}
 
 
 @dataclass(frozen=True)
-class Launched:
-    """The execution as its launcher gets it, resolved inputs included.
+class LaunchedExecution:
+    """An execution as the API returns it to its launcher, with all input values.
 
-    No repr shows it, as it holds the values of secrets.
+    It holds secrets, so its repr does not show the execution.
     """
 
     flow_id: str
-    execution: dict = field(repr=False)
+    execution: dict[str, Any] = field(repr=False)
     replayed: bool = False
 
     @property
     def id(self) -> str:
-        return self.execution["id"]
+        return str(self.execution["id"])
 
     @property
     def name(self) -> str:
@@ -54,7 +62,7 @@ class Launched:
 
     @property
     def secrets(self) -> list[Any]:
-        """Return the values that nothing may show."""
+        """Return the secret input values, which must not be shown."""
         inputs = self.execution["runner_inputs"]
         return [inputs[key] for key in self.secret_keys if key in inputs]
 
@@ -90,58 +98,59 @@ class Launched:
             )
 
 
-async def launch(client: Client, order: Order, flow_id: str, key: str) -> Launched:
-    """Launch a flow, once however often it is sent; raises `CommandError`."""
-    answer = await client.post(
+async def launch(
+    client: ApiClient, options: RunOptions, flow_id: str, key: str
+) -> LaunchedExecution:
+    """Launch a flow. The idempotency key makes repetitions safe. Raises `CommandError`."""
+    response = await client.post(
         f"/flows/{flow_id}/launch",
-        order.body(),
+        options.body(),
         repeat=Repeat.ONCE,
         headers={
             "Idempotency-Key": key,
-            # After that time the execution reads failed, if no result comes.
-            "X-Execution-Timeout": str(order.timeout_seconds),
+            # Without a result by then, the API marks the execution as failed.
+            "X-Execution-Timeout": str(options.timeout_seconds),
         },
     )
-    execution = (
-        answer.document.get("execution") if isinstance(answer.document, dict) else None
-    )
-    check(execution)
-    replayed = answer.headers.get("Idempotent-Replayed", "").lower() == "true"
-    return Launched(flow_id, execution, replayed)
+    execution = required_execution(response.document)
+    replayed = response.headers.get("Idempotent-Replayed", "").lower() == "true"
+    return LaunchedExecution(flow_id, execution, replayed)
 
 
-def check(execution: Any) -> None:
-    """Raise `UnexpectedAnswer` for what is no execution that can be run."""
-    wanted = {
+def required_execution(document: Any) -> dict[str, Any]:
+    """Return the execution of a launch, or raise `UnexpectedResponse`."""
+    required = {
         "id": str,
         "status": str,
         "flow_snapshot": dict,
         "runner_inputs": dict,
         "referenced_flows": dict,
     }
-    execution = execution if isinstance(execution, dict) else {}
-    wrong = [n for n, kind in wanted.items() if not isinstance(execution.get(n), kind)]
-    if "id" not in wrong and not PATH_ID.fullmatch(execution["id"]):
-        wrong.append("an id that can be one")
-    if wrong:
-        raise UnexpectedAnswer(
-            f"The launched execution came without {', '.join(wrong)}. Something other"
-            " than the API may have answered: check the address."
+    execution = document.get("execution") if isinstance(document, dict) else None
+    fields = execution if isinstance(execution, dict) else {}
+    missing = [n for n, kind in required.items() if not isinstance(fields.get(n), kind)]
+    if "id" not in missing and not PATH_ID.fullmatch(fields["id"]):
+        missing.append("a valid id")
+    if missing:
+        raise UnexpectedResponse(
+            f"The launch response is missing: {', '.join(missing)}. Check the API URL"
+            " (--api-url): something else may have answered."
         )
+    return fields
 
 
-async def recorded(
-    client: Client, launched: Launched, *, replayed: bool = True
+async def stored_outcome(
+    client: ApiClient, launched: LaunchedExecution, *, replayed: bool = True
 ) -> Outcome:
-    """Return the outcome of an execution that was over when it was asked for.
+    """Return the outcome of an execution that has ended.
 
-    `replayed` says whether an earlier launch had made it.
+    `replayed` is True if an earlier launch created the execution.
     """
     execution = launched.execution
     started_at = execution.get("execution_started_at") or execution.get("started_at")
     outcome = Outcome(
         flow_id=launched.flow_id,
-        exit_code=recorded_code(execution),
+        exit_code=stored_exit_code(execution),
         execution_id=launched.id,
         name=launched.name,
         started_at=started_at,
@@ -149,16 +158,18 @@ async def recorded(
         error_message=execution.get("error_message"),
         replayed=replayed,
         age_seconds=age_of(execution) if replayed else None,
-        nodes=await recorded_nodes(client, launched),
+        nodes=await stored_nodes(client, launched),
     )
-    failed = failed_in(outcome.nodes, execution["flow_snapshot"])
+    failed = first_failed_node(outcome.nodes, execution["flow_snapshot"])
     if outcome.exit_code or not failed:
         return outcome
-    return replace(outcome, exit_code=FAILED, error_message=words_for(failed))
+    return replace(
+        outcome, exit_code=FAILED, error_message=contradiction_message(failed)
+    )
 
 
-def age_of(execution: dict) -> int | None:
-    """Return how many seconds ago the execution was launched."""
+def age_of(execution: dict[str, Any]) -> int | None:
+    """Return the seconds since the launch, or None if its time is unknown."""
     try:
         launched_at = datetime.fromisoformat(execution["created_at"])
         return max(0, round((datetime.now(UTC) - launched_at).total_seconds()))
@@ -166,28 +177,28 @@ def age_of(execution: dict) -> int | None:
         return None
 
 
-def recorded_code(execution: dict) -> int:
+def stored_exit_code(execution: dict[str, Any]) -> int:
     if execution["status"] == "completed":
         return 0
     if execution["status"] == "cancelled":
         return CANCELLED
-    return EXIT_CODES.get(execution.get("error_code"), FAILED)
+    return EXIT_CODES.get(str(execution.get("error_code")), FAILED)
 
 
-async def recorded_nodes(client: Client, launched: Launched) -> list[dict]:
-    """Return the execution's nodes; none, with a note, for a key that may not read."""
+async def stored_nodes(client: ApiClient, launched: LaunchedExecution) -> list[dict[str, Any]]:
+    """Return the nodes of the execution. If they cannot be read, warn and return none."""
     path = f"/flows/{launched.flow_id}/executions/{launched.id}/nodes"
     try:
         rows = (await client.get(path)).document
     except CommandError as error:
         why = "the key lacks flows:read" if is_denied(error) else error.message
-        say(
-            f"{launched.name}: its nodes are not shown: {why}.",
+        write_stderr(
+            f"{launched.name}: the nodes are not shown: {why}.",
             settings=client.settings,
         )
         return []
     rows = rows if isinstance(rows, list) else []
-    return nodes_of_record([row for row in rows if isinstance(row, dict)])
+    return nodes_of_rows([row for row in rows if isinstance(row, dict)])
 
 
 def is_denied(error: CommandError) -> bool:

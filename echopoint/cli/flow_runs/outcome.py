@@ -1,4 +1,4 @@
-"""How the execution of a flow ended, in the form of the command's results."""
+"""The outcome of a flow, and the JSON document of the results."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from echopoint.cli.exceptions import CANCELLED, ERROR, FAILED, TIMED_OUT
+from echopoint.cli.output import map_texts
 from echopoint.cli.settings import Settings
-from echopoint.cli.terminal import mapped
 from echopoint.flow_language.results import status_of
 
 STATUSES = {
@@ -17,7 +17,7 @@ STATUSES = {
     ERROR: "error",
     TIMED_OUT: "error",
 }
-# What was published for a flow that was not run to its end.
+# By the error code that was published for a flow that did not run to its end.
 EXIT_CODES = {
     "CANCELLED": CANCELLED,
     "EXECUTION_ABANDONED": ERROR,
@@ -30,7 +30,7 @@ EXIT_CODES = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of one flow; `duration_ms` is None where nobody measured it."""
+    """The outcome of one flow. `duration_ms` is None if it is unknown."""
 
     flow_id: str
     exit_code: int
@@ -38,15 +38,15 @@ class Outcome:
     name: str = ""
     duration_ms: int | None = None
     error_message: str | None = None
-    nodes: list[dict] = field(default_factory=list)
-    # Whether an earlier launch made the execution, and how many seconds ago.
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    # Whether an earlier launch created the execution, and its age in seconds.
     replayed: bool = False
     age_seconds: int | None = None
     started_at: str | None = None
 
     @property
     def replay_note(self) -> str:
-        """Return "an earlier execution, 90 s old", or nothing for one of this command."""
+        """Return "an earlier execution, 90 s old", or "" if it is not a replay."""
         if not self.replayed:
             return ""
         old = "" if self.age_seconds is None else f", {self.age_seconds} s old"
@@ -55,15 +55,15 @@ class Outcome:
     def scrubbed(self, settings: Settings) -> "Outcome":
         """Return the outcome without API keys in its nodes.
 
-        To be done before a value is cut: a part of a key is not recognized as a key.
+        Call this before a value is cut: a part of a key is not recognized as a key.
         """
-        return replace(self, nodes=mapped(self.nodes, settings.scrub))
+        return replace(self, nodes=map_texts(self.nodes, settings.scrub))
 
     @property
     def status(self) -> str:
         return STATUSES[self.exit_code]
 
-    def document(self) -> dict:
+    def document(self) -> dict[str, Any]:
         return {
             "execution_id": self.execution_id,
             "flow_id": self.flow_id,
@@ -79,12 +79,12 @@ class Outcome:
 
 
 def exit_code_of(outcomes: Iterable[Outcome]) -> int:
-    """Return the highest code: the worst that happened to any flow."""
+    """Return the highest exit code, which is the worst."""
     return max(outcome.exit_code for outcome in outcomes)
 
 
-def documents(outcomes: list[Outcome], duration_ms: int) -> dict:
-    """Return the one document: of the flow, or of all when there are several."""
+def results_document(outcomes: list[Outcome], duration_ms: int) -> dict[str, Any]:
+    """Return the document of the only flow, or one with the results of all flows."""
     if len(outcomes) == 1:
         return outcomes[0].document()
     code = exit_code_of(outcomes)
@@ -97,29 +97,32 @@ def documents(outcomes: list[Outcome], duration_ms: int) -> dict:
     }
 
 
-def nodes_of_result(result: dict | None) -> list[dict]:
-    """Return the nodes of a runner's result, in the order in which they were recorded."""
-    recorded = (result or {}).get("execution_results") or {}
-    return [node(status_of(r), r, r, r.get("duration_ms")) for r in recorded.values()]
-
-
-def nodes_of_record(rows: list[dict]) -> list[dict]:
-    """Return the nodes that the API keeps of an execution."""
+def nodes_of_result(result: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the nodes of a runner's result, in the order of its records."""
+    records = (result or {}).get("execution_results") or {}
     return [
-        node(row.get("status"), row, row.get("result") or {}, row.get("duration_ms"))
-        for row in rows
+        node_summary(status_of(record), record, record) for record in records.values()
     ]
 
 
-def node(status: Any, named: dict, result: dict, duration_ms: Any) -> dict:
-    """Return one node of the results; if it did not pass, with the reason."""
+def nodes_of_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the nodes of an execution from rows of the API."""
+    return [
+        node_summary(row.get("status"), row, row.get("result") or {}) for row in rows
+    ]
+
+
+def node_summary(
+    status: Any, row: dict[str, Any], result: dict[str, Any]
+) -> dict[str, Any]:
+    """Return one node of the results document, with the reason if it did not pass."""
     shown = {
-        "node_id": named.get("node_id"),
-        "display_name": named.get("display_name"),
-        "node_type": named.get("node_type"),
+        "node_id": row.get("node_id"),
+        "display_name": row.get("display_name"),
+        "node_type": row.get("node_type"),
         "status": status,
-        "duration_ms": duration_ms,
-        "error_message": named.get("error_message"),
+        "duration_ms": row.get("duration_ms"),
+        "error_message": row.get("error_message"),
     }
     if missing := texts_of(result.get("missing_inputs")):
         shown["missing_inputs"] = missing
@@ -134,19 +137,19 @@ def node(status: Any, named: dict, result: dict, duration_ms: Any) -> dict:
 
 
 def texts_of(value: Any) -> list[str]:
-    """Return the texts in a list of a runner, which may send anything for it."""
+    """Return the non-empty strings of a runner's value, which may be anything."""
     items = value if isinstance(value, list) else [value]
     return [item for item in items if isinstance(item, str) and item]
 
 
-def words_of(missing: list[str]) -> str:
-    """Return what is said of templates that named nothing."""
-    named = ", ".join(f"{{{{{name}}}}}" for name in missing)
-    return f"nothing is known as {named}, which was used as it is written"
+def unresolved_message(missing: list[str]) -> str:
+    """Return the warning for templates without a value."""
+    names = ", ".join(f"{{{{{name}}}}}" for name in missing)
+    return f"no value for {names}; the text was sent unchanged"
 
 
 def milliseconds(started: Any, completed: Any) -> int | None:
-    """Return the time between two timestamps of the API, or None without both."""
+    """Return the time between two timestamps, or None if either is missing or invalid."""
     try:
         span = datetime.fromisoformat(completed) - datetime.fromisoformat(started)
     except (TypeError, ValueError):

@@ -1,49 +1,54 @@
-"""Running a package: with the engine of this command, or with an external runner."""
+"""Running a package, with the built-in engine or an external runner."""
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from echopoint.cli.engine import InvalidPackage, UnsupportedFlow, run_flow
 from echopoint.cli.exceptions import CommandError
-from echopoint.cli.flow_runs.cancellation import Stop
+from echopoint.cli.flow_runs.cancellation import Cancellation
 from echopoint.cli.flow_runs.external_runner import ExternalRunner
-from echopoint.cli.flow_runs.run_options import Order
+from echopoint.cli.flow_runs.run_options import RunOptions
+from echopoint.cli.output import internal_error_message, write_stderr
 from echopoint.cli.settings import Settings
-from echopoint.cli.terminal import fault, say
 
 
 async def run_package(
-    package: dict,
-    stop: Stop,
+    package: dict[str, Any],
+    cancellation: Cancellation,
     *,
-    order: Order,
+    options: RunOptions,
     settings: Settings,
-    progress: Callable[[dict], None],
-) -> dict | None:
-    """Return the result document, or None for a run that was ended without one.
+    progress: Callable[[dict[str, Any]], None],
+) -> dict[str, Any] | None:
+    """Return the result document, or None if the run was cancelled without one.
 
     Raises `UnsupportedFlow` or `InvalidPackage` before anything runs, and
-    `CommandError` for a runner that failed as a program.
+    `CommandError` if the runner fails as a program.
     """
     try:
-        if order.runner_binary:
-            tell = partial(pass_on, settings)
-            runner = ExternalRunner(order.runner_binary, settings.api_key, tell)
-            return await runner.run(package, stop=stop)
+        if options.runner_binary:
+            log = partial(write_runner_line, settings)
+            runner = ExternalRunner(options.runner_binary, settings.api_key, log)
+            return await runner.run(package, cancellation=cancellation)
         return await run_flow(
             package,
             progress=progress,
-            cancelled=stop.event,
-            cleanup_over=stop.cleanup_over,
-            strict_variables=order.strict_variables,
-            tls=order.tls,
+            cancelled=cancellation.event,
+            cleanup_over=cancellation.cleanup_over,
+            strict_variables=options.strict_variables,
+            tls=options.tls,
         )
     except (CommandError, UnsupportedFlow, InvalidPackage):
         raise
-    except Exception as error:  # noqa: BLE001 - the execution is to be published
-        raise CommandError(fault(error, debug=settings.debug)) from None
+    except Exception as error:  # noqa: BLE001 - the execution must be published as failed
+        message = internal_error_message(error, debug=settings.debug)
+        raise CommandError(message) from None
 
 
-def pass_on(settings: Settings, line: str) -> None:
-    """Show a line of an external runner; the word before it keeps it from being more."""
-    say(f"runner: {line}", settings=settings)
+def write_runner_line(settings: Settings, line: str) -> None:
+    """Write a line of an external runner to stderr.
+
+    The prefix keeps CI systems from executing it: a workflow command starts a line.
+    """
+    write_stderr(f"runner: {line}", settings=settings)

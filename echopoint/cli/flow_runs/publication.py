@@ -1,10 +1,10 @@
-"""Publishing the result of an execution, so that it is known beyond this machine."""
+"""Publishing the result of an execution to the API."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from echopoint.cli.client import Client
-from echopoint.cli.flow_runs.launch import Launched
+from echopoint.cli.api_client import ApiClient
+from echopoint.cli.flow_runs.launch import LaunchedExecution
 from echopoint.cli.retries import Repeat
 
 FIELDS = (
@@ -18,20 +18,22 @@ FIELDS = (
 )
 
 
-async def publish(client: Client, launched: Launched, document: dict) -> None:
-    """Send the result document; the same one twice is one result.
+async def publish(
+    client: ApiClient, launched: LaunchedExecution, document: dict[str, Any]
+) -> None:
+    """Send the result document. Sending it again has no effect.
 
-    Raises `ApiError` for a refusal: 409 where another result came first.
+    Raises `ApiError` if the API refuses it, with status 409 if it has another result.
     """
     body = {name: document.get(name) for name in FIELDS}
     path = f"/runner/ephemeral/executions/{launched.id}/complete"
     await client.post(path, body, repeat=Repeat.ONCE)
 
 
-def failure(
-    code: str, message: str, *, duration_ms: int, result: dict | None = None
-) -> dict:
-    """Return the result document of a flow that was not run to its end."""
+def failed_document(
+    code: str, message: str, *, duration_ms: int, result: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the result document of a flow that did not run to its end."""
     completed = datetime.now(UTC)
     started = completed - timedelta(milliseconds=duration_ms)
     return {
@@ -45,5 +47,5 @@ def failure(
     }
 
 
-def timestamp(at: datetime) -> Any:
+def timestamp(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

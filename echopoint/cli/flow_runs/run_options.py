@@ -1,25 +1,26 @@
-"""What `flows run` was asked to do, in one place."""
+"""The options of `flows run`."""
 
 import math
 import re
 import uuid
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from echopoint.cli.exceptions import CommandError
 from echopoint.cli.flow_runs import github
 from echopoint.cli.flow_runs.variables import Variables
 from echopoint.cli.network import Tls
 from echopoint.cli.network_faults import EnvironmentFault
-from echopoint.cli.terminal import say
+from echopoint.cli.output import write_stderr
 
 LONGEST_KEY = 255
 LONGEST_TIMEOUT = 604_800  # seconds; a week
 
 
 @dataclass(frozen=True)
-class Order:
-    """How flows are to be launched and run.
+class RunOptions:
+    """How to launch and run flows.
 
     `time_limit` and `cleanup_timeout` are in seconds, for each flow.
     """
@@ -40,32 +41,37 @@ class Order:
     variables_digest: str = ""
 
     def check(self, flow_ids: list[str]) -> None:
-        """Raise `CommandError` for an order that could not be carried out."""
-        _ = self.tls  # raises for files that cannot be used
+        """Raise `CommandError` for options that cannot work with these flows."""
+        _ = self.tls  # raises for unusable files
         if self.idempotency_key == "":
             raise CommandError(
-                "The idempotency key is empty. Leave it out, or give one."
+                "The idempotency key is empty. Set one, or leave out the option."
             )
-        if not self.idempotency_key and github.is_present() and github.unnamed():
-            say(
-                f"Warning: {', '.join(github.unnamed())} not set, so that this job may be"
-                " taken for another and answered from it. Use --idempotency-key."
+        if (
+            not self.idempotency_key
+            and github.is_present()
+            and github.missing_variables()
+        ):
+            write_stderr(
+                f"Warning: {', '.join(github.missing_variables())} not set. Another job may"
+                " have the same idempotency key, and its results would be returned. Use"
+                " --idempotency-key."
             )
         keys = [self.key_for(id, several=len(flow_ids) > 1) for id in flow_ids]
         if not all(re.fullmatch(r"[!-~]([ -~]*[!-~])?", key) for key in keys):
             raise CommandError(
-                "The idempotency key holds what no header can. Use visible ASCII"
-                " characters."
+                "The idempotency key contains characters that are not allowed in a header."
+                " Use visible ASCII characters."
             )
         if max(map(len, keys)) > LONGEST_KEY:
             raise CommandError(
-                f"The idempotency key is too long: {LONGEST_KEY} characters are taken,"
-                " 17 of them for telling flows apart where there are several."
+                f"The idempotency key is too long: at most {LONGEST_KEY} characters, or"
+                f" {LONGEST_KEY - 17} for several flows."
             )
 
     @cached_property
     def tls(self) -> Tls:
-        """Return the certificates; raise `CommandError` for files that cannot be used."""
+        """Return the certificates; raise `CommandError` for unusable files."""
         named = {
             "ca": ("--ca-cert", self.ca_cert),
             "certificate": ("--client-cert", self.client_cert),
@@ -75,9 +81,9 @@ class Order:
             raise CommandError(
                 "--client-key needs the certificate: --client-cert FILE."
             )
-        given = {name: pair for name, pair in named.items() if pair[1]}
-        tls = Tls(**given)
-        if given:
+        files = {name: (flag, path) for name, (flag, path) in named.items() if path}
+        tls = Tls(**files)
+        if files:
             try:
                 tls.context()
             except EnvironmentFault as error:
@@ -86,7 +92,7 @@ class Order:
 
     @property
     def timeout_seconds(self) -> int:
-        """Return how long a flow may take, as a launch takes it: whole seconds, a week at most."""
+        """Return the time limit of the execution in whole seconds, a week at most."""
         longest = math.ceil(self.time_limit + self.cleanup_timeout)
         return min(max(1, longest), LONGEST_TIMEOUT)
 
@@ -96,24 +102,24 @@ class Order:
             return self.idempotency_key
         if not github.is_present():
             return None
-        # Other values make another run: a step must not be answered from one with these.
+        # A step with other values must not get the results of this one.
         values = f"-{self.variables_digest}" if self.variables_digest else ""
         return github.idempotency_key() + values
 
     def key_for(self, flow_id: str, *, several: bool) -> str:
         """Return the idempotency key of one flow's launch.
 
-        Without one a launch whose answer was lost could not be sent again, so a random
-        one is made.
+        The default is random: without a key, a launch could not be repeated safely after
+        its response was lost.
         """
         base = self.base_key
         if base is None:
             return f"cli-{uuid.uuid4().hex}"
         return f"{base}-{github.digest(f'{base}:{flow_id}')}" if several else base
 
-    def body(self) -> dict:
+    def body(self) -> dict[str, Any]:
         """Return the body of a launch."""
-        body: dict = {"runner_type": "ephemeral"}
+        body: dict[str, Any] = {"runner_type": "ephemeral"}
         if self.environment:
             body["environment_key"] = self.environment
         if self.version_id:
@@ -121,5 +127,5 @@ class Order:
         if github.is_present():
             metadata = github.trigger_metadata()
             return body | {"trigger_type": "git", "trigger_metadata": metadata}
-        # Who launches is known to the API, from the key.
+        # The API takes the actor from the key.
         return body | {"trigger_type": "manual"}

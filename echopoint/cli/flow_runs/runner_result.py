@@ -1,14 +1,14 @@
-"""What an external runner answers: its exit code, and a result on its stdout."""
+"""The output of an external runner: an exit code, and a result document on stdout."""
 
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from echopoint.cli.engine.recorder import storable
-from echopoint.cli.exceptions import UnexpectedAnswer
-from echopoint.cli.flow_runs.cancellation import Stop
-from echopoint.cli.flow_runs.contradiction import corrected
+from echopoint.cli.exceptions import UnexpectedResponse
+from echopoint.cli.flow_runs.cancellation import Cancellation
+from echopoint.cli.flow_runs.contradiction import without_contradiction
 from echopoint.cli.flow_runs.outcome import nodes_of_result
 from echopoint.cli.flow_runs.runner_output_masking import RunnerOutputMask
 
@@ -18,54 +18,54 @@ BAD_PACKAGE = 3
 
 
 @dataclass(frozen=True, repr=False)
-class Answer:
-    """An exit code and an output, and the package that they are about."""
+class RunnerOutput:
+    """The exit code and stdout of a runner, with the package that it ran."""
 
     code: int
     output: bytes
-    package: dict
+    package: dict[str, Any]
     mask: RunnerOutputMask
 
-    def read_after(self, stop: Stop) -> dict | None:
-        """Return the result; None of a runner that was told to stop and left none."""
+    def read_after(self, cancellation: Cancellation) -> dict[str, Any] | None:
+        """Return the result, or None if a cancelled runner wrote no valid one."""
         try:
             return self.read()
-        except UnexpectedAnswer:
-            if stop.reason:
+        except UnexpectedResponse:
+            if cancellation.reason:
                 return None
             raise
 
-    def read(self) -> dict:
-        """Return the result document, masked, or raise `UnexpectedAnswer`.
+    def read(self) -> dict[str, Any]:
+        """Return the result document, masked, or raise `UnexpectedResponse`.
 
-        A completed one with a failed node is returned as failed.
+        A completed result with a failed node is returned as failed.
         """
         self.check_code()
-        document = parsed(self.output)
+        document = parse_json(self.output)
         if problem := problem_of(document, CODES[self.code]):
-            raise UnexpectedAnswer(
-                f"The runner's result is not of the form agreed: {problem}. Use a runner"
-                " of this API's version."
+            raise UnexpectedResponse(
+                f"The runner's result is invalid: {problem}. Use a runner version that"
+                " supports this API."
             )
-        # Clean first: a secret put on one line would not be found any more.
-        document = storable(self.mask.document(document))
+        # Mask first: `storable` changes characters, and a changed secret is not found.
+        document = cast("dict[str, Any]", storable(self.mask.document(document)))
         nodes = nodes_of_result(document.get("result"))
-        return corrected(document, nodes, self.package["flow_definition"])
+        return without_contradiction(document, nodes, self.package["flow_definition"])
 
     def check_code(self) -> None:
         if self.code == BAD_PACKAGE:
-            raise UnexpectedAnswer(
-                "The runner refused the package (exit code 3). See what it said above;"
-                " a newer runner may know this flow's nodes."
+            raise UnexpectedResponse(
+                "The runner refused the package (exit code 3). See its output above. A"
+                " newer runner may support the nodes of this flow."
             )
         if self.code not in CODES:
-            raise UnexpectedAnswer(
-                f"The runner ended with exit code {self.code}, which is no runner's: 0, 1"
-                " and 3 are. See what it said above."
+            raise UnexpectedResponse(
+                f"The runner ended with exit code {self.code}; expected 0, 1 or 3. See its"
+                " output above."
             )
 
 
-def parsed(output: bytes) -> Any:
+def parse_json(output: bytes) -> Any:
     def refuse(constant: str) -> None:
         raise ValueError(constant)
 
@@ -76,11 +76,11 @@ def parsed(output: bytes) -> Any:
 
 
 def problem_of(document: Any, status: str) -> str:
-    """Return what is wrong with a result document, or an empty string."""
+    """Return the first problem of a result document, or an empty string."""
     if not isinstance(document, dict):
         return "it is not one JSON object"
     if document.get("status") != status:
-        return f"its status is not {status}, as the exit code says"
+        return f"its status is not {status}, which the exit code stands for"
     if not all(is_timestamp(document.get(n)) for n in ("started_at", "completed_at")):
         return "started_at or completed_at is not a time"
     duration = document.get("duration_ms")

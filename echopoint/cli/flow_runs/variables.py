@@ -1,6 +1,6 @@
-"""Values that replace inputs of flows on this machine, from --var and --env-file.
+"""Values from --var and --env-file that replace inputs of flows on this machine.
 
-They are never sent to the API. Those of a file are secrets, as such files hold them.
+They are never sent to the API. All values of a file are treated as secrets.
 """
 
 import hmac
@@ -17,7 +17,7 @@ from echopoint.cli.exceptions import CommandError
 
 @dataclass(frozen=True)
 class Variables:
-    """The values by name; no repr shows them."""
+    """The values by name, not shown in repr."""
 
     public: dict[str, str] = field(default_factory=dict, repr=False)
     secret: dict[str, str] = field(default_factory=dict, repr=False)
@@ -26,17 +26,17 @@ class Variables:
     def read(
         cls, pairs: Iterable[tuple[str, str]], paths: Iterable[str]
     ) -> "Variables":
-        """Return the variables of --var and of files, of which the last one counts.
+        """Return the variables of --var and of files; a later file overrides earlier ones.
 
-        Raises `CommandError` for a file that cannot be read.
+        Raises `CommandError` for an unreadable file.
         """
         secret = [pair for path in paths for pair in pairs_of(path)]
         return cls(public=dict(pairs), secret=dict(secret))
 
     def digest(self, api_key: str) -> str:
-        """Return what tells these values from others, or "" for none.
+        """Return a digest of all values, or "" without variables.
 
-        Keyed with the API key: of short values a bare hash could be tried out.
+        It is keyed with the API key, so that short values cannot be found by trial.
         """
         if not self.public and not self.secret:
             return ""
@@ -82,51 +82,52 @@ class Replacements:
 
 
 def pairs_of(path: str) -> Iterator[tuple[str, str]]:
-    """Yield the names and values of a file in the syntax of dotenv."""
+    """Yield the names and values of a dotenv file."""
     from dotenv.parser import parse_stream
 
     try:
-        # With a byte order mark, as editors on Windows write it, or without.
+        # Editors on Windows write a byte order mark.
         with open(path, encoding="utf-8-sig") as file:
             bindings = list(parse_stream(file))
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise CommandError(f"--env-file: {path} cannot be read ({why}).") from None
     for binding in bindings:
-        if binding.error or (binding.key is not None and binding.value is None):
+        if not binding.error and binding.key is None:
+            continue  # a comment or an empty line
+        if binding.error or binding.key is None or binding.value is None:
             raise CommandError(
                 f"--env-file: line {binding.original.line} of {path} is not NAME=value."
             )
-        if binding.key is not None:
-            yield binding.key, binding.value
+        yield binding.key, binding.value
 
 
-def used_names(package: dict) -> set[str] | None:
-    """Return what the templates of a flow refer to; None where it may read any input."""
+def used_names(package: dict[str, Any]) -> set[str] | None:
+    """Return the references of all templates, or None if any input may be read."""
     flows = [package["flow_definition"], package["referenced_flows"]]
-    # A deeper flow is refused by the engine, and not looked through here.
-    if is_deep(flows, MAX_DEPTH) or any(map(reads_all, objects_in(flows))):
+    # The engine refuses a deeper flow; searching it would exceed the recursion limit.
+    if is_deep(flows, MAX_DEPTH) or any(map(reads_any_input, objects_in(flows))):
         return None
     return set(references(flows))
 
 
 def is_used(name: str, used: set[str] | None) -> bool:
-    """Whether a template reads the input, or a field of it."""
+    """Return whether a template reads the input or a field of it."""
     return used is None or any(
         reference == name or reference.startswith(f"{name}.") for reference in used
     )
 
 
-def reads_all(node: dict) -> bool:
-    """Whether this is a node with assertions on the inputs, read without a template."""
+def reads_any_input(node: dict[str, Any]) -> bool:
+    """Return whether the node asserts on the inputs directly, without a template."""
     if node.get("type") != "assert":
         return False
     data = node.get("data")
     return not isinstance(data, dict) or data.get("target") is None
 
 
-def objects_in(value: Any) -> Iterator[dict]:
-    """Yield all objects in a JSON value: nodes stand inside of nodes, too."""
+def objects_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield all objects in a JSON value. Nodes can contain nodes."""
     if isinstance(value, dict):
         yield value
     if isinstance(value, dict | list):

@@ -2,18 +2,17 @@
 
 import pytest
 
-from tests.cli.commands.test_run_flows_here import request
-from tests.cli.engine.test_http_send_certificates import files, mutual  # noqa: F401, fixtures
+from tests.cli.stored_flows import request
 
 
 @pytest.fixture
-def run(echopoint, api, mutual):  # noqa: F811
+def run(echopoint, api, mutual):
     """Return a run of a flow that calls a service which asks for a certificate."""
     flow = api.add_flow(nodes=[request("home", f"{mutual.url}/status/200")])
     return lambda *arguments: echopoint("flows", "run", flow, *arguments, "-o", "json")
 
 
-def test_flags_name_the_certificates(run, files):  # noqa: F811
+def test_flags_name_the_certificates(run, files):
     ended = run(
         *("--ca-cert", files.ca, "--client-cert", files.chain),
         *("--client-key", files.key),
@@ -22,7 +21,7 @@ def test_flags_name_the_certificates(run, files):  # noqa: F811
     assert ended.code == 0, ended.err
 
 
-def test_variables_of_the_environment_name_them_too(run, files, monkeypatch):  # noqa: F811
+def test_variables_of_the_environment_name_them_too(run, files, monkeypatch):
     monkeypatch.setenv("ECHOPOINT_CA_CERT", files.ca)
     monkeypatch.setenv("ECHOPOINT_CLIENT_CERT", files.client)
 

@@ -5,41 +5,14 @@ import signal
 
 import pytest
 
-from tests.cli.echo_server import Service
+from tests.cli.command_process import started
 from tests.cli.engine.flows import chain
-from tests.cli.flow_runs.test_cancellation import started
 from tests.cli.secret_values import MARKER, ODD_SECRET, PLAIN_SECRET, has_secret
+from tests.cli.stored_flows import node, request
 
 
-@pytest.fixture
-def target():
-    with Service() as service:
-        yield service
-
-
-def node(id, type, data, **fields):
-    base = {"id": id, "display_name": id.title(), "type": type, "data": data}
-    return base | {"run_when": "on_success", "outputs": [], "assertions": []} | fields
-
-
-def request(id, url, *, status="200", **data):
-    return node(
-        id,
-        "request",
-        {"method": "GET", "url": url} | data,
-        assertions=[
-            {
-                "extractor_type": "statusCode",
-                "extractor_data": {},
-                "operator_type": "equals",
-                "operator_data": {"value": status},
-            }
-        ],
-    )
-
-
-def test_a_flow_runs_here_and_its_result_is_published(echopoint, api, target):
-    flow = api.add_flow(nodes=[request("home", f"{target.url}/status/200")])
+def test_a_flow_runs_here_and_its_result_is_published(echopoint, api, service):
+    flow = api.add_flow(nodes=[request("home", f"{service.url}/status/200")])
 
     ended = echopoint("flows", "run", flow, "-o", "json")
 
@@ -53,9 +26,9 @@ def test_a_flow_runs_here_and_its_result_is_published(echopoint, api, target):
 
 
 def test_a_failed_assertion_shows_what_was_expected_and_what_came(
-    echopoint, api, target
+    echopoint, api, service
 ):
-    nodes = [request("home", f"{target.url}/status/503"), request("next", target.url)]
+    nodes = [request("home", f"{service.url}/status/503"), request("next", service.url)]
     flow = api.add_flow(flow_definition=chain(*nodes))
 
     told, shown = (echopoint("flows", "run", flow, "-o", o) for o in ("json", "table"))
@@ -69,10 +42,10 @@ def test_a_failed_assertion_shows_what_was_expected_and_what_came(
 
 
 def test_a_node_that_cannot_run_here_is_told_before_anything_runs(
-    echopoint, api, target
+    echopoint, api, service
 ):
     poll = node("poll", "poll", {"body": {"nodes": []}})
-    flow = api.add_flow(nodes=[request("home", target.url), poll])
+    flow = api.add_flow(nodes=[request("home", service.url), poll])
 
     ended = echopoint("flows", "run", flow, "-o", "json")
 
@@ -81,11 +54,11 @@ def test_a_node_that_cannot_run_here_is_told_before_anything_runs(
     assert "--runner-binary" in ended.json["error_message"]
     assert execution["error_code"] == "FLOW_VALIDATION_FAILED"
     assert execution["status"] == "failed"
-    assert target.seen == []
+    assert service.seen == []
 
 
-def test_ctrl_c_ends_the_node_in_flight(api, target):
-    flow = api.add_flow(nodes=[request("slow", f"{target.url}/silent")])
+def test_ctrl_c_ends_the_node_in_flight(api, service):
+    flow = api.add_flow(nodes=[request("slow", f"{service.url}/silent")])
 
     with started(flow, "-o", "json", "--verbose", until="… Slow") as process:
         process.send_signal(signal.SIGINT)
@@ -98,10 +71,10 @@ def test_ctrl_c_ends_the_node_in_flight(api, target):
     assert (execution["status"], execution["error_code"]) == ("failed", "CANCELLED")
 
 
-def test_a_time_limit_keeps_what_had_run(echopoint, api, target):
+def test_a_time_limit_keeps_what_had_run(echopoint, api, service):
     nodes = [
-        request("quick", f"{target.url}/status/200"),
-        request("slow", f"{target.url}/silent"),
+        request("quick", f"{service.url}/status/200"),
+        request("slow", f"{service.url}/silent"),
     ]
     flow = api.add_flow(nodes=nodes)
 
@@ -115,14 +88,14 @@ def test_a_time_limit_keeps_what_had_run(echopoint, api, target):
 
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_a_service_that_echoes_all_shows_no_secret_through_us(
-    echopoint, api, target, form
+    echopoint, api, service, form
 ):
     api.inputs = {"token": ODD_SECRET, "other": PLAIN_SECRET}
     api.secret_keys = ["token", "other"]
     nodes = [
         request(
             "echo",
-            f"{target.url}/echo?t={{{{token}}}}&o={{{{other}}}}",
+            f"{service.url}/echo?t={{{{token}}}}&o={{{{other}}}}",
             status="{{other}}",
             method="POST",
             headers={"X-Other": "{{other}}"},
@@ -135,7 +108,7 @@ def test_a_service_that_echoes_all_shows_no_secret_through_us(
 
     sent = json.dumps(api.requests_to("/complete$")[0]["body"])
     assert ended.code == 1, ended.err
-    assert any(MARKER in json.dumps(seen, default=str) for seen in target.seen)
+    assert any(MARKER in json.dumps(seen, default=str) for seen in service.seen)
     assert "***" in sent
     assert not has_secret(ended.err)
     assert not has_secret(ended.out)
@@ -159,26 +132,26 @@ def test_an_engine_that_breaks_is_published_and_shows_no_value(
     assert MARKER not in ended.err + json.dumps(api.requests_to("/complete$"))
 
 
-def test_a_template_that_names_nothing_is_warned_of(echopoint, api, target):
-    nodes = [request("home", f"{target.url}/status/200?x={{{{typo}}}}")]
+def test_a_template_that_names_nothing_is_warned_of(echopoint, api, service):
+    nodes = [request("home", f"{service.url}/status/200?x={{{{typo}}}}")]
     flow = api.add_flow(nodes=nodes)
 
     told, shown = (echopoint("flows", "run", flow, "-o", o) for o in ("json", "table"))
 
     assert (told.code, shown.code) == (0, 0)
     assert told.json["nodes"][0]["missing_inputs"] == ["typo"]
-    assert "warning: nothing is known as {{typo}}" in told.err
-    assert "Warning: Smoke, Home: nothing is known as {{typo}}" in shown.out
+    assert "warning: no value for {{typo}}" in told.err
+    assert "Warning: Smoke, Home: no value for {{typo}}" in shown.out
 
 
-def test_strict_variables_fail_the_node(echopoint, api, target):
-    flow = api.add_flow(nodes=[request("home", f"{target.url}/{{{{typo}}}}")])
+def test_strict_variables_fail_the_node(echopoint, api, service):
+    flow = api.add_flow(nodes=[request("home", f"{service.url}/{{{{typo}}}}")])
 
     ended = echopoint("flows", "run", flow, "--strict-variables", "-o", "json")
 
     assert ended.code == 1
     assert "{{typo}}" in ended.json["nodes"][0]["error_message"]
-    assert target.seen == []
+    assert service.seen == []
 
 
 def test_strict_variables_are_not_for_another_runner(echopoint, api, runner):

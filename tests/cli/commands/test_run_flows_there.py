@@ -10,9 +10,9 @@ from django.db import connections
 from apikeys.actors import Actor
 from echopoint.executions.models import Execution
 from echopoint.flows.models import Flow
-from tests.cli.commands.test_run_flows_here import request
 from tests.cli.echo_server import Service
 from tests.cli.secret_values import PLAIN_SECRET, has_secret
+from tests.cli.stored_flows import request
 from tests.conftest import Api
 
 BY_ID = ("flows:execute", "runner:complete")

@@ -1,45 +1,11 @@
 """Certificates that are trusted, and that are shown."""
 
 import pytest
-import trustme
 
 from echopoint.cli.network import Tls
 from echopoint.cli.network_faults import EnvironmentFault
 from tests.cli.echo_server import Service
 from tests.cli.engine.flows import flow, request, run
-
-
-class Files:
-    """An authority, a service's certificate and a client's, as files in PEM."""
-
-    def __init__(self, folder):
-        authority, other = trustme.CA(), trustme.CA()
-        self.folder = folder
-        self.ca = self.write("ca.pem", authority.cert_pem)
-        self.other_ca = self.write("other.pem", other.cert_pem)
-        server = authority.issue_cert("127.0.0.1")
-        self.server = self.write("server.pem", server.private_key_and_cert_chain_pem)
-        client = authority.issue_cert("client@pipeline.test")
-        self.client = self.write("client.pem", client.private_key_and_cert_chain_pem)
-        self.chain = self.write("chain.pem", client.cert_chain_pems[0])
-        self.key = self.write("key.pem", client.private_key_pem)
-
-    def write(self, name, blob):
-        path = self.folder / name
-        blob.write_to_path(str(path))
-        return str(path)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    return Files(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture
-def mutual(files):
-    """Return a service that asks its clients for a certificate."""
-    with Service(certificate=files.server, trusts=files.ca) as service:
-        yield service
 
 
 def result(service, tls):

@@ -6,9 +6,9 @@ import pytest
 from echopoint.cli.engine import InvalidPackage, UnsupportedFlow, run_flow
 from echopoint.cli.engine.graph import node_waves
 from echopoint.cli.engine.validation import require_package, require_supported
-from echopoint.cli.flow_runs.cancellation import Stop
+from echopoint.cli.flow_runs.cancellation import Cancellation
 from echopoint.cli.flow_runs.package_runner import run_package
-from echopoint.cli.flow_runs.run_options import Order
+from echopoint.cli.flow_runs.run_options import RunOptions
 from echopoint.cli.settings import Settings
 from tests.cli.engine.flows import (
     assertion,
@@ -212,9 +212,9 @@ def reads_of(act):
 
 
 def run_as_the_command_does(definition):
-    settings, stop = Settings(api_key="x"), Stop(cleanup_timeout=0)
+    settings, stop = Settings(api_key="x"), Cancellation(cleanup_timeout=0)
     running = run_package(
-        package(definition), stop, order=Order(), settings=settings, progress=[].append
+        package(definition), stop, order=RunOptions(), settings=settings, progress=[].append
     )
     assert asyncio.run(running)["status"] == "completed"
 

@@ -6,49 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from echopoint.cli.flow_runs.external_runner import GRACE
+from tests.cli.command_process import started
 from tests.cli.engine.flows import chain, node, request
+from tests.cli.runner_programs import SLEEPS
 from tests.paths import ROOT
 
-# Says that it is there, starts a child as shells do, and takes its time.
-SLEEPS = [
-    "import signal, subprocess",
-    "child = subprocess.Popen(['sleep', '60'])",
-    "print(child.pid, file=open(os.path.dirname(sys.argv[0]) + '/child', 'w'), flush=True)",
-    "print('running', file=sys.stderr, flush=True)",
-    "time.sleep(60)",
-]
 STUBBORN = ["import signal", "signal.signal(signal.SIGTERM, signal.SIG_IGN)", *SLEEPS]
-
-
-@contextmanager
-def started(*arguments, until):
-    """Yield the command as a process that has said `until` on stderr."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "echopoint.cli", "flows", "run", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-        cwd=ROOT,
-        # Whatever the tests were started by: nohup sets it to be ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-    )
-    try:
-        for line in process.stderr:
-            if until in line:
-                break
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stderr.close()
 
 
 def is_alive(pid):
@@ -286,5 +254,5 @@ def test_a_launch_that_is_never_answered_ends_with_the_time_limit(echopoint, api
     ended = echopoint("flows", "run", api.add_flow(), "--poll-timeout", "500ms")
 
     assert ended.code == 4
-    assert "launch was not answered" in ended.err
+    assert "did not respond to its launch" in ended.err
     assert time.monotonic() - before < 20

@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.cli.commands.test_run_flows import FAILS, PASSES
-from tests.cli.conftest import KEY
+from tests.cli.api_key import KEY
+from tests.cli.command_process import started
 from tests.cli.engine.flows import node
-from tests.cli.flow_runs.test_cancellation import SLEEPS, started
+from tests.cli.runner_programs import FAILS, PASSES, SLEEPS
 from tests.cli.secret_values import ODD_SECRET, PLAIN_SECRET, has_secret
 
 # The elements and attributes that readers know, as in the schema of Jenkins; the first
@@ -288,7 +288,7 @@ def test_a_runner_may_say_anything_of_a_node(
 
     is_failed, is_refused = "error_code" in fields, "1e308" in fields
     assert ended.code == (3 if is_refused else 1 if is_failed else 0)
-    assert "The command itself failed" not in ended.err
+    assert "Internal error" not in ended.err
     assert "b" in [name.lower() for name in cases(junit()[0])] or is_refused
 
 
@@ -402,15 +402,15 @@ EARLIER = "<testsuites name='an earlier run'/>"
     [
         (["--env-file", "/no/such/file"], "does not exist"),
         (["--env-file", "{wrong}"], "line 1 of"),
-        (["--var", "s3cret"], "written as name=value"),
+        (["--var", "s3cret"], "the form name=value"),
         (["--var"], "requires an argument"),
         (["--nonsense"], "No such option"),
         (["--nonsense", "x"], "No such option"),
         (["--parallel", "0"], "--parallel"),
-        (["--poll-timeout", "soon"], "not a time"),
+        (["--poll-timeout", "soon"], "not a valid duration"),
         (["--runner-binary", "/no/such/file"], "does not exist"),
-        (["../x"], "not an id"),
-        (["--tag", "a"], "one of the two"),
+        (["../x"], "not a valid id"),
+        (["--tag", "a"], "either by id or by --tag"),
         (["--runner-binary", "{program}", "--strict-variables"], "--runner-binary"),
         (["--ca-cert", "/no/such/file"], "--ca-cert"),
         (["--client-key", "/no/such/file"], "--client-cert"),
@@ -445,7 +445,7 @@ def test_a_run_that_does_not_begin_leaves_no_report_of_an_earlier_one(
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("API_KEY", "no API key"), ("ORGANIZATION_ID", "no organization id")],
+    [("API_KEY", "No API key"), ("ORGANIZATION_ID", "No organization id")],
 )
 def test_a_run_without_credentials_is_reported(
     echopoint, api, path, junit, monkeypatch, name, said
@@ -501,7 +501,7 @@ def test_a_wrong_use_does_not_replace_a_device(echopoint, tmp_path):
     ended = echopoint("flows", "run", "../x", "--junit", str(tmp_path / "pipe"))
 
     assert ended.code == 3
-    assert "not an id" in ended.err
+    assert "not a valid id" in ended.err
     assert (tmp_path / "pipe").is_fifo()
 
 
@@ -511,7 +511,7 @@ def test_a_key_in_a_refused_argument_is_not_in_the_report(echopoint, path, monke
 
     echopoint("flows", "run", f"{key} {KEY}", "--junit", str(path))
 
-    assert "is not an id" in path.read_text()
+    assert "is not a valid id" in path.read_text()
     assert "0123456789" not in path.read_text()
     assert "kkkk" not in path.read_text()
 

@@ -133,7 +133,7 @@ result("completed", [node("login")])
     assert ended.json["execution_id"] == execution["id"]
     assert ended.json["error_message"] == "First."
     assert ended.json["nodes"][0]["status"] == "failed"
-    assert "another process has published" in ended.err
+    assert "another process published" in ended.err
 
 
 def test_a_run_that_failed_here_never_passes_by_the_pass_of_another(
@@ -155,14 +155,14 @@ result("failed", [node("login", error_code="X", error_message="Here.")], error_m
     assert (ended.code, ended.json["status"]) == (1, "failed")
     assert not ended.json["success"]
     assert "It failed here: Here." in ended.json["error_message"]
-    assert "another process has published" in ended.json["error_message"]
+    assert "another process published" in ended.json["error_message"]
     assert "✗ failed" in ended.err
 
 
 @pytest.mark.parametrize(
     ("status", "code", "said", "exit_code"),
     [
-        ("cancelled", "CANCELLED", "was cancelled meanwhile", 2),
+        ("cancelled", "CANCELLED", "was cancelled during the run", 2),
         ("failed", "EXECUTION_ABANDONED", "was past its deadline", 3),
     ],
 )
@@ -234,7 +234,7 @@ def test_an_api_that_is_not_there_is_named(echopoint, monkeypatch):
         ((400, {"errors": [{"code": 5}]}), "HTTP 400"),
         (
             (302, "", {"Location": "https://sso.example/?token=x"}),
-            "https://sso.example,",
+            "https://sso.example.",
         ),
     ],
 )
@@ -283,7 +283,7 @@ def test_a_launch_that_brings_nothing_to_run_is_an_error(run_one, api, document)
     ended = run_one()
 
     assert ended.code == 3
-    assert "check the address" in ended.json["error_message"]
+    assert "Check the API URL" in ended.json["error_message"]
 
 
 def test_a_failed_launch_leaves_the_other_flows_alone(echopoint, api, runner):

@@ -133,10 +133,10 @@ def test_a_secret_that_is_a_number_is_hidden_and_times_are_not(echopoint, api, r
 
 
 def test_the_command_itself_holds_no_secret_in_a_repr(api):
-    from echopoint.cli.flow_runs.launch import Launched
+    from echopoint.cli.flow_runs.launch import LaunchedExecution
     from echopoint.cli.settings import Settings
 
-    launched = Launched("flow", {"runner_inputs": {"token": PLAIN_SECRET}})
+    launched = LaunchedExecution("flow", {"runner_inputs": {"token": PLAIN_SECRET}})
 
     assert MARKER not in repr(launched)
     assert "hidden" not in repr(Settings(api_key="hidden-key-0123456789"))

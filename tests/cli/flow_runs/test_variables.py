@@ -5,12 +5,12 @@ import json
 import pytest
 
 from echopoint.cli.flow_runs import variables
-from echopoint.cli.flow_runs.run_options import Order
+from echopoint.cli.flow_runs.run_options import RunOptions
 from echopoint.cli.flow_runs.variables import Variables
-from tests.cli.commands.test_run_flows import PASSES
-from tests.cli.commands.test_run_flows_here import request, target  # noqa: F401 - a fixture
 from tests.cli.engine.flows import node
+from tests.cli.runner_programs import PASSES
 from tests.cli.secret_values import MARKER, ODD_SECRET, has_secret
+from tests.cli.stored_flows import request
 
 # Tells in its error message which inputs it was given, and which of them are secret.
 TELLS = (
@@ -56,21 +56,21 @@ def given(echopoint, api, runner):
 def test_a_variable_replaces_an_input_where_the_flow_runs(
     echopoint,
     api,
-    target,  # noqa: F811
+    service,
 ):
     api.inputs = {"base_url": "http://127.0.0.1:1", "other": "kept"}
     flow = api.add_flow(nodes=[request("home", "{{base_url}}/echo?o={{other}}")])
 
-    ended = echopoint("flows", "run", flow, "--var", f"base_url={target.url}")
+    ended = echopoint("flows", "run", flow, "--var", f"base_url={service.url}")
 
     (execution,) = api.executions.values()
     recorded = execution["result"]["execution_results"]["home"]
     assert ended.code == 0, ended.err
-    assert target.seen[0]["query"] == {"o": ["kept"]}
-    assert recorded["inputs"] == {"base_url": target.url, "other": "kept"}
+    assert service.seen[0]["query"] == {"o": ["kept"]}
+    assert recorded["inputs"] == {"base_url": service.url, "other": "kept"}
     assert "[Smoke] Variables replaced on the command line: base_url." in ended.err
     (launch,) = api.requests_to("/launch$")
-    assert target.url not in json.dumps(launch["body"])
+    assert service.url not in json.dumps(launch["body"])
     assert execution["runner_inputs"]["base_url"] == "http://127.0.0.1:1"
 
 
@@ -105,24 +105,24 @@ def test_a_variable_comes_before_a_file_and_that_before_the_launch(
     assert ended.code == 0, ended.out
 
 
-def test_what_a_file_holds_is_secret(echopoint, api, env_file, target):  # noqa: F811
+def test_what_a_file_holds_is_secret(echopoint, api, env_file, service):
     file = env_file(f"TOKEN='{ODD_SECRET}'\n")
-    nodes = [request("echo", f"{target.url}/echo?t={{{{TOKEN}}}}", status="500")]
+    nodes = [request("echo", f"{service.url}/echo?t={{{{TOKEN}}}}", status="500")]
     flow = api.add_flow(nodes=nodes)
 
     ended = echopoint("flows", "run", flow, "--env-file", file, "-o", "json", "--debug")
 
     sent = json.dumps(api.requests_to("/complete$")[0]["body"])
     assert ended.code == 1
-    assert MARKER in json.dumps(target.seen, default=str)
+    assert MARKER in json.dumps(service.seen, default=str)
     assert "***" in sent
     assert not has_secret(sent + ended.out + ended.err)
     assert "Variables replaced on the command line: TOKEN." in ended.err
 
 
-def test_a_secret_that_is_replaced_stays_secret(echopoint, api, target, env_file):  # noqa: F811
+def test_a_secret_that_is_replaced_stays_secret(echopoint, api, service, env_file):
     api.inputs, api.secret_keys = {"token": "of-the-launch", "x": "1"}, ["token"]
-    nodes = [request("echo", f"{target.url}/echo?t={{{{token}}}}&o={{{{other}}}}")]
+    nodes = [request("echo", f"{service.url}/echo?t={{{{token}}}}&o={{{{other}}}}")]
     flow = api.add_flow(nodes=nodes)
 
     ended = echopoint(
@@ -139,13 +139,13 @@ def test_a_secret_that_is_replaced_stays_secret(echopoint, api, target, env_file
     )
 
     sent = json.dumps(api.requests_to("/complete$")[0]["body"])
-    assert target.seen[0]["query"] == {"t": ["my-own-token"], "o": ["in-clear"]}
+    assert service.seen[0]["query"] == {"t": ["my-own-token"], "o": ["in-clear"]}
     assert "my-own-token" not in sent + ended.out + ended.err
     assert "in-clear" not in sent
 
 
-def test_a_public_variable_is_shown(echopoint, api, target):  # noqa: F811
-    flow = api.add_flow(nodes=[request("echo", f"{target.url}/echo?o={{{{other}}}}")])
+def test_a_public_variable_is_shown(echopoint, api, service):
+    flow = api.add_flow(nodes=[request("echo", f"{service.url}/echo?o={{{{other}}}}")])
 
     echopoint("flows", "run", flow, "--var", "other=in-clear")
 
@@ -174,7 +174,7 @@ def test_what_a_flow_does_not_read_of_a_file_is_not_handed_on(given, api, env_fi
     assert "OTHER" not in ended.err
 
 
-@pytest.mark.parametrize("data", [{}, {"target": None}])
+@pytest.mark.parametrize("data", [{}, {"service": None}])
 @pytest.mark.parametrize("is_inside", [False, True])
 def test_a_node_that_reads_all_inputs_is_given_all_of_a_file(
     echopoint, api, runner, env_file, data, is_inside
@@ -247,14 +247,14 @@ def test_an_answer_from_an_earlier_execution_says_that_they_were_not_used(
     assert "the variables of the command line were not used" in second.err
 
 
-def test_a_masked_secret_that_is_replaced_does_not_stop_a_run(echopoint, api, target):  # noqa: F811
+def test_a_masked_secret_that_is_replaced_does_not_stop_a_run(echopoint, api, service):
     api.inputs, api.secret_keys = {"token": "***"}, ["token"]
-    flow = api.add_flow(nodes=[request("a", f"{target.url}/echo?t={{{{token}}}}")])
+    flow = api.add_flow(nodes=[request("a", f"{service.url}/echo?t={{{{token}}}}")])
 
     ended = echopoint("flows", "run", flow, "--var", "token=my-own-token")
 
     assert ended.code == 0, ended.err
-    assert target.seen[0]["query"] == {"t": ["my-own-token"]}
+    assert service.seen[0]["query"] == {"t": ["my-own-token"]}
     assert "my-own-token" not in json.dumps(api.requests_to("/complete$"))
 
 
@@ -271,15 +271,15 @@ def test_what_is_no_assignment_is_wrong_use_and_is_not_repeated(echopoint, api, 
     assert api.seen == []
 
 
-def test_a_value_may_be_empty_or_hold_any_sign(echopoint, api, target):  # noqa: F811
+def test_a_value_may_be_empty_or_hold_any_sign(echopoint, api, service):
     flow = api.add_flow(
-        nodes=[request("a", f"{target.url}/echo?a={{{{a}}}}.&b={{{{b}}}}")]
+        nodes=[request("a", f"{service.url}/echo?a={{{{a}}}}.&b={{{{b}}}}")]
     )
 
     ended = echopoint("flows", "run", flow, "--var", "a=", "--var", "b=x=y -- {{a}} é")
 
     assert ended.code == 0, ended.err
-    assert target.seen[0]["query"] == {"a": ["."], "b": ["x=y -- {{a}} é"]}
+    assert service.seen[0]["query"] == {"a": ["."], "b": ["x=y -- {{a}} é"]}
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_the_syntax_is_that_of_dotenv_without_expansion(env_file, monkeypatch):
 def test_no_repr_shows_a_value(env_file):
     read = Variables.read([("a", ODD_SECRET)], [env_file(f"B={ODD_SECRET}")])
 
-    assert ODD_SECRET not in repr(Order(variables=read))
+    assert ODD_SECRET not in repr(RunOptions(variables=read))
 
 
 def test_a_flow_nested_too_deep_is_refused_as_ever(echopoint, api):

@@ -1,14 +1,15 @@
-"""The CI job that the command runs in, for the header that names it to the API."""
+"""The header that names the CI job to the API."""
 
 import os
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
 HEADER = "X-CI-Context"
-LONGEST = 120  # characters of a field; the API keeps no more
-# By the variable that a CI system sets to "true": the variables of each field, the first
-# one that is set. GitLab's group name is the same for all jobs of a parallel matrix.
-SYSTEMS = {
+LONGEST = 120  # characters per field, as the API stores them
+# Key: the variable that the CI system sets to "true". Value: the variables of each field,
+# of which the first non-empty one is used. GitLab's group name is the same for all jobs of
+# a parallel matrix.
+SYSTEMS: dict[str, dict[str, tuple[str, ...]]] = {
     "GITHUB_ACTIONS": {
         "repository": ("GITHUB_REPOSITORY",),
         "workflow": ("GITHUB_WORKFLOW",),
@@ -23,23 +24,23 @@ SYSTEMS = {
 
 
 def headers(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the header that names repository, workflow and job; empty outside of CI.
+    """Return the header with repository, workflow and job, or no header outside of CI.
 
-    With it a pipeline is one place where a key is used, whatever machine it runs on.
+    With it the API counts a pipeline as one place of use, on whatever machine it runs.
     """
     for system, fields in SYSTEMS.items():
         if environment.get(system) == "true":
             context = {
                 name: value
                 for name in fields
-                if (value := first(environment, fields[name]))
+                if (value := first_value(environment, fields[name]))
             }
             if "repository" in context:
                 return {HEADER: urlencode(context, errors="replace")}
     return {}
 
 
-def first(environment: Mapping[str, str], variables: tuple[str, ...]) -> str:
-    """Return the first of these variables that is set, cut to what the API keeps."""
+def first_value(environment: Mapping[str, str], variables: tuple[str, ...]) -> str:
+    """Return the first non-empty variable, cut to the length that the API stores."""
     values = (environment.get(variable, "") for variable in variables)
     return next(filter(None, values), "")[:LONGEST]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from echopoint.cli.pipeline import headers
+from echopoint.cli.ci_context import headers
 
 GITHUB = {
     "GITHUB_ACTIONS": "true",
