@@ -215,7 +215,7 @@ def test_an_empty_text_for_no_data_is_refused_by_the_site_and_run_by_the_engine(
 def test_the_command_line_knows_when_an_execution_is_over():
     over = {*Execution.Status} - {Execution.Status.PENDING, Execution.Status.RUNNING}
 
-    assert over == launch.TERMINAL, "Keep cli/execution/launched.py TERMINAL up."
+    assert over == launch.TERMINAL, "Update TERMINAL in cli/flow_runs/launch.py."
     assert set(serializers.TERMINAL) <= over
 
 

@@ -173,7 +173,7 @@ def test_wrong_use_is_told_to_programs_too(echopoint):
         "status": "error",
         "success": False,
         "exit_code": 3,
-        "error_message": "Name flows by id or by --tag, one of the two.",
+        "error_message": "Select flows either by id or by --tag.",
     }
 
 

@@ -423,7 +423,7 @@ def test_certificates_that_are_none_are_said_with_their_variable(
 def test_a_folder_of_certificates_that_is_none_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
 
-    with pytest.raises(EnvironmentFault, match=r"^SSL_CERT_DIR is .* no folder"):
+    with pytest.raises(EnvironmentFault, match=r"^SSL_CERT_DIR is .* not a folder"):
         get("https://127.0.0.1:1/")
 
 
@@ -518,7 +518,7 @@ def test_a_proxy_that_speaks_no_tls_is_named(service, monkeypatch):
 
     result = run_node(request("call", "https://service.test/"))
 
-    named = f"The proxy 127.0.0.1:{service.port} in HTTPS_PROXY does not speak TLS"
+    named = f"The proxy 127.0.0.1:{service.port} in HTTPS_PROXY failed in TLS"
     assert result["error_message"].startswith(named)
     assert result["error_code"] == "TLS_ERROR"
 

@@ -415,7 +415,7 @@ EARLIER = "<testsuites name='an earlier run'/>"
         (["--ca-cert", "/no/such/file"], "--ca-cert"),
         (["--client-key", "/no/such/file"], "--client-cert"),
         (["--idempotency-key", "ü"], "visible ASCII"),
-        (["--api-url", "nowhere"], "address"),
+        (["--api-url", "nowhere"], "API URL"),
         (["--api-url", "http://127.0.0.1:1"], "127.0.0.1"),
         (["-o", "xml"], "xml"),
     ],
