@@ -1,4 +1,4 @@
-"""The service under test: a real HTTP(S) server on 127.0.0.1 that behaves as told.
+"""A real HTTP(S) server on 127.0.0.1. The path of a request selects its behaviour.
 
 GET /echo                     what was asked, as JSON: method, path, query, headers, body
 GET /status/503               that status, with an empty JSON object
@@ -32,13 +32,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-# As bounds for the endless ones: a client that never hangs up must not keep a thread.
+# The limit of endless responses: a client that stays connected must not block a thread.
 LONGEST = 60  # seconds
 BLOCK = b"x" * 65536
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers a request as its path says, and remembers it."""
+    """Records a request, and responds as its path requests."""
 
     protocol_version = "HTTP/1.1"
     # A client that hangs up is part of the tests, not worth a line.
@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
         self.body = self.rfile.read(length)
         self.parts = urlsplit(self.path)
         self.query = dict(parse_qsl(self.parts.query))
-        self.server.service.seen.append(self.told())
+        self.server.service.seen.append(self.request_document())
         name, _, rest = self.parts.path.strip("/").partition("/")
         act = getattr(self, f"do_{name.replace('-', '_')}", None) or self.not_found
         with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
@@ -57,8 +57,8 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = handle_any
 
-    def told(self):
-        """Return what was asked, as JSON has it."""
+    def request_document(self):
+        """Return the request as a JSON document."""
         return {
             "method": self.command,
             "path": self.parts.path,
@@ -81,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(b'{"error": "not found"}', status=404)
 
     def do_echo(self, rest):
-        self.answer(json.dumps(self.told()).encode(), X_Echo="yes")
+        self.answer(json.dumps(self.request_document()).encode(), X_Echo="yes")
 
     def do_slow(self, rest):
         self.pause(int(self.query.get("ms", 200)) / 1000)
@@ -169,7 +169,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.server.service.closing.wait(seconds)
 
     def log_message(self, *args):
-        """Say nothing: what was asked is in `seen`."""
+        """Log nothing: requests are in `seen`."""
 
 
 class Server(ThreadingHTTPServer):
@@ -177,14 +177,14 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request, client_address):
-        """Say nothing: clients that hang up, or refuse the certificate, are expected."""
+        """Log nothing: tests close connections and refuse certificates."""
 
 
 class Service:
-    """A running server: its `url`, and what it has `seen` so far."""
+    """A running server with its `url`, and the requests so far in `seen`."""
 
     def __init__(self, certificate=None, trusts=None):
-        """Serve, over TLS with a certificate; ask clients for one that `trusts` vouches for."""
+        """Serve over TLS if a certificate is given; `trusts` is the CA of client certificates."""
         self.seen = []
         self.closing = threading.Event()
         self.server = Server(("127.0.0.1", 0), Handler)
@@ -195,7 +195,7 @@ class Service:
             if trusts:
                 context.load_verify_locations(trusts)
                 context.verify_mode = ssl.CERT_REQUIRED
-            # The handshake is left to the thread of the connection.
+            # The handshake runs in the thread of the connection, not in the accept loop.
             self.server.socket = context.wrap_socket(
                 self.server.socket, server_side=True, do_handshake_on_connect=False
             )
@@ -218,13 +218,13 @@ class Service:
 
 def closed_port():
     """Return a port of 127.0.0.1 on which nothing listens."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def self_signed(path):
-    """Write a certificate for 127.0.0.1 that nobody vouches for, with its key."""
+    """Write a self-signed certificate for 127.0.0.1, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)

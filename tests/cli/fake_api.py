@@ -1,7 +1,7 @@
-"""A stand-in for the API: keeps the contract of launching and completing, in memory.
+"""A fake API: launches and completes executions in memory.
 
-It can be told to misbehave as no test could make the real one do: to fail, to answer
-late, to break off, to refuse a key that worked a moment ago.
+Unlike the real API it can misbehave on request: fail, respond late, close the connection,
+or refuse a key that was valid before.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ NOW = "2030-01-01T00:00:00Z"
 
 
 class StandIn(ThreadingHTTPServer):
-    """The API, with what it was sent in `seen` and what it keeps in `executions`."""
+    """The fake API, with its requests in `seen` and its rows in `executions`."""
 
     daemon_threads = True
 
@@ -43,7 +43,7 @@ class StandIn(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def add_flow(self, name="Smoke", *, tags=(), nodes=(), **fields):
-        """Keep a flow and return its id."""
+        """Store a flow and return its id."""
         id = str(uuid.uuid4())
         definition = {"name": name, "version": "1.0", "nodes": list(nodes), "edges": []}
         flow = {"id": id, "name": name, "version": "1.0", "tags": list(tags)}
@@ -51,10 +51,10 @@ class StandIn(ThreadingHTTPServer):
         return id
 
     def fail(self, path, fault, times=1):
-        """Answer the next requests to paths that match with a fault.
+        """Respond to the next matching requests with a fault.
 
-        A fault is (status, document or text), a number of seconds to be silent, or
-        "close"; "lost" does what was asked and closes without an answer.
+        A fault is (status, document or text), a number of seconds to wait, "close" to
+        close the connection, or "lost" to process the request and then close it.
         """
         self.faults += [(re.compile(path), fault)] * times
 
@@ -195,7 +195,7 @@ def refused(status, code, message, metadata=None):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads a request, and answers or misbehaves."""
+    """Responds to a request, or misbehaves."""
 
     protocol_version = "HTTP/1.1"
 
@@ -248,7 +248,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def log_message(self, *arguments):
-        """Say nothing."""
+        """Log nothing."""
 
     def handle(self):
         try:

@@ -50,12 +50,12 @@ def test_without_a_certificate_a_service_that_wants_one_refuses(files, mutual):
     ("certificate", "key", "says"),
     [
         ("none.pem", None, "--client-cert is .*none.pem, which cannot be read"),
-        ("ca.pem", None, "--client-cert is .*ca.pem, which with its key is no client"),
+        ("ca.pem", None, "--client-cert is .*ca.pem, which with its key is not a client"),
         ("chain.pem", "none.pem", "--client-key is .*none.pem, which cannot be read"),
         (
             "key.pem",
             None,
-            "--client-cert is .*key.pem, which with its key is no client",
+            "--client-cert is .*key.pem, which with its key is not a client",
         ),
     ],
 )
