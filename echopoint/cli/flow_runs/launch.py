@@ -185,7 +185,9 @@ def stored_exit_code(execution: dict[str, Any]) -> int:
     return EXIT_CODES.get(str(execution.get("error_code")), FAILED)
 
 
-async def stored_nodes(client: ApiClient, launched: LaunchedExecution) -> list[dict[str, Any]]:
+async def stored_nodes(
+    client: ApiClient, launched: LaunchedExecution
+) -> list[dict[str, Any]]:
     """Return the nodes of the execution. If they cannot be read, warn and return none."""
     path = f"/flows/{launched.flow_id}/executions/{launched.id}/nodes"
     try:

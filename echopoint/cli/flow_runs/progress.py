@@ -36,7 +36,9 @@ class Progress(Protocol):
     def show_outcome(self, outcome: Outcome) -> None: ...
 
 
-def progress_for(settings: Settings, *, verbose: bool) -> "PlainProgress | LiveProgress":
+def progress_for(
+    settings: Settings, *, verbose: bool
+) -> "PlainProgress | LiveProgress":
     """Return live progress for a person at a terminal, else plain lines."""
     is_live = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
     if is_live and not os.environ.get("CI"):

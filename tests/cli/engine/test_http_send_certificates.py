@@ -50,7 +50,11 @@ def test_without_a_certificate_a_service_that_wants_one_refuses(files, mutual):
     ("certificate", "key", "says"),
     [
         ("none.pem", None, "--client-cert is .*none.pem, which cannot be read"),
-        ("ca.pem", None, "--client-cert is .*ca.pem, which with its key is not a client"),
+        (
+            "ca.pem",
+            None,
+            "--client-cert is .*ca.pem, which with its key is not a client",
+        ),
         ("chain.pem", "none.pem", "--client-key is .*none.pem, which cannot be read"),
         (
             "key.pem",

@@ -214,7 +214,11 @@ def reads_of(act):
 def run_as_the_command_does(definition):
     settings, stop = Settings(api_key="x"), Cancellation(cleanup_timeout=0)
     running = run_package(
-        package(definition), stop, options=RunOptions(), settings=settings, progress=[].append
+        package(definition),
+        stop,
+        options=RunOptions(),
+        settings=settings,
+        progress=[].append,
     )
     assert asyncio.run(running)["status"] == "completed"
 
