@@ -61,7 +61,7 @@ def unexpected(request):
     """Return 500 without details, or 503 if the database is unavailable."""
     exception = sys.exc_info()[1]
     if exception and is_unavailable(exception):
-        response = error_response(
+        response = render_error(
             request, HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", UNAVAILABLE
         )
         response["Retry-After"] = str(RETRY_AFTER)
