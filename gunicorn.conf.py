@@ -62,9 +62,9 @@ def post_worker_init(worker):
 
 def pre_request(worker, request):
     """Keep header names with an underscore from the site, but let webhooks show them."""
-    from echopoint.core.header_lines import set_apart
+    from echopoint.core.header_lines import extract_header_lines
 
-    set_apart(request)
+    extract_header_lines(request)
 
 
 def send_mail():

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from apikeys.exceptions import FreshSignInRequired
 from echopoint.accounts import reauthentication
-from echopoint.core import acting
+from echopoint.core import current
 from echopoint.core.client_metadata import Client
 from echopoint.organizations.models import Membership
 
@@ -58,12 +58,12 @@ class Actor:
     @classmethod
     def present(cls):
         """Return the actor of the current request, or of the current command."""
-        request = acting.request()
+        request = current.get_request()
         if request is None:
-            name = acting.command()
+            name = current.get_command()
             known = cls("system", "command line", "the command line", "command")
             return cls.command(name) if name else known
-        via = "admin" if acting.is_in_console(request) else "page"
+        via = "admin" if current.is_console(request) else "page"
         client = Client.of(request)
         if request.user.is_authenticated:
             return cls.person(request.user, via=via, client=client)

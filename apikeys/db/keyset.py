@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.db.models import Func, Q
 
-from echopoint.core.addresses import packed, unpacked
+from echopoint.core.cursors import decode_cursor, encode_cursor
 
 MAX_ID = 2**63 - 1
 MAX_TEXT = 400
@@ -83,7 +83,7 @@ def encode(cursor):
     value = cursor.value
     if isinstance(value, datetime):
         value = value.isoformat()
-    return packed([value, cursor.pk])
+    return encode_cursor([value, cursor.pk])
 
 
 def decode(parameter, order):
@@ -93,7 +93,7 @@ def decode(parameter, order):
     a WHERE condition on rows that the caller has filtered by organization.
     """
     try:
-        value, pk = unpacked(parameter)
+        value, pk = decode_cursor(parameter)
         # `True` is an int for isinstance().
         if type(pk) is not int or not 0 < pk <= MAX_ID:
             raise ValueError("Not an id.")

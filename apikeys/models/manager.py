@@ -15,7 +15,7 @@ from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.querysets import ListedKeys
 from apikeys.scopes import canonical, missing, preset_of
-from echopoint.core.names import complaint
+from echopoint.core.names import name_error
 from echopoint.core.redaction import cleaned
 from echopoint.core.refusals import Refused
 from echopoint.organizations.models import Organization
@@ -265,5 +265,5 @@ def require_text(field, text, model, column=""):
             f"Use at most {maximum} characters; these are {len(text)}.",
             metadata={"maxLength": maximum},
         )
-    if message := complaint(text):
+    if message := name_error(text):
         raise InvalidKeyRequest(field, message)

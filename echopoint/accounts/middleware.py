@@ -4,7 +4,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.shortcuts import resolve_url
 
-from echopoint.core.addresses import address_of
+from echopoint.core.url_redaction import redacted_url
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
@@ -12,7 +12,7 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
 
     def handle_no_permission(self, request, view_func):
         return redirect_to_login(
-            address_of(request),
+            redacted_url(request),
             resolve_url(self.get_login_url(view_func)),
             self.get_redirect_field_name(view_func),
         )

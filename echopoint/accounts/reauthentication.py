@@ -14,8 +14,8 @@ from django.http import HttpResponseRedirect, QueryDict
 from django.shortcuts import resolve_url
 from django.utils.cache import add_never_cache_headers
 
-from echopoint.core.addresses import address_of
 from echopoint.core.redaction import holds_a_secret
+from echopoint.core.url_redaction import redacted_url
 
 SESSION_KEY = "unsubmitted_form"
 NEVER_STORED = ("csrfmiddlewaretoken", "nonce")
@@ -35,7 +35,7 @@ def url_for(request):
 
 def redirect_to_confirm(request):
     """Redirect to the re-authentication page, which leads back to this one."""
-    path = address_of(request)
+    path = redacted_url(request)
     methods = get_adapter(request).get_reauthentication_methods(request.user)
     if not methods:
         logout(request)

@@ -1,4 +1,4 @@
-"""The alphabet of ids and secrets, and the checksum that a key ends with."""
+"""Base62: the alphabet of ids and secrets, and the checksum at the end of a key."""
 
 import string
 import zlib

@@ -1,18 +1,18 @@
-"""Rows deleted a batch at a time, beside what goes on in the meantime."""
+"""Delete rows in small transactions, so that other requests can run in between."""
 
 import time
 
 from django.db import transaction
 
 BATCH = 100  # rows of one transaction
-PAUSE = 0.02  # seconds between two, in which others get SQLite's write lock
+PAUSE = 0.02  # seconds between batches, so that other writers get SQLite's write lock
 
 
 def delete_in_batches(rows):
     """Delete the rows of an ordered queryset, each batch in its own transaction.
 
-    Return how many rows of the queryset's own table were deleted. Rows that another
-    transaction has locked stay.
+    Return the number of rows deleted from the queryset's own table, without cascades.
+    Rows locked by another transaction are skipped.
     """
     total = 0
     while deleted := delete_batch(rows):
@@ -25,6 +25,6 @@ def delete_batch(rows):
     with transaction.atomic(using=rows.db):
         free = rows.select_for_update(of=("self",), skip_locked=True)
         pks = list(free.values_list("pk", flat=True)[:BATCH])
-        # Of a row that takes others along, the whole would be read: it can be megabytes.
+        # only("pk"): before a cascade Django loads the complete rows, megabytes each.
         rows.model._base_manager.using(rows.db).filter(pk__in=pks).only("pk").delete()
     return len(pks)

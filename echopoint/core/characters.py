@@ -1,6 +1,6 @@
-"""Which characters people see, and which texts look the same to them.
+"""Invisible characters, and folding of texts that look the same.
 
-The properties are Unicode's, from the tables of the `regex` package.
+The character properties are Unicode's, from the tables of the `regex` package.
 """
 
 import unicodedata
@@ -8,25 +8,25 @@ from urllib.parse import unquote
 
 import regex
 
-# Nothing of these is seen: UAX #44 Default_Ignorable_Code_Point, what formats text, and
-# what has a place but no shape (braille, Egyptian, Khitan and musical blanks).
-NOT_DRAWN = (
+# Characters without a glyph: UAX #44 Default_Ignorable_Code_Point, format characters, and
+# blanks that take up space (braille, Egyptian, Khitan, musical).
+IGNORABLE_SET = (
     r"\p{Default_Ignorable_Code_Point}"
     r"[\p{Cf}--\p{Prepended_Concatenation_Mark}]"
     r"\u2800\uFFFC\U00013441\U00013442\U00016FE4\U0001D159"
 )
-# Code points without a meaning that all agree on: they may be drawn in any way, or not,
-# and fold in another way once they have one. Those kept for pictures may be in use.
-NOT_AGREED = r"[[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]--\p{Extended_Pictographic}]"
-UNDRAWN = regex.compile(rf"(?V1)[{NOT_DRAWN}]")
-UNSEEN = regex.compile(rf"(?V1)[{NOT_DRAWN}{NOT_AGREED}]")
-# Invisible, but a part of what keyboards write: how an emoji is drawn and what makes one
-# of several, keycaps, the flags of parts of a country (UTS #51, 1.4.9 and C.1), conjuncts
-# of Indic scripts and letters that are not joined (RFC 5892, A.1 and A.2), the end of a
-# word's part in Persian, RA whose form a virama would change in Bengali and Kannada (the
-# Unicode Standard, 12.2 and 12.8), and the end of a word in scripts that write no spaces
-# (UAX #14, SA).
-TYPED = regex.compile(
+# Control, private-use and unassigned code points. Fonts draw them differently or not at
+# all, and their folding changes when Unicode assigns them. Code points reserved for emoji
+# are allowed, because newer systems already use them.
+UNDEFINED_SET = r"[[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]--\p{Extended_Pictographic}]"
+IGNORABLE = regex.compile(rf"(?V1)[{IGNORABLE_SET}]")
+INVISIBLE = regex.compile(rf"(?V1)[{IGNORABLE_SET}{UNDEFINED_SET}]")
+# Invisible characters that keyboards insert, allowed only in these positions: emoji
+# presentation and joiners, keycaps, subdivision flags (UTS #51, 1.4.9 and C.1), joiners and
+# non-joiners in Indic and Arabic scripts (RFC 5892, A.1 and A.2), the Persian non-joiner
+# after a vowel mark, RA before a virama in Bengali and Kannada (the Unicode Standard, 12.2
+# and 12.8), and word breaks in scripts without spaces (UAX #14, SA).
+ALLOWED_INVISIBLE = regex.compile(
     r"""(?xV1)
     (?<=[\p{Emoji}--[0-9\#*]])[\uFE0E\uFE0F]
     | (?<=[0-9\#*])\uFE0F(?=\u20E3)
@@ -39,70 +39,70 @@ TYPED = regex.compile(
     | (?<=\p{Line_Break=SA})\u200B(?=\p{Line_Break=SA})
     """
 )
-SEEN = regex.compile(r"[\p{L}\p{N}\p{P}\p{S}]")
+VISIBLE = regex.compile(r"[\p{L}\p{N}\p{P}\p{S}]")
 SPACES = regex.compile(r"\s+")
-# A percent sign that was percent-encoded, however often.
+# A percent sign that was percent-encoded, any number of times.
 ENCODED_AGAIN = regex.compile("%(?:25)+")
 
 
-def unseen(text: str) -> str:
-    """Return the first character that cannot be seen, or an empty string."""
+def first_invisible(text: str) -> str:
+    """Return the first invisible character that is not allowed there, or ""."""
     if text.isascii() and text.isprintable():
         return ""
-    found = UNSEEN.search(TYPED.sub("", text))
-    return found[0] if found else ""
+    match = INVISIBLE.search(ALLOWED_INVISIBLE.sub("", text))
+    return match[0] if match else ""
 
 
-def has_shape(text: str) -> bool:
-    """Whether anything of the text can be seen."""
-    return bool(SEEN.search(UNSEEN.sub("", text)))
+def has_visible_character(text: str) -> bool:
+    return bool(VISIBLE.search(INVISIBLE.sub("", text)))
 
 
-def as_seen(text: str) -> str:
-    """Return the text without what is not drawn, each character in its plain form."""
+def visible_form(text: str) -> str:
+    """Drop characters without a glyph and apply NFKC."""
     if text.isascii():
         return text
-    return unicodedata.normalize("NFKC", UNDRAWN.sub("", text))
+    return unicodedata.normalize("NFKC", IGNORABLE.sub("", text))
 
 
-def undisguised(text: str) -> str:
-    """Return the text in one piece, without the encodings of URLs and of headers."""
-    encoded = ENCODED_AGAIN.sub("%", in_one_piece(from_header(text)))
-    return in_one_piece(unquote(encoded))
+def decode_client_text(text: str) -> str:
+    """Undo header and URL encodings, so that a secret in the text can be found."""
+    encoded = ENCODED_AGAIN.sub("%", without_unprintable(decode_latin1_header(text)))
+    return without_unprintable(unquote(encoded))
 
 
-def in_one_piece(text: str) -> str:
-    """Return the text without what cannot be printed, or stands for what was no text."""
+def without_unprintable(text: str) -> str:
+    """Drop unprintable and replacement characters."""
     return "".join(filter(str.isprintable, text)).replace("\ufffd", "")
 
 
-def from_header(text: str) -> str:
-    """Return what a client sent in UTF-8, where a server read it as Latin-1."""
+def decode_latin1_header(text: str) -> str:
+    """Decode a header that was sent as UTF-8; WSGI servers decode headers as Latin-1."""
     try:
         return text.encode("latin-1").decode()
     except UnicodeError:
         return text
 
 
-def in_pieces(text: str) -> str:
-    """Return the text as it is seen, with one end of line wherever something parts it.
+def unify_breaks(text: str) -> str:
+    """Replace line breaks and invisible characters with one newline each.
 
-    That is the end of a line with the spaces around it, or what cannot be seen.
+    A secret that was wrapped or split then differs only by newlines.
     """
-    text = unicodedata.normalize("NFKC", UNSEEN.sub("\n", text))
+    text = unicodedata.normalize("NFKC", INVISIBLE.sub("\n", text))
     return SPACES.sub(lambda run: "\n" if "\n" in run[0] else run[0], text)
 
 
 def fold(text: str) -> str:
-    """Return what texts have in common that people take for one.
+    """Return the same text for all texts that look the same.
 
-    That is Unicode's NFKC_Casefold, and one space for any others in a row: pages show
-    several as one. Folding twice changes nothing.
+    Unicode's NFKC_Casefold, with runs of white space collapsed, as HTML pages show them.
+    Idempotent.
     """
     if text.isascii():
         return SPACES.sub(" ", text.lower())
-    folded = unicodedata.normalize("NFD", UNDRAWN.sub("", text))
-    # Twice, as either can make something of what the other made (D146).
+    folded = unicodedata.normalize("NFD", IGNORABLE.sub("", text))
+    # Twice: normalizing can produce characters that fold, and folding characters that
+    # normalize (the Unicode Standard, D146).
     for _ in range(2):
         folded = unicodedata.normalize("NFKC", folded.casefold())
-    return SPACES.sub(" ", UNDRAWN.sub("", folded))
+    return SPACES.sub(" ", IGNORABLE.sub("", folded))

@@ -1,4 +1,4 @@
-"""The client's address, for the API, the pages, the audit and the limits on sign-in."""
+"""The client's IP address, for the audit, rate limits and sign-in limits."""
 
 import ipaddress
 import logging
@@ -9,37 +9,37 @@ from django.conf import settings
 
 logger = logging.getLogger(__name__)
 
-# Proxies write 203.0.113.9:41234, [2001:db8::1]:443 and [2001:db8::1] too.
+# Some proxies add a port or brackets: 203.0.113.9:41234, [2001:db8::1]:443, [2001:db8::1].
 WRAPPED = re.compile(
     r"(?P<v4>[0-9.]+):[0-9]{1,5}"
     r"|\[(?P<v6>[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[^\[\]]+)?)\](:[0-9]{1,5})?"
 )
-# The first unknown address takes it and never gives it back: one warning per process.
+# Acquired by the first unknown address and never released: one warning per process.
 first_unknown = threading.Lock()
 
 
 def address(request) -> str | None:
     """Return the client's IP address, or None if no trustworthy one is known.
 
-    `TRUSTED_PROXIES` says how many proxies append to X-Forwarded-For. Hops are counted
-    from the right, because a client can send the entries on the left.
+    `TRUSTED_PROXIES` is the number of proxies that append to X-Forwarded-For. Hops are
+    counted from the right, because clients can forge the entries on the left.
     """
     proxies = settings.TRUSTED_PROXIES
-    hops = [*forwarded(request), request.META.get("REMOTE_ADDR") or ""]
-    ip = parsed(hops[-proxies - 1]) if proxies < len(hops) else None
+    hops = [*forwarded_entries(request), request.META.get("REMOTE_ADDR") or ""]
+    ip = parse_hop(hops[-proxies - 1]) if proxies < len(hops) else None
     if ip is None and first_unknown.acquire(blocking=False):
         logger.warning("The address of a client is unknown. %s", advice(hops, proxies))
     return ip
 
 
-def forwarded(request):
-    """Return the entries of X-Forwarded-For; WSGI servers join repeated lines."""
+def forwarded_entries(request):
+    """Return the entries of X-Forwarded-For. WSGI servers join repeated header lines."""
     header = request.META.get("HTTP_X_FORWARDED_FOR", "")
     return header.split(",") if header.strip() else []
 
 
-def parsed(hop):
-    """Return the IP address of a hop, without port and zone, or None if it has none."""
+def parse_hop(hop):
+    """Return the IP address of a hop without port and zone, or None if it is invalid."""
     text = hop.strip(" \t")
     if match := WRAPPED.fullmatch(text):
         text = match["v4"] or match["v6"]
@@ -47,12 +47,12 @@ def parsed(hop):
         ip = ipaddress.ip_address(text)
     except ValueError:
         return None
-    # A zone (fe80::1%eth0) has a meaning on this machine only.
+    # A zone (fe80::1%eth0) means nothing on another machine.
     return str(getattr(ip, "ipv4_mapped", None) or ip).partition("%")[0]
 
 
 def advice(hops, proxies):
-    """Return what the operator should set; it never repeats what a client sent."""
+    """Return what the operator should set. Never quotes the header."""
     *entries, _ = hops
     if not proxies:
         return (

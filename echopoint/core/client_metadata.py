@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from echopoint.core.characters import undisguised
+from echopoint.core.characters import decode_client_text
 from echopoint.core.client_address import address
 from echopoint.core.redaction import cleaned, holds_a_secret
 
@@ -10,7 +10,7 @@ USER_AGENT_LENGTH = 200
 
 
 class Client(NamedTuple):
-    """What is kept of a request's sender; empty where there was no request."""
+    """Client metadata stored with events; empty if there was no request."""
 
     ip: str | None = None
     user_agent: str = ""
@@ -19,7 +19,7 @@ class Client(NamedTuple):
 
     @classmethod
     def of(cls, request):
-        """Return the sender of an HTTP request, Django's or DRF's."""
+        """Read the metadata of an HTTP request, Django's or DRF's."""
         match = request.resolver_match
         return cls(
             ip=address(request),
@@ -30,11 +30,11 @@ class Client(NamedTuple):
 
 
 def one_line(text) -> str:
-    """Return what a client says of itself, without secrets and control characters."""
-    plain = undisguised(text)
+    """Return a User-Agent in printable characters, redacted and truncated."""
+    plain = decode_client_text(text)
     if plain != text and holds_a_secret(plain):
         text = plain
-    # Before anything is replaced or cut off: what is left of a secret looks like none.
+    # Redact before replacing and truncating: a shortened secret is no longer recognized.
     text = cleaned(text)
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return shown[:USER_AGENT_LENGTH]
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text[:USER_AGENT_LENGTH]

@@ -1,18 +1,18 @@
-"""What the management commands share."""
+"""Base class of the management commands."""
 
 import json
 
 from django.core.management.base import BaseCommand
 from django.db import DEFAULT_DB_ALIAS
 
-from echopoint.core import acting
+from echopoint.core import current
 from echopoint.core.redaction import cleaned
 
 
 class AnsweringCommand(BaseCommand):
-    """A command that answers in lines for people, or in one JSON object with --json."""
+    """A command that prints lines of text, or one JSON object with --json."""
 
-    # Stop unless the configured secrets are those of the database.
+    # True: stop if the configured secrets differ from the ones the database was written with.
     checks_database = False
 
     def get_check_kwargs(self, options):
@@ -23,20 +23,18 @@ class AnsweringCommand(BaseCommand):
 
     def create_parser(self, prog_name, subcommand, **kwargs):
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.add_argument(
-            "--json", action="store_true", help="answer with one JSON object"
-        )
-        # argparse repeats what it does not understand.
-        complain = parser.error
-        parser.error = lambda message: complain(cleaned(message))
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        # argparse quotes unknown arguments, and a key may be among them.
+        report = parser.error
+        parser.error = lambda message: report(cleaned(message))
         return parser
 
     def execute(self, *args, **options):
-        with acting.as_command(type(self).__module__.rpartition(".")[2]):
+        with current.set_command(type(self).__module__.rpartition(".")[2]):
             return super().execute(*args, **options)
 
     def answer(self, options, fields, *lines):
-        """Write the answer to standard output, and nothing else goes there."""
+        """Write to standard output. Nothing else may: programs parse it."""
         if options["json"]:
             lines = [json.dumps(fields, indent=2)]
         for line in lines:

@@ -1,4 +1,4 @@
-"""Columns that hold what texts have in common that people take for one."""
+"""Columns with folded text, to compare and search names as people read them."""
 
 from django.db import models
 
@@ -6,11 +6,11 @@ from echopoint.core.characters import fold
 
 
 class FoldedField(models.CharField):
-    """What the text in another column folds to, written whenever that is.
+    """The folded text of another column, updated with it.
 
-    Databases fold and compare letters each in its own way, or by its locale; this column
-    holds plain code points, which all compare alike. What it is compared with is folded
-    too, so a filter takes the text as it was typed.
+    Databases fold and compare letters by their own rules or by locale. This column is
+    compared by code point, the same on every database. Lookup values are folded too, so
+    filters take the text as typed.
     """
 
     def __init__(self, *args, of, **options):
@@ -25,11 +25,11 @@ class FoldedField(models.CharField):
     def db_parameters(self, connection):
         parameters = super().db_parameters(connection)
         if connection.vendor == "postgresql":
-            parameters["collation"] = "C"  # SQLite has the same, and calls it BINARY
+            parameters["collation"] = "C"  # the same as SQLite's default, BINARY
         return parameters
 
     def get_prep_value(self, value):
-        # Some letters fold to many, and no index holds a text of any length.
+        # Some letters fold to several, and an index entry has a maximum size.
         return value and fold(value)[: self.max_length]
 
     def pre_save(self, instance, add):
@@ -39,7 +39,7 @@ class FoldedField(models.CharField):
 
 
 class Folded:
-    """A search in folded text. SQLite's LIKE would fold once more, and knows only ASCII."""
+    """A search in folded text. Avoids SQLite's LIKE, which folds again, and only ASCII."""
 
     on_sqlite = ""
 
@@ -55,18 +55,14 @@ class Folded:
 
 @FoldedField.register_lookup
 class FoldedContains(Folded, models.lookups.Contains):
-    """Whether the text is somewhere in the column."""
-
     on_sqlite = "INSTR({}, %s) > 0"
 
 
 @FoldedField.register_lookup
 class FoldedStartsWith(Folded, models.lookups.StartsWith):
-    """Whether the column begins with the text."""
-
     on_sqlite = "INSTR({}, %s) = 1"
 
 
-# The console asks for these, and here there is no difference.
+# The admin console uses these names. Folded text has no case, so they are the same.
 FoldedField.register_lookup(FoldedContains, "icontains")
 FoldedField.register_lookup(FoldedStartsWith, "istartswith")

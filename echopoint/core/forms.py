@@ -1,4 +1,4 @@
-"""What all forms of the site do: none shows a secret again that was typed into it."""
+"""Form renderer of the site. A redisplayed form never repeats a secret."""
 
 from django.forms.boundfield import BoundField
 from django.forms.renderers import DjangoTemplates
@@ -7,17 +7,17 @@ from echopoint.core.redaction import holds_a_secret
 
 
 class UnrepeatingField(BoundField):
-    """A field of a form that comes back empty when a key was pasted into it."""
+    """A field that is redisplayed empty if its value contains a secret."""
 
     def value(self):
         value = super().value()
-        # What is hidden is ours: nonces are as random as keys.
+        # Hidden fields hold our own nonces, which look as random as keys.
         if self.is_hidden or not isinstance(value, str):
             return value
         return "" if holds_a_secret(value) else value
 
 
 class Renderer(DjangoTemplates):
-    """Django's own renderer, with our fields."""
+    """Django's default renderer with `UnrepeatingField`."""
 
     bound_field_class = UnrepeatingField

@@ -1,4 +1,4 @@
-"""Random text for public ids and secrets, in base62."""
+"""Random base62 strings for public ids and secrets."""
 
 import secrets
 
@@ -8,15 +8,13 @@ ID_LENGTH = 16  # 95 bits
 
 
 def random_base62(length: int) -> str:
-    """Return `length` characters, each carrying 5.95 bits of the system's randomness."""
+    """Return `length` random characters, 5.95 bits each, from the system's CSPRNG."""
     return "".join(secrets.choice(BASE62) for _ in range(length))
 
 
 def organization_id() -> str:
-    """Return a new organization id, `org_…`."""
     return f"org_{random_base62(ID_LENGTH)}"
 
 
 def user_id() -> str:
-    """Return a new user id, `user_…`."""
     return f"user_{random_base62(ID_LENGTH)}"

@@ -1,11 +1,11 @@
-"""The paths in a JSON value, as messages say them: `nodes[2].data.url`."""
+"""Paths in a JSON value, for error messages: `nodes[2].data.url`."""
 
 MAX_QUOTE = 60
 MAX_PATH = 500
 
 
 def at(path: str, *keys: str | int) -> str:
-    """Return the path of what these keys lead to, from what is at `path`."""
+    """Append keys and indexes to a path. A long path is not extended."""
     for key in keys:
         if len(path) > MAX_PATH:
             break
@@ -17,7 +17,7 @@ def at(path: str, *keys: str | int) -> str:
 
 
 def quote(text: str) -> str:
-    """Return the text as a message may hold it: short, and sure to be encodable."""
+    """Shorten the text and replace characters that cannot be printed or encoded."""
     if len(text) > MAX_QUOTE:
         text = text[: MAX_QUOTE - 1] + "…"
     if text.isprintable():

@@ -1,4 +1,4 @@
-"""Keys leave no trace: what goes to a log or a stored text is cleaned here first."""
+"""Detect and remove secrets in text before it is logged, stored or shown."""
 
 import logging
 import re
@@ -9,41 +9,42 @@ from django.conf import settings
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from echopoint.core.base62 import checksum
-from echopoint.core.characters import as_seen, in_pieces
+from echopoint.core.characters import unify_breaks, visible_form
 from echopoint.core.json_paths import at
 
 FORMATTER = logging.Formatter()
-# The one form that all keys have. Whoever types or quotes one may change its case.
+# prefix_publicid_secret. The prefix matches in any case, because people retype keys.
 KEY = r"((?ai:{prefix})_[0-9A-Za-z]{{12}}_)([0-9A-Za-z]+)"
-# What people write after the public form, as `epk_live_<id>_old`, is no part of a secret
-# if it is short: without 7 of its 43 characters a secret is still 214 bits, which nobody
-# guesses. A word may be longer. One in a thousand pieces of a secret reads like a word.
+# People add suffixes to the public form, as in `epk_live_<id>_old`. Up to 7 characters are
+# not treated as part of a secret: the other 36 still hold 214 bits. A single word may be
+# longer; one in a thousand pieces of a secret reads like a word.
 SHORTEST_PART = 8
 LONGEST_WORD = 15
 # An id, the underscores around it, and that.
 SHORTEST_KEY = 14 + SHORTEST_PART
 ONE_WORD = re.compile(r"([A-Z]?[a-z]+|[A-Z]+)[0-9]{0,4}")
-# A key of another host, which has a prefix of its own.
+# A key of another installation, with a different prefix.
 OTHER_KEY = re.compile(r"([a-z]_([0-9A-Za-z]{12})_)([0-9A-Za-z]{16,})")
-# A key without its prefix, which the checksum tells from anything else.
+# A key without its prefix, confirmed by its checksum.
 WHOLE = re.compile(r"([0-9A-Za-z]{12}_[0-9A-Za-z]{43})([0-9A-Za-z]{6})")
 FRONT = re.compile(r"[a-z]+(_[a-z]+)*_$")
 LONGEST_FRONT = 33
-# A secret alone, with its checksum or without, in one piece or in several.
+# The 43 secret characters alone, with or without checksum, possibly split across lines.
 SECRET = re.compile(
     r"(?<![0-9A-Za-z])(?:[0-9A-Za-z]\n?){42}[0-9A-Za-z](?:(?:\n?[0-9A-Za-z]){6})?"
     r"(?![0-9A-Za-z])"
 )
-# This much of a secret is told from a name, while a digest or a UUID has letters of one
-# case only.
+# Part of a secret: long enough to distinguish it from a name. Digests and UUIDs use one
+# case only, so `is_random` accepts them.
 RUN = re.compile(r"[0-9A-Za-z]{32,}")
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 HEX = re.compile(r"(0x)?[0-9a-fA-F]+")
 KINDS = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
-# Letters on average. What is random changes its kind after two; one in a thousand
-# secrets has longer words, and so have identifiers in camel case, nearly all.
+# Average letters per word. Random text changes between lower case, upper case and digits
+# after two characters on average. Nearly all camel-case identifiers have longer words, and
+# only one in a thousand secrets has.
 SHORTEST_WORDS = 3
-# Of what is not as long as a secret, which is more often a name than a part of one.
+# For runs of another length than a secret's, which are more often names.
 SHORTEST_WORDS_ELSE = 2.3
 LONGEST_ACRONYM = 15
 SECRET_LENGTHS = {43, 49}
@@ -52,10 +53,10 @@ PATH = re.compile(r"(https?://[^\s/?#]*)/[^\s?#]*")
 
 
 def redact(text: str) -> str:
-    """Return the text with every key in it, whole or cut short, ended at its public id.
+    """Truncate every API key in the text, complete or partial, after its public id.
 
-    A log does without a word after the id too, and without the links that are mailed,
-    which open an account.
+    Harmless suffixes are removed too, and so are the tokens of mailed links, which give
+    access to an account.
     """
     text = MAILED.sub(r"\1…", text)
     prefix = settings.API_KEY_PREFIX
@@ -65,19 +66,19 @@ def redact(text: str) -> str:
 
 
 def holds_a_key(text: str) -> bool:
-    """Whether there is a key in the text for certain, whole or without its end.
+    """Return True if the text definitely contains a key, complete or without its end.
 
-    It may be in another case, in several lines, or have invisible or full-width
-    characters in it; of another host, its checksum must fit. What a key shows of
-    itself, `key_<id>` and `epk_live_<id>_…`, is none, whatever word follows.
+    Finds keys in another case, across lines, and with invisible or full-width
+    characters. Keys of other installations need a valid checksum. The public forms
+    `key_<id>` and `epk_live_<id>_…`, also followed by a word, do not count.
     """
     if is_too_plain(text):
         return False
-    shown = as_seen(text)
+    shown = visible_form(text)
     forms = re.finditer(KEY.format(prefix=settings.API_KEY_PREFIX), shown)
     if any(is_part(form[2]) for form in forms):
         return True
-    unbroken = in_pieces(text).replace("\n", "")
+    unbroken = unify_breaks(text).replace("\n", "")
     return holds_a_whole_key(shown) or holds_a_whole_key(unbroken)
 
 
@@ -90,13 +91,13 @@ def is_too_plain(text: str) -> bool:
 
 
 def is_part(end: str) -> bool:
-    """Whether what follows the public form of a key can be a part of its secret."""
+    """Return True if the characters after the public form may be part of a secret."""
     is_word = ONE_WORD.fullmatch(end) and len(end) <= LONGEST_WORD
     return len(end) >= SHORTEST_PART and not is_word
 
 
 def holds_a_whole_key(text: str) -> bool:
-    """Whether there are an id and a secret whose checksum fits, of whatever host."""
+    """Return True if there is an id and a secret with a valid checksum."""
     for match in WHOLE.finditer(text):
         start = match.start()
         front = FRONT.search(text[max(0, start - LONGEST_FRONT) : start])
@@ -107,10 +108,10 @@ def holds_a_whole_key(text: str) -> bool:
 
 
 def keys_in(value: object) -> Iterator[str]:
-    """Yield the path of each text in a JSON value that holds a key.
+    """Yield the path of each string in a JSON value that contains a key.
 
-    A name that holds one is no part of a path: that of its object is told, and what is
-    under the name is not looked at.
+    If a field name contains one, yield the path of its object instead, so that the path
+    does not repeat the key. Values under such a name are skipped.
     """
     stack = [("", value)]
     while stack:
@@ -132,16 +133,16 @@ def keys_in(value: object) -> Iterator[str]:
 
 
 def holds_a_secret(text: str) -> bool:
-    """Whether there is a key in the text, or what is likely to be a part of one.
+    """Return True if the text contains a key, or is likely to contain part of one.
 
-    That is what looks thrown together: after an id, or as long as a secret, or 32
-    characters and more, unless they stand in the path of a URL, where documents have
-    their ids. Most secrets of others are noticed by it too.
+    Random-looking characters count after a public id, at the length of a secret, or from
+    32 characters on, except in URL paths, which contain document ids. Most secrets of
+    other products are detected too.
     """
     if holds_a_key(text):
         return True
-    shown = as_seen(text)
-    secrets = (found.replace("\n", "") for found in SECRET.findall(in_pieces(text)))
+    shown = visible_form(text)
+    secrets = (match.replace("\n", "") for match in SECRET.findall(unify_breaks(text)))
     runs = RUN.findall(PATH.sub(r"\1 ", shown))
     return any(map(is_random, chain(secrets, runs))) or any(
         are_id_and_secret(match[2], match[3]) for match in OTHER_KEY.finditer(shown)
@@ -149,7 +150,7 @@ def holds_a_secret(text: str) -> bool:
 
 
 def is_random(run: str) -> bool:
-    """Whether letters and digits look thrown together: no name, and no digest either."""
+    """Return True if letters and digits look random. Names and hex digests do not."""
     if HEX.fullmatch(run) or not all(kind.search(run) for kind in KINDS):
         return False
     words = WORD.findall(run)
@@ -160,13 +161,13 @@ def is_random(run: str) -> bool:
 
 
 def are_id_and_secret(public_id: str, run: str) -> bool:
-    """Whether these are of a key of another host, and not two words of a name."""
+    """Return True for a key of another installation, False for two words of a name."""
     changes = len(WORD.findall(public_id))
     return len(public_id) < SHORTEST_WORDS * changes and is_random(run)
 
 
 def cleaned(value):
-    """Return a text, or each text in a JSON value, without secrets, and no longer."""
+    """Remove secrets from all strings of a JSON value. No string gets longer."""
     if isinstance(value, str):
         return without_secrets(value) if holds_a_secret(value) else value
     if isinstance(value, list | tuple):
@@ -177,17 +178,17 @@ def cleaned(value):
 
 
 def cleaned_name(name):
-    """Return the name of a field without secrets; one in ASCII stays so."""
+    """Remove secrets from a field name. ASCII names stay ASCII."""
     if not isinstance(name, str):
-        return name  # refused where a JSON value is asked for
+        return name  # not JSON; validation refuses it
     return cleaned(name).replace("…", "...") if name.isascii() else cleaned(name)
 
 
 def without_secrets(text: str) -> str:
-    """Return the text as people see it, a key ended at its id and the rest taken out."""
-    shown = OTHER_KEY.sub(ended_at_its_id, redact(as_seen(text)))
+    """Truncate keys after their ids, and replace other secrets with an ellipsis."""
+    shown = OTHER_KEY.sub(ended_at_its_id, redact(visible_form(text)))
     shown = RUN.sub(lambda run: "…" if is_random(run[0]) else run[0], shown)
-    # Of one that is in several pieces, nothing is kept.
+    # A secret split into pieces survives the substitutions, so drop the whole text.
     return "…" if holds_a_secret(shown) else shown[: len(text)]
 
 
@@ -197,13 +198,13 @@ def ended_at_its_id(match: re.Match) -> str:
 
 
 class SecretsRedacted(logging.Filter):
-    """Clean a record, its arguments and its traceback, whatever was passed to the log."""
+    """Redact the message, arguments and traceback of every log record."""
 
     def filter(self, record):
         try:
             message = record.getMessage()
         except (TypeError, ValueError, KeyError):
-            # A mistake in a call to the log must not become one of the request.
+            # A wrong format string in a log call must not fail the request.
             message = f"{record.msg} {record.args}"
         record.msg, record.args = redact(without_path(record, message)), ()
         if record.exc_info:
@@ -213,7 +214,7 @@ class SecretsRedacted(logging.Filter):
 
 
 def route_of(request) -> str:
-    """Return the pattern that the path matched: ids and what was typed are in the path."""
+    """Return the URL pattern. The path itself contains ids and user input."""
     match = getattr(request, "resolver_match", None)
     return f"/{match.route}" if match else NO_ROUTE
 
@@ -222,26 +223,26 @@ NO_ROUTE = "no route"
 
 
 def without_path(record: logging.LogRecord, message: str) -> str:
-    """Return the message with the route for the path of the request that it is about."""
+    """Replace the path of the record's request with its route."""
     path = getattr(getattr(record, "request", None), "path", "")
     return message.replace(path, route_of(record.request)) if len(path) > 1 else message
 
 
-# PostgreSQL adds the values of a row that it refuses, with their own empty lines.
+# PostgreSQL appends the values of the rejected row, which may contain empty lines.
 NEXT_PART = r"^(?:The above exception|During handling of|Traceback \(most)"
 DETAIL = re.compile(rf"^(DETAIL|CONTEXT):.*?(?={NEXT_PART}|\Z)", re.S | re.M)
 
 
 def without_rows(text: str) -> str:
-    """Return an account of a failure without the values of rows in it."""
-    return DETAIL.sub(r"\1: left out, as it holds values.\n", text)
+    """Remove row values from a traceback."""
+    return DETAIL.sub(r"\1: removed, because it contains row values.\n", text)
 
 
 class NoValues(SafeExceptionReporterFilter):
-    """Shows no value on the debug page or in an account: locals, fields, settings, cookies.
+    """Hide all values in error reports: locals, form fields, settings, cookies.
 
-    Any of them may be a secret, a result or what a client sent; the lines of the code,
-    their numbers and the exception are what finds a mistake.
+    Any of them may be a secret or client data. Code lines and the exception are enough
+    to find a bug.
     """
 
     def is_active(self, request):
@@ -251,9 +252,9 @@ class NoValues(SafeExceptionReporterFilter):
         return {}
 
     def get_safe_request_meta(self, request):
-        shown = ("REQUEST_METHOD", "CONTENT_TYPE", "CONTENT_LENGTH", "SERVER_PROTOCOL")
+        safe = ("REQUEST_METHOD", "CONTENT_TYPE", "CONTENT_LENGTH", "SERVER_PROTOCOL")
         meta = getattr(request, "META", {})
-        return {name: meta[name] for name in shown if name in meta}
+        return {name: meta[name] for name in safe if name in meta}
 
     def get_safe_cookies(self, request):
         return dict.fromkeys(getattr(request, "COOKIES", ()), self.cleansed_substitute)
@@ -266,15 +267,15 @@ class NoValues(SafeExceptionReporterFilter):
 
 
 class RedactedReporter(ExceptionReporter):
-    """Django's account of a failure, on the debug page too, without the keys in it."""
+    """Django's error report, also on the debug page, without keys and row values."""
 
     def get_traceback_data(self):
         data = super().get_traceback_data()
         if "exception_value" in data:
             data["exception_value"] = without_rows(data["exception_value"])
-        # The query of the address, once more in parts.
-        hidden = dict.fromkeys(dict(data.get("request_GET_items", ())), "…")
-        return data | {"request_GET_items": hidden.items(), "request_insecure_uri": ""}
+        # These two repeat the query string.
+        values = dict.fromkeys(dict(data.get("request_GET_items", ())), "…")
+        return data | {"request_GET_items": values.items(), "request_insecure_uri": ""}
 
     def get_traceback_html(self):
         return redact(super().get_traceback_html())

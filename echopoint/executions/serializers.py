@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from echopoint.api.fields import Choice, Integer, MachineNote, Object, Text, TextOrNull
 from echopoint.api.truncation import MAX_PATH_LENGTH, MAX_TRUNCATED_FIELDS
-from echopoint.core.characters import undisguised
+from echopoint.core.characters import decode_client_text
 from echopoint.core.names import LOOKS_LIKE_A_KEY, refuse_key
 from echopoint.core.redaction import holds_a_key
 from echopoint.executions.completion import MAX_AMOUNT
@@ -39,7 +39,7 @@ class RunnerType(Choice):
 
 def refuse_disguised(text):
     """Raise for a text that holds a key once it is decoded and in one piece."""
-    refuse_key(undisguised(text))
+    refuse_key(decode_client_text(text))
 
 
 def short():

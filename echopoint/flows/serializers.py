@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from echopoint.api.fields import Boolean, Choice, Label, Name, Note, Object, refuse_keys
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
-from echopoint.core.names import LOOKS_LIKE_A_KEY, complaint
+from echopoint.core.names import LOOKS_LIKE_A_KEY, name_error
 from echopoint.core.redaction import holds_a_secret
 from echopoint.flows.fields import Definition, FlowWarningSerializer
 from echopoint.flows.models import Flow, FlowTag, as_tag
@@ -58,7 +58,7 @@ class Tag(Label):
         text = super().to_internal_value(data)
         # Check the text as sent: `as_tag` lowers its case, and a key in lower case is not
         # recognized.
-        if message := complaint(text):
+        if message := name_error(text):
             raise serializers.ValidationError(message)
         return as_tag(text)
 

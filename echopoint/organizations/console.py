@@ -13,7 +13,12 @@ from django.template.response import TemplateResponse
 from django.utils.dateparse import parse_datetime
 
 from echopoint.accounts import reauthentication
-from echopoint.core.addresses import address_of, holds_one, public, shown
+from echopoint.core.url_redaction import (
+    redact_query,
+    redact_value,
+    redacted_url,
+    url_has_secret,
+)
 from echopoint.core.names import refuse_secret, validate_name
 from echopoint.organizations.console_audit import AuditedAdmin
 
@@ -84,10 +89,10 @@ def redirect_for(request):
         return redirect_to_results(request)
     if odd := [name for name in request.GET if has_invalid_time(name, request.GET)]:
         return redirect_without(odd, request)
-    if not holds_one(request):
+    if not url_has_secret(request):
         return None
     messages.warning(request, KEY_IN_ADDRESS)
-    return HttpResponseRedirect(address_of(request))
+    return HttpResponseRedirect(redacted_url(request))
 
 
 def has_invalid_time(name, query):
@@ -112,7 +117,7 @@ def is_incomparable(text):
 
 def redirect_without(names, request):
     """Redirect to the page without these filters, with a warning."""
-    query = shown(request.GET)
+    query = redact_query(request.GET)
     for name in names:
         query.pop(name, None)
     messages.warning(request, TIME_IGNORED)
@@ -121,10 +126,10 @@ def redirect_without(names, request):
 
 def redirect_to_results(request):
     """Redirect a posted search to its results, with the filters in use."""
-    query = shown(request.GET)
+    query = redact_query(request.GET)
     query.pop(PAGE_VAR, None)
     text = request.POST.get(SEARCH_VAR, "").strip()
-    query[SEARCH_VAR] = public(text)
+    query[SEARCH_VAR] = redact_value(text)
     if text and not query[SEARCH_VAR]:
         messages.error(request, NOT_SEARCHED)
     return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
@@ -152,9 +157,9 @@ class DeletableAdmin(AuditedAdmin, admin.ModelAdmin):
         # A list shows 100 rows, and each may hold megabytes in these columns.
         large = (TextField, JSONField)
         columns = self.model._meta.concrete_fields
-        unseen = [f.name for f in columns if isinstance(f, large)]
+        first_invisible = [f.name for f in columns if isinstance(f, large)]
         return (
-            super().get_queryset(request).defer(*set(unseen) - set(self.list_display))
+            super().get_queryset(request).defer(*set(first_invisible) - set(self.list_display))
         )
 
     def has_add_permission(self, request, obj=None):

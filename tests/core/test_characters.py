@@ -1,4 +1,4 @@
-"""What is seen of a text, and which texts are taken for one."""
+"""Invisible characters are found, and texts that look the same fold alike."""
 
 import random
 import sys
@@ -6,7 +6,12 @@ import unicodedata
 
 import pytest
 
-from echopoint.core.characters import as_seen, fold, has_shape, unseen
+from echopoint.core.characters import (
+    first_invisible,
+    fold,
+    has_visible_character,
+    visible_form,
+)
 
 ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 WALES = "🏴\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f"
@@ -44,10 +49,10 @@ INVISIBLE = {
 
 
 @pytest.mark.parametrize("characters", INVISIBLE.values(), ids=INVISIBLE)
-def test_what_cannot_be_seen_is_found(characters):
+def test_an_invisible_character_is_found(characters):
     for character in characters:
-        assert unseen(f"Prod{character}uction") == character
-        assert not has_shape(f" {character}")
+        assert first_invisible(f"Prod{character}uction") == character
+        assert not has_visible_character(f" {character}")
 
 
 @pytest.mark.parametrize(
@@ -71,9 +76,9 @@ def test_what_cannot_be_seen_is_found(characters):
         "…  ½ ﬁ ①",
     ],
 )
-def test_what_people_type_is_seen(text):
-    assert unseen(text) == ""
-    assert has_shape(text)
+def test_joiners_that_keyboards_insert_are_allowed(text):
+    assert first_invisible(text) == ""
+    assert has_visible_character(text)
 
 
 @pytest.mark.parametrize(
@@ -99,8 +104,8 @@ def test_what_people_type_is_seen(text):
         ("日\u200b本", "\u200b"),
     ],
 )
-def test_what_is_typed_is_found_where_nobody_types_it(text, character):
-    assert unseen(text) == character
+def test_an_allowed_joiner_is_refused_in_other_positions(text, character):
+    assert first_invisible(text) == character
 
 
 @pytest.mark.parametrize(
@@ -116,8 +121,8 @@ def test_what_is_typed_is_found_where_nobody_types_it(text, character):
         "\u200b\u200c",
     ],
 )
-def test_a_text_without_a_shape_is_noticed(text):
-    assert not has_shape(text)
+def test_a_text_without_visible_characters_is_found(text):
+    assert not has_visible_character(text)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +147,7 @@ def test_a_text_without_a_shape_is_noticed(text):
         ("ភាសា\u200bខ្មែរ", "ភាសាខ្មែរ"),
     ],
 )
-def test_texts_that_are_taken_for_one_fold_alike(one, other):
+def test_texts_that_look_the_same_fold_alike(one, other):
     assert fold(one) == fold(other)
 
 
@@ -153,7 +158,7 @@ def test_texts_that_differ_fold_apart(one, other):
     assert fold(one) != fold(other)
 
 
-def test_folding_again_changes_nothing_whatever_the_form_it_came_in():
+def test_folding_is_idempotent_for_every_normalization_form():
     dice = random.Random(7)  # noqa: S311, no secret
     odd = [
         character
@@ -176,6 +181,6 @@ def test_folding_again_changes_nothing_whatever_the_form_it_came_in():
             assert fold(unicodedata.normalize(form, text)) == folded, ascii(text)
 
 
-def test_a_text_is_seen_without_what_is_not_drawn():
-    assert as_seen("ｅｐｋ_\u200blive") == "epk_live"
-    assert as_seen("two\nlines é") == "two\nlines é"
+def test_visible_form_drops_characters_without_a_glyph():
+    assert visible_form("ｅｐｋ_\u200blive") == "epk_live"
+    assert visible_form("two\nlines é") == "two\nlines é"

@@ -1,9 +1,9 @@
-"""What can be a name."""
+"""Names have visible characters and no secrets."""
 
 import pytest
 from django.core.exceptions import ValidationError
 
-from echopoint.core.names import complaint, refuse_secret, validate_name
+from echopoint.core.names import name_error, refuse_secret, validate_name
 from tests.core.keys import KEY, SHOWN
 
 
@@ -17,13 +17,13 @@ from tests.core.keys import KEY, SHOWN
         f"{SHOWN[:-1]}old",
     ],
 )
-def test_a_name_that_people_can_read_is_one(name):
-    assert complaint(name) == ""
+def test_a_visible_name_is_accepted(name):
+    assert name_error(name) == ""
     validate_name(name)
 
 
-def test_a_key_is_no_name_and_is_not_repeated():
-    assert complaint(f"CI {KEY}") == (
+def test_a_key_is_refused_as_a_name_and_not_quoted():
+    assert name_error(f"CI {KEY}") == (
         "This looks like an API key. Store it in your secret store and revoke it if"
         " others may have seen it."
     )
@@ -38,15 +38,15 @@ def test_a_key_is_no_name_and_is_not_repeated():
         ("\u2800", "U+2800 (BRAILLE PATTERN BLANK)"),
     ],
 )
-def test_an_invisible_character_is_no_part_of_a_name_and_is_told(name, character):
-    assert complaint(name).endswith(f"invisible ones: remove {character}.")
+def test_an_invisible_character_is_refused_and_named(name, character):
+    assert name_error(name).endswith(f"invisible ones: remove {character}.")
 
 
-def test_a_name_has_a_shape():
-    assert complaint("\u0301") == "Use at least one character that can be seen."
+def test_a_name_has_a_visible_character():
+    assert name_error("\u0301") == "Use at least one visible character."
 
 
-def test_the_validators_say_so():
+def test_the_validators_raise_the_same_errors():
     with pytest.raises(ValidationError, match="invisible"):
         validate_name("a\u200bb")
     for validate in (validate_name, refuse_secret):

@@ -8,7 +8,7 @@ Edge ids and handles are not checked as names: editors generate them, possibly a
 from collections.abc import Iterator
 
 from echopoint.core.json_paths import at
-from echopoint.core.names import LOOKS_LIKE_A_KEY, complaint
+from echopoint.core.names import LOOKS_LIKE_A_KEY, name_error
 from echopoint.core.redaction import holds_a_secret, keys_in
 from echopoint.flows.definition.schemas import NAMED_OUTPUTS
 from echopoint.flows.definition.shapes import Problem
@@ -42,7 +42,7 @@ def node_name_problems(node: dict, path: str) -> Iterator[Problem]:
 
 
 def _displayed_name_problems(holder: dict, field: str, path: str) -> Iterator[Problem]:
-    if message := complaint(holder[field]):
+    if message := name_error(holder[field]):
         yield Problem(at(path, field), message)
 
 
