@@ -5,14 +5,15 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from echopoint.core import environment, steady_cache
-from echopoint.core.environment import flag, number, required, text
+from echopoint.core import environment, redis_cache, service_urls
+from echopoint.core.database_url import database_settings
+from echopoint.core.environment import boolean, integer, required_string, string
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Where gunicorn listens; gunicorn.conf.py reads it, before there is a file.
-BIND = text("BIND", "127.0.0.1:8000")
-GUNICORN_CMD_ARGS = text("GUNICORN_CMD_ARGS")
+BIND = string("BIND", "127.0.0.1:8000")
+GUNICORN_CMD_ARGS = string("GUNICORN_CMD_ARGS")
 # The process's own environment wins over the file.
 environment.read_file(BASE_DIR / ".env")
 
@@ -31,9 +32,9 @@ CONNECTION_LIMITS = {
 }
 
 
-def database(url):
+def databases_entry(url):
     """Return Django's settings for a database URL."""
-    config = environment.database(url)
+    config = database_settings(url)
     config = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True} | config
     if config["ENGINE"] == "django.db.backends.postgresql":
         config["ENGINE"] = "echopoint.core.postgresql"
@@ -51,34 +52,34 @@ def database(url):
     return config
 
 
-SECRET_KEY = required("SECRET_KEY", f"Make one with: {MAKE_SECRET}")
-API_KEY_PEPPERS = required(
+SECRET_KEY = required_string("SECRET_KEY", f"Make one with: {MAKE_SECRET}")
+API_KEY_PEPPERS = required_string(
     "API_KEY_PEPPERS",
     f"Set it to 1:<secret>, and keep it apart from SECRET_KEY. Make one with: {MAKE_SECRET}",
 )
-ENCRYPTION_KEYS = required(
+ENCRYPTION_KEYS = required_string(
     "ENCRYPTION_KEYS",
     f"Set it to one key or several, comma-separated; the first encrypts. Make one with: {MAKE_KEY}",
 )
 # Ids of keys that are refused without a word to the database.
 API_KEYS_BLOCKED = environment.key_ids("API_KEYS_BLOCKED")
-API_KEY_PREFIX = environment.prefix("API_KEY_PREFIX", "epk_live")
+API_KEY_PREFIX = environment.key_prefix("API_KEY_PREFIX", "epk_live")
 
-DEBUG = flag("DEBUG", False)
+DEBUG = boolean("DEBUG", False)
 # Whether browsers reach the site over TLS. False only on 127.0.0.1.
-HTTPS = flag("HTTPS", not DEBUG)
-ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS")
-PORT = number("PORT", 8000, least=1, most=65535)
+HTTPS = boolean("HTTPS", not DEBUG)
+ALLOWED_HOSTS = environment.host_names("ALLOWED_HOSTS")
+PORT = integer("PORT", 8000, least=1, most=65535)
 # How many proxies in front append to X-Forwarded-For. With 0 the header is ignored, and
 # the address of a client is the one of its connection.
-TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)
+TRUSTED_PROXIES = integer("TRUSTED_PROXIES", 0)
 
 # Whether the demo's flows find the service that they call.
-DEMO = flag("DEMO", False)
+DEMO = boolean("DEMO", False)
 
 DATABASES = {
-    "default": database(
-        required(
+    "default": databases_entry(
+        required_string(
             "DATABASE_URL",
             "For example postgres://user:password@host:5432/echopoint, or"
             " sqlite:///db.sqlite3 for a file.",
@@ -86,42 +87,42 @@ DATABASES = {
     )
 }
 # Limits of the site's requests; commands have none.
-DATABASE_STATEMENT_SECONDS = number("DATABASE_STATEMENT_SECONDS", 4, least=1)
-DATABASE_LOCK_SECONDS = number("DATABASE_LOCK_SECONDS", 3, least=1)
+DATABASE_STATEMENT_SECONDS = integer("DATABASE_STATEMENT_SECONDS", 4, least=1)
+DATABASE_LOCK_SECONDS = integer("DATABASE_LOCK_SECONDS", 3, least=1)
 DATABASE_IDLE_SECONDS = 60  # with an open transaction
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = text("REDIS_URL")
-REDIS_TIMEOUT_SECONDS = number("REDIS_TIMEOUT_SECONDS", 1, least=1)
+REDIS_URL = string("REDIS_URL")
+REDIS_TIMEOUT_SECONDS = integer("REDIS_TIMEOUT_SECONDS", 1, least=1)
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "OPTIONS": steady_cache.IN_PROCESS,
+        "OPTIONS": redis_cache.IN_PROCESS,
     }
 }
 if REDIS_URL:
-    environment.require_redis(REDIS_URL)
+    service_urls.require_redis(REDIS_URL)
     CACHES = {
         "default": {
-            "BACKEND": "echopoint.core.steady_cache.SteadyRedisCache",
+            "BACKEND": "echopoint.core.redis_cache.FallbackRedisCache",
             "LOCATION": REDIS_URL,
-            "OPTIONS": steady_cache.options(REDIS_URL, REDIS_TIMEOUT_SECONDS),
+            "OPTIONS": redis_cache.connection_options(REDIS_URL, REDIS_TIMEOUT_SECONDS),
         }
     }
 
 # Mail: without a server to send it, passwords are reset by an operator.
-EMAIL_URL = text("EMAIL_URL")
-mail_server = environment.mail(EMAIL_URL or "dummymail://")
+EMAIL_URL = string("EMAIL_URL")
+mail_server = service_urls.mail_settings(EMAIL_URL or "dummymail://")
 globals().update(mail_server)
-EMAIL_TIMEOUT = number("EMAIL_TIMEOUT_SECONDS", 10, least=1)
+EMAIL_TIMEOUT = integer("EMAIL_TIMEOUT_SECONDS", 10, least=1)
 # Mail is queued in the database; what sends it from there is the transport.
 MAIL_TRANSPORT = mail_server["EMAIL_BACKEND"]
 if EMAIL_URL:
     EMAIL_BACKEND = "echopoint.mail.backend.QueuedBackend"
-    DEFAULT_FROM_EMAIL = required(
+    DEFAULT_FROM_EMAIL = required_string(
         "EMAIL_FROM", "It is the sender of our mail, as EMAIL_URL is set."
     )
-    environment.require_sender(DEFAULT_FROM_EMAIL)
-OPEN_SIGN_UP = flag("OPEN_SIGN_UP", False)
+    service_urls.require_sender(DEFAULT_FROM_EMAIL)
+OPEN_SIGN_UP = boolean("OPEN_SIGN_UP", False)
 if OPEN_SIGN_UP and not EMAIL_URL:
     raise ImproperlyConfigured(
         "OPEN_SIGN_UP needs EMAIL_URL: who signs up has to verify an address."
@@ -275,7 +276,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / text("STATIC_ROOT", "staticfiles")
+STATIC_ROOT = BASE_DIR / string("STATIC_ROOT", "staticfiles")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -306,37 +307,37 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 # For how many days rows are kept; 0 means for good. Pages show thirty days of counts.
-KEEP_REFUSALS_DAYS = number("KEEP_REFUSALS_DAYS", 35, least=31, most=36_500)
-KEEP_USAGE_DAYS = number("KEEP_USAGE_DAYS", 100, least=31, most=36_500)
-KEEP_MAIL_DAYS = number("KEEP_MAIL_DAYS", 30, least=1, most=36_500)
-KEEP_CAPTURED_REQUESTS_DAYS = number("KEEP_CAPTURED_REQUESTS_DAYS", 0, most=36_500)
-KEEP_EXECUTIONS_DAYS = number("KEEP_EXECUTIONS_DAYS", 0, most=36_500)
+KEEP_REFUSALS_DAYS = integer("KEEP_REFUSALS_DAYS", 35, least=31, most=36_500)
+KEEP_USAGE_DAYS = integer("KEEP_USAGE_DAYS", 100, least=31, most=36_500)
+KEEP_MAIL_DAYS = integer("KEEP_MAIL_DAYS", 30, least=1, most=36_500)
+KEEP_CAPTURED_REQUESTS_DAYS = integer("KEEP_CAPTURED_REQUESTS_DAYS", 0, most=36_500)
+KEEP_EXECUTIONS_DAYS = integer("KEEP_EXECUTIONS_DAYS", 0, most=36_500)
 # Requests per minute: of a key, unless its organization or its own limit says otherwise,
 # and the most that these may say; to a webhook; to all webhooks of an organization; and
 # launches of an organization.
-API_REQUESTS_PER_MINUTE = number("API_REQUESTS_PER_MINUTE", 600, least=1)
-API_MAX_REQUESTS_PER_MINUTE = number("API_MAX_REQUESTS_PER_MINUTE", 6000, least=1)
-CAPTURES_PER_MINUTE = number("CAPTURES_PER_MINUTE", 600, least=1)
-CAPTURES_PER_MINUTE_AND_ORGANIZATION = number(
+API_REQUESTS_PER_MINUTE = integer("API_REQUESTS_PER_MINUTE", 600, least=1)
+API_MAX_REQUESTS_PER_MINUTE = integer("API_MAX_REQUESTS_PER_MINUTE", 6000, least=1)
+CAPTURES_PER_MINUTE = integer("CAPTURES_PER_MINUTE", 600, least=1)
+CAPTURES_PER_MINUTE_AND_ORGANIZATION = integer(
     "CAPTURES_PER_MINUTE_AND_ORGANIZATION", 3000, least=1
 )
-LAUNCHES_PER_MINUTE = number("LAUNCHES_PER_MINUTE", 600, least=1)
+LAUNCHES_PER_MINUTE = integer("LAUNCHES_PER_MINUTE", 600, least=1)
 # What an organization may have at most; a megabyte is a million bytes.
-MAX_WEBHOOKS = number("MAX_WEBHOOKS", 1000, least=1)
-MAX_FLOWS = number("MAX_FLOWS", 10_000, least=1)
-MAX_COLLECTIONS = number("MAX_COLLECTIONS", 1000, least=1)
-MAX_STORED_MEGABYTES = number("MAX_STORED_MEGABYTES", 10_000, least=1)
+MAX_WEBHOOKS = integer("MAX_WEBHOOKS", 1000, least=1)
+MAX_FLOWS = integer("MAX_FLOWS", 10_000, least=1)
+MAX_COLLECTIONS = integer("MAX_COLLECTIONS", 1000, least=1)
+MAX_STORED_MEGABYTES = integer("MAX_STORED_MEGABYTES", 10_000, least=1)
 # Apart from that, as strangers fill it: captured requests. The oldest make room.
-MAX_CAPTURED_MEGABYTES = number("MAX_CAPTURED_MEGABYTES", 5000, least=1)
+MAX_CAPTURED_MEGABYTES = integer("MAX_CAPTURED_MEGABYTES", 5000, least=1)
 # Of one webhook: whoever knows its address fills no more. Its oldest make room.
-WEBHOOK_MAX_STORED_MEGABYTES = number("WEBHOOK_MAX_STORED_MEGABYTES", 250, least=1)
+WEBHOOK_MAX_STORED_MEGABYTES = integer("WEBHOOK_MAX_STORED_MEGABYTES", 250, least=1)
 if API_REQUESTS_PER_MINUTE > API_MAX_REQUESTS_PER_MINUTE:
     raise ImproperlyConfigured(
         f"API_REQUESTS_PER_MINUTE is {API_REQUESTS_PER_MINUTE}. Set it to at most"
         f" API_MAX_REQUESTS_PER_MINUTE, {API_MAX_REQUESTS_PER_MINUTE}."
     )
 # Of the audit; 0 means for good. Limits on failed sign-ins look at the last hours of it.
-KEEP_AUDIT_DAYS = number("KEEP_AUDIT_DAYS", 0, most=36_500)
+KEEP_AUDIT_DAYS = integer("KEEP_AUDIT_DAYS", 0, most=36_500)
 if 0 < KEEP_AUDIT_DAYS < 90:
     raise ImproperlyConfigured(
         f"KEEP_AUDIT_DAYS is {KEEP_AUDIT_DAYS}. Set it to 0, for good, or to 90 or more."
@@ -349,17 +350,17 @@ API_RESULT_READ_SIZE = 32 * 1024 * 1024
 
 # How long an ephemeral run may take, where its launcher does not say; how long after that
 # its result may come; and how long a job waits for a runner.
-EXECUTION_TIMEOUT_SECONDS = number("EXECUTION_TIMEOUT_SECONDS", 3600, least=1)
-EXECUTION_GRACE_SECONDS = number("EXECUTION_GRACE_SECONDS", 300)
-QUEUE_TIMEOUT_SECONDS = number("QUEUE_TIMEOUT_SECONDS", 86_400, least=1)
+EXECUTION_TIMEOUT_SECONDS = integer("EXECUTION_TIMEOUT_SECONDS", 3600, least=1)
+EXECUTION_GRACE_SECONDS = integer("EXECUTION_GRACE_SECONDS", 300)
+QUEUE_TIMEOUT_SECONDS = integer("QUEUE_TIMEOUT_SECONDS", 86_400, least=1)
 # How long a self-hosted runner holds a job without a heartbeat; they come every 10
 # seconds, and a few may be late.
-RUNNER_LEASE_SECONDS = number("RUNNER_LEASE_SECONDS", 60, least=1)
+RUNNER_LEASE_SECONDS = integer("RUNNER_LEASE_SECONDS", 60, least=1)
 # How long a runner's request waits for a job. Runners give up after 45 seconds, and
 # count as gone after 60.
-RUNNER_POLL_SECONDS = number("RUNNER_POLL_SECONDS", 20, most=40)
+RUNNER_POLL_SECONDS = integer("RUNNER_POLL_SECONDS", 20, most=40)
 # How many of a process's threads may wait for jobs: half of them, so that others find one.
-RUNNER_MAX_WAITING = number("RUNNER_MAX_WAITING", 2)
+RUNNER_MAX_WAITING = integer("RUNNER_MAX_WAITING", 2)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -422,11 +423,11 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Opens /metrics, which is not there without it.
-METRICS_TOKEN = environment.token("METRICS_TOKEN")
-LOG_FORMAT = environment.choice("LOG_FORMAT", "line", "json")
-LOG_LEVEL = environment.choice("LOG_LEVEL", "info", "debug", "warning", "error")
+METRICS_TOKEN = environment.optional_secret("METRICS_TOKEN")
+LOG_FORMAT = environment.enum("LOG_FORMAT", "line", "json")
+LOG_LEVEL = environment.enum("LOG_LEVEL", "info", "debug", "warning", "error")
 # A record of each request; programs that read logs want them, people rarely.
-LOG_REQUESTS = flag("LOG_REQUESTS", LOG_FORMAT == "json")
+LOG_REQUESTS = boolean("LOG_REQUESTS", LOG_FORMAT == "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from echopoint.settings import database
+from echopoint.settings import databases_entry
 
 ALIAS = "other"
 NO_URL = (
@@ -21,7 +21,7 @@ def config_of(url):
     try:
         # The URL of another kind of database is warned of with the password in it.
         with warnings.catch_warnings(action="ignore"):
-            config = database(url)
+            config = databases_entry(url)
     except (ImproperlyConfigured, ValueError, KeyError, TypeError):
         # The reason can quote the URL, with the password in it.
         raise CommandError(NO_URL) from None

@@ -1,0 +1,115 @@
+"""A Redis cache that falls back to an in-process cache while Redis does not answer."""
+
+import logging
+import threading
+import time
+
+import redis
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.redis import RedisCache
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = 10  # seconds until Redis is tried again
+# With Django's default of 300 an attacker could evict the counters of sign-in attempts by
+# creating others.
+IN_PROCESS = {"MAX_ENTRIES": 50_000}
+UNREACHABLE = (
+    "Redis does not answer (%s). Until it does, each process counts requests and sign-in"
+    " attempts on its own, so the effective limits are multiplied by the number of"
+    " processes."
+)
+RECOVERED = "Redis answers again. Limits are counted for all processes together."
+
+
+class CircuitBreaker:
+    """Skip Redis for a while after it failed.
+
+    One for the process: Django makes a cache object for each thread.
+    """
+
+    def __init__(self):
+        self.retry_at = 0.0
+        self.is_open = False
+        self.lock = threading.Lock()
+
+    def allows_call(self):
+        """Return True if Redis may be called. While open, one thread per pause may try."""
+        if not self.is_open:
+            return True
+        with self.lock:
+            now = time.monotonic()
+            if now < self.retry_at:
+                return False
+            self.retry_at = now + RETRY_AFTER
+            return True
+
+    def record_failure(self, error):
+        with self.lock:
+            was_open, self.is_open = self.is_open, True
+            self.retry_at = time.monotonic() + RETRY_AFTER
+        if not was_open:
+            # Only the class: the message may contain the address.
+            logger.warning(UNREACHABLE, type(error).__name__)
+
+    def record_success(self):
+        if self.is_open:
+            with self.lock:
+                was_open, self.is_open = self.is_open, False
+            if was_open:
+                logger.warning(RECOVERED)
+
+
+circuit_breaker = CircuitBreaker()
+
+
+def with_fallback(name):
+    """Return a method that calls `RedisCache`, or the fallback cache if that fails."""
+
+    def method(self, *args, **kwargs):
+        if circuit_breaker.allows_call():
+            try:
+                result = getattr(RedisCache, name)(self, *args, **kwargs)
+            except (redis.RedisError, OSError) as error:
+                circuit_breaker.record_failure(error)
+            except ValueError:  # no such key to increment: Redis did answer
+                circuit_breaker.record_success()
+                raise
+            else:
+                circuit_breaker.record_success()
+                return result
+        return getattr(self.fallback, name)(*args, **kwargs)
+
+    return method
+
+
+class FallbackRedisCache(RedisCache):
+    """Answers immediately while Redis is away, without the entries stored in Redis."""
+
+    def __init__(self, server, params):
+        super().__init__(server, params)
+        self.fallback = LocMemCache("redis-fallback", params | {"OPTIONS": IN_PROCESS})
+
+    add = with_fallback("add")
+    get = with_fallback("get")
+    set = with_fallback("set")
+    touch = with_fallback("touch")
+    delete = with_fallback("delete")
+    get_many = with_fallback("get_many")
+    has_key = with_fallback("has_key")
+    incr = with_fallback("incr")
+    set_many = with_fallback("set_many")
+    delete_many = with_fallback("delete_many")
+    clear = with_fallback("clear")
+
+
+def connection_options(url, seconds):
+    """Return options for connections that wait at most so many seconds, without retries."""
+    limits = {
+        "socket_connect_timeout": seconds,
+        "socket_timeout": seconds,
+        "health_check_interval": 30,
+        "retry": redis.retry.Retry(redis.backoff.NoBackoff(), 0),
+    }
+    keepalive = {} if url.startswith("unix:") else {"socket_keepalive": True}
+    return limits | keepalive

@@ -1,0 +1,82 @@
+"""Settings from EMAIL_URL, EMAIL_FROM and REDIS_URL. A mistyped value stops the start.
+
+Error messages never quote a URL, because it contains the password.
+"""
+
+import re
+from email.utils import parseaddr
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
+
+from echopoint.core.environment import env, parse_boolean, query_options
+
+MAIL_BOOLEANS = {"EMAIL_USE_TLS", "EMAIL_USE_SSL"}
+REDIS_SCHEMES = {"redis", "rediss", "unix"}
+REDIS_BOOLEANS = {"retry_on_timeout", "socket_keepalive", "ssl_check_hostname"}
+
+INVALID_EMAIL_URL = (
+    "EMAIL_URL is not a valid mail server URL. Set it to"
+    " smtp+tls://user:password@host:587."
+)
+INVALID_REDIS_URL = "REDIS_URL is not a valid Redis URL. Set it to redis://host:6379/0."
+
+
+def mail_settings(url):
+    """Return Django's settings for a mail server URL."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in env.EMAIL_SCHEMES:
+            raise ImproperlyConfigured(INVALID_EMAIL_URL)
+        config = env.email_url_config(url)
+    except ValueError:
+        raise ImproperlyConfigured(INVALID_EMAIL_URL) from None
+    if parts.scheme.startswith("smtp") and not parts.hostname:
+        raise ImproperlyConfigured(INVALID_EMAIL_URL)
+    config.pop("OPTIONS", None)
+    config |= {
+        option.upper(): mail_option(option, value)
+        for option, value in query_options(url)
+    }
+    if config.get("EMAIL_USE_TLS") and config.get("EMAIL_USE_SSL"):
+        raise ImproperlyConfigured("EMAIL_URL asks for both TLS and SSL. Choose one.")
+    return config
+
+
+def mail_option(option, value):
+    if option.upper() not in MAIL_BOOLEANS:
+        raise ImproperlyConfigured(
+            "EMAIL_URL has an unknown option. It takes email_use_tls and email_use_ssl."
+        )
+    return parse_boolean(f"{option} in EMAIL_URL", value)
+
+
+def require_sender(value):
+    """Raise unless the value is a valid sender."""
+    address = parseaddr(value)[1]
+    try:
+        validate_email(address)
+    except ValidationError:
+        address = ""
+    if not address or address not in value:
+        raise ImproperlyConfigured(
+            "EMAIL_FROM is not an e-mail address. Set it to keys@example.com or"
+            " Name <keys@example.com>."
+        )
+
+
+def require_redis(url):
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # noqa: F841, raises if invalid
+    except ValueError:
+        raise ImproperlyConfigured(INVALID_REDIS_URL) from None
+    if parts.scheme not in REDIS_SCHEMES:
+        raise ImproperlyConfigured(INVALID_REDIS_URL)
+    # The client silently uses database 0 if the path is not a number.
+    if parts.scheme != "unix" and not re.fullmatch(r"(/[0-9]*)?", parts.path):
+        raise ImproperlyConfigured(INVALID_REDIS_URL)
+    for option, value in query_options(url):
+        if option in REDIS_BOOLEANS:
+            parse_boolean(f"{option} in REDIS_URL", value)
