@@ -1,7 +1,7 @@
-"""The cast and the factories.
+"""Fixtures of all tests.
 
-acme is ours; alice is its admin, bob a member, olive its owner. globex is another
-organization, and mallory its admin.
+Organization acme has owner olive, admin alice and member bob. globex is another tenant, with
+admin mallory.
 """
 
 from contextlib import contextmanager
@@ -9,37 +9,37 @@ from contextlib import contextmanager
 import pytest
 from django.core.cache import cache
 from django.db import connection
-from django.test import Client
 
 from apikeys.actors import Actor
 from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey
 from apikeys.models.use_recording import audited_retired_uses
-from echopoint.organizations.models import Membership, Organization, User
-from tests.signing_in import sign_in
+from echopoint.organizations.models import Membership
+from tests.api_client import ApiClient
+from tests.tenants import create_organization, create_user
 
 # Fixtures that tests of every app share.
 pytest_plugins = [
-    "tests.fresh",
-    "tests.migrating",
-    "tests.races",
-    "tests.sinks",
+    "tests.temporary_databases",
+    "tests.migration_states",
+    "tests.concurrency",
+    "tests.leak_search",
     "tests.stored_chains",
 ]
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what SQLite has no way to show: transactions that run side by side."""
+    """Deselect tests of concurrent transactions on SQLite, which has only one writer."""
     if connection.vendor == "postgresql":
         return
-    left_out = [item for item in items if item.get_closest_marker("postgresql")]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    skipped = [item for item in items if item.get_closest_marker("postgresql")]
+    config.hook.pytest_deselected(items=skipped)
+    items[:] = [item for item in items if item not in skipped]
 
 
 @pytest.fixture(autouse=True)
-def _no_counts_from_before():
-    """What waits in the process is of keys that are gone with the test."""
+def _clear_counters():
+    """Drop buffered counts, because their keys are deleted after the test."""
     yield
     for manager in write_buffers.managers:
         manager.pending.take_all()
@@ -47,14 +47,14 @@ def _no_counts_from_before():
 
 
 @pytest.fixture(autouse=True)
-def _no_attempts_from_before():
-    """Limits on signing in count in the cache."""
+def _clear_cache():
+    """Reset the sign-in limits, which count in the cache."""
     cache.clear()
 
 
 @contextmanager
 def _statements():
-    """Yield a list that fills with the statements that read or write rows."""
+    """Yield a list that collects the statements that read or write rows."""
     found = []
 
     def note(execute, sql, params, many, context):
@@ -69,58 +69,47 @@ def _statements():
 
 @pytest.fixture
 def statements():
-    """Return a context manager: the statements in it, without those of transactions."""
+    """Return a context manager that yields the statements executed in it."""
     return _statements
-
-
-def person(email):
-    return User.objects.create_user(email, "correct horse battery")
-
-
-def organization(name, member, role):
-    """Make an organization past its verbs, so that its audit begins with the test."""
-    organization = Organization.objects.create(name=name)
-    organization.memberships.create(user=member, role=role)
-    return organization
 
 
 @pytest.fixture
 def olive(db):
-    return person("olive@acme.example")
+    return create_user("olive@acme.example")
 
 
 @pytest.fixture
 def acme(olive):
-    return organization("Acme", olive, Membership.Role.OWNER)
+    return create_organization("Acme", olive, Membership.Role.OWNER)
 
 
 @pytest.fixture
 def alice(acme):
-    alice = person("alice@acme.example")
+    alice = create_user("alice@acme.example")
     acme.memberships.create(user=alice, role=Membership.Role.ADMIN)
     return alice
 
 
 @pytest.fixture
 def bob(acme):
-    bob = person("bob@acme.example")
+    bob = create_user("bob@acme.example")
     acme.memberships.create(user=bob, role=Membership.Role.MEMBER)
     return bob
 
 
 @pytest.fixture
 def mallory(db):
-    return person("mallory@globex.example")
+    return create_user("mallory@globex.example")
 
 
 @pytest.fixture
 def globex(mallory):
-    return organization("Globex", mallory, Membership.Role.ADMIN)
+    return create_organization("Globex", mallory, Membership.Role.ADMIN)
 
 
 @pytest.fixture
 def issue(acme, alice):
-    """Return a maker of keys: (key, secret), in acme with every scope it is not told."""
+    """Return a function that issues a key and returns (key, secret); in acme by default."""
 
     def issue(*scopes, **overrides):
         values = {
@@ -134,57 +123,19 @@ def issue(acme, alice):
     return issue
 
 
-class Api:
-    """A client of the API, with a key or as a signed-in member."""
-
-    def __init__(self, organization, secret=None, user=None):
-        self.client = Client(raise_request_exception=False)
-        self.headers = {"X-Organization-Id": organization.pk}
-        if secret:
-            self.headers["X-Api-Key"] = secret
-        if user:
-            sign_in(self.client, user)
-
-    def __call__(self, method, path, body=None, **headers):
-        """Send JSON; headers that are None are left out."""
-        headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent = {k: v for k, v in (self.headers | headers).items() if v is not None}
-        options = {"headers": sent}
-        if body is not None:
-            options |= {"data": body, "content_type": "application/json"}
-        return self.client.generic(method, path, **self.encoded(options))
-
-    def encoded(self, options):
-        if "data" in options and not isinstance(options["data"], (str, bytes)):
-            options["data"] = self.client._encode_json(
-                options["data"], "application/json"
-            )
-        return options
-
-    def get(self, path, **headers):
-        return self("GET", path, **headers)
-
-    def post(self, path, body=None, **headers):
-        return self("POST", path, {} if body is None else body, **headers)
-
-    def put(self, path, body=None, **headers):
-        return self("PUT", path, {} if body is None else body, **headers)
-
-    def delete(self, path, **headers):
-        return self("DELETE", path, **headers)
-
-
 @pytest.fixture
 def api(issue):
-    """Return a maker of clients: `api("flows:read")`, `api(secret=…)`, `api(user=alice)`."""
+    """Return a factory of API clients: `api("flows:read")`, `api(secret=…)`, `api(user=alice)`."""
 
     def api(*scopes, secret=None, user=None, organization=None):
         if user:
-            return Api(organization or user.memberships.get().organization, user=user)
+            return ApiClient(
+                organization or user.memberships.get().organization, user=user
+            )
         if secret is None:
             overrides = {"organization": organization} if organization else {}
             key, secret = issue(*scopes, **overrides)
             organization = key.organization
-        return Api(organization, secret)
+        return ApiClient(organization, secret)
 
     return api

@@ -1,4 +1,4 @@
-"""The project's settings, as the tests want them."""
+"""Settings of the test suite."""
 
 import os
 
@@ -19,15 +19,15 @@ os.environ["OPEN_SIGN_UP"] = "false"
 
 from echopoint.settings import *  # noqa: E402
 
-# The slow hash of passwords is Django's to test.
+# A fast hash: Django tests the slow ones.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"]["BACKEND"] = (  # noqa: F405
     "django.contrib.staticfiles.storage.StaticFilesStorage"
 )
-# Only the tests of this wait for it.
+# Only tests of this delay set it.
 ACCOUNT_ANSWER_SECONDS = 0
-# Counts are written, and mail is sent, when a test says so.
-MAIL_LOOK_SECONDS = None
+# Tests flush counters and send mail explicitly.
+MAIL_POLL_SECONDS = None
 API_KEY_COUNT_SECONDS = None
-# Static files are found in the tree, without collecting them first.
+# Serve static files without collectstatic.
 WHITENOISE_AUTOREFRESH = True

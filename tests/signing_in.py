@@ -1,11 +1,11 @@
-"""Signing a test client in."""
+"""Sign a test client in, now or in the past."""
 
 from allauth.account.internal.flows.login import record_authentication
 from django.http import HttpRequest
 
 
 def sign_in(client, user, *, ago=0):
-    """Sign the person in, as if `ago` seconds ago by password."""
+    """Sign the user in by password, `ago` seconds in the past."""
     client.force_login(user)
     request = HttpRequest()
     request.session = client.session
@@ -14,7 +14,7 @@ def sign_in(client, user, *, ago=0):
 
 
 def set_back(session, seconds):
-    """Make all that the session knows of authentication older."""
+    """Move the authentication times of the session into the past."""
     records = session["account_authentication_methods"]
     for record in records:
         record["at"] -= seconds

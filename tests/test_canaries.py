@@ -10,8 +10,8 @@ import pytest
 
 from apikeys.scopes import SCOPES
 from echopoint.core.base62 import checksum
-from tests.core.test_logs import exchange
 from tests.gunicorn_site import manage, running_site
+from tests.raw_http import exchange
 
 RENAME = """
 from django.db import connection

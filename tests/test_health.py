@@ -1,4 +1,4 @@
-"""Probes: whether the process answers, and whether it can serve requests."""
+"""`/health` and `/ready`."""
 
 import pytest
 from django.db import OperationalError, connection, connections
@@ -6,22 +6,22 @@ from django.test import Client
 
 from apikeys import tokens
 from apikeys.models import PepperFingerprint
-from echopoint.health import kept
+from echopoint.health import cached_checks
 
 OTHER = "1:another-" + "o" * 40
 
 
 @pytest.fixture(autouse=True)
-def asked_anew():
-    """Let no test see what was found before."""
-    kept.forget()
+def empty_cache():
+    """Run the checks again in each test."""
+    cached_checks.clear()
     yield
-    kept.forget()
+    cached_checks.clear()
 
 
 @pytest.fixture
 def probe():
-    """Return a prober: (status, body). It comes by address and without TLS."""
+    """Return a function that calls by IP address, without TLS; it returns (status, body)."""
 
     def probe(path):
         answer = Client(headers={"Host": "10.0.0.7:8000"}).get(path)
@@ -31,10 +31,10 @@ def probe():
     return probe
 
 
-def test_the_process_says_that_it_lives_without_a_database(probe, settings):
+def test_health_does_not_need_the_database(probe, settings):
     settings.SECURE_SSL_REDIRECT = True
 
-    # Without the mark a query would fail.
+    # The test has no django_db mark, so any query would fail.
     assert probe("/health") == (200, {"status": "ok"})
 
 
@@ -49,7 +49,7 @@ def test_a_site_that_can_serve_is_ready(probe):
 
 
 @pytest.mark.django_db
-def test_a_database_that_is_away_is_named(probe, monkeypatch):
+def test_a_database_that_is_down_is_named(probe, monkeypatch):
     def fail(*args):
         raise OperationalError("the server closed the connection")
 
@@ -62,7 +62,7 @@ def test_a_database_that_is_away_is_named(probe, monkeypatch):
 
 
 @pytest.mark.django_db
-def test_a_migration_that_is_missing_is_named(probe):
+def test_a_missing_migration_is_named(probe):
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM django_migrations WHERE app = 'apikeys' AND name = %s",
@@ -92,19 +92,19 @@ def test_a_pepper_that_differs_is_named(probe, settings):
 
 
 @pytest.mark.django_db
-def test_an_encryption_key_that_is_missing_is_named(probe, api, alice, settings):
+def test_a_missing_encryption_key_is_named(probe, api, alice, settings):
     body = {"value": "v", "secret": True}
     assert api(user=alice).put("/organization/variables/A", body).status_code == 200
     settings.ENCRYPTION_KEYS = "b3RoZXItZm9yLXRlc3RzLS1vbmx5LWZvci10ZXN0cy0="
 
-    status, told = probe("/ready")
+    status, answer = probe("/ready")
 
     assert status == 503
-    assert told["parts"]["encryption_keys"].startswith("differs from the database")
+    assert answer["parts"]["encryption_keys"].startswith("differs from the database")
 
 
 @pytest.mark.django_db
-def test_many_probes_compare_the_settings_once(probe, statements):
+def test_repeated_probes_use_the_cached_checks(probe, statements):
     probe("/ready")
 
     with statements() as found:

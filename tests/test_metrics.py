@@ -1,4 +1,4 @@
-"""`/metrics`: of all processes together, for whoever has the token, and without ids."""
+"""`/metrics` needs the token, sums all processes, and contains no ids."""
 
 import re
 import secrets
@@ -24,7 +24,7 @@ def test_without_a_token_there_are_no_metrics(client, db, settings):
     ["", "Bearer", "Bearer wrong", f"bearer {TOKEN}", TOKEN],
     ids=["none", "scheme", "wrong", "lower case", "token"],
 )
-def test_another_token_opens_nothing(client, settings, sent):
+def test_a_wrong_token_is_refused(client, settings, sent):
     settings.METRICS_TOKEN = TOKEN
 
     response = client.get("/metrics", headers={"Authorization": sent})
@@ -34,7 +34,7 @@ def test_another_token_opens_nothing(client, settings, sent):
     assert TOKEN not in response.text
 
 
-def test_what_was_lost_is_counted_once_it_is_watched():
+def test_losses_are_counted_only_after_start():
     off, on = Metrics(), Metrics()
     on.start()
 

@@ -11,8 +11,8 @@ from django.urls import reverse
 from apikeys import tokens
 from apikeys.models import ApiKey, SpentNonce
 from echopoint.organizations.models import User
+from tests.leak_search import console_pages, tables
 from tests.signing_in import sign_in
-from tests.sinks import console_pages, tables
 
 
 @pytest.fixture

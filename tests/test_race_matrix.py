@@ -25,10 +25,10 @@ from echopoint.core.client_metadata import Client as CallerClient
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import Membership, Organization, User
 from echopoint.webhooks.models import Webhook
-from tests.conftest import Api
+from tests.api_client import ApiClient
 from tests.executions.conftest import RunnerClient, completion, definition, node
+from tests.page_table import CHANGES as ALL_CHANGES
 from tests.signing_in import sign_in
-from tests.test_page_matrix import CHANGES as ALL_CHANGES
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("committing")]
 
@@ -49,7 +49,7 @@ class World:
         self.owner, self.browser = owner, browser
         self.other = User.objects.create_user(f"{uuid4().hex}@acme.example")
         self.organization.memberships.create(user=self.other)
-        self.person = Api(self.organization)
+        self.person = ApiClient(self.organization)
         self.person.client = browser
         self.key, _ = self.issue("key")
         self.rotating, _ = self.issue("rotating")
@@ -60,7 +60,7 @@ class World:
         self.suspended, _ = self.issue("suspended")
         self.suspended.suspend(by=SYSTEM)
         _, secret = self.issue("program", PROGRAM)
-        self.program = Api(self.organization, secret)
+        self.program = ApiClient(self.organization, secret)
         self.make_content()
 
     def seen_by(self, browser):

@@ -10,7 +10,7 @@ from apikeys.scopes import SCOPES
 from echopoint.api.operations import operations
 from echopoint.organizations import roles
 from echopoint.organizations.models import Membership
-from tests.walk import paths
+from tests.url_paths import paths
 
 # What answers outside of the API's viewsets, and why it may.
 OUTSIDE = {

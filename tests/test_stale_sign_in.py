@@ -19,9 +19,9 @@ from apikeys.models import ApiKey, AuditEvent
 from apikeys.models.manager import ApiKeyManager, ApiKeyQuerySet
 from echopoint.api.operations import operations
 from echopoint.organizations.models import Membership, Organization, User
+from tests.page_table import CHANGES, PAGES, prepare_key
 from tests.signing_in import sign_in
-from tests.test_page_matrix import CHANGES, PAGES, prepare
-from tests.walk import paths
+from tests.url_paths import paths
 
 HOUR = 3600
 SYSTEM = Actor.command("test")
@@ -187,7 +187,7 @@ def test_a_stale_session_is_told_so_before_the_state_of_the_key(stale, key):
 
 @pytest.mark.parametrize("page", sorted(set(CHANGES) - EXEMPT_PAGES.keys()))
 def test_a_page_asks_for_a_fresh_sign_in(stale, key, acme, page):
-    prepare(page, key)
+    prepare_key(page, key)
     has_key = "revoke_selected" not in page and page not in {
         "apikeys:issue",
         "apikeys:policy",

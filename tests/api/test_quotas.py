@@ -8,8 +8,8 @@ from echopoint.core import rate_limits
 from echopoint.executions.models import Execution, RunnerJob
 from echopoint.flows.models import Flow
 from echopoint.webhooks.models import Webhook
-from tests.clock import clock_at
 from tests.executions.conftest import RunnerClient, completion, definition, node
+from tests.frozen_time import clock_at
 
 EVERY = [
     *("webhooks:create", "webhooks:delete", "flows:create", "flows:update"),

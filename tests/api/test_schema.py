@@ -17,8 +17,8 @@ from echopoint import error_views
 from echopoint.api.checks import check_actions
 from echopoint.api.operations import operations
 from echopoint.core import rate_limits
-from echopoint.core.malformed import write_refusal
-from tests.clock import clock_at
+from echopoint.core.gunicorn_errors import write_refusal
+from tests.frozen_time import clock_at
 
 CONTRACT_IDS = {
     "getMe", "listAPIKeys", "createAPIKey", "searchAPIKeys", "getAPIKey", "deleteAPIKey",

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import get_resolver
 
 from tests.signing_in import sign_in
-from tests.walk import paths
+from tests.url_paths import paths
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 

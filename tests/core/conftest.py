@@ -1,9 +1,9 @@
 import pytest
 
-from tests.core.ways_to_name import World
+from tests.core.name_inputs import World
 
 
 @pytest.fixture
 def world(client, api, alice, acme, issue):
-    """Return all ways in, and something to name in each."""
+    """Return callers for every page, endpoint and command that stores a name."""
     return World(client, api, alice, acme, issue)

@@ -1,13 +1,13 @@
 """The server's own logs, which repeat what clients send."""
 
 import json
-import socket
 import time
 
 import pytest
 
 from tests.core.keys import KEY
 from tests.gunicorn_site import running_site
+from tests.raw_http import exchange
 
 PRIVATE = KEY[22:65]
 # Requests that the server refuses, or logs, before the site sees them.
@@ -42,14 +42,6 @@ def site(folder):
         running_site(folder, pages=False, log=log, **options) as site,
     ):
         yield site
-
-
-def exchange(site, request):
-    """Send the bytes; return the whole answer."""
-    host, port = site.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(request.encode())
-        return connection.makefile("rb").read().decode()
 
 
 def send(site, request):

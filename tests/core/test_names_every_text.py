@@ -28,8 +28,8 @@ from echopoint.core.names import (
 from echopoint.flows.serializers import Definition
 from echopoint.organizations.models import User
 from tests.core.keys import KEY
-from tests.core.ways_to_name import WAYS
-from tests.walk import paths
+from tests.core.name_inputs import WAYS
+from tests.url_paths import paths
 
 # What is stored and may hold anything, or is never what somebody typed.
 MADE = "made here: an id, a digest or a code of ours"

@@ -6,8 +6,8 @@ import pytest
 
 from echopoint.core.names import LOOKS_LIKE_A_KEY
 from tests.core.keys import KEY, RANDOM, SHOWN
-from tests.core.ways_to_name import EDGE, WAYS
-from tests.sinks import tables
+from tests.core.name_inputs import EDGE, WAYS
+from tests.leak_search import tables
 
 SECRET = KEY[22:]
 METADATA = WAYS["executions.Execution.trigger_metadata"]

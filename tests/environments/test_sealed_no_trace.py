@@ -8,8 +8,8 @@ from django.db import connection
 from echopoint.environments.models import Variable
 from echopoint.environments.resolve import resolve
 from echopoint.organizations.models import User
+from tests.leak_search import console_pages, tables
 from tests.signing_in import sign_in
-from tests.sinks import console_pages, tables
 
 CANARY = "canary-7f3a9c"
 SCOPES = [f"environment:{action}" for action in ("read", "create", "update", "delete")]

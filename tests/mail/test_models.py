@@ -1,4 +1,4 @@
-"""Mail is written down with the change, sent when its server takes it, and once."""
+"""Mail is queued with the change, and sent once, when its server accepts it."""
 
 import json
 import re
@@ -28,7 +28,7 @@ QUEUED, SENT, FAILED = MailMessage.State.values
 
 @pytest.fixture
 def server(settings):
-    """Return a mail server, which the site's queue sends to."""
+    """Return a real mail server that the queue sends to."""
     server = Mail()
     server.start()
     host, port = server.server_address
@@ -39,14 +39,14 @@ def server(settings):
     settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
     settings.EMAIL_TIMEOUT = 1
     yield server
-    server.hangs.clear()  # so that no thread stays behind
+    server.hangs.clear()  # or its threads would never end
     server.shutdown()
     server.server_close()
 
 
 @pytest.fixture(params=["away", "hanging"])
 def broken(request, server, settings):
-    """Return the server, which does not take mail."""
+    """Return the server, which is down or hangs."""
     if request.param == "away":
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -57,14 +57,14 @@ def broken(request, server, settings):
 
 
 @pytest.fixture
-def mended(broken, settings):
-    """Return a function that makes it take mail again."""
+def repair(broken, settings):
+    """Return a function that makes the server accept mail again."""
 
-    def mended():
+    def repair():
         broken.hangs.clear()
         settings.EMAIL_PORT = broken.server_address[1]
 
-    return mended
+    return repair
 
 
 def message(subject="Hello", body="text", to="alice@acme.example"):
@@ -96,8 +96,8 @@ def reset_password(alice, settings):
 
 
 @pytest.mark.parametrize("change", [change_password, sign_up, reset_password])
-def test_a_mail_server_that_does_not_work_fails_no_change(
-    alice, settings, broken, mended, change, capsys
+def test_a_change_succeeds_while_the_mail_server_is_broken(
+    alice, settings, broken, repair, change, capsys
 ):
     response = change(alice, settings)
 
@@ -108,7 +108,7 @@ def test_a_mail_server_that_does_not_work_fails_no_change(
     assert row.last_error
     assert row.next_attempt_at > timezone.now()
 
-    mended()
+    repair()
     assert MailMessage.objects.send_due(at=timezone.now() + HOUR) == 1
     assert MailMessage.objects.send_due(at=timezone.now() + HOUR) == 0
     assert len(broken.letters) == 1
@@ -116,7 +116,7 @@ def test_a_mail_server_that_does_not_work_fails_no_change(
     assert (row.state, row.sealed, row.last_error) == (SENT, None, "")
 
 
-def test_a_link_is_encrypted_as_it_waits_and_gone_when_it_was_sent(
+def test_a_link_is_encrypted_in_the_queue_and_deleted_once_sent(
     alice, settings, server
 ):
     reset_password(alice, settings)
@@ -141,7 +141,7 @@ def decoded(letter):
     return letter.replace("=\r\n", "").replace("=3D", "=")
 
 
-def test_a_change_that_is_undone_mails_nobody(db, server):
+def test_a_rolled_back_change_sends_no_mail(db, server):
     with transaction.atomic():
         message().send()
         mail.get_connection().send_messages([message()])
@@ -150,12 +150,12 @@ def test_a_change_that_is_undone_mails_nobody(db, server):
     assert not MailMessage.objects.exists()
 
 
-def put(at=NOW, **more):
-    return MailMessage.objects.put(message(**more), at=at)
+def enqueue(at=NOW, **more):
+    return MailMessage.objects.enqueue(message(**more), at=at)
 
 
-def test_each_pause_is_longer_and_no_longer_than_an_hour(db, broken):
-    row, at = put(), NOW
+def test_pauses_grow_up_to_an_hour(db, broken):
+    row, at = enqueue(), NOW
     pauses = []
     for _ in range(12):
         MailMessage.objects.send_due(at=at)
@@ -167,8 +167,8 @@ def test_each_pause_is_longer_and_no_longer_than_an_hour(db, broken):
     assert max(pauses) == pauses[-1] == HOUR
 
 
-def test_after_two_days_it_is_given_up_and_not_sent_late(db, server):
-    row = put()
+def test_a_message_is_given_up_after_two_days(db, server):
+    row = enqueue()
 
     sent = MailMessage.objects.send_due(at=NOW + GIVEN_UP_AFTER + HOUR)
 
@@ -178,8 +178,8 @@ def test_after_two_days_it_is_given_up_and_not_sent_late(db, server):
     assert server.letters == []
 
 
-def test_a_failure_of_the_server_is_met_once_a_pass(db, broken):
-    rows = [put() for _ in range(3)]
+def test_one_pass_stops_at_the_first_server_failure(db, broken):
+    rows = [enqueue() for _ in range(3)]
 
     MailMessage.objects.send_due(at=NOW)
 
@@ -188,9 +188,9 @@ def test_a_failure_of_the_server_is_met_once_a_pass(db, broken):
     assert len(rows) == 3
 
 
-def test_an_address_that_is_refused_is_given_up_and_the_next_is_sent(db, server):
+def test_a_refused_address_is_given_up_and_the_next_message_is_sent(db, server):
     server.refused.add("gone@acme.example")
-    gone, fine = put(to="gone@acme.example"), put()
+    gone, fine = enqueue(to="gone@acme.example"), enqueue()
 
     assert MailMessage.objects.send_due(at=NOW) == 1
 
@@ -200,8 +200,8 @@ def test_an_address_that_is_refused_is_given_up_and_the_next_is_sent(db, server)
     assert fine.state == SENT
 
 
-def test_a_key_that_is_lost_is_said(db, server, settings):
-    row = put()
+def test_a_lost_encryption_key_is_reported(db, server, settings):
+    row = enqueue()
     settings.ENCRYPTION_KEYS = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
     keyring_of.cache_clear()
 
@@ -211,8 +211,8 @@ def test_a_key_that_is_lost_is_said(db, server, settings):
     assert (row.state, row.last_error) == (FAILED, "cannot be decrypted")
 
 
-def test_what_a_process_has_claimed_no_other_sends_until_the_lease_ends(db, server):
-    put()
+def test_a_claimed_message_is_not_sent_by_others_until_the_lease_ends(db, server):
+    enqueue()
     manager = MailMessage.objects
 
     claimed = manager.claim(NOW)
@@ -221,18 +221,16 @@ def test_what_a_process_has_claimed_no_other_sends_until_the_lease_ends(db, serv
     assert manager.claim(NOW + LEASE / 2) is None
     again = manager.claim(NOW + LEASE)
     assert again.pk == claimed.pk
-    # The first one comes back, and does not overrule the second.
+    # The first process returns late and must not overwrite the second one's claim.
     claimed.end(SENT, NOW)
     again.refresh_from_db()
     assert again.state == QUEUED
 
 
 @pytest.mark.postgresql
-def test_of_many_senders_at_once_each_message_is_sent_by_one(
-    committing, server, at_once
-):
+def test_concurrent_senders_send_each_message_once(committing, server, at_once):
     for n in range(30):
-        put(subject=f"Number {n}")
+        enqueue(subject=f"Number {n}")
 
     sent = at_once(4, lambda n: MailMessage.objects.send_due(at=NOW + HOUR))
 
@@ -241,11 +239,11 @@ def test_of_many_senders_at_once_each_message_is_sent_by_one(
     assert sorted(subjects) == sorted(f"Number {n}" for n in range(30))
 
 
-def test_all_of_a_message_arrives(db, server):
-    made = message(body="Plain é")
-    made.attach_alternative("<p>Rich</p>", "text/html")
-    made.extra_headers["X-Kind"] = "news"
-    mail.get_connection().send_messages([made])
+def test_a_message_arrives_complete(db, server):
+    email = message(body="Plain é")
+    email.attach_alternative("<p>Rich</p>", "text/html")
+    email.extra_headers["X-Kind"] = "news"
+    mail.get_connection().send_messages([email])
 
     MailMessage.objects.send_due()
 
@@ -256,7 +254,7 @@ def test_all_of_a_message_arrives(db, server):
 
 
 def test_the_command_sends_and_counts(db, server, capsys):
-    put(at=timezone.now())
+    enqueue(at=timezone.now())
 
     call_command("send_mail", "--json")
 
@@ -268,8 +266,8 @@ def test_the_command_sends_and_counts(db, server, capsys):
     }
 
 
-def test_the_console_shows_what_waits_and_why_but_not_its_text(db, broken, client):
-    row = put(body="https://site.example/link/s3cr3t")
+def test_the_console_shows_the_state_and_error_but_not_the_text(db, broken, client):
+    row = enqueue(body="https://site.example/link/s3cr3t")
     MailMessage.objects.send_due(at=NOW)
     root = User.objects.create_superuser("root@echopoint.example", PASSWORD)
     sign_in(client, root)
@@ -284,8 +282,8 @@ def test_the_console_shows_what_waits_and_why_but_not_its_text(db, broken, clien
     assert row.sealed.ciphertext not in shown
 
 
-def test_the_console_tries_at_once_what_waits(db, client):
-    row = put(at=NOW + HOUR)
+def test_the_console_can_retry_now(db, client):
+    row = enqueue(at=NOW + HOUR)
     root = User.objects.create_superuser("root@echopoint.example", PASSWORD)
     sign_in(client, root)
 

@@ -9,7 +9,7 @@ from echopoint.api.quotas import CAPTURED
 from echopoint.core import rate_limits
 from echopoint.webhooks import limits
 from echopoint.webhooks.models import CapturedRequest, Webhook
-from tests.clock import NOON, clock_at
+from tests.frozen_time import NOON, clock_at
 
 
 @pytest.fixture(autouse=True)

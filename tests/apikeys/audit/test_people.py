@@ -25,9 +25,9 @@ from apikeys.models.person_events import PER_HOUR
 from echopoint.core.audit_log import audit_log
 from echopoint.core.client_metadata import Client as Caller
 from echopoint.organizations.models import Membership, User
-from tests.conftest import person
-from tests.races import WAITING
+from tests.concurrency import WAITING
 from tests.signing_in import sign_in
+from tests.tenants import create_user
 
 LOGIN = "/accounts/login/"
 PASSWORD = "correct horse battery"
@@ -523,7 +523,7 @@ def waiting_for(change, act, then=lambda: None):
 def test_a_new_password_waits_for_a_change_of_the_person_in_the_console(
     committing, alice, has_organization
 ):
-    user = alice if has_organization else person("root@echopoint.example")
+    user = alice if has_organization else create_user("root@echopoint.example")
 
     def set_password():
         user.set_password(NEW)

@@ -9,7 +9,7 @@ from apikeys.exceptions import InvalidKeyRequest, KeyConflict
 from apikeys.models import AuditEvent, Refusal
 from echopoint.core import rate_limits
 from tests.apikeys.forged_keys import forged
-from tests.clock import NOON, clock_at
+from tests.frozen_time import NOON, clock_at
 
 SYSTEM = Actor.command("test")
 

@@ -11,8 +11,8 @@ from apikeys.models import ApiKey, AuditEvent
 from apikeys.places import client_name, pipeline_in
 from echopoint.core.client_metadata import USER_AGENT_LENGTH, Client, one_line
 from tests.core.keys import KEY, SHOWN
+from tests.leak_search import tables
 from tests.signing_in import sign_in
-from tests.sinks import tables
 
 SECRET = KEY[22:]
 

@@ -10,10 +10,10 @@ from django.db import connections
 from apikeys.actors import Actor
 from echopoint.executions.models import Execution
 from echopoint.flows.models import Flow
+from tests.api_client import ApiClient
 from tests.cli.echo_server import Service
 from tests.cli.secret_values import PLAIN_SECRET, has_secret
 from tests.cli.stored_flows import request
-from tests.conftest import Api
 
 BY_ID = ("flows:execute", "runner:complete")
 BY_TAG = (*BY_ID, "flows:read")
@@ -44,7 +44,7 @@ def make_flow(acme, target):
 @pytest.fixture
 def people(issue, acme):
     """Return a maker of clients with keys of their own, beside the command's."""
-    return lambda *scopes: Api(acme, issue(*scopes)[1])
+    return lambda *scopes: ApiClient(acme, issue(*scopes)[1])
 
 
 def test_a_key_for_flow_ids_runs_one_and_is_refused_tags(echopoint, sign, make_flow):

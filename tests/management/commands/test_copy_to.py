@@ -1,4 +1,4 @@
-"""Copying everything to another database, of the same kind and of the other."""
+"""`copy_to` copies everything to another database, of the same or another vendor."""
 
 import io
 import json
@@ -22,10 +22,10 @@ from echopoint.mail.models import MailMessage
 from echopoint.management import copying
 from echopoint.management.other_database import ALIAS, connected
 from echopoint.organizations.models import Organization
+from tests.concurrency import triggers
 from tests.paths import ROOT
-from tests.races import triggers
 
-# On PostgreSQL a copy reads what is committed, in a transaction of its own.
+# On PostgreSQL a copy reads committed rows, in a transaction of its own.
 committed = pytest.mark.usefixtures(
     "db" if connection.vendor == "sqlite" else "committing"
 )
@@ -50,7 +50,7 @@ print(json.dumps([key.name, variable.value.reveal(), walk.events, new.pk]))
 
 
 def value_of(field, number):
-    """Return something that the column can hold."""
+    """Return a valid value for the column."""
     if field.choices:
         return field.choices[0][0]
     if isinstance(field, models.ForeignKey):
@@ -87,7 +87,7 @@ def filled(tmp_path, version_1):  # noqa: F811
     out = io.StringIO()
     call_command("demo", "--json", remember=tmp_path / "demo.json", stdout=out)
     answer = json.loads(out.getvalue())
-    MailMessage.objects.put(EmailMessage("Hello", "text", to=["é@acme.example"]))
+    MailMessage.objects.enqueue(EmailMessage("Hello", "text", to=["é@acme.example"]))
     InstallationEvent.objects.record(
         "person.signed_in",
         actor=Actor.command("test"),
@@ -152,7 +152,7 @@ def use(url, answer):
 
 
 @committed
-def test_every_row_arrives_as_it_is(filled, fresh_database):
+def test_every_row_is_copied_unchanged(filled, fresh_database):
     url = fresh_database()
     before = contents()
     assert all(before.values()), "A table without a row shows nothing."
@@ -161,7 +161,7 @@ def test_every_row_arrives_as_it_is(filled, fresh_database):
 
     with connected(url):
         assert contents(ALIAS) == before
-        # Of what was left out there are rows here, and none there.
+        # The source has rows of the models that are left out; the copy has none.
         assert told["left_out"] == {"sessions.Session": "people sign in again"}
         sessions = apps.get_model("sessions.Session").objects
         assert (sessions.exists(), sessions.using(ALIAS).exists()) == (True, False)
@@ -189,7 +189,7 @@ def test_the_copy_works(filled, migrated_database):
 
 @pytest.mark.postgresql
 @committed
-def test_a_copy_to_sqlite_and_from_there_back_is_the_same(filled, fresh_database):
+def test_a_copy_to_sqlite_and_back_is_the_same(filled, fresh_database):
     before = contents()
     file, back = fresh_database("sqlite"), fresh_database("postgresql")
 
@@ -213,7 +213,7 @@ def fresh_copy(file, fresh_database):
 
 @pytest.mark.postgresql
 @committed
-def test_what_is_written_during_a_copy_is_not_half_copied(
+def test_concurrent_writes_are_copied_completely_or_not_at_all(
     filled, migrated_database, monkeypatch
 ):
     url = migrated_database()
@@ -238,7 +238,7 @@ def test_what_is_written_during_a_copy_is_not_half_copied(
 
 
 @committed
-def test_a_copy_that_breaks_off_says_so(filled, migrated_database, monkeypatch):
+def test_an_interrupted_copy_is_reported(filled, migrated_database, monkeypatch):
     url = migrated_database()
 
     def fail(*args):
@@ -253,7 +253,9 @@ def test_a_copy_that_breaks_off_says_so(filled, migrated_database, monkeypatch):
 
 
 @committed
-def test_it_says_what_it_copied_and_what_comes_next(filled, migrated_database, capsys):
+def test_it_reports_what_was_copied_and_the_next_steps(
+    filled, migrated_database, capsys
+):
     call_command("copy_to", migrated_database())
 
     said = capsys.readouterr().out
@@ -299,7 +301,7 @@ def test_a_database_with_rows_is_refused_and_left_alone(filled, migrated_databas
 
 
 @pytest.mark.django_db
-def test_a_database_of_something_else_is_refused_and_not_migrated(fresh_database):
+def test_a_database_of_another_product_is_refused_and_not_migrated(fresh_database):
     url = fresh_database()
     with connected(url) as other, other.cursor() as cursor:
         cursor.execute("CREATE TABLE theirs (n integer)")
@@ -323,7 +325,7 @@ def test_a_database_that_lacks_migrations_is_not_copied(migrated_database, monke
 
 
 @pytest.mark.django_db
-def test_a_database_of_a_newer_program_is_not_copied(migrated_database):
+def test_a_database_of_a_newer_version_is_not_copied(migrated_database):
     recorded = connection.introspection.table_names()
     assert "django_migrations" in recorded
     with connection.cursor() as cursor:
@@ -347,7 +349,7 @@ def refusing_names(url):
 
 
 @committed
-def test_a_row_that_the_other_refuses_is_named_and_nothing_is_kept(
+def test_a_row_that_the_target_rejects_is_named_and_nothing_is_copied(
     filled, migrated_database
 ):
     url = migrated_database()
@@ -364,7 +366,7 @@ def test_a_row_that_the_other_refuses_is_named_and_nothing_is_kept(
 
 @pytest.mark.postgresql
 @pytest.mark.django_db
-def test_text_that_is_too_long_for_the_other_is_named(migrated_database):
+def test_text_that_is_too_long_for_the_target_is_named(migrated_database):
     """SQLite does not look at the length that a column should have."""
     file, other = migrated_database("sqlite"), migrated_database("postgresql")
     make_long = (
@@ -435,7 +437,9 @@ def cut(rows):
 
 
 @committed
-def test_a_copy_that_changes_an_event_is_not_kept(filled, migrated_database, distorted):
+def test_a_copy_that_changes_an_event_is_rolled_back(
+    filled, migrated_database, distorted
+):
     url = migrated_database()
     distorted("apikeys.AuditEvent", cut)
 
@@ -445,14 +449,14 @@ def test_a_copy_that_changes_an_event_is_not_kept(filled, migrated_database, dis
 
 
 @committed
-def test_a_copy_that_loses_a_row_is_not_kept(filled, migrated_database, distorted):
+def test_a_copy_that_loses_a_row_is_rolled_back(filled, migrated_database, distorted):
     url = migrated_database()
     distorted("flows.Flow", lambda rows: rows[1:])
 
     assert "A reference between rows is broken" in failure(url)
 
     distorted("apikeys.KeyUsage", lambda rows: rows[1:])
-    assert "Of 1 apikeys.KeyUsage, 0 arrived." in failure(url)
+    assert "Only 0 of 1 apikeys.KeyUsage were copied." in failure(url)
     assert is_empty(url)
 
 
@@ -470,15 +474,15 @@ def test_a_copy_that_loses_a_row_is_not_kept(filled, migrated_database, distorte
         "redis://hunter2@127.0.0.1",
     ],
 )
-def test_what_is_no_url_of_a_database_is_refused_and_not_repeated(url):
+def test_an_invalid_database_url_is_refused_and_not_quoted(url):
     said = failure(url)
 
-    assert said.startswith("The URL is not one of a database.")
+    assert said.startswith("The URL is not a valid database URL.")
     assert "hunter2" not in said
 
 
 @pytest.mark.django_db
-def test_a_database_that_cannot_be_opened_is_said_to_be(tmp_path):
+def test_a_database_that_cannot_be_opened_is_reported(tmp_path):
     said = failure("postgres://nobody:hunter2@127.0.0.1:1/none")
     assert said.startswith("The other database cannot be opened: ")
     assert "hunter2" not in said
@@ -492,18 +496,18 @@ def test_a_database_that_cannot_be_opened_is_said_to_be(tmp_path):
 def test_the_database_is_not_copied_to_itself(migrated_database):
     url = migrated_database()
 
-    with pytest.raises(AssertionError, match="That is the database that is configured"):
+    with pytest.raises(AssertionError, match="That is the configured database"):
         run(url, "manage.py", "copy_to", url)
 
 
 @committed
-def test_the_connection_is_forgotten_afterwards(filled, migrated_database):
+def test_the_connection_is_removed_afterwards(filled, migrated_database):
     copy(migrated_database())
 
     assert ALIAS not in connections
 
 
-def test_nothing_is_left_out_without_a_reason():
+def test_every_model_left_out_has_a_reason():
     labels = {m._meta.label for m in apps.get_models(include_auto_created=True)}
 
     assert set(copying.LEFT_OUT) <= labels

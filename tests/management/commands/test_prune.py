@@ -1,4 +1,4 @@
-"""`prune` deletes what is over, a little at a time, and says what it did."""
+"""`prune` deletes expired rows in small batches and reports the counts."""
 
 import json
 from datetime import timedelta
@@ -32,7 +32,7 @@ NOTHING = {
 
 @pytest.fixture
 def prune(capsys):
-    """Return a caller of the command: what it printed as JSON."""
+    """Return a function that runs the command and returns its JSON output."""
 
     def prune(*arguments):
         call_command("prune", "--json", *arguments)
@@ -67,7 +67,7 @@ def captured(webhook, days):
 def execution(flow, days, *, ended=True):
     """Return an execution with a result and a job."""
     status = Execution.Status.COMPLETED if ended else Execution.Status.RUNNING
-    made = Execution.objects.create(
+    execution = Execution.objects.create(
         organization=flow.organization,
         flow=flow,
         flow_snapshot=flow.flow_definition,
@@ -76,13 +76,13 @@ def execution(flow, days, *, ended=True):
         started_at=ago(days),
         completed_at=ago(days) if ended else None,
     )
-    NodeResult.objects.create(execution=made, position=0, node_id="pay", result={})
-    RunnerJob.objects.create(organization=flow.organization, execution=made)
-    return made
+    NodeResult.objects.create(execution=execution, position=0, node_id="pay", result={})
+    RunnerJob.objects.create(organization=flow.organization, execution=execution)
+    return execution
 
 
 @pytest.mark.django_db
-def test_nothing_is_deleted_where_nothing_is_over(prune, webhook, flow):
+def test_without_a_retention_period_nothing_is_deleted(prune, webhook, flow):
     captured(webhook, 5000)
     execution(flow, 5000)
 
@@ -91,7 +91,7 @@ def test_nothing_is_deleted_where_nothing_is_over(prune, webhook, flow):
 
 
 @pytest.mark.django_db
-def test_it_says_what_it_deleted(issue, capsys):
+def test_it_reports_the_deleted_rows(issue, capsys):
     key, _ = issue()
     for n in range(5):
         Refusal.objects.create(key=key, reason=str(n), minute=ago(40))
@@ -100,16 +100,16 @@ def test_it_says_what_it_deleted(issue, capsys):
     call_command("prune")
 
     assert capsys.readouterr().out == (
-        "Deleted 0 forms that were sent, 5 counts of refused requests, 0 counts of use,"
+        "Deleted 0 form nonces, 5 counts of refused requests, 0 counts of use,"
         " 0 places of use, 0 sessions, 0 captured requests, 0 executions,"
-        " 0 messages by mail, 0 audit events.\n"
+        " 0 mail messages, 0 audit events.\n"
     )
     assert not Refusal.objects.exists()
     assert AuditEvent.objects.count() == events
 
 
 @pytest.mark.django_db
-def test_sessions_that_have_ended_are_deleted_and_no_others(prune):
+def test_only_expired_sessions_are_deleted(prune):
     for key, days in (("ended", 1), ("open", -1)):
         Session.objects.create(session_key=key, session_data="x", expire_date=ago(days))
 
@@ -118,7 +118,7 @@ def test_sessions_that_have_ended_are_deleted_and_no_others(prune):
 
 
 @pytest.mark.django_db
-def test_after_a_restore_everybody_is_signed_out(prune, client, alice):
+def test_all_sessions_can_be_deleted(prune, client, alice):
     client.force_login(alice)
 
     assert prune("--all-sessions") == NOTHING | {"sessions": 1}
@@ -142,17 +142,17 @@ def test_captured_requests_older_than_the_setting_are_deleted(
 
 
 @pytest.mark.django_db
-def test_ended_executions_older_than_the_setting_go_with_all_that_is_theirs(
+def test_ended_executions_older_than_the_setting_are_deleted_with_their_rows(
     prune, flow, settings
 ):
     settings.KEEP_EXECUTIONS_DAYS = 30
     execution(flow, 31)
-    kept = {execution(flow, 29).pk, execution(flow, 400, ended=False).pk}
+    remaining = {execution(flow, 29).pk, execution(flow, 400, ended=False).pk}
 
     assert prune() == NOTHING | {"executions": 1}
-    assert set(Execution.objects.values_list("pk", flat=True)) == kept
-    assert set(NodeResult.objects.values_list("execution", flat=True)) == kept
-    assert set(RunnerJob.objects.values_list("execution", flat=True)) == kept
+    assert set(Execution.objects.values_list("pk", flat=True)) == remaining
+    assert set(NodeResult.objects.values_list("execution", flat=True)) == remaining
+    assert set(RunnerJob.objects.values_list("execution", flat=True)) == remaining
 
 
 @pytest.mark.django_db
@@ -180,7 +180,7 @@ def test_the_shorter_of_policy_and_setting_counts(
 
 
 @pytest.mark.django_db
-def test_a_policy_deletes_nothing_of_another_organization(prune, webhook, acme, globex):
+def test_a_policy_does_not_affect_another_organization(prune, webhook, acme, globex):
     theirs = Webhook.objects.create(organization=globex, name="Theirs")
     Organization.objects.filter(pk=acme.pk).update(keep_captured_requests_days=30)
     for one in (webhook, theirs):
@@ -207,13 +207,11 @@ def test_a_dry_run_counts_and_deletes_nothing(prune, webhook, flow, settings, is
 def test_a_dry_run_says_so(capsys):
     call_command("prune", "--dry-run")
 
-    assert capsys.readouterr().out.startswith("Would delete 0 forms")
+    assert capsys.readouterr().out.startswith("Would delete 0 form nonces")
 
 
 @pytest.mark.postgresql
-def test_a_row_that_another_transaction_holds_stays_and_the_others_go(
-    committing, meanwhile, prune, webhook, settings
-):
+def test_a_locked_row_is_skipped(committing, meanwhile, prune, webhook, settings):
     settings.KEEP_CAPTURED_REQUESTS_DAYS = 30
     rows = [captured(webhook, 31) for _ in range(3)]
     held = CapturedRequest.objects.select_for_update().filter(pk=rows[0].pk)

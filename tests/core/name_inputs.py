@@ -1,4 +1,4 @@
-"""All ways to write what is stored of names, as tests try them."""
+"""All inputs that store a name or description: pages, API, commands, console, verbs."""
 
 import json
 import uuid
@@ -31,7 +31,7 @@ ASSERTION = {
 ENDED = {"status": "completed", "duration_ms": 1} | {
     f"{name}_at": "2026-01-05T10:00:00Z" for name in ("started", "completed")
 }
-# What is stored: the ways to write it, each returns how a text is answered.
+# By column: the inputs that write it. Each returns the response to a text.
 WAYS = {
     "apikeys.ApiKey.name": {
         "page": lambda w, text: w.page("issue", name=text, **NEW_KEY),

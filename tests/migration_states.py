@@ -1,4 +1,4 @@
-"""A database of before, brought to now."""
+"""Fixture for testing migrations on an older schema."""
 
 import pytest
 from django.db import connection
@@ -7,8 +7,10 @@ from django.db.migrations.executor import MigrationExecutor
 
 @pytest.fixture
 def migrate(committing):
-    """Return a function that brings the schema to the past, or to now; it returns the
-    models of then. When the test ends it is as it is now."""
+    """Return a function that migrates to `targets` or the latest state.
+
+    It returns the models of that state. The schema is restored after the test.
+    """
 
     def migrate(targets=None):
         executor = MigrationExecutor(connection)

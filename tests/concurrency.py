@@ -1,4 +1,4 @@
-"""Changes at the same time, for PostgreSQL: fixtures for a conftest to import."""
+"""Fixtures for concurrent transactions, and for the triggers of the audit tables."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,14 +15,15 @@ GUARDED = [
     *("apikeys_auditevent", "apikeys_auditchain"),
     *("apikeys_installationevent", "apikeys_installationchain"),
 ]
-dropped = []  # SQLite has no switch: the statements that make its triggers again
+# SQLite cannot disable triggers: they are dropped, and recreated with these statements.
+dropped = []
 
 
 def triggers(verb):
-    """Turn the triggers of the audit's tables on or off."""
+    """ENABLE or DISABLE the triggers of the audit tables."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            return (drop if verb == "DISABLE" else make_again)(cursor)
+            return (drop if verb == "DISABLE" else recreate)(cursor)
         for table in GUARDED:
             cursor.execute(f"ALTER TABLE {table} {verb} TRIGGER USER")
 
@@ -46,14 +47,14 @@ def drop(cursor):
         cursor.execute(f"DROP TRIGGER {name}")
 
 
-def make_again(cursor):
+def recreate(cursor):
     while dropped:
         cursor.execute(dropped.pop())
 
 
 @pytest.fixture(autouse=True)
-def guarded_again(request, django_db_blocker):
-    """Ends after the tables are emptied, so that no test leaves the triggers off."""
+def restore_triggers(request, django_db_blocker):
+    """Enable the triggers after the tables are emptied, also if a test failed."""
     yield
     if "committing" in request.fixturenames:
         with django_db_blocker.unblock():
@@ -62,7 +63,7 @@ def guarded_again(request, django_db_blocker):
 
 @pytest.fixture
 def committing(transactional_db):
-    """Let the test commit; the audit table is emptied after it, which it refuses itself."""
+    """Let the test commit. Disables the triggers afterwards, so that the tables can be emptied."""
     yield
     triggers("DISABLE")
     if connection.vendor == "postgresql":
@@ -73,7 +74,7 @@ def committing(transactional_db):
 def meanwhile(committing):
     """Return a function that sends a request before a change is committed.
 
-    The change keeps its transaction open until the request waits for it or is answered.
+    The change commits once the request waits for its lock or has its response.
     """
 
     def meanwhile(change, request):
@@ -86,7 +87,7 @@ def meanwhile(committing):
         with ThreadPoolExecutor(1) as pool:
             with transaction.atomic(), connection.cursor() as cursor:
                 change()
-                # Django's foreign keys are checked, and lock their row, at the end.
+                # Deferred foreign keys would take their row locks only at commit.
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 answer = pool.submit(send)
                 until = time.monotonic() + 10
@@ -101,9 +102,9 @@ def meanwhile(committing):
 
 @pytest.fixture
 def at_once():
-    """Return a function that calls `act(n)` from `count` threads at the same moment.
+    """Return a function that calls `act(n)` in `count` threads at once.
 
-    It returns what came of each: the result, or the exception.
+    It returns the result or exception of each call.
     """
 
     def at_once(count, act):

@@ -1,10 +1,10 @@
-"""Walking the URLconf."""
+"""All URL paths of the site."""
 
 from django.urls import URLResolver
 
 
 def paths(patterns, prefix=""):
-    """Yield (path, pattern) for every view below these URL patterns."""
+    """Yield (path, pattern) of every view below these URL patterns."""
     for pattern in patterns:
         path = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):

@@ -1,4 +1,4 @@
-"""Where a secret could leave a trace; for the tests that search every sink for one."""
+"""All places that could leak a secret: logs, tables, console pages."""
 
 import io
 import logging
@@ -15,7 +15,7 @@ from echopoint.core.redaction import SecretsRedacted
 
 @pytest.fixture
 def log():
-    """Return all that the log writes, through the handler's own filter."""
+    """Return a stream with everything logged, through the filter of the log handler."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.addFilter(SecretsRedacted())
@@ -40,7 +40,7 @@ def tables():
 
 
 def console_pages():
-    """Return the paths of every list in the console, and of a row in each."""
+    """Return the path of every list in the console, and of one row each."""
     return [
         reverse(
             f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args

@@ -1,4 +1,4 @@
-"""Databases of a test's own: fixtures for a conftest to import."""
+"""Fixtures for temporary databases, on SQLite or PostgreSQL."""
 
 import uuid
 from functools import cache
@@ -34,12 +34,12 @@ def url_of(name):
 
 
 class Databases:
-    """Makes databases in a folder or on the server, and drops those on the server."""
+    """Creates databases in a folder or on the server, and drops those on the server."""
 
     def __init__(self, folder):
-        self.folder, self.made = folder, []
+        self.folder, self.created = folder, []
 
-    def make(self, vendor, template=None):
+    def create(self, vendor, template=None):
         """Return the name of a new database, empty unless there is a template."""
         name = f"fresh_{uuid.uuid4().hex}"
         if vendor == "sqlite":
@@ -50,27 +50,27 @@ class Databases:
             execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         else:
             execute("CREATE DATABASE {}", name)
-        self.made.append(name)
+        self.created.append(name)
         return name
 
     def url(self, vendor, name):
         return f"sqlite:///{name}" if vendor == "sqlite" else url_of(name)
 
     def drop(self):
-        for name in self.made:
+        for name in self.created:
             execute("DROP DATABASE {} WITH (FORCE)", name)
 
 
 @pytest.fixture
 def fresh_database(tmp_path):
-    """Return a function that makes an empty database, and returns its URL.
+    """Return a function that creates an empty database and returns its URL.
 
-    It is of the kind under test, or of the one that is named.
+    The default vendor is the one under test.
     """
     databases = Databases(tmp_path)
 
     def fresh_database(vendor=connection.vendor):
-        return databases.url(vendor, databases.make(vendor))
+        return databases.url(vendor, databases.create(vendor))
 
     yield fresh_database
     databases.drop()
@@ -78,7 +78,7 @@ def fresh_database(tmp_path):
 
 @pytest.fixture(scope="session")
 def migrated_template(tmp_path_factory, django_db_setup, django_db_blocker):
-    """Return a function that names a migrated database, which is only copied.
+    """Return a function that returns the name of a migrated database, to copy from.
 
     It is migrated to the targets, as `migrate` has them, or to the last migration.
     """
@@ -86,14 +86,14 @@ def migrated_template(tmp_path_factory, django_db_setup, django_db_blocker):
 
     @cache
     def migrated_template(vendor, *targets):
-        name = databases.make(vendor)
+        name = databases.create(vendor)
         with django_db_blocker.unblock(), connected(databases.url(vendor, name)) as new:
             for target in targets or [()]:
                 call_command(
                     "migrate", *target, database=ALIAS, interactive=False, verbosity=0
                 )
             if vendor == "sqlite":
-                # One file, without what is still in the log beside it.
+                # Move the WAL into the file, because only the file is copied.
                 new.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return name
 
@@ -103,11 +103,11 @@ def migrated_template(tmp_path_factory, django_db_setup, django_db_blocker):
 
 @pytest.fixture
 def migrated_database(tmp_path, migrated_template):
-    """Return a function that makes a migrated database, and returns its URL."""
+    """Return a function that creates a migrated database and returns its URL."""
     databases = Databases(tmp_path)
 
     def migrated_database(vendor=connection.vendor, *targets):
-        name = databases.make(vendor, migrated_template(vendor, *targets))
+        name = databases.create(vendor, migrated_template(vendor, *targets))
         return databases.url(vendor, name)
 
     yield migrated_database

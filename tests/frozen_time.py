@@ -1,0 +1,10 @@
+"""A frozen clock for rate limits, so that no test crosses the end of a minute."""
+
+from types import SimpleNamespace
+
+NOON = 1_700_000_040  # Unix time in seconds, at the start of a minute
+
+
+def clock_at(seconds):
+    """Return a replacement for the module `time` in `rate_limits`."""
+    return SimpleNamespace(time=lambda: seconds)

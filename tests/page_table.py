@@ -1,0 +1,60 @@
+"""All pages of an organization: expected statuses by role, and the key each page needs."""
+
+from django.urls import get_resolver
+
+from apikeys.actors import Actor
+from tests.url_paths import paths
+
+# Expected status by page and method: (member, admin[, owner if different from admin])
+PAGES = {
+    "apikeys:list": {"GET": (200, 200), "POST": (405, 405)},
+    "apikeys:issue": {"GET": (403, 200), "POST": (403, 200)},
+    "apikeys:revoke": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:detail": {"GET": (200, 200), "POST": (405, 405)},
+    "apikeys:rotation_status": {"GET": (200, 200), "POST": (405, 405)},
+    "apikeys:rotate": {"GET": (403, 200), "POST": (403, 200)},
+    "apikeys:retire": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:unretire": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:cancel_rotation": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:limit": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:suspend": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:resume": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:find": {"GET": (302, 302), "POST": (302, 302)},
+    "apikeys:revoke_selected": {"GET": (403, 302), "POST": (403, 302)},
+    "apikeys:audit": {"GET": (200, 200), "POST": (405, 405)},
+    "apikeys:audit_export": {"GET": (403, 302), "POST": (403, 400)},
+    "apikeys:audit_verify": {"GET": (302, 302), "POST": (302, 302)},
+    "apikeys:policy": {"GET": (200, 200), "POST": (403, 403, 200)},
+}
+
+
+def organization_pages():
+    """Return {name: path} of the pages below /orgs/<organization>/ in the URLconf."""
+    return {
+        f"apikeys:{pattern.name}": path
+        for path, pattern in paths(get_resolver().url_patterns)
+        if path.startswith("orgs/<str:organization>/")
+    }
+
+
+KEY_PAGES = sorted(
+    name for name, path in organization_pages().items() if "public_id" in path
+)
+CHANGES = sorted(page for page in PAGES if PAGES[page]["POST"] != (405, 405))
+ROTATING = {
+    "apikeys:rotation_status",
+    "apikeys:retire",
+    "apikeys:unretire",
+    "apikeys:cancel_rotation",
+}
+
+
+def prepare_key(page, key):
+    """Put a key into the state that the page expects."""
+    by = Actor.command("test")
+    if page in ROTATING:
+        key.rotate(by=by)
+    if page == "apikeys:unretire":
+        key.retire(by=by)
+    if page == "apikeys:resume":
+        key.suspend(by=by)

@@ -1,0 +1,96 @@
+"""Tests mirror the code, and share helpers through helper modules only."""
+
+import ast
+import re
+
+from tests.paths import ROOT
+
+TESTS = ROOT / "tests"
+# Folders for a way of testing instead of a package.
+NOT_MIRRORS = {"action", "browser", "faults", "fuzz", "releases"}
+# Existing faults. These lists only shrink: move the helpers of such a module into a helper
+# module, or rename the test, and delete the entry.
+IMPORTED_FROM = {
+    "tests.action.conftest",
+    "tests.apikeys.audit.test_hash_chain",
+    "tests.apikeys.audit.test_hash_chain_versions",
+    "tests.apikeys.db.test_index_probes",
+    "tests.apikeys.models.test_manager_authenticate",
+    "tests.apikeys.views.test_key_states",
+    "tests.apikeys.views.test_policy",
+    "tests.browser.test_accessibility",
+    "tests.browser.test_main_job",
+    "tests.cli.commands.test_run_flows",
+    "tests.cli.commands.test_run_flows_here",
+    "tests.cli.conftest",
+    "tests.cli.engine.test_http_send_certificates",
+    "tests.cli.flow_runs.test_cancellation",
+    "tests.cli.flow_runs.test_progress",
+    "tests.cli.flow_runs.test_result_masking",
+    "tests.environments.conftest",
+    "tests.executions.conftest",
+    "tests.executions.test_api_launch",
+    "tests.executions.test_models_races",
+    "tests.flows.definition.test_validation",
+}
+MISNAMED = {
+    "api/test_action_checks.py",
+    "cli/test_echo_server.py",
+    "flow_language/test_references.py",
+}
+
+
+def package_of(path):
+    """Return the folder of the package that a test module tests."""
+    first, *rest = path.relative_to(TESTS).parent.parts
+    root = ROOT if first == "apikeys" else ROOT / "echopoint"
+    return root.joinpath(first, *rest)
+
+
+def names_a_module(path):
+    """Return True for test_<module>.py and test_<module>_<aspect>.py."""
+    words = path.stem.split("_")[1:]
+    names = ["_".join(words[: n + 1]) for n in range(len(words))]
+    package = package_of(path)
+    return any(
+        (package / f"{name}.py").is_file() or (package / name / "__init__.py").is_file()
+        for name in names
+    )
+
+
+MIRRORING = [
+    path
+    for path in sorted(TESTS.rglob("test_*.py"))
+    if path.parent != TESTS and path.relative_to(TESTS).parts[0] not in NOT_MIRRORS
+]
+
+
+def test_a_test_module_is_named_after_the_module_it_tests():
+    assert MIRRORING
+    misnamed = {path for path in MIRRORING if not names_a_module(path)}
+
+    assert {str(path.relative_to(TESTS)) for path in misnamed} == MISNAMED
+
+
+def imports(path):
+    """Yield the dotted name of every module that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_tests():
+    """Return the test modules and conftests that another module imports."""
+    return {
+        name
+        for path in TESTS.rglob("*.py")
+        for name in imports(path)
+        if re.fullmatch(r"tests\.(\w+\.)*(test_\w+|conftest)", name)
+    }
+
+
+def test_helpers_are_not_imported_from_tests_or_conftests():
+    assert imported_tests() == IMPORTED_FROM
