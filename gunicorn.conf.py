@@ -1,4 +1,4 @@
-"""How gunicorn serves the site; it reads this file in the folder it is started in."""
+"""Configuration of gunicorn, which reads this file from its working directory."""
 
 import glob
 import ipaddress
@@ -9,27 +9,28 @@ import tempfile
 
 from gunicorn import util
 
-# Only the process's environment is read: .env is read anew by each worker.
+# Only the process's environment is read here. Each worker reads .env when it starts.
 bind = os.environ.get("BIND", "127.0.0.1:8000")
-# Not dropped here: `pre_request` takes them out, before they can pass for another header.
+# Keep header names with an underscore for webhooks. `pre_request` removes them, so that
+# X_Api_Key cannot pass for X-Api-Key.
 header_map = "dangerous"
 
 EXPOSED = (
-    "Listening on %s, which other machines may reach: slow clients can hold all threads."
+    "Listening on %s, which other machines may reach: slow clients can block all threads."
     " Listen on 127.0.0.1 or a unix socket, behind a proxy that buffers requests"
     " (echopoint/nginx.conf)."
 )
 
 
 def on_starting(server):
-    """Make the folder in which workers add up their metrics; it stays empty without."""
+    """Create the folder through which workers share their metrics."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         server.metrics = tempfile.mkdtemp(prefix="echopoint-metrics-")
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.metrics
 
 
 def child_exit(server, worker):
-    """Take what a worker that has ended had waiting out of the metrics."""
+    """Remove the gauges of a worker that exited, or they would count forever."""
     folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
     for file in glob.glob(f"{folder}/gauge_live*_{worker.pid}.db"):
         os.remove(file)
@@ -40,52 +41,52 @@ def on_exit(server):
 
 
 def when_ready(server):
-    """Warn of addresses that are not this machine's own."""
+    """Warn about addresses that other machines can reach."""
     for listener in server.LISTENERS:
         address = listener.getsockname()
-        if isinstance(address, tuple) and not is_own(address[0]):
+        if isinstance(address, tuple) and not is_loopback(address[0]):
             server.log.warning(EXPOSED, listener)
 
 
-def is_own(host):
+def is_loopback(host):
     return ipaddress.ip_address(host).is_loopback
 
 
 def post_worker_init(worker):
-    """Finish what needs the site's code, which is loaded by now."""
-    redact(worker.log)
-    write_as_the_site_does(worker.log)
-    answer_in_the_envelope()
-    end_waiting_on_stop(worker)
-    send_mail()
+    """Set up what needs the code of the site, which is imported by now."""
+    redact_logs(worker.log)
+    format_logs(worker.log)
+    respond_with_json_errors()
+    close_long_polls_on_stop(worker)
+    send_queued_mail()
 
 
 def pre_request(worker, request):
-    """Keep header names with an underscore from the site, but let webhooks show them."""
+    """Hide header names with an underscore from the site, except from webhooks."""
     from echopoint.core.header_lines import extract_header_lines
 
     extract_header_lines(request)
 
 
-def send_mail():
-    """Send what waits since before this process."""
+def send_queued_mail():
+    """Send mail that was queued before this process started."""
     from echopoint.mail.sender import sender
 
     sender.wake()
 
 
-def answer_in_the_envelope():
-    """Let what gunicorn itself refuses be answered as the API answers."""
-    from echopoint.core.malformed import write_refusal
+def respond_with_json_errors():
+    """Answer requests that gunicorn itself rejects in the format of the API."""
+    from echopoint.core.gunicorn_errors import write_refusal
 
     util.write_error = write_refusal
 
 
-def redact(log):
-    """Let no key into gunicorn's own logs: they repeat what clients send.
+def redact_logs(log):
+    """Redact keys in gunicorn's own logs, which contain client data.
 
-    Of a request that is malformed, the line; in an access log, the address, the page it
-    came from and the name of the client.
+    The error log quotes malformed request lines; the access log has URLs, Referer and
+    User-Agent.
     """
     from echopoint.core.redaction import SecretsRedacted
 
@@ -93,8 +94,8 @@ def redact(log):
         logger.addFilter(SecretsRedacted())
 
 
-def write_as_the_site_does(log):
-    """Write JSON where the site does; a line of the access log is its message."""
+def format_logs(log):
+    """Write JSON if the site does. A line of the access log becomes the message."""
     from django.conf import settings
 
     if settings.LOG_FORMAT != "json":
@@ -106,22 +107,22 @@ def write_as_the_site_does(log):
             handler.setFormatter(FactsFormatter())
 
 
-def end_waiting_on_stop(worker):
-    """Let requests that wait for a job end when the process is asked to stop."""
+def close_long_polls_on_stop(worker):
+    """End requests that wait for a job when the worker is asked to stop."""
     stop = signal.getsignal(signal.SIGTERM)
 
-    def stop_waiting(number, frame):
+    def close_and_stop(number, frame):
         worker_int(worker)
         stop(number, frame)
 
-    signal.signal(signal.SIGTERM, stop_waiting)
-    # As gunicorn has it: what requests read and write is not interrupted.
+    signal.signal(signal.SIGTERM, close_and_stop)
+    # As gunicorn does: do not interrupt the system calls of running requests.
     signal.siginterrupt(signal.SIGTERM, False)
 
 
 def worker_int(worker):
-    """Do the same when it is interrupted."""
-    # Not on top: the code is the worker's own, and may be newer than the parent's.
+    """End requests that wait for a job on SIGINT and SIGQUIT."""
+    # Imported here, not at module level, so that a reload picks up the worker's code.
     from echopoint.executions.jobs.long_poll import waiting_room
 
     waiting_room.close()

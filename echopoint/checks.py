@@ -1,4 +1,4 @@
-"""System checks of a deployment: what `check --deploy` can know of how it is served."""
+"""System checks for `check --deploy`: the address that gunicorn listens on."""
 
 import ipaddress
 import re
@@ -6,24 +6,24 @@ import re
 from django.conf import settings
 from django.core import checks
 
-GIVEN = re.compile(r"(?:^|\s)(?:-b|--bind)[\s=]*([^\s]+)")
+BIND_OPTION = re.compile(r"(?:^|\s)(?:-b|--bind)[\s=]*([^\s]+)")
 
 
 @checks.register(checks.Tags.security, deploy=True)
 def check_bind(app_configs, **kwargs):
-    """Return a warning where other machines reach gunicorn without a proxy.
+    """Warn if other machines may reach gunicorn directly.
 
-    A --bind on the command line is not known here; gunicorn.conf.py warns of it.
+    A --bind on the command line is unknown here; gunicorn.conf.py warns about it.
     """
-    given = GIVEN.findall(settings.GUNICORN_CMD_ARGS)
-    places = given or settings.BIND.split(",")
-    return [exposed(place) for place in map(str.strip, places) if is_exposed(place)]
+    given = BIND_OPTION.findall(settings.GUNICORN_CMD_ARGS)
+    addresses = map(str.strip, given or settings.BIND.split(","))
+    return [warning(address) for address in addresses if is_exposed(address)]
 
 
-def exposed(place):
+def warning(address):
     return checks.Warning(
-        f"gunicorn listens on {place}, which other machines may reach. Slow clients can"
-        " hold all its threads.",
+        f"gunicorn listens on {address}, which other machines may reach. Slow clients can"
+        " block all its threads.",
         hint=(
             "Set BIND=127.0.0.1:8000 or unix:/path, and put a proxy that buffers requests"
             " in front, as echopoint/nginx.conf does. If the proxy is on another machine"
@@ -34,11 +34,11 @@ def exposed(place):
     )
 
 
-def is_exposed(place):
-    """Whether the place is of an address that is not this machine's own."""
-    if place.startswith(("unix:", "fd:")):
+def is_exposed(address):
+    """Return True unless the address is a loopback address or a unix socket."""
+    if address.startswith(("unix:", "fd:")):
         return False
-    host = place.rpartition(":")[0] if ":" in place else place
+    host = address.rpartition(":")[0] if ":" in address else address
     try:
         return not ipaddress.ip_address(host.strip("[]") or "0.0.0.0").is_loopback  # noqa: S104, compared
     except ValueError:

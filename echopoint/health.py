@@ -1,7 +1,7 @@
-"""`/health`, `/ready` and `/metrics`, for what starts, stops and routes to processes.
+"""`/health`, `/ready` and `/metrics`, for orchestrators, load balancers and Prometheus.
 
-They are answered before anything else: probes come without TLS, by address, and while
-the database is away.
+Answered before all other middleware: probes come without TLS, by IP address, and while the
+database is down.
 """
 
 import time
@@ -20,45 +20,44 @@ OK = "ok"
 AWAY = "does not answer"
 BEHIND = "lacks migrations: run manage.py migrate"
 DIFFERS = "differs from the database: run manage.py check --database default"
-KEPT_FOR = 10  # seconds, as anyone may ask
+CACHE_SECONDS = 10  # anyone may call /ready, and these checks read several tables
 
 
 class HealthMiddleware:
-    """Answers the addresses."""
+    """Answer the health and metrics endpoints."""
 
     def __init__(self, get_response):
         self.get_response = get_response
-        self.answers = {"/health": health, "/ready": ready}
+        self.endpoints = {"/health": health, "/ready": ready}
 
     def __call__(self, request):
-        if answer := self.answers.get(request.path_info):
-            return answer()
+        if endpoint := self.endpoints.get(request.path_info):
+            return endpoint()
         if request.path_info == "/metrics" and settings.METRICS_TOKEN:
             return metrics.answer(request)
         return self.get_response(request)
 
 
 def health():
-    """Return 200: the process answers."""
-    return told({"status": OK}, 200)
+    """Return 200: the process is running."""
+    return uncached_json({"status": OK}, 200)
 
 
 def ready():
-    """Return 200 if requests can be served now, or 503 with the part that cannot."""
-    parts = {"database": database()} | settled()
+    """Return 200 if requests can be served, or 503 and the failed parts."""
+    parts = {"database": database_state()} | cached_checks.get()
     is_ready = set(parts.values()) == {OK}
     status = OK if is_ready else "not ready"
-    return told({"status": status, "parts": parts}, 200 if is_ready else 503)
+    return uncached_json({"status": status, "parts": parts}, 200 if is_ready else 503)
 
 
-def told(body, status):
+def uncached_json(body, status):
     response = JsonResponse(body, status=status)
     response["Cache-Control"] = "no-store"
     return response
 
 
-def database():
-    """Return whether the database answers."""
+def database_state():
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -68,40 +67,36 @@ def database():
     return OK
 
 
-class Kept:
-    """What was found last, and when."""
+class CachedChecks:
+    """Run the deployment checks at most every `CACHE_SECONDS`."""
 
     def __init__(self):
-        self.parts, self.until = {}, 0
+        self.states, self.expires_at = {}, 0
 
-    def get(self, find):
+    def get(self):
+        """Return the state of each part, by name."""
         now = time.monotonic()
-        if now >= self.until:
-            self.parts, self.until = find(), now + KEPT_FOR
-        return self.parts
+        if now >= self.expires_at:
+            self.states, self.expires_at = run_checks(), now + CACHE_SECONDS
+        return self.states
 
-    def forget(self):
-        self.until = 0
-
-
-kept = Kept()
+    def clear(self):
+        self.expires_at = 0
 
 
-def settled():
-    """Return what changes with a release or a setting, as it was lately."""
-    return kept.get(compare)
+cached_checks = CachedChecks()
 
 
-def compare():
-    """Compare the program and its settings with the database."""
-    found = {}
-    for part, (is_right, complaint) in PARTS.items():
+def run_checks():
+    """Compare the code and its settings with the database."""
+    states = {}
+    for part, (check, failure) in CHECKS.items():
         try:
-            found[part] = OK if is_right() else complaint
+            states[part] = OK if check() else failure
         except Error:
             connection.close()
-            found[part] = AWAY
-    return found
+            states[part] = AWAY
+    return states
 
 
 def is_migrated():
@@ -120,7 +115,7 @@ def has_encryption_keys():
     return not check_encryption_keys_in_use(None, [DEFAULT_DB_ALIAS])
 
 
-PARTS = {
+CHECKS = {
     "migrations": (is_migrated, BEHIND),
     "peppers": (has_peppers, DIFFERS),
     "encryption_keys": (has_encryption_keys, DIFFERS),

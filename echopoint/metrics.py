@@ -1,4 +1,4 @@
-"""`/metrics`, for Prometheus: what the processes counted, and what the database holds."""
+"""`/metrics`: the counters of all processes, and gauges read from the database."""
 
 from django.conf import settings
 from django.db import connection
@@ -10,28 +10,28 @@ from echopoint.core.metrics import metrics
 from echopoint.executions.models import RunnerJob
 from echopoint.mail.models import MailMessage
 
-REFUSED = "Send the token of METRICS_TOKEN in the header Authorization: Bearer …."
+UNAUTHENTICATED = "Send METRICS_TOKEN as Authorization: Bearer …."
 
 
 def answer(request):
-    """Return the text of the metrics, or 401 without the token."""
+    """Return the metrics in Prometheus' text format, or 401 without the token."""
     sent = request.headers.get("Authorization", "")
     if not constant_time_compare(sent, f"Bearer {settings.METRICS_TOKEN}"):
-        body = {"errors": [{"code": "UNAUTHENTICATED", "message": REFUSED}]}
+        body = {"errors": [{"code": "UNAUTHENTICATED", "message": UNAUTHENTICATED}]}
         response = JsonResponse(body, status=401)
         response["WWW-Authenticate"] = 'Bearer realm="metrics"'
         return response
     from prometheus_client import generate_latest
     from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-    text = generate_latest(metrics.collected()) + generate_latest(Stored())
+    text = generate_latest(metrics.collected()) + generate_latest(DatabaseCollector())
     response = HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
     response["Cache-Control"] = "no-store"
     return response
 
 
-class Stored:
-    """What is read from the database as it is asked for; without one, only that."""
+class DatabaseCollector:
+    """Gauges queried on each scrape. If the database is down, only that is reported."""
 
     def collect(self):
         from prometheus_client.core import GaugeMetricFamily as Gauge
@@ -41,7 +41,7 @@ class Stored:
         try:
             families = [
                 by_state("echopoint_jobs", "Jobs of self-hosted runners.", jobs()),
-                by_state("echopoint_mail", "Messages by mail.", mail()),
+                by_state("echopoint_mail", "Mail messages.", mail()),
             ]
         except Error:
             connection.close()
@@ -59,11 +59,11 @@ def by_state(name, help, counts):
 
 
 def jobs():
-    """Return the number of jobs that have not ended, by state."""
+    """Return the number of unfinished jobs by state."""
     unfinished = RunnerJob.objects.filter(finished_at=None)
     held = unfinished.filter(lease_expires_at__isnull=False).count()
     return {"waiting": unfinished.count() - held, "claimed": held}
 
 
 def mail():
-    return MailMessage.objects.sizes()
+    return MailMessage.objects.count_by_state()

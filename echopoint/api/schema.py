@@ -19,7 +19,7 @@ from echopoint.api.exceptions import (
     error,
     errors_of,
 )
-from echopoint.core.malformed import SAYS
+from echopoint.core.gunicorn_errors import REJECTIONS
 from echopoint.core.rate_limits import RateLimit
 
 SECURITY_SCHEMES = {
@@ -66,12 +66,12 @@ EXAMPLES = {  # none for 409: each conflict has its own code
     ],
     404: errors_of(exceptions.NotFound(NOT_FOUND)),
     413: errors_of(PayloadTooLarge(1_048_576)),
-    414: [error(*SAYS[414])],
+    414: [error(*REJECTIONS[414])],
     415: errors_of(exceptions.UnsupportedMediaType("text/plain")),
     429: errors_of(
         RefusedRequest(TooManyRequests(RateLimit("key", 600, 0, 17, is_exceeded=True)))
     ),
-    431: [error(*SAYS[431])],
+    431: [error(*REJECTIONS[431])],
     500: [error("UNEXPECTED_ERROR", UNEXPECTED)],
     503: errors_of(Unavailable()),
 }

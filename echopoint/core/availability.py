@@ -1,4 +1,4 @@
-"""Whether a database error says that the database is away, full, busy or read-only."""
+"""Recognize database outages, and bound how long requests wait for the database."""
 
 import sqlite3
 
@@ -8,17 +8,17 @@ from django.db.backends.signals import connection_created
 
 from echopoint.core.postgresql.base import AnsweringConnection
 
-# Seconds that a statement that PostgreSQL ends has to say so.
+# Seconds for PostgreSQL to report that it cancelled a statement, before we give up.
 MARGIN = 0.5
 READ_ONLY = "25006"  # PostgreSQL, appendix A
 RETRY_AFTER = 5  # seconds
 
 
 def is_unavailable(error):
-    """Whether the same request may succeed later, without a change of the program."""
+    """Return True if the same request may succeed later: database down, full, busy, read-only."""
     cause = error.__cause__
     if isinstance(cause, sqlite3.OperationalError):
-        # SQL that is wrong, such as a table that is missing, has the general code.
+        # SQLITE_ERROR is a bug, such as wrong SQL or a missing table.
         return cause.sqlite_errorcode != sqlite3.SQLITE_ERROR
     if isinstance(error, InternalError):
         return getattr(cause, "sqlstate", None) == READ_ONLY
@@ -26,16 +26,13 @@ def is_unavailable(error):
 
 
 def bound_waiting():
-    """Bound how long this process waits for the database.
-
-    For processes that serve; commands take their time.
-    """
+    """Set the database limits of this process. For servers only: commands may be slow."""
     AnsweringConnection.answer_seconds = settings.DATABASE_STATEMENT_SECONDS + MARGIN
     connection_created.connect(limit_waiting)
 
 
 def limit_waiting(sender, connection, **kwargs):
-    """Bound how long a request's statement runs, waits for a lock, or keeps one."""
+    """Limit statements, lock waits and idle transactions of a new connection."""
     if connection.vendor != "postgresql":
         return
     limits = {

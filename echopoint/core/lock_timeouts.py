@@ -1,4 +1,4 @@
-"""Traces of requests: writes that give up on a lock instead of delaying a request."""
+"""Short lock timeouts, for optional writes that must not delay a request."""
 
 import sqlite3
 from contextlib import contextmanager
@@ -13,8 +13,8 @@ LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL, appendix A
 def without_waiting(using):
     """Run a transaction whose statements wait at most 50 ms for a lock.
 
-    Raise `OperationalError` when a lock is not to be had. On SQLite the lock is the
-    write lock of the whole database.
+    Raise `OperationalError` if the lock is not free by then. SQLite has one write lock
+    for the whole database.
     """
     connection = connections[using]
     limit = sqlite_limit if connection.vendor == "sqlite" else postgresql_limit
@@ -30,7 +30,7 @@ def postgresql_limit(connection):
         before = is_nested and read(cursor, "SHOW lock_timeout")
         set_local(cursor, f"{LOCK_WAIT_MS}ms")
         yield
-        # A rolled-back savepoint undoes SET LOCAL; a released one does not.
+        # Rolling back a savepoint undoes SET LOCAL, releasing it does not.
         if is_nested:
             set_local(cursor, before)
 
@@ -59,7 +59,7 @@ def sqlite_limit(connection):
 
 
 def is_lock_timeout(error):
-    """Whether a database error only says that a lock was not to be had in time."""
+    """Return True if the error means that a lock was not free in time."""
     cause = error.__cause__
     if isinstance(cause, sqlite3.OperationalError):
         return cause.sqlite_errorcode & 0xFF in {

@@ -1,21 +1,21 @@
-"""Row locks: the weakest that serves, taken in one order, so that no two wait in a circle.
+"""Row locks: the weakest sufficient lock, in one order to avoid deadlocks.
 
-A transaction locks from left to right, and rows of one table by their primary keys:
+A transaction locks from left to right, and rows of one table by primary key:
 
     organization → webhook, collection → API key → runner → job → execution → flow
     → variable set → captured request → audit chain
 
-Of audit chains, those of organizations come by their ids. The chains that get an event of
-a person are locked before the person's row, and the installation's before anything else:
-nobody who holds another lock waits for it.
+Audit chains of organizations are locked by organization id. An event about a person goes
+to several chains: lock them before the person's row. Lock the chain of the installation
+before everything else, so that no transaction waits for it while it holds another lock.
 
-Every insert of a row takes a share lock on the rows that it refers to (PostgreSQL checks
-foreign keys at the commit), so a plain FOR UPDATE would stop all of them.
+Every INSERT takes a share lock on the rows its foreign keys refer to (PostgreSQL checks
+them at commit), so a plain FOR UPDATE would block all of these inserts.
 """
 
 
 def for_change(rows):
-    """Lock rows that are changed, not deleted; others may still refer to them.
+    """Lock rows for an update. Other transactions may still insert references to them.
 
     https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
     """
@@ -23,5 +23,5 @@ def for_change(rows):
 
 
 def for_delete(rows):
-    """Lock rows that are deleted, so that nothing is added to what they take along."""
+    """Lock rows for deletion. No transaction can insert references to them."""
     return rows.select_for_update(of=("self",))

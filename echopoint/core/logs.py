@@ -1,11 +1,11 @@
-"""How a record of the log is written: a line for people, or JSON for programs."""
+"""Log formatter that writes JSON."""
 
 from pythonjsonlogger.json import JsonFormatter
 
 from echopoint.core.redaction import redact, without_rows
 
-# The facts of a request that a record may have. Other things that libraries attach to
-# records, such as the request itself, hold what clients sent.
+# The only extra attributes that are logged. Libraries attach others, such as the request
+# object, which contain client data.
 FACTS = (
     "request_id",
     "organization",
@@ -19,7 +19,7 @@ FACTS = (
 
 
 class FactsFormatter(JsonFormatter):
-    """One JSON object a line: time, level, logger, message, and the facts of a request."""
+    """One JSON object per line: time, level, logger, message, and facts of the request."""
 
     def __init__(self):
         super().__init__(

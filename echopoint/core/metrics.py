@@ -1,6 +1,6 @@
-"""What operators watch, counted in each process; nothing is until `start`.
+"""Prometheus metrics of this process. Nothing is counted before `start`.
 
-Labels are of few values: patterns of paths, codes and methods, never ids.
+Labels have few values (routes, codes, methods) and never contain ids.
 """
 
 # Seconds; the key path takes milliseconds, a hung database five seconds.
@@ -8,18 +8,18 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """The counters of this process, which gunicorn's others add theirs to."""
+    """Counters of this process. gunicorn's workers are summed when they are read."""
 
     def __init__(self):
         self.is_on = False
 
     def start(self):
-        """Begin to count. The library is loaded only here: many sites need none of it."""
+        """Start counting. Imports the library only here, because many sites do not use it."""
         import prometheus_client as prometheus
         from prometheus_client import values
 
         self.is_on = True
-        # gunicorn.conf.py asks for files that all its workers read.
+        # gunicorn.conf.py sets a folder, in which all workers share their values.
         self.is_shared = values.ValueClass is not values.MutexValue
         self.registry = own = prometheus.CollectorRegistry()
         self.requests = prometheus.Counter(
@@ -30,7 +30,7 @@ class Metrics:
         )
         self.seconds = prometheus.Histogram(
             "echopoint_request_seconds",
-            "How long answers took.",
+            "Response time.",
             ["route"],
             buckets=BUCKETS,
             registry=own,
@@ -58,15 +58,15 @@ class Metrics:
             self.lost.inc(number)
 
     def collected(self):
-        """Return the registry with what all processes counted."""
+        """Return a registry with the sums of all processes."""
         if not self.is_shared:
             return self.registry
         from prometheus_client import CollectorRegistry
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        everything = CollectorRegistry()
-        MultiProcessCollector(everything)
-        return everything
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+        return registry
 
 
 metrics = Metrics()

@@ -1,23 +1,23 @@
-"""Middleware of every request: its id, its characters, headers that browsers obey."""
+"""Middleware: request ids, null characters, security headers."""
 
 import uuid
 
 from django.http import Http404
 
-# https://www.w3.org/TR/permissions-policy/ ; passkeys and the clipboard are in use.
+# https://www.w3.org/TR/permissions-policy/ ; we use passkeys and the clipboard.
 UNUSED = (
     *("accelerometer", "camera", "geolocation", "gyroscope", "magnetometer"),
     *("microphone", "payment", "usb"),
 )
 HEADERS = {
     "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNUSED),
-    # No other site may load what we answer (Fetch, section 3.7).
+    # Other sites may not embed our responses (Fetch, section 3.7).
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
 class BrowserHeadersMiddleware:
-    """Adds them to every answer that does not have its own."""
+    """Add security headers to responses that do not set their own."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -30,9 +30,9 @@ class BrowserHeadersMiddleware:
 
 
 class RequestIdMiddleware:
-    """Name each request, for the answer, the log and the audit.
+    """Give each request an id, for the response, the log and the audit.
 
-    The id is always ours: one that a client chose could be made to look like another's.
+    A client's X-Request-Id is ignored: it could imitate the id of another request.
     """
 
     def __init__(self, get_response):
@@ -46,9 +46,9 @@ class RequestIdMiddleware:
 
 
 class NullCharacterMiddleware:
-    """Find nothing by a null character, which no database can look for.
+    """Respond 404 to paths with a null character, and drop cookies with one.
 
-    A path that has one leads nowhere, and a cookie that has one says nothing.
+    PostgreSQL raises an error for a string with a null character.
     """
 
     def __init__(self, get_response):

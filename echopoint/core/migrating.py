@@ -1,4 +1,4 @@
-"""What migrations share."""
+"""Operations shared by migrations."""
 
 from django.db import migrations
 
@@ -9,9 +9,10 @@ OCTETS = {
 
 
 def fill_stored_bytes(table, *columns, of=None):
-    """Return the operation that writes how many bytes the columns of each row have.
+    """Return an operation that fills `stored_bytes` with the size of the columns.
 
-    `of` is (table, column) where the columns are those of rows that refer to this one.
+    With `of`, a (table, foreign key column), sums the columns of the rows referring to
+    this one.
     """
 
     def fill(apps, editor):
@@ -23,7 +24,7 @@ def fill_stored_bytes(table, *columns, of=None):
                 f"COALESCE((SELECT SUM({total}) FROM {others}"  # noqa: S608
                 f" WHERE {others}.{reference} = {table}.id), 0)"
             )
-        # Names of our own tables and columns.
+        # The names are constants of our migrations, so the SQL is safe.
         editor.execute(f"UPDATE {table} SET stored_bytes = {total}")  # noqa: S608
 
     return migrations.RunPython(fill, migrations.RunPython.noop)

@@ -1,8 +1,8 @@
 """Requests per minute, counted in the cache.
 
-With REDIS_URL all processes count together; without it, and while Redis does not answer,
-each process counts by itself. Windows are minutes of the clock, so that one increment is
-all that a request costs.
+With REDIS_URL all processes share the counters. Without it, and while Redis does not
+answer, each process counts on its own. Windows are minutes of the clock, so a request costs
+one increment.
 """
 
 import time
@@ -15,7 +15,7 @@ WINDOW = 60  # seconds
 
 
 class RateLimit(NamedTuple):
-    """A limit, and what is left of it in the present window.
+    """A limit and its state in the current window.
 
     `quota` and `remaining` are requests, `reset` is the seconds until the next window.
     """
@@ -27,7 +27,7 @@ class RateLimit(NamedTuple):
     is_exceeded: bool
 
     def fields(self):
-        """Return the response's fields (draft-ietf-httpapi-ratelimit-headers)."""
+        """Return the response headers (draft-ietf-httpapi-ratelimit-headers)."""
         return {
             "RateLimit-Policy": f'"{self.name}";q={self.quota};w={WINDOW}',
             "RateLimit": f'"{self.name}";r={self.remaining};t={self.reset}',
@@ -35,7 +35,6 @@ class RateLimit(NamedTuple):
 
 
 def is_shared():
-    """Return whether all processes count together."""
     return bool(settings.REDIS_URL)
 
 
@@ -49,15 +48,14 @@ def hit(name, identity, quota, *, now=None):
 
 
 def increment(key):
-    """Return the count with this request."""
     try:
         return cache.incr(key)
     except ValueError:  # there is no count yet
         pass
-    # It outlives its window, so that it cannot end between these two.
+    # The counter outlives its window, so that it cannot expire between these two calls.
     if cache.add(key, 1, 2 * WINDOW):
         return 1
     try:
         return cache.incr(key)
-    except ValueError:  # the cache is full, or has just changed to the spare one
+    except ValueError:  # evicted, or the cache just switched to its fallback
         return 1

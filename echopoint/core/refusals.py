@@ -1,12 +1,12 @@
-"""Why a request or a change is refused: a code for programs, and what to do next."""
+"""Exceptions for refused requests, with a code for programs and a hint for people."""
 
 from http import HTTPStatus
 
 
 class Refused(Exception):
-    """A request or change that keys do not allow.
+    """A request or change that is not allowed.
 
-    `code` is for programs, the text for people, `metadata` a JSON object or None.
+    `code` is for programs, the message for people, `metadata` a JSON object or None.
     """
 
     code = "FORBIDDEN"
@@ -20,7 +20,7 @@ class Refused(Exception):
 
 
 class InvalidField(Refused):
-    """A request that cannot be met as asked; `field` says which part is at fault."""
+    """An invalid value; `field` names it."""
 
     code = "VALIDATION_ERROR"
     status = HTTPStatus.BAD_REQUEST

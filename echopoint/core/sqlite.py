@@ -1,6 +1,6 @@
-"""SQLite's functions for text, which know ASCII's letters alone, for all alphabets.
+"""Unicode versions of SQLite's LOWER and LIKE, which only know ASCII letters.
 
-PostgreSQL compares in upper case when it is to ignore case, so that is done here too.
+PostgreSQL compares in upper case to ignore case, so we do too.
 """
 
 import re
@@ -11,7 +11,7 @@ ANYTHING = ("%", True)
 
 
 def fold_all_letters(connection, **kwargs):
-    """Give a new connection to SQLite our functions in the place of its own."""
+    """Replace the functions on a new SQLite connection."""
     if connection.vendor == "sqlite":
         create = connection.connection.create_function
         create("LOWER", 1, lower, deterministic=True)
@@ -19,15 +19,15 @@ def fold_all_letters(connection, **kwargs):
 
 
 def lower(text):
-    """Return the text in lower case; what is no text stays as it is."""
+    """Lower-case a string; non-text values are returned unchanged."""
     return text.lower() if isinstance(text, str) else text
 
 
 def like(pattern, value, escape):
-    """Whether `value LIKE pattern ESCAPE escape`, in any case; None if one is NULL.
+    """Return `value LIKE pattern ESCAPE escape`, ignoring case; None if one is NULL.
 
-    Django writes every LIKE with ESCAPE. Called for each row: what can be known of the
-    pattern alone is known before.
+    Django writes every LIKE with ESCAPE. Called for each row, so the pattern is compiled
+    once and cached.
     """
     if pattern is None or value is None or escape is None:
         return None
@@ -35,13 +35,13 @@ def like(pattern, value, escape):
 
 
 def as_text(value):
-    """Return what SQLite takes a value for that is compared with a pattern."""
+    """Convert a value to text as SQLite's LIKE does."""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 @lru_cache(maxsize=256)
 def matcher(pattern, escape):
-    """Return the function that says whether a text in upper case matches a pattern."""
+    """Return a function that matches upper-case text against a pattern."""
     parts = [(part[-1].upper(), part in WILD) for part in tokens(pattern, escape)]
     at_start = parts[:1] != [ANYTHING]
     at_end = parts[-1:] != [ANYTHING]
@@ -57,12 +57,12 @@ def matcher(pattern, escape):
 
 
 def tokens(pattern, escape):
-    """Return the letters of a pattern, those that stand for themselves with their escape."""
+    """Split a pattern into letters; an escaped letter includes its escape."""
     return re.findall(rf"{re.escape(escape)}.|.", pattern, re.DOTALL)
 
 
 def matcher_of_wild(parts):
-    """Return the function for a pattern with wildcards between letters."""
+    """Return the matcher of a pattern with wildcards between letters."""
     expression = "".join(
         WILD[letter] if is_wild else re.escape(letter) for letter, is_wild in parts
     )

@@ -8,7 +8,7 @@ from echopoint.organizations.console import ReadOnlyAdmin
 
 @admin.register(MailMessage)
 class MailMessageAdmin(ReadOnlyAdmin):
-    """What became of mail; the text of a message is for its reader alone."""
+    """Delivery state of mail. The text is never shown: it may contain sign-in links."""
 
     list_display = [
         "subject",
@@ -30,4 +30,4 @@ class MailMessageAdmin(ReadOnlyAdmin):
         waiting = queryset.filter(state=MailMessage.State.QUEUED)
         count = waiting.update(next_attempt_at=timezone.now())
         sender.wake()
-        messages.info(request, f"{count} of the chosen wait, and are tried now.")
+        messages.info(request, f"Trying to send {count} queued messages now.")

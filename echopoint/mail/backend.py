@@ -6,13 +6,13 @@ from echopoint.mail.sender import sender
 
 
 class QueuedBackend(BaseEmailBackend):
-    """Django's way to send mail, which writes it down in the transaction of the change.
+    """Email backend that queues messages in the current transaction.
 
-    A change that is undone mails nobody, and no request waits for a mail server.
+    A rolled-back change sends no mail, and no request waits for the mail server.
     """
 
     def send_messages(self, email_messages):
         for message in email_messages:
-            MailMessage.objects.put(message)
+            MailMessage.objects.enqueue(message)
         transaction.on_commit(sender.wake)
         return len(email_messages)

@@ -1,7 +1,7 @@
-"""Mail that waits for its server, in the database, so that no restart loses it.
+"""The mail queue, in the database, so that a restart loses no message.
 
-The libraries that do this keep the links of a message readable, and after it was sent;
-here the text is encrypted, and goes as soon as it is sent or given up.
+Existing libraries store messages in clear text, also after sending. Here the text, which
+contains password reset links, is encrypted, and deleted once it is sent or given up.
 """
 
 import json
@@ -16,21 +16,21 @@ from django.utils import timezone
 from echopoint.environments.keyring import Unreadable
 from echopoint.environments.sealed import SealedTextField
 
-# The links in it are good for three days, and a reader needs some of that.
+# Links in a message expire after three days; this leaves a day to use them.
 GIVEN_UP_AFTER = timedelta(days=2)
-# A process that dies as it sends holds a message for so long; whether the message was
-# sent is not known then, so that it is sent again.
+# How long a claim lasts. If a process dies while sending, nobody knows whether the message
+# was sent, so after this time it is sent again.
 LEASE = timedelta(minutes=10)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 TOO_OLD = "was not sent in two days"
-PERMANENT = 500  # RFC 5321, section 4.2.1: from here on, trying again is of no use
+PERMANENT = 500  # RFC 5321, section 4.2.1: 5xx replies are permanent failures
 
 
 class MailManager(models.Manager):
-    """Takes messages, and sends them."""
+    """Queue and send messages."""
 
-    def put(self, message, at=None):
-        """Write a message of Django's down; it is sent within seconds, or later."""
+    def enqueue(self, message, at=None):
+        """Queue a Django message."""
         at = at or timezone.now()
         content = {
             "subject": message.subject,
@@ -47,12 +47,13 @@ class MailManager(models.Manager):
             created_at=at,
         )
 
-    put.alters_data = True
+    enqueue.alters_data = True
 
     def send_due(self, at=None):
-        """Send what is due; return how many were sent.
+        """Send the due messages; return how many were sent.
 
-        Stop at the first failure of the server's: it would not take the others either.
+        Stops at the first temporary failure, because the server would reject the others
+        too.
         """
         sent = 0
         while message := self.claim(at or timezone.now()):
@@ -65,7 +66,10 @@ class MailManager(models.Manager):
 
     @transaction.atomic
     def claim(self, at):
-        """Return a message that is due, which no other process has or takes; or None."""
+        """Claim a due message for this process and return it, or None.
+
+        SKIP LOCKED and the lease keep other processes from sending it too.
+        """
         due = self.filter(state=MailMessage.State.QUEUED, next_attempt_at__lte=at)
         free = due.select_for_update(skip_locked=True)
         message = free.order_by("next_attempt_at", "pk").first()
@@ -75,19 +79,18 @@ class MailManager(models.Manager):
             message.save(update_fields=["attempts", "next_attempt_at"])
         return message
 
-    def sizes(self):
-        """Return the number of messages by state."""
-        counted = self.values_list("state").annotate(models.Count("pk"))
-        return dict.fromkeys(MailMessage.State.values, 0) | dict(counted)
+    def count_by_state(self):
+        counts = self.values_list("state").annotate(models.Count("pk"))
+        return dict.fromkeys(MailMessage.State.values, 0) | dict(counts)
 
     def ended(self, before):
-        """Return the messages that were written before, and wait no more; oldest first."""
+        """Return the sent and failed messages created before that time, oldest first."""
         past = self.filter(created_at__lt=before).order_by("pk")
         return past.exclude(state=MailMessage.State.QUEUED)
 
 
 class MailMessage(models.Model):
-    """A message to people, and what became of it."""
+    """A message and its delivery state."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "Waits"
@@ -96,7 +99,7 @@ class MailMessage(models.Model):
 
     recipients = models.JSONField()
     subject = models.CharField(max_length=255)
-    # Text, sender and headers; gone when nothing more is to be sent.
+    # Text, sender and headers. Deleted once the message is sent or given up.
     sealed = SealedTextField(null=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     attempts = models.PositiveIntegerField(default=0)
@@ -127,19 +130,19 @@ class MailMessage(models.Model):
         return f"{self.subject} ({self.get_state_display()})"
 
     def attempt(self, at):
-        """Try to send it; return whether the server works, as far as this shows."""
+        """Try to send the message; return False if the server failed temporarily."""
         if at - self.created_at > GIVEN_UP_AFTER:
             self.end(self.State.FAILED, at, self.last_error or TOO_OLD)
             return True
         try:
-            self.opened().send()
+            self.build_email().send()
         except Unreadable:
             self.end(self.State.FAILED, at, "cannot be decrypted")
         except (SMTPException, OSError, ValueError) as error:
             if is_permanent(error):
-                self.end(self.State.FAILED, at, told(error))
+                self.end(self.State.FAILED, at, error_summary(error))
             else:
-                self.postpone(at, told(error))
+                self.postpone(at, error_summary(error))
                 return False
         else:
             self.end(self.State.SENT, at)
@@ -147,8 +150,8 @@ class MailMessage(models.Model):
 
     attempt.alters_data = True
 
-    def opened(self):
-        """Return the message as Django sends it; raise `Unreadable`."""
+    def build_email(self):
+        """Decrypt the message; raise `Unreadable` if the encryption key is missing."""
         content = json.loads(self.sealed.reveal())
         message = EmailMultiAlternatives(
             content["subject"],
@@ -168,14 +171,14 @@ class MailMessage(models.Model):
     end.alters_data = True
 
     def postpone(self, at, error):
-        """Try again later, each time after twice as long."""
+        """Try again later, with exponential backoff."""
         pause = min(FIRST_PAUSE * 2 ** min(self.attempts - 1, 10), LONGEST_PAUSE)
         self.write(next_attempt_at=at + pause, last_error=error)
 
     postpone.alters_data = True
 
     def write(self, **values):
-        """Change the row, unless another process has claimed it since."""
+        """Update the row, unless another process has claimed it since."""
         same = type(self).objects.filter(pk=self.pk, attempts=self.attempts)
         same.filter(state=self.State.QUEUED).update(**values)
         for name, value in values.items():
@@ -184,22 +187,22 @@ class MailMessage(models.Model):
     write.alters_data = True
 
 
-def codes_of(error):
-    """Return the codes that the mail server gave, if it did."""
+def smtp_codes(error):
+    """Return the SMTP reply codes of an error, if it has any."""
     if isinstance(error, SMTPRecipientsRefused):
         return [code for code, _ in error.recipients.values()]
     return [error.smtp_code] if isinstance(error, SMTPResponseException) else []
 
 
 def is_permanent(error):
-    """Whether the same message would fail the same way: for its text, or its address."""
-    codes = codes_of(error)
+    """Return True if the message would always fail, because of its text or recipients."""
+    codes = smtp_codes(error)
     refused = bool(codes) and min(codes) >= PERMANENT
-    # A server that refuses our password refuses all mail, until someone mends it.
-    is_about_us = type(error).__name__ == "SMTPAuthenticationError"
-    return isinstance(error, ValueError) or (refused and not is_about_us)
+    # A rejected password fails all mail until an operator fixes it, so it is temporary.
+    is_sign_in = type(error).__name__ == "SMTPAuthenticationError"
+    return isinstance(error, ValueError) or (refused and not is_sign_in)
 
 
-def told(error):
-    """Return the kind and the code; what a server says may repeat anything."""
-    return " ".join([type(error).__name__, *map(str, sorted(set(codes_of(error))))])
+def error_summary(error):
+    """Return the class and codes. The server's text may quote the message."""
+    return " ".join([type(error).__name__, *map(str, sorted(set(smtp_codes(error))))])

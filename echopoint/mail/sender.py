@@ -1,4 +1,4 @@
-"""The thread that sends what is queued, in each process that serves."""
+"""The background thread that sends queued mail, one in each server process."""
 
 import logging
 import os
@@ -11,25 +11,25 @@ from echopoint.mail.models import MailMessage
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 30  # between two looks, for what waits to be tried again
+POLL_SECONDS = 30  # for messages that wait to be tried again
 
 
 class Sender:
-    """Looks for due mail when it is woken, and every so often."""
+    """Sends due mail when woken, and every `POLL_SECONDS`."""
 
     def __init__(self):
         self.reset()
 
     def reset(self):
-        """Begin anew after a fork: threads of the parent do not exist in the child."""
+        """Reset after a fork: threads and locks of the parent do not exist in the child."""
         self._starting = threading.Lock()
         self._woken = threading.Event()
         self._thread = None
 
     def start(self):
-        """Start the thread, unless there is no mail server or it runs."""
+        """Start the thread, if there is a mail server and it is not running yet."""
         # Tests set None and send explicitly.
-        seconds = getattr(settings, "MAIL_LOOK_SECONDS", SECONDS)
+        seconds = getattr(settings, "MAIL_POLL_SECONDS", POLL_SECONDS)
         with self._starting:
             if self._thread is None and settings.EMAIL_URL and seconds is not None:
                 self._thread = threading.Thread(
@@ -38,7 +38,7 @@ class Sender:
                 self._thread.start()
 
     def wake(self):
-        """Look for due mail now."""
+        """Send due mail now."""
         self.start()
         self._woken.set()
 
@@ -46,15 +46,15 @@ class Sender:
         while True:
             self._woken.wait(seconds)
             self._woken.clear()
-            self.look()
+            self.send_due()
 
-    def look(self):
-        """Send what is due; a failure is logged, never raised."""
+    def send_due(self):
+        """Send due mail. Database errors are logged, because they would end the thread."""
         try:
             MailMessage.objects.send_due()
         except Error as error:
             kind = type(error).__name__
-            logger.warning("Mail waits, as the database does not answer (%s).", kind)
+            logger.warning("Mail is delayed: the database does not answer (%s).", kind)
         finally:
             connections.close_all()
 

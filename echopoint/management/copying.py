@@ -1,4 +1,4 @@
-"""Copy everything in one database to another, of whichever kind the two are."""
+"""Copy all rows between two databases, of the same or different vendors."""
 
 from contextlib import contextmanager
 
@@ -16,7 +16,7 @@ from echopoint.management.other_database import first_line
 from echopoint.organizations.models import Organization
 
 SOURCE = DEFAULT_DB_ALIAS
-# Rows of results and captured requests can be megabytes each.
+# Small, because results and captured requests can be megabytes each.
 BATCH = 100
 LEFT_OUT = {"sessions.Session": "people sign in again"}
 MADE_BY_MIGRATE = {
@@ -28,11 +28,10 @@ MADE_BY_MIGRATE = {
 
 
 class CannotCopy(Exception):
-    """Why nothing was copied, for the operator."""
+    """The copy was refused; the message is for the operator."""
 
 
 def copied_models():
-    """Return the models whose rows are copied: all but those in `LEFT_OUT`."""
     return [
         model
         for model in apps.get_models(include_auto_created=True)
@@ -43,7 +42,7 @@ def copied_models():
 
 
 def require_migrated(connection):
-    """Raise `CannotCopy` unless the tables are those of this version of the program."""
+    """Raise `CannotCopy` unless the tables match this version of the code."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise CannotCopy(
@@ -53,8 +52,8 @@ def require_migrated(connection):
     applied = {key for key in executor.loader.applied_migrations if key[0] in labels}
     if applied - executor.loader.disk_migrations.keys():
         raise CannotCopy(
-            "This database was migrated by another version of the program, whose"
-            " columns would be lost. Copy it with that version."
+            "This database was migrated by another version of Echopoint, whose columns would"
+            " be lost. Copy it with that version."
         )
 
 
@@ -70,8 +69,8 @@ def require_empty(connection):
     if filled:
         more = f" and {len(filled) - 3} more" if len(filled) > 3 else ""
         raise CannotCopy(
-            f"The other database holds rows, in {', '.join(filled[:3])}{more}. Name an"
-            " empty one: nothing is ever added to what is there."
+            f"The other database holds rows, in {', '.join(filled[:3])}{more}. Use an empty"
+            " database: rows are never added to existing ones."
         )
 
 
@@ -82,7 +81,6 @@ def has_rows(connection, cursor, table):
 
 
 def migrate(target):
-    """Make the tables."""
     try:
         call_command("migrate", database=target, interactive=False, verbosity=0)
     except Error as error:
@@ -92,11 +90,11 @@ def migrate(target):
 
 
 def copy_all(target, *, broken_chains=False):
-    """Copy all rows in one transaction; return the counts by model, and the chains.
+    """Copy all rows in one transaction; return the row counts and the chain states.
 
-    Raise `CannotCopy` for a row that the other database refuses, and unless all rows
-    and all audit chains have arrived; nothing is kept then. `broken_chains` allows
-    chains that are broken here already.
+    Rolls back and raises `CannotCopy` if the target rejects a row, or if rows or audit
+    chains differ afterwards. `broken_chains` allows chains that are already broken in the
+    source.
     """
     models = copied_models()
     with snapshot(connections[SOURCE]), transaction.atomic(using=target):
@@ -104,15 +102,15 @@ def copy_all(target, *, broken_chains=False):
         rows = {model._meta.label: copy_table(model, target) for model in models}
         finish(connections[target], models)
         require_counts(models, target)
-        chains = walk_chains(target, broken_chains)
+        chains = verify_chains(target, broken_chains)
     return rows, chains
 
 
 @contextmanager
 def snapshot(connection):
-    """Read one state of the source, whatever is written meanwhile.
+    """Read a consistent state of the source while others write.
 
-    On SQLite the transaction holds the write lock, so that others wait.
+    On SQLite the transaction holds the write lock, so writers wait.
     """
     with transaction.atomic(using=connection.alias):
         if connection.vendor == "postgresql":
@@ -124,17 +122,17 @@ def snapshot(connection):
 
 
 def clear(connection, models):
-    """Delete what `migrate` wrote: those rows come from the source, with their ids."""
+    """Delete the rows that `migrate` wrote. The source has them too, with other ids."""
     with connection.cursor() as cursor:
         for model in models:
-            # An append-only table refuses even to delete nothing.
+            # The trigger of an append-only table also rejects a DELETE of no rows.
             if has_rows(connection, cursor, model._meta.db_table):
                 name = connection.ops.quote_name(model._meta.db_table)
                 cursor.execute(f"DELETE FROM {name}")  # noqa: S608
 
 
 def copy_table(model, target):
-    """Copy the rows of a model as they are; return how many."""
+    """Copy the rows of a model; return how many."""
     fields = [field for field in model._meta.concrete_fields if not field.generated]
     size = min(BATCH, connections[target].ops.bulk_batch_size(fields, [None] * BATCH))
     rows = model._base_manager.using(SOURCE).order_by("pk")
@@ -148,24 +146,25 @@ def copy_table(model, target):
 
 
 def insert(model, fields, rows, target):
-    """Insert the rows; raise `CannotCopy` for the first that is refused."""
+    """Insert the rows; raise `CannotCopy` for the first that is rejected."""
     if not rows:
         return 0
     try:
         with transaction.atomic(using=target):
-            # Raw, as fixtures are loaded: past save(), which the audit refuses, and
-            # with times as they are instead of now.
+            # raw=True as for fixtures: save() of audit models would refuse, and auto_now
+            # would overwrite the times.
             model._base_manager._insert(rows, fields=fields, using=target, raw=True)
     except (Error, ValueError, OverflowError) as error:
         if len(rows) == 1:
-            raise CannotCopy(refusal(rows[0], error)) from None
+            raise CannotCopy(rejection(rows[0], error)) from None
+        # Insert one by one to find the rejected row.
         for row in rows:
             insert(model, fields, [row], target)
     return len(rows)
 
 
-def refusal(row, error):
-    """Return which row was refused, and why, without what else is in it."""
+def rejection(row, error):
+    """Name the row and the error, without the other values of the row."""
     name = redact(str(row))[:100]
     return (
         f"The other database refuses {row._meta.label} {row.pk} ({name}):"
@@ -174,7 +173,7 @@ def refusal(row, error):
 
 
 def finish(connection, models):
-    """Check references between tables, and count on from the highest ids."""
+    """Check foreign keys, and set sequences to the highest ids."""
     try:
         connection.check_constraints()
     except Error as error:
@@ -187,21 +186,21 @@ def finish(connection, models):
 
 
 def require_counts(models, target):
-    """Raise `CannotCopy` unless both databases have the same number of each row."""
+    """Raise `CannotCopy` unless both databases have equally many rows of each model."""
     for model in models:
         counts = [model._base_manager.using(a).count() for a in (SOURCE, target)]
         if counts[0] != counts[1]:
             raise CannotCopy(
-                f"Of {counts[0]} {model._meta.label}, {counts[1]} arrived."
+                f"Only {counts[1]} of {counts[0]} {model._meta.label} were copied."
             )
 
 
-def walk_chains(target, broken_chains):
-    """Return the state of each audit chain on the other side, as JSON values."""
-    chains, here = [], walked(SOURCE) if broken_chains else {}
-    for id, walk in walked(target).items():
-        # What is broken here at the same event for the same reason may be copied.
-        if walk.broken and not (id in here and here[id].broken == walk.broken):
+def verify_chains(target, broken_chains):
+    """Verify the copied audit chains and return their states, as JSON values."""
+    chains, source = [], walk_chains(SOURCE) if broken_chains else {}
+    for id, walk in walk_chains(target).items():
+        # A chain may be copied if it is broken in the source at the same event.
+        if walk.broken and not (id in source and source[id].broken == walk.broken):
             raise CannotCopy(
                 f"The audit chain of {id} is broken: event"
                 f" {walk.broken.sequence} {walk.broken.reason}. If verify_audit says"
@@ -211,8 +210,8 @@ def walk_chains(target, broken_chains):
     return chains
 
 
-def walked(alias):
-    """Return the `Walk` of each chain in a database, by the id of its organization."""
+def walk_chains(alias):
+    """Return the `Walk` of each audit chain in a database, by organization id."""
     walk = AuditEvent.objects.db_manager(alias).walk
     organizations = Organization.objects.using(alias).order_by("pk")
     walks = {organization.pk: walk(organization) for organization in organizations}

@@ -1,4 +1,4 @@
-"""Another database than the configured one, connected while a command works with it."""
+"""Connect a management command to a second database."""
 
 import warnings
 from contextlib import contextmanager
@@ -10,29 +10,28 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from echopoint.settings import databases_entry
 
 ALIAS = "other"
-NO_URL = (
-    "The URL is not one of a database. Give postgres://user:password@host:5432/name or"
+INVALID_URL = (
+    "The URL is not a valid database URL. Use postgres://user:password@host:5432/name or"
     " sqlite:///file."
 )
 
 
 def config_of(url):
-    """Return Django's settings for a database URL, which is never repeated."""
+    """Return Django's settings for a database URL. Errors never quote it."""
     try:
-        # The URL of another kind of database is warned of with the password in it.
+        # environ warns about unknown schemes, and quotes the URL with the password.
         with warnings.catch_warnings(action="ignore"):
             config = databases_entry(url)
     except (ImproperlyConfigured, ValueError, KeyError, TypeError):
-        # The reason can quote the URL, with the password in it.
-        raise CommandError(NO_URL) from None
+        raise CommandError(INVALID_URL) from None
     engine = config["ENGINE"].rpartition(".")[2]
     if engine not in {"sqlite3", "postgresql"} or config["NAME"] in {"", ":memory:"}:
-        raise CommandError(NO_URL)
+        raise CommandError(INVALID_URL)
     return config
 
 
 def first_line(error):
-    """Return what a database says is wrong, without the values that it adds below."""
+    """Return the first line of a database error. The next ones may contain row values."""
     return str(error).strip().partition("\n")[0]
 
 
@@ -48,7 +47,7 @@ def connect(connection):
 
 @contextmanager
 def connected(url, alias=ALIAS):
-    """Make the database known to Django under the alias, and yield its connection."""
+    """Register the database under the alias and yield its connection."""
     config = config_of(url)
     configured = connections.configure_settings({DEFAULT_DB_ALIAS: {}, alias: config})
     connections.settings[alias] = configured[alias]

@@ -1,7 +1,7 @@
-"""Django's backend for PostgreSQL, with an end to waiting for a server that is silent.
+"""Django's PostgreSQL backend, with client-side timeouts.
 
-The limits that PostgreSQL sets for us do not fire when PostgreSQL itself hangs, and TCP's
-do not when its machine still acknowledges what we send. So the client counts, too.
+PostgreSQL's own timeouts do not fire if the server hangs, and TCP's do not while its
+machine acknowledges packets. So the client needs a timeout of its own.
 """
 
 import time
@@ -12,14 +12,14 @@ from django.db.backends.postgresql import base
 
 SILENT = "The database does not answer."
 USABLE_WITHIN = 1  # seconds, for a connection that answers to `SELECT 1`
-REST = 1  # seconds without a new connection after a server was silent
+PAUSE = 1  # seconds without new connections after a timeout
 
 
 class AnsweringConnection(psycopg.Connection):
-    """A connection that is given up when it does not answer for `answer_seconds`.
+    """A connection that is closed if it does not answer within `answer_seconds`.
 
-    None waits for good, as commands do. `silent_until` is for the whole process: what
-    one thread waited for in vain, others need not wait for once more.
+    None means no timeout, for management commands. `silent_until` is shared by the
+    process, so that not every thread waits for the same dead server.
     """
 
     answer_seconds = None
@@ -40,7 +40,7 @@ class AnsweringConnection(psycopg.Connection):
         try:
             return super().wait(gen, *args, timeout=timeout, **kwargs)
         except psycopg.errors._WaitTimeout:
-            # What comes late would be taken for the answer to something else.
+            # A late response would be read as the response to the next statement.
             self.pgconn.finish()
             self.note_silence()
             raise psycopg.OperationalError(SILENT) from None
@@ -48,10 +48,10 @@ class AnsweringConnection(psycopg.Connection):
     @classmethod
     def note_silence(cls):
         if cls.answer_seconds:
-            AnsweringConnection.silent_until = time.monotonic() + REST
+            AnsweringConnection.silent_until = time.monotonic() + PAUSE
 
 
-# The module, as Django calls it, but for the connections that it makes.
+# The module that Django uses, with our `connect`.
 answering_psycopg = ModuleType("psycopg")
 answering_psycopg.__dict__.update(
     vars(psycopg) | {"connect": AnsweringConnection.connect}
@@ -59,14 +59,12 @@ answering_psycopg.__dict__.update(
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """What Django knows as the database."""
-
     Database = answering_psycopg
 
     def is_usable(self):
         if self.connection is None or not self.connection.answer_seconds:
             return super().is_usable()
-        # A request that finds its connection silent has a new one to wait for yet.
+        # Short, because after this check the request still has to open a new connection.
         self.connection.answer_seconds = USABLE_WITHIN
         try:
             return super().is_usable()

@@ -14,10 +14,10 @@ from echopoint.management.copying import (
 from echopoint.management.other_database import ALIAS, config_of, connected, first_line
 
 PLACE = ("ENGINE", "NAME", "HOST", "PORT")
-ITSELF = "That is the database that is configured. Name another, empty one."
-BROKE_OFF = (
-    "The copy broke off, and all of it is one transaction. Copy again: a database that"
-    " holds rows is refused."
+SAME_DATABASE = "That is the configured database. Name another, empty one."
+INTERRUPTED = (
+    "The copy was interrupted and rolled back. Run it again: a database that holds rows is"
+    " refused."
 )
 NEXT = (
     "Set DATABASE_URL to the other database, keep SECRET_KEY, API_KEY_PEPPERS and"
@@ -28,8 +28,8 @@ NEXT = (
 class Command(AnsweringCommand):
     help = (
         "Copy everything to another, empty database: from SQLite to PostgreSQL or back."
-        " Stop the site first. Ids, times and encrypted values stay as they are; the"
-        " rows are counted and every audit chain is verified before anything is kept."
+        " Stop the site first. Ids, times and encrypted values do not change. Rows are"
+        " counted and every audit chain is verified before the copy is committed."
     )
 
     def add_arguments(self, parser):
@@ -41,7 +41,7 @@ class Command(AnsweringCommand):
         parser.add_argument(
             "--broken-chains",
             action="store_true",
-            help="copy audit chains that are broken here already, as they are",
+            help="also copy audit chains that are already broken in this database",
         )
 
     def handle(self, *, database_url, broken_chains, **options):
@@ -55,7 +55,7 @@ class Command(AnsweringCommand):
             except CannotCopy as error:
                 raise CommandError(f"{error} Nothing was copied.") from None
             except Error as error:
-                raise CommandError(f"{BROKE_OFF} ({first_line(error)})") from None
+                raise CommandError(f"{INTERRUPTED} ({first_line(error)})") from None
             fields = {
                 "vendor": other.vendor,
                 "rows": rows,
@@ -66,22 +66,20 @@ class Command(AnsweringCommand):
 
 
 def lines(rows, chains):
-    """Return what was copied, for people."""
-    told = [f"{count:>9,} {label}" for label, count in rows.items() if count]
-    left = (f"{label} ({reason})" for label, reason in LEFT_OUT.items())
+    counts = [f"{count:>9,} {label}" for label, count in rows.items() if count]
+    left_out = (f"{label} ({reason})" for label, reason in LEFT_OUT.items())
     events = sum(chain["checked"] for chain in chains)
     broken = [c["organization_id"] for c in chains if not c["intact"]]
     state = f"broken as before: {', '.join(broken)}" if broken else "all intact"
     return [
-        *told,
-        f"Left out: {', '.join(left)}.",
+        *counts,
+        f"Left out: {', '.join(left_out)}.",
         f"Audit chains: {len(chains)}, with {events:,} events; {state}.",
         NEXT,
     ]
 
 
 def require_another(config):
-    """Raise `CommandError` if this is the configured database."""
     here = connections[SOURCE].settings_dict
     if all(str(config.get(name, "")) == str(here[name]) for name in PLACE):
-        raise CommandError(ITSELF)
+        raise CommandError(SAME_DATABASE)

@@ -4,16 +4,16 @@ from echopoint.mail.models import MailMessage
 
 class Command(AnsweringCommand):
     help = (
-        "Send the mail that is due, which processes that serve do all the time, and say"
-        " how much waits, was sent, and was given up."
+        "Send due mail, as the server processes also do, and print how many messages are"
+        " queued, sent and given up."
     )
 
     def handle(self, **options):
         sent = MailMessage.objects.send_due()
-        sizes = MailMessage.objects.sizes()
+        counts = MailMessage.objects.count_by_state()
         self.answer(
             options,
-            {"sent_now": sent} | sizes,
-            f"Sent {sent} now. {sizes['queued']} wait, {sizes['sent']} were sent,"
-            f" {sizes['failed']} were given up.",
+            {"sent_now": sent} | counts,
+            f"Sent {sent} now. In total: {counts['queued']} queued, {counts['sent']} sent,"
+            f" {counts['failed']} given up.",
         )

@@ -1,12 +1,12 @@
-"""The API's envelope for what gunicorn refuses before the site sees it."""
+"""Error responses for requests that gunicorn rejects itself, in the API's envelope."""
 
 import json
 from http import HTTPStatus
 
 from gunicorn.util import write_nonblock
 
-# What is refused is not repeated: it may be a key.
-SAYS = {
+# The rejected input is never quoted, because it may contain a key.
+REJECTIONS = {
     400: ("BAD_REQUEST", "The request is malformed. Check its first line and headers."),
     414: ("URI_TOO_LONG", "The address is too long. Send fewer or shorter parameters."),
     417: ("EXPECTATION_FAILED", "Send no Expect header other than 100-continue."),
@@ -22,9 +22,9 @@ FAILED = (
 
 
 def write_refusal(sock, status, reason, message):
-    """Answer and close; gunicorn's `util.write_error`, but for the body."""
-    code, says = SAYS.get(status, FAILED if status == 500 else OTHER)
-    body = json.dumps({"errors": [{"code": code, "message": says}]})
+    """Respond and close, as gunicorn's `util.write_error`, but with a JSON body."""
+    code, message = REJECTIONS.get(status, FAILED if status == 500 else OTHER)
+    body = json.dumps({"errors": [{"code": code, "message": message}]})
     head = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
         "Connection: close\r\n"
