@@ -1,4 +1,4 @@
-# Every target does its own set-up; `make help` lists them.
+# Every target runs the setup it needs; `make help` lists them.
 PYTHON ?= python3
 PORT ?= 8000
 # How many processes run tests; 0 runs them in one, where `--pdb` works.
@@ -19,7 +19,7 @@ help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
 .venv/.installed: requirements-dev.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -27,7 +27,7 @@ help: ## List the targets
 
 .env:
 	@umask 077 && { \
-		echo "# Made for this machine alone. .env.example explains each line."; \
+		echo "# Generated for this machine only. .env.example explains each line."; \
 		echo "SECRET_KEY=$(SECRET)"; \
 		echo "API_KEY_PEPPERS=1:$(SECRET)"; \
 		echo "ENCRYPTION_KEYS=$(KEY)"; \
@@ -36,14 +36,14 @@ help: ## List the targets
 		echo "HTTPS=false"; \
 	} > $@
 
-# A .env from before there were encryption keys gets its own; all that is in it stays.
+# Adds an encryption key to a .env of an older version, and changes nothing else.
 env: .env
 	@grep -Eq '^(export )?ENCRYPTION_KEYS=' .env || { \
 		[ -z "$$(tail -c 1 .env)" ] || echo; \
 		echo "ENCRYPTION_KEYS=$(KEY)"; \
 	} >> .env
 
-setup: .venv/.installed ## Make .venv with the locked dependencies
+setup: .venv/.installed ## Create .venv with the locked dependencies
 
 run: setup env ## Serve a demo organization on 127.0.0.1:$PORT (default 8000)
 	@$(MANAGE) migrate --verbosity 0
@@ -66,7 +66,7 @@ fuzz-engine: setup ## Run FUZZ_RUNS (10000) random flows against random answers
 faults: setup ## Kill, hang, fill and restart real processes; needs root, nginx, Redis, PostgreSQL
 	$(BIN)/python -m pytest --quiet tests/faults
 
-screenshots: setup ## Write pictures of every page and state to screenshots/
+screenshots: setup ## Write screenshots of every page and state to screenshots/
 	$(BIN)/python -m pytest --quiet tests/browser/screenshots.py
 
 lint: setup ## Check style, format and migrations
@@ -74,16 +74,16 @@ lint: setup ## Check style, format and migrations
 	$(BIN)/ruff format --check .
 	DJANGO_SETTINGS_MODULE=tests.settings $(MANAGE) makemigrations --check --dry-run
 
-bench: setup ## Measure the key path
+bench: setup ## Measure requests with an API key
 	$(BIN)/python -m tests.bench
 
 bench-list: setup ## Measure the list of a million keys; takes ten minutes
 	$(BIN)/python -m tests.bench_list
 
-bench-memory: setup ## Measure the memory that searches of a gigabyte take
+bench-memory: setup ## Measure the memory used by searches of a gigabyte
 	$(BIN)/python -m tests.bench_memory
 
-lock: setup ## Lock the dependencies anew
+lock: setup ## Update the lock files
 	$(LOCK) --extra server -o requirements.lock
 	$(LOCK) --extra server --extra dev -o requirements-dev.lock
 	$(LOCK) --extra build -o .github/actions/run-flows/requirements.lock

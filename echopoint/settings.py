@@ -1,4 +1,4 @@
-"""The settings, from the environment."""
+"""Django settings, read from environment variables and .env."""
 
 from pathlib import Path
 
@@ -11,18 +11,17 @@ from echopoint.core.environment import boolean, integer, required_string, string
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# Where gunicorn listens; gunicorn.conf.py reads it, before there is a file.
+# Read before .env, because gunicorn.conf.py reads them from the process's environment only.
 BIND = string("BIND", "127.0.0.1:8000")
 GUNICORN_CMD_ARGS = string("GUNICORN_CMD_ARGS")
-# The process's own environment wins over the file.
+# The environment of the process overrides the file.
 environment.read_file(BASE_DIR / ".env")
 
 MAKE_SECRET = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"  # noqa: S105, the command that makes one
 MAKE_KEY = "python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
 
 
-# How long a connection may take, and be silent, in seconds; what DATABASE_URL has of them
-# wins.
+# In seconds. Options in DATABASE_URL override these.
 CONNECTION_LIMITS = {
     "connect_timeout": 3,
     "keepalives_idle": 30,
@@ -33,7 +32,7 @@ CONNECTION_LIMITS = {
 
 
 def databases_entry(url):
-    """Return Django's settings for a database URL."""
+    """Return an entry of DATABASES for a database URL."""
     config = database_settings(url)
     config = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True} | config
     if config["ENGINE"] == "django.db.backends.postgresql":
@@ -42,8 +41,8 @@ def databases_entry(url):
     if config["ENGINE"] == "django.db.backends.sqlite3":
         if config["NAME"] != ":memory:":
             config["NAME"] = str(BASE_DIR / config["NAME"])
-        # IMMEDIATE takes the write lock at BEGIN: a transaction that reads first
-        # waits its turn instead of failing half-way.
+        # IMMEDIATE takes the write lock at BEGIN. A deferred transaction that reads first
+        # fails with SQLITE_BUSY when it writes, and the timeout does not apply.
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
@@ -55,26 +54,26 @@ def databases_entry(url):
 SECRET_KEY = required_string("SECRET_KEY", f"Make one with: {MAKE_SECRET}")
 API_KEY_PEPPERS = required_string(
     "API_KEY_PEPPERS",
-    f"Set it to 1:<secret>, and keep it apart from SECRET_KEY. Make one with: {MAKE_SECRET}",
+    f"Set it to 1:<secret>, different from SECRET_KEY. Make one with: {MAKE_SECRET}",
 )
 ENCRYPTION_KEYS = required_string(
     "ENCRYPTION_KEYS",
     f"Set it to one key or several, comma-separated; the first encrypts. Make one with: {MAKE_KEY}",
 )
-# Ids of keys that are refused without a word to the database.
+# Key ids that are refused without a database query, as an emergency stop.
 API_KEYS_BLOCKED = environment.key_ids("API_KEYS_BLOCKED")
 API_KEY_PREFIX = environment.key_prefix("API_KEY_PREFIX", "epk_live")
 
 DEBUG = boolean("DEBUG", False)
-# Whether browsers reach the site over TLS. False only on 127.0.0.1.
+# Redirect to TLS, send HSTS, use secure cookies. False only on 127.0.0.1.
 HTTPS = boolean("HTTPS", not DEBUG)
 ALLOWED_HOSTS = environment.host_names("ALLOWED_HOSTS")
 PORT = integer("PORT", 8000, least=1, most=65535)
-# How many proxies in front append to X-Forwarded-For. With 0 the header is ignored, and
-# the address of a client is the one of its connection.
+# Number of proxies that append to X-Forwarded-For. With 0 the header is ignored and the
+# client's address is the peer of the connection.
 TRUSTED_PROXIES = integer("TRUSTED_PROXIES", 0)
 
-# Whether the demo's flows find the service that they call.
+# Serve the echo endpoint that the demo flows call.
 DEMO = boolean("DEMO", False)
 
 DATABASES = {
@@ -86,7 +85,7 @@ DATABASES = {
         )
     )
 }
-# Limits of the site's requests; commands have none.
+# For requests only. Management commands have no limits.
 DATABASE_STATEMENT_SECONDS = integer("DATABASE_STATEMENT_SECONDS", 4, least=1)
 DATABASE_LOCK_SECONDS = integer("DATABASE_LOCK_SECONDS", 3, least=1)
 DATABASE_IDLE_SECONDS = 60  # with an open transaction
@@ -109,23 +108,23 @@ if REDIS_URL:
         }
     }
 
-# Mail: without a server to send it, passwords are reset by an operator.
+# Without a mail server an operator resets passwords.
 EMAIL_URL = string("EMAIL_URL")
 mail_server = service_urls.mail_settings(EMAIL_URL or "dummymail://")
 globals().update(mail_server)
 EMAIL_TIMEOUT = integer("EMAIL_TIMEOUT_SECONDS", 10, least=1)
-# Mail is queued in the database; what sends it from there is the transport.
+# EMAIL_BACKEND queues mail in the database. The transport sends it from there.
 MAIL_TRANSPORT = mail_server["EMAIL_BACKEND"]
 if EMAIL_URL:
     EMAIL_BACKEND = "echopoint.mail.backend.QueuedBackend"
     DEFAULT_FROM_EMAIL = required_string(
-        "EMAIL_FROM", "It is the sender of our mail, as EMAIL_URL is set."
+        "EMAIL_FROM", "It is the sender of mail, and required with EMAIL_URL."
     )
     service_urls.require_sender(DEFAULT_FROM_EMAIL)
 OPEN_SIGN_UP = boolean("OPEN_SIGN_UP", False)
 if OPEN_SIGN_UP and not EMAIL_URL:
     raise ImproperlyConfigured(
-        "OPEN_SIGN_UP needs EMAIL_URL: who signs up has to verify an address."
+        "OPEN_SIGN_UP needs EMAIL_URL, because new users have to verify their address."
     )
 
 INSTALLED_APPS = [
@@ -134,7 +133,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.humanize",  # allauth's list of passkeys needs it
+    "django.contrib.humanize",  # used by allauth's passkey templates
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "allauth",
@@ -172,7 +171,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    # Pages are closed unless a view says otherwise.
+    # Pages require sign-in unless a view is marked otherwise.
     "echopoint.accounts.middleware.SignInRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -182,7 +181,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "echopoint.urls"
 WSGI_APPLICATION = "echopoint.wsgi.application"
-APPEND_SLASH = False  # the paths of the API have none, and are matched exactly
+APPEND_SLASH = False  # API paths have no trailing slash and are matched exactly
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -216,19 +215,19 @@ ACCOUNT_ADAPTER = "echopoint.accounts.adapters.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-# Of those who sign up; whom an operator made has nothing to verify.
+# Applies to self-registered users only; accounts created by an operator skip it.
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_NOTIFICATIONS = bool(EMAIL_URL)
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Echopoint: "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_PREVENT_ENUMERATION = True
-# allauth's own generator would make a row of an address that nobody verified.
+# allauth's own generator would store the address, which nobody has verified, as a row.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (
     "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105, a class
 )
 ACCOUNT_RATE_LIMITS = {
-    # What each counts, and who gets in all the same: echopoint/accounts/attempts.py.
-    "sign_in_by_address": "60/m/ip",  # right ones too: a password takes a second of a core
+    # echopoint/accounts/attempts.py explains these limits and their exceptions.
+    "sign_in_by_address": "60/m/ip",  # successful ones too, because hashing a password takes a second of CPU
     "sign_in_in_known_browser": "30/m/key",
     "password_by_address": "10/m/ip,100/h/ip",
     "password_by_address_and_account": "5/5m/key",
@@ -239,11 +238,12 @@ ACCOUNT_RATE_LIMITS = {
     "code_by_account": "60/h/key",
     "code_in_known_browser": "5/5m/key,30/h/key",
     "change_password": "5/m/user,30/h/user",
-    # allauth's, by address or account alone. Signatures of passkeys cannot be guessed.
+    # allauth's limits are by address or account alone, so attackers could lock people
+    # out. Passkey signatures cannot be guessed and need no limit.
     "login": None,
     "login_failed": None,
 }
-# Forms that must not tell who has an account answer after this time, or a multiple of it.
+# Forms that must not reveal whether an account exists respond after a multiple of this time.
 ACCOUNT_ANSWER_SECONDS = 1
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 ACCOUNT_SESSION_REMEMBER = True
@@ -306,15 +306,14 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-# For how many days rows are kept; 0 means for good. Pages show thirty days of counts.
+# Retention in days; 0 means forever. The minimum of counts is 31, because pages show 30 days.
 KEEP_REFUSALS_DAYS = integer("KEEP_REFUSALS_DAYS", 35, least=31, most=36_500)
 KEEP_USAGE_DAYS = integer("KEEP_USAGE_DAYS", 100, least=31, most=36_500)
 KEEP_MAIL_DAYS = integer("KEEP_MAIL_DAYS", 30, least=1, most=36_500)
 KEEP_CAPTURED_REQUESTS_DAYS = integer("KEEP_CAPTURED_REQUESTS_DAYS", 0, most=36_500)
 KEEP_EXECUTIONS_DAYS = integer("KEEP_EXECUTIONS_DAYS", 0, most=36_500)
-# Requests per minute: of a key, unless its organization or its own limit says otherwise,
-# and the most that these may say; to a webhook; to all webhooks of an organization; and
-# launches of an organization.
+# Per minute: default limit of a key, the highest limit a policy or key may set, captured
+# requests of a webhook and of an organization, and launches of an organization.
 API_REQUESTS_PER_MINUTE = integer("API_REQUESTS_PER_MINUTE", 600, least=1)
 API_MAX_REQUESTS_PER_MINUTE = integer("API_MAX_REQUESTS_PER_MINUTE", 6000, least=1)
 CAPTURES_PER_MINUTE = integer("CAPTURES_PER_MINUTE", 600, least=1)
@@ -322,49 +321,51 @@ CAPTURES_PER_MINUTE_AND_ORGANIZATION = integer(
     "CAPTURES_PER_MINUTE_AND_ORGANIZATION", 3000, least=1
 )
 LAUNCHES_PER_MINUTE = integer("LAUNCHES_PER_MINUTE", 600, least=1)
-# What an organization may have at most; a megabyte is a million bytes.
+# Quotas of an organization. A megabyte is a million bytes.
 MAX_WEBHOOKS = integer("MAX_WEBHOOKS", 1000, least=1)
 MAX_FLOWS = integer("MAX_FLOWS", 10_000, least=1)
 MAX_COLLECTIONS = integer("MAX_COLLECTIONS", 1000, least=1)
 MAX_STORED_MEGABYTES = integer("MAX_STORED_MEGABYTES", 10_000, least=1)
-# Apart from that, as strangers fill it: captured requests. The oldest make room.
+# Captured requests have their own quota, because anyone can send them. The oldest are
+# dropped.
 MAX_CAPTURED_MEGABYTES = integer("MAX_CAPTURED_MEGABYTES", 5000, least=1)
-# Of one webhook: whoever knows its address fills no more. Its oldest make room.
+# Limits what anyone who knows the URL of a webhook can store. Its oldest are dropped.
 WEBHOOK_MAX_STORED_MEGABYTES = integer("WEBHOOK_MAX_STORED_MEGABYTES", 250, least=1)
 if API_REQUESTS_PER_MINUTE > API_MAX_REQUESTS_PER_MINUTE:
     raise ImproperlyConfigured(
         f"API_REQUESTS_PER_MINUTE is {API_REQUESTS_PER_MINUTE}. Set it to at most"
         f" API_MAX_REQUESTS_PER_MINUTE, {API_MAX_REQUESTS_PER_MINUTE}."
     )
-# Of the audit; 0 means for good. Limits on failed sign-ins look at the last hours of it.
+# At least 90 days, because the limits on failed sign-ins also count recent audit events.
 KEEP_AUDIT_DAYS = integer("KEEP_AUDIT_DAYS", 0, most=36_500)
 if 0 < KEEP_AUDIT_DAYS < 90:
     raise ImproperlyConfigured(
-        f"KEEP_AUDIT_DAYS is {KEEP_AUDIT_DAYS}. Set it to 0, for good, or to 90 or more."
+        f"KEEP_AUDIT_DAYS is {KEEP_AUDIT_DAYS}. Set it to 0 (forever) or at least 90."
     )
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-# Bytes of what a runner publishes, which holds the responses of the services it tested.
-# What is beyond API_RESULT_MAX_SIZE is cut; a body over API_RESULT_READ_SIZE is not read.
+# Bytes of a published result, which contains the responses of the tested services. A result
+# above API_RESULT_MAX_SIZE is truncated; a body above API_RESULT_READ_SIZE is refused.
 API_RESULT_MAX_SIZE = 8 * 1024 * 1024
 API_RESULT_READ_SIZE = 32 * 1024 * 1024
 
-# How long an ephemeral run may take, where its launcher does not say; how long after that
-# its result may come; and how long a job waits for a runner.
+# Default time limit of an ephemeral run, extra time for its result to arrive, and how long a
+# job waits for a runner.
 EXECUTION_TIMEOUT_SECONDS = integer("EXECUTION_TIMEOUT_SECONDS", 3600, least=1)
 EXECUTION_GRACE_SECONDS = integer("EXECUTION_GRACE_SECONDS", 300)
 QUEUE_TIMEOUT_SECONDS = integer("QUEUE_TIMEOUT_SECONDS", 86_400, least=1)
-# How long a self-hosted runner holds a job without a heartbeat; they come every 10
-# seconds, and a few may be late.
+# How long a runner holds a job without a heartbeat. Runners send one every 10 seconds, so a
+# few may be late.
 RUNNER_LEASE_SECONDS = integer("RUNNER_LEASE_SECONDS", 60, least=1)
-# How long a runner's request waits for a job. Runners give up after 45 seconds, and
-# count as gone after 60.
+# How long a runner's request waits for a job. Runners time out after 45 seconds, and count
+# as lost after 60.
 RUNNER_POLL_SECONDS = integer("RUNNER_POLL_SECONDS", 20, most=40)
-# How many of a process's threads may wait for jobs: half of them, so that others find one.
+# Threads of a process that may block in job polling. At most half of gunicorn's --threads, so
+# that other requests find a free thread.
 RUNNER_MAX_WAITING = integer("RUNNER_MAX_WAITING", 2)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        # First, so that its WWW-Authenticate makes a refusal a 401.
+        # First: DRF responds 401 only if the first class has a WWW-Authenticate header.
         "apikeys.authentication.ApiKeyAuthentication",
         "apikeys.authentication.SessionAuthentication",
     ],
@@ -389,7 +390,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    # Deep links would be links inside of buttons, which no screen reader can tell apart.
+    # Deep links put links inside buttons, which screen readers cannot separate.
     "SWAGGER_UI_SETTINGS": {"deepLinking": False, "displayRequestDuration": True},
     "SCHEMA_PATH_PREFIX": "",
     "COMPONENT_SPLIT_REQUEST": True,
@@ -422,11 +423,11 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
-# Opens /metrics, which is not there without it.
+# Enables /metrics.
 METRICS_TOKEN = environment.optional_secret("METRICS_TOKEN")
 LOG_FORMAT = environment.enum("LOG_FORMAT", "line", "json")
 LOG_LEVEL = environment.enum("LOG_LEVEL", "info", "debug", "warning", "error")
-# A record of each request; programs that read logs want them, people rarely.
+# Log each request. On by default for JSON, because programs read that.
 LOG_REQUESTS = boolean("LOG_REQUESTS", LOG_FORMAT == "json")
 LOGGING = {
     "version": 1,
@@ -444,12 +445,12 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL.upper()},
-    # Django's own handlers mail and colour; everything goes through the filter above.
+    # Without Django's own handlers, so that every record passes the filter above.
     "loggers": {
         "django": {"handlers": [], "propagate": True},
-        # Its debug records hold statements with their values.
+        # Debug records contain SQL parameters.
         "django.db": {"level": "INFO"},
-        # A refused request is the client's news, not the operator's.
+        # 4xx responses are for the client, not for the operator.
         "django.request": {"level": "ERROR"},
     },
 }

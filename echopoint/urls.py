@@ -1,4 +1,4 @@
-"""All paths: the API at the root, the pages below /orgs/, the console, the documents."""
+"""All URLs: the API at the root, pages below /orgs/, the console, the API docs."""
 
 from allauth.account.decorators import secure_admin_login
 from django.conf import settings
@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-# The console is entered as the pages are, second factor and limits included.
+# Sign in to the console through allauth, with second factor and rate limits.
 admin.site.login = secure_admin_login(admin.site.login)
 
 urlpatterns = [
@@ -21,7 +21,7 @@ urlpatterns = [
     path("accounts/", include("echopoint.accounts.urls")),
     path("orgs/<str:organization>/api-keys/", include("apikeys.urls")),
     path("admin/", admin.site.urls),
-    # What people type.
+    # Without the slash, as people type them.
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("docs", RedirectView.as_view(pattern_name="docs")),
 ]

@@ -1,4 +1,4 @@
-"""What the demo organization has in it: flows with tags, webhooks, collections."""
+"""Content of the demo organization: flows, webhooks, collections, variables."""
 
 import json
 import secrets
@@ -21,8 +21,8 @@ WEBHOOKS = {
 }
 
 
-def fill(organization):
-    """Give a new organization something to look at and to read with a key."""
+def create_content(organization):
+    """Create flows, webhooks with captured requests, and a collection."""
     for name, description, tags, definition in demo_flows():
         flow = Flow.objects.create(
             organization=organization,
@@ -34,13 +34,13 @@ def fill(organization):
     for name, events in WEBHOOKS.items():
         webhook = Webhook.objects.create(organization=organization, name=name)
         for event in events:
-            webhook.capture(**captured(event))
-    collect(organization)
+            webhook.capture(**captured_request(event))
+    create_collection(organization)
 
 
 def set_variables(organization, url):
-    """Let the flows find the echo service of a site, and have a secret to send to it."""
-    base_url = url if names_the_service(organization) else f"{url}{ECHO}"
+    """Set the base URL of the flows, and a secret for one of them to send."""
+    base_url = url if flows_have_echo_path(organization) else f"{url}{ECHO}"
     actor = Actor.command("demo")
     with transaction.atomic():
         variables = VariableSet.objects.lock(organization)
@@ -50,13 +50,13 @@ def set_variables(organization, url):
             variables.put("PAYMENT_KEY", secret, secret=True, by=actor)
 
 
-def names_the_service(organization):
-    """Whether the URLs of the flows have the service's path; older demos' have not."""
+def flows_have_echo_path(organization):
+    """Return False for demos of an older version, whose base_url had the path."""
     flows = Flow.objects.for_org(organization).values_list("flow_definition", flat=True)
     return any(f"{{{{base_url}}}}{ECHO}/" in json.dumps(flow) for flow in flows)
 
 
-def captured(event):
+def captured_request(event):
     """Return the columns of a captured JSON request."""
     return {
         "method": "POST",
@@ -69,8 +69,8 @@ def captured(event):
     }
 
 
-def collect(organization):
-    """Make a collection with a folder and saved requests."""
+def create_collection(organization):
+    """Create a collection with a folder and saved requests."""
     collection = Collection.objects.create(
         organization=organization, name="Shop API", description="Requests of the demo."
     )

@@ -1,7 +1,7 @@
-"""The demo's flows. They call the demo's own echo service, one of them in vain."""
+"""The demo flows. They call the demo's echo service; one fails on purpose."""
 
 ALWAYS = {"run_when": "always"}
-ECHO = "/demo/echo"  # the path of the service
+ECHO = "/demo/echo"  # path of the echo service
 
 
 def demo_flows():
@@ -24,7 +24,6 @@ NEW = "A new customer gets the address that was typed."
 
 
 def storefront():
-    """Return nodes that only look."""
     return [
         request("home", "Home page", "GET", "/home", is_status(200)),
         request(
@@ -39,7 +38,7 @@ def storefront():
 
 
 def checkout():
-    """Return nodes that hand on what came, use a secret, and wait."""
+    """Nodes with outputs, a secret variable and a delay."""
     cart = request(
         "cart",
         "Add to cart",
@@ -77,7 +76,7 @@ def checkout():
 
 
 def refund():
-    """Return nodes of which the second fails, and a last one that runs all the same."""
+    """Nodes of which the second fails; the last one always runs."""
     return [
         request("order", "Find the order", "GET", "/orders/O-17", is_status(200)),
         request(
@@ -95,7 +94,7 @@ def refund():
 
 
 def sign_up():
-    """Return nodes that set a variable and look at it later."""
+    """Nodes that set a variable and assert on it."""
     address = "customer@shop.example"
     variables = {"customer": {"email": address}}
     return [
@@ -119,7 +118,7 @@ def sign_up():
 
 
 def chain(name, nodes):
-    """Return the definition in which each node follows the one before it."""
+    """Return a definition that runs the nodes one after another."""
     edges = [
         {
             "id": f"{before['id']}-{after['id']}",
@@ -133,7 +132,6 @@ def chain(name, nodes):
 
 
 def node(id, display_name, kind, data, *assertions):
-    """Return a node of any kind."""
     return {
         "id": id,
         "display_name": display_name,
@@ -144,19 +142,17 @@ def node(id, display_name, kind, data, *assertions):
 
 
 def request(id, display_name, method, path, *assertions, **data):
-    """Return a request node to the echo service of the site that `base_url` names."""
+    """Return a request node that calls the echo service at `base_url`."""
     url = f"{{{{base_url}}}}{ECHO}{path}"
     data |= {"method": method, "url": url, "timeout": 10_000}
     return node(id, display_name, "request", data, *assertions)
 
 
 def delay(id, display_name, milliseconds):
-    """Return a delay node."""
     return node(id, display_name, "delay", {"duration": milliseconds})
 
 
 def assertion(extractor, operator, value, **extractor_data):
-    """Return an assertion."""
     return {
         "extractor_type": extractor,
         "extractor_data": extractor_data,
@@ -166,10 +162,8 @@ def assertion(extractor, operator, value, **extractor_data):
 
 
 def is_status(code):
-    """Return the assertion that the answer has this status."""
     return assertion("statusCode", "equals", code)
 
 
 def body_has(path, operator, value):
-    """Return an assertion on what is at a path of the answer's body."""
     return assertion("jsonPath", operator, value, path=path)

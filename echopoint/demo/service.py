@@ -1,4 +1,4 @@
-"""The echo service that the demo's flows call; served only where DEMO is set."""
+"""The echo service that the demo flows call. Served only if DEMO is set."""
 
 import json
 import uuid
@@ -14,7 +14,7 @@ from echopoint.demo.flows import ECHO
 @csrf_exempt
 @login_not_required
 def echo(request, path):
-    """Answer with what was sent, and a new id. `?status=503` chooses the status."""
+    """Return the request as JSON, with a new id. `?status=503` sets the status."""
     answer = {
         "id": uuid.uuid4().hex[:12],
         "method": request.method,
@@ -29,7 +29,7 @@ def echo(request, path):
 
 
 def json_of(body):
-    """Return what the body holds as JSON, or None."""
+    """Parse the body; None if it is not JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -37,7 +37,6 @@ def json_of(body):
 
 
 def status_of(text):
-    """Return the status that was asked for, or 200."""
     is_status = text.isascii() and text.isdigit() and len(text) == 3
     return int(text) if is_status and 200 <= int(text) <= 599 else 200
 

@@ -334,7 +334,7 @@ def test_a_database_of_a_newer_version_is_not_copied(migrated_database):
             " VALUES ('apikeys', '0999_newer', '2026-01-01 00:00:00')"
         )
     try:
-        assert "another version of the program" in failure(migrated_database())
+        assert "another version of Echopoint" in failure(migrated_database())
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM django_migrations WHERE name = '0999_newer'")

@@ -10,7 +10,7 @@ from apikeys.models import ApiKey
 from apikeys.scopes import PRESETS
 from echopoint.core.commands import AnsweringCommand
 from echopoint.core.refusals import Refused
-from echopoint.demo.content import fill, set_variables
+from echopoint.demo.content import create_content, set_variables
 from echopoint.organizations.models import Organization, User
 
 EMAIL = "demo@echopoint.example"
@@ -19,7 +19,7 @@ KEY = "Demo pipeline"
 
 
 class Command(AnsweringCommand):
-    help = "Make a demo organization, or find the one that is there; safe to repeat."
+    help = "Create the demo organization, or reuse the existing one. Safe to repeat."
     checks_database = True
 
     def add_arguments(self, parser):
@@ -28,17 +28,17 @@ class Command(AnsweringCommand):
             type=Path,
             default=settings.BASE_DIR / ".demo.json",
             metavar="FILE",
-            help="where the demo keeps its password and its key, as a user of it would",
+            help="file in which the demo stores its password and key for the next run",
         )
 
     def handle(self, *, remember, **options):
-        remembered = self.recall(remember)
+        stored = self.load(remember)
         with transaction.atomic():
             user = self.user()
             organization = self.organization(user)
-            known = remembered.get(organization.pk, {})
-            password = self.password(user, known.get("password"))
-            secret = self.secret(organization, known.get("secret"))
+            previous = stored.get(organization.pk, {})
+            password = self.password(user, previous.get("password"))
+            secret = self.secret(organization, previous.get("secret"))
             set_variables(organization, self.url)
         fields = {
             "url": self.url,
@@ -47,13 +47,12 @@ class Command(AnsweringCommand):
             "organization_id": organization.pk,
             "secret": secret,
         }
-        # By organization, as the demo of another database has its own.
-        self.keep(remember, remembered | {organization.pk: fields})
+        # By organization id, so that demos in several databases do not overwrite each other.
+        self.save(remember, stored | {organization.pk: fields})
         self.answer(options, fields, *self.lines(fields))
 
     @property
     def url(self):
-        """Return where the demo is served."""
         return f"http://localhost:{settings.PORT}"
 
     def lines(self, fields):
@@ -73,12 +72,11 @@ class Command(AnsweringCommand):
         ]
 
     def user(self):
-        """Return the demo's owner."""
         user = User.objects.filter(email=EMAIL).first()
         return user or User.objects.create_user(EMAIL, name="Demo owner")
 
     def password(self, user, password):
-        """Return a password that opens the door; a lost one is replaced."""
+        """Return the given password if it is valid, or set a new one."""
         if password and user.check_password(password):
             return password
         password = secrets.token_urlsafe(12)
@@ -87,16 +85,15 @@ class Command(AnsweringCommand):
         return password
 
     def organization(self, user):
-        """Return the demo organization, with something in it to look at."""
         membership = user.memberships.filter(organization__name=ORGANIZATION).first()
         if membership:
             return membership.organization
         organization = Organization.objects.create_with_owner(ORGANIZATION, user)
-        fill(organization)
+        create_content(organization)
         return organization
 
     def secret(self, organization, secret):
-        """Return the secret of a `ci` key that works; a lost one is replaced."""
+        """Return the given secret if its key works, or issue a new `ci` key."""
         if secret and self.works(secret, organization):
             return secret
         actor = Actor.command("demo")
@@ -119,16 +116,16 @@ class Command(AnsweringCommand):
             return False
         return True
 
-    def recall(self, path):
-        """Return what is remembered, as {organization id: fields}."""
+    def load(self, path):
+        """Return the stored values as {organization id: fields}."""
         try:
-            remembered = json.loads(path.read_text())
+            stored = json.loads(path.read_text())
         except (OSError, ValueError):
             return {}
-        # A file of another making is no memory of ours.
-        return {k: v for k, v in remembered.items() if isinstance(v, dict)}
+        # Ignore a file of another format.
+        return {k: v for k, v in stored.items() if isinstance(v, dict)}
 
-    def keep(self, path, fields):
-        """Write the file for its owner alone."""
+    def save(self, path, fields):
+        """Write the file, readable only by its owner: it contains secrets."""
         path.touch(mode=0o600)
         path.write_text(json.dumps(fields))
