@@ -1,4 +1,4 @@
-"""Measure the key path: `make bench`, on the database that DATABASE_URL names.
+"""Measure requests with an API key: `make bench`, on the database of DATABASE_URL.
 
 Prints, for each outcome, the median and the 95th percentile in microseconds and the
 queries it took. Numbers of a busy machine differ from run to run; compare lines of one.
@@ -15,10 +15,10 @@ ROUNDS = 1000
 
 
 def measure(name, call):
-    """Run the call many times and print what it cost."""
+    """Run the call many times and print its cost."""
     from django.db import connection
 
-    call()  # the first time writes the first use, and fills caches
+    call()  # warm up: records the first use and fills caches
     queries = []
 
     def count(execute, *arguments):
@@ -37,7 +37,7 @@ def measure(name, call):
 
 
 def refused(call):
-    """Return the call with its refusal swallowed."""
+    """Wrap a call that is refused, and ignore the exception."""
     from echopoint.core.refusals import Refused
 
     def run():
@@ -70,7 +70,7 @@ def main():
         by=Actor.command("bench"),
     )
     unknown = tokens.generate().text
-    # The right id, and a secret that is not its own.
+    # A valid id with a wrong secret.
     body = f"{secret[: -len(unknown.split('_')[3])]}{unknown.split('_')[3][:-6]}"
     wrong = body + checksum(body)
 
@@ -82,7 +82,7 @@ def main():
     def orm():
         ApiKey.objects.select_related("organization").get(public_id=key.public_id)
 
-    # What is measured is the count, not the refusal.
+    # Measure counting, not refusing.
     settings.API_REQUESTS_PER_MINUTE = settings.API_MAX_REQUESTS_PER_MINUTE = 10**9
     client = Client()
     headers = {"X-Api-Key": secret, "X-Organization-Id": organization.pk}
@@ -113,7 +113,7 @@ if __name__ == "__main__":
     databases = setup_databases(verbosity=0, interactive=False)
     try:
         main()
-        # What is counted still is not to look for its table when that is gone.
+        # Write pending counts now: later their table is gone.
         write_buffers.flush()
     finally:
         teardown_databases(databases, verbosity=0)

@@ -17,8 +17,8 @@ import django
 
 KEYS = 1_000_000
 CHUNK = 10_000
-RARE = 20_000  # one key in so many has what is rare
-DEEP = 0.6  # where in the list a later page begins
+RARE = 20_000  # one key in this many has the rare values
+DEEP = 0.6  # position of the later page in the list
 SERVICES = [
     "api",
     "auth",
@@ -91,7 +91,7 @@ FILTERS = {
 
 
 def fill(organization, count, members, *, all_rare=False):
-    """Make so many keys, by SQL alone: their secrets are nobody's."""
+    """Insert keys by SQL. Nobody knows their secrets."""
     from django.utils import timezone
 
     from apikeys.models import ApiKey
@@ -134,7 +134,7 @@ def fill(organization, count, members, *, all_rare=False):
 
 
 def people(organization, count, kind="member"):
-    """Return so many new members."""
+    """Create members."""
     from echopoint.organizations.models import Membership, User
 
     name = organization.name.lower()
@@ -148,7 +148,7 @@ def people(organization, count, kind="member"):
 
 
 def refuse_retired(organization):
-    """Let some retired keys have been used since."""
+    """Record uses of some retired keys after they retired."""
     from django.utils import timezone
 
     from apikeys.models import ApiKey, Refusal
@@ -161,7 +161,7 @@ def refuse_retired(organization):
 
 
 def prepare(count):
-    """Fill the database; return the organization that is measured."""
+    """Fill the database; return the organization to measure."""
     from django.db import connection
 
     from echopoint.organizations.models import Organization, User
@@ -193,7 +193,7 @@ def form(organization, query):
 
 
 def places(order, organization):
-    """Return where pages begin, by name."""
+    """Return the cursors of the measured pages by name."""
     from apikeys.db import keyset
     from apikeys.models import ApiKey
 
@@ -206,7 +206,7 @@ def places(order, organization):
 
 
 def timed(call):
-    """Return the milliseconds of a call, the better of two."""
+    """Return the milliseconds of a call, the better of two runs."""
     times = []
     for _ in range(2):
         start = time.perf_counter()
@@ -216,7 +216,7 @@ def timed(call):
 
 
 def pages(organization, query):
-    """Yield (milliseconds, order, place) for each page of a filter that is measured."""
+    """Yield (milliseconds, order, page) for each measured page of a filter."""
     from apikeys.db import keyset
     from apikeys.forms.key_filters import SORTS
     from apikeys.models import ApiKey
@@ -239,7 +239,7 @@ known_places = {}
 
 
 def measure(organization):
-    """Print the worst page of each filter."""
+    """Print the slowest page of each filter."""
     from apikeys.models import ApiKey
 
     key = ApiKey.objects.for_org(organization).first()

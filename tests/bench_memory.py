@@ -1,4 +1,4 @@
-"""The memory that searches of large captured requests take; run it with `make bench-memory`.
+"""Measure the memory used by searches of large captured requests: `make bench-memory`.
 
 Serves the site with two processes, keeps 1,000 requests of 1 MiB, searches eight times at
 once, with a text and without, and prints how much the processes grew beyond idle.
@@ -31,7 +31,7 @@ print(webhook.pk)
 
 
 def children_of(pid):
-    """Return the pids of the processes that this one has started."""
+    """Return the pids of the child processes."""
     return [
         int(stat.parent.name)
         for stat in Path("/proc").glob("[0-9]*/stat")
@@ -40,13 +40,13 @@ def children_of(pid):
 
 
 def resident(pids):
-    """Return the memory of the processes, in bytes."""
+    """Return the total memory of the processes in bytes."""
     pages = (int(Path(f"/proc/{p}/statm").read_text().split()[1]) for p in pids)
     return sum(pages) * 4096
 
 
 class Watch:
-    """The largest sum of memory while the block runs."""
+    """Record the peak of total memory while the block runs."""
 
     def __init__(self, pids):
         self.pids, self.peak, self.over = pids, 0, threading.Event()
@@ -67,7 +67,7 @@ class Watch:
 
 
 def search(site, secret, webhook, body):
-    """Return (status, bytes of the answer, seconds)."""
+    """Return (status, response size in bytes, seconds)."""
     request = urllib.request.Request(  # noqa: S310, our own server
         f"{site.url}/webhooks/{webhook}/requests/search",
         json.dumps(body).encode(),

@@ -18,7 +18,7 @@ PASSWORD = "a staple for the battery"
 
 
 def seconds(page, email):
-    """Return how long a form takes, sent by somebody new."""
+    """Return the response time of a form for a new client."""
     from django.core.cache import cache
     from django.test import Client
 
@@ -42,7 +42,7 @@ def main():
         seconds(f"/accounts/{page}", known)
         for n in range(ROUNDS):
             new = f"{page.replace('/', '-')}{n}@example.com"
-            # By turns, so that what else the machine does slows both.
+            # Alternate, so that other load on the machine slows both equally.
             for is_known in (True, False) if n % 2 else (False, True):
                 email = known if is_known else new
                 times[is_known].append(seconds(f"/accounts/{page}", email))
@@ -73,7 +73,7 @@ if __name__ == "__main__":
             **as_served, EMAIL_BACKEND="echopoint.mail.backend.QueuedBackend"
         ):
             main()
-        # What is counted still is not to look for its table when that is gone.
+        # Write pending counts now: later their table is gone.
         write_buffers.flush()
     finally:
         runner.teardown_databases(database)

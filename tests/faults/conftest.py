@@ -1,4 +1,4 @@
-"""A site whose database, cache, mail server and proxy are ours to break."""
+"""A site with its own database, cache, mail server and proxy, which tests break."""
 
 from contextlib import contextmanager
 
@@ -8,12 +8,12 @@ from tests.faults.load import Load
 from tests.faults.services import Mail, Nginx, PostgreSQL, Redis, open_folder, until
 from tests.faults.site import Site
 
-told = []  # what each fault did, for the end of the run
+reports = []  # the outcome of each fault, printed at the end of the run
 
 
 def pytest_terminal_summary(terminalreporter):
     terminalreporter.section("faults: what clients saw")
-    for line in told:
+    for line in reports:
         terminalreporter.write_line(line)
 
 
@@ -80,9 +80,9 @@ def through_nginx(nginx, site):
 
 @pytest.fixture
 def fault(site):
-    """Return a context: load runs beside what the block breaks, and nothing is lost.
+    """Return a context manager that runs load during a fault and checks that no row is lost.
 
-    The site must recover by itself; `allowed` are the outcomes that clients may see.
+    The site must recover on its own. `allowed` are the outcomes that clients may see.
     """
 
     @contextmanager
@@ -96,7 +96,7 @@ def fault(site):
             broken = load.writes
             until(lambda: load.writes > broken + 10, f"{what}: did not recover")
         lost = load.lost(of.postgresql)
-        told.append(
+        reports.append(
             f"{what}: {client.saw()}; {load.writes} writes acknowledged, rows lost:"
             f" {len(lost)}"
         )
@@ -107,6 +107,6 @@ def fault(site):
 
 
 def is_served(site):
-    """Whether every process serves again."""
+    """Return True if every process serves requests."""
     client = site.client()
     return all(client.send("/flows")[0] == 200 for _ in range(20))

@@ -1,4 +1,4 @@
-"""Clients that send while something breaks, and remember what was acknowledged."""
+"""Clients that send requests during a fault and remember acknowledged writes."""
 
 import json
 import ssl
@@ -15,7 +15,7 @@ INSECURE = ssl._create_unverified_context()  # noqa: S323, the certificate is ou
 
 
 class Client:
-    """Sends requests of a key, and notes how each ended."""
+    """Sends requests with a key and counts the outcomes."""
 
     def __init__(self, url, secret, organization_id):
         self.url = url
@@ -24,7 +24,7 @@ class Client:
         self.noting = threading.Lock()
 
     def send(self, path, body=None, **headers):
-        """Return (status, headers, body); the status is `NO_ANSWER` without one."""
+        """Return (status, headers, body); the status is `NO_ANSWER` without a response."""
         data = None if body is None else json.dumps(body).encode()
         sent = self.headers | {"Content-Type": "application/json"} | headers
         request = urllib.request.Request(self.url + path, data, sent)  # noqa: S310
@@ -36,7 +36,7 @@ class Client:
         return answer
 
     def saw(self):
-        """Return what it saw, in words."""
+        """Return the outcomes as text."""
         listed = ", ".join(f"{n} × {status}" for status, n in self.outcomes.items())
         return f"{listed}; slowest {self.slowest:.1f} s"
 
@@ -55,9 +55,9 @@ def answered(request):
 
 
 class Load:
-    """Readers and writers side by side; `acknowledged` are the ids of rows, by table."""
+    """Concurrent readers and writers; `acknowledged` has the ids of written rows by table."""
 
-    # Fewer than a webhook keeps.
+    # Fewer than a webhook stores, so that none is dropped.
     CAPTURES = 500
 
     def __init__(self, client, flow_id):
@@ -71,7 +71,7 @@ class Load:
 
     @contextmanager
     def running(self):
-        """Send while the block runs."""
+        """Send requests while the block runs."""
         writers = (self.capture, self.launch, self.read)
         threads = [threading.Thread(target=self.repeat, args=[w]) for w in writers]
         for thread in threads:
@@ -112,7 +112,7 @@ class Load:
             self.acknowledged[table].append(id_of(json.loads(text)))
 
     def lost(self, database):
-        """Return the acknowledged rows that the database does not have."""
+        """Return the acknowledged rows that are missing in the database."""
         return [
             id
             for table, ids in self.acknowledged.items()

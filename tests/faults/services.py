@@ -1,4 +1,4 @@
-"""PostgreSQL, Redis, nginx and a mail server of our own: to hang, kill, fill and restart."""
+"""PostgreSQL, Redis, nginx and a mail server, to hang, kill, fill and restart."""
 
 import os
 import re
@@ -23,11 +23,11 @@ from cryptography.x509.oid import NameOID
 from tests.gunicorn_site import free_port
 from tests.paths import ROOT
 
-SERVERS = "postgres"  # who PostgreSQL runs as: it refuses root
+SERVERS = "postgres"  # PostgreSQL refuses to run as root
 
 
 def until(is_so, what, seconds=60):
-    """Wait for a condition, or fail with what did not come."""
+    """Wait for a condition, or fail with the description."""
     end = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > end:
@@ -43,14 +43,14 @@ def answers(port):
 
 @contextmanager
 def open_folder():
-    """Yield a folder that the server's own user reaches; pytest's are closed to others."""
+    """Yield a folder that other users can read; pytest's folders are private."""
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
 
 class PostgreSQL:
-    """A server with a data directory in a folder."""
+    """A PostgreSQL server with its data in a folder."""
 
     def __init__(self, folder, **settings):
         self.bin = max(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -93,7 +93,7 @@ class PostgreSQL:
         self.start()
 
     def processes(self):
-        """Return the pids of the server and of all that it has started."""
+        """Return the pids of the server and its child processes."""
         (first, *_) = (self.data / "postmaster.pid").read_text().splitlines()
         listed = subprocess.run(
             ["/bin/ps", "-o", "pid=", "--pid", first, "--ppid", first],
@@ -105,7 +105,7 @@ class PostgreSQL:
 
     @contextmanager
     def hanging(self):
-        """Answer nothing while the block runs; connections stay open."""
+        """Suspend the server while the block runs; connections stay open."""
         stopped = self.processes()
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
@@ -120,7 +120,7 @@ class PostgreSQL:
             return connection.execute(statement, values)
 
     def column(self, statement, *values):
-        """Return the first column of what a query finds, as a set."""
+        """Return the first column of a query as a set."""
         with psycopg.connect(self.url) as connection:
             return {row[0] for row in connection.execute(statement, values)}
 
@@ -142,7 +142,7 @@ def small_disk(folder, megabytes):
 
 
 class Redis:
-    """A server that keeps nothing on disk."""
+    """A Redis server without persistence."""
 
     def __init__(self, folder):
         self.folder, self.port, self.process = folder, free_port(), None
@@ -172,7 +172,7 @@ class Redis:
 
 
 class Nginx:
-    """nginx with the configuration that we ship, but for names, ports and files."""
+    """nginx with the shipped configuration, except for names, ports and files."""
 
     def __init__(self, folder, upstream_port):
         self.folder, self.process = folder, None
@@ -215,12 +215,12 @@ class Nginx:
 
 
 def user():
-    """Return who nginx's workers are: those of root could not read our folder."""
+    """Return the user of nginx's workers, who must be able to read our folder."""
     return "user root;" if os.geteuid() == 0 else ""
 
 
 def certificate(pem, key):
-    """Write a certificate for localhost, and its key."""
+    """Write a certificate and key for localhost."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -243,7 +243,7 @@ def certificate(pem, key):
 
 
 class Mail(socketserver.ThreadingTCPServer):
-    """A mail server that takes letters, or hangs."""
+    """A mail server that accepts messages, or hangs."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -258,7 +258,7 @@ class Mail(socketserver.ThreadingTCPServer):
 
 
 class Letter(socketserver.StreamRequestHandler):
-    """One connection to it; RFC 5321, as far as a client needs it."""
+    """An SMTP session (the part of RFC 5321 that clients use)."""
 
     def handle(self):
         while self.server.hangs.is_set():

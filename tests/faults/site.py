@@ -1,4 +1,4 @@
-"""The site, as processes that can be killed and started again."""
+"""The site, as processes that tests can kill and restart."""
 
 import json
 import os
@@ -45,7 +45,7 @@ class Site:
 
     @cached_property
     def secret(self):
-        """Return a key of every scope."""
+        """Issue a key with every scope."""
         command = ["issue_api_key", "--organization", self.demo["organization_id"]]
         command += ["--name", "faults", "--json"]
         for scope in SCOPES:

@@ -1,4 +1,4 @@
-"""PostgreSQL away, hanging, full, read-only, out of connections, restarted."""
+"""PostgreSQL is down, hanging, full, read-only, out of connections, restarted."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from tests.faults.services import PostgreSQL, open_folder, small_disk
 from tests.faults.site import Site
 
 UNAVAILABLE = 503
-WITHIN = 10  # seconds; the promise is five, on a machine that has time
+WITHIN = 10  # seconds; the promise is five, but the test machine is busy
 
 
 def require_unavailable(answer):
@@ -61,7 +61,7 @@ def test_a_database_without_free_connections(fault, postgresql):
 
 
 def take_all(others, postgresql, taken):
-    """Take connections until the server has no more."""
+    """Use up all connections of the server."""
     while True:
         try:
             connection = psycopg.connect(postgresql.url, connect_timeout=4)
@@ -73,7 +73,7 @@ def take_all(others, postgresql, taken):
 
 
 def drop_others(postgresql, taken):
-    """End the connections that are not ours."""
+    """Terminate the connections of others."""
     ours = [connection.info.backend_pid for connection in taken]
     next(iter(taken)).execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -119,7 +119,7 @@ def test_a_full_disk(small, fault):
         ballast = small.postgresql.data / "ballast"
         fill(ballast)
         launch = f"/flows/{small.flow_id}/launch", {"runner_type": "ephemeral"}
-        # Some writes still find room in what the disk has of the log.
+        # Some writes still fit into preallocated WAL files.
         while (answer := client.send(*launch))[0] != UNAVAILABLE:
             time.sleep(0.05)
         require_unavailable(answer)

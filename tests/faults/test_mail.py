@@ -1,4 +1,4 @@
-"""A mail server that hangs: whoever signs up waits for it no more than otherwise."""
+"""A hanging mail server does not delay sign-up."""
 
 import re
 import time
@@ -41,7 +41,7 @@ def test_a_mail_server_that_hangs(fault, site, mail):
     assert mail.letters == []
 
     mail.hangs.clear()
-    # Each is tried again by itself, with longer and longer pauses.
+    # Each message is retried on its own, with growing pauses.
     until(lambda: len(mail.letters) >= 3, "the mail did not arrive", 120)
     time.sleep(5)
     assert len(mail.letters) == 3

@@ -1,4 +1,4 @@
-"""nginx as we ship it: slow clients, bodies that are too large, and a site that is away."""
+"""The shipped nginx configuration: slow clients, large bodies, and a site that is down."""
 
 import json
 import socket
@@ -33,7 +33,7 @@ def test_half_open_sockets_hold_nothing(fault, nginx, through_nginx):
     what = f"{HALF_OPEN} half-open sockets, through nginx"
     with fault(what, at=through_nginx.url) as client, ExitStack() as stack:
         for n in range(HALF_OPEN // 2):
-            # Of one address nginx takes a hundred; the others never get to speak TLS.
+            # nginx accepts 100 connections per address and drops the others before TLS.
             connection = connected(nginx.port, stack) if n < 60 else None
             if connection:
                 connection.sendall(kinds[n % len(kinds)])
@@ -47,7 +47,7 @@ def test_half_open_sockets_hold_nothing(fault, nginx, through_nginx):
 
 
 def raw(port, request):
-    """Return (status, body) of what nginx says to these bytes."""
+    """Send the bytes to nginx; return (status, body)."""
     with ExitStack() as stack:
         connection = connected(port, stack)
         connection.sendall(request)
@@ -120,7 +120,7 @@ def test_a_site_that_is_away_is_said_to_be_in_the_readers_form(site, through_ngi
 
 
 def test_what_a_runner_publishes_passes(through_nginx, site):
-    """Its body is larger than what other requests may have, and Echopoint decides."""
+    """Results may exceed the limit of other bodies, and Echopoint decides."""
     body = {"padding": "x" * 7 * 1024 * 1024}
 
     status, _, text = through_nginx.send(
@@ -150,7 +150,7 @@ def test_the_access_log_has_no_key(nginx, through_nginx, site):
     through_nginx.send("/accounts/password/reset/key/abc-t0k3n/")
 
     log = nginx.folder / "access.log"
-    # nginx writes a line after it has answered.
+    # nginx writes its log after the response.
     last = "/accounts/password/reset/key/..."
     until(lambda: last in log.read_text(), "the last request is logged")
     logged = log.read_text()

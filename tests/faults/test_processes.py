@@ -1,4 +1,4 @@
-"""Processes that are killed and started again, while clients write."""
+"""Processes are killed and restarted while clients write."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Redis away and hanging: people sign in, and the log says once what is counted how."""
+"""While Redis is down or hangs, sign-in works and the log has one warning."""
 
 import re
 import time
@@ -48,12 +48,12 @@ def test_a_redis_that_is_away(fault, site, redis, warned):
             redis.start()
 
     assert max(taken) < WITHIN
-    # Once in each process that people came to.
+    # One warning for each process that served a sign-in.
     assert 1 <= warned() <= 2
 
 
 def test_a_redis_that_hangs(fault, site, redis, warned):
-    time.sleep(11)  # the site has found out that it is back
+    time.sleep(11)  # longer than RETRY_AFTER, so that the site uses Redis again
     signed_in(site)
     with fault("Redis hangs"), redis.hanging():
         taken = [signed_in(site) for _ in range(3)]

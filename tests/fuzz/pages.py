@@ -1,4 +1,4 @@
-"""Every page that there is, found by walking the URLconf, with paths that can be opened."""
+"""Every page in the URLconf, with paths that can be requested."""
 
 from typing import NamedTuple
 
@@ -9,19 +9,19 @@ PAGES = ("/orgs/", "/accounts/", "/admin/", "/docs/")
 
 
 class Page(NamedTuple):
-    """A named view, and the names of what its path has in it."""
+    """A named view and the names of its path parameters."""
 
     name: str
     parts: tuple
 
     def path(self, known, odd):
-        """Return the path, with rows that exist, or with an odd text for one part."""
+        """Return the path with existing rows, or with unusual text for one parameter."""
         chosen = {part: known.get(part, "1") for part in self.parts}
         for part in set(odd) & set(self.parts):
             chosen[part] = odd[part]
         try:
             return reverse(self.name, kwargs=chosen)
-        except NoReverseMatch:  # no path has such a part
+        except NoReverseMatch:  # the converter refuses the text
             return reverse(self.name, kwargs=chosen | samples(self.parts, known))
 
 
@@ -30,7 +30,7 @@ def samples(parts, known):
 
 
 def pages():
-    """Return every view of a page, by its name."""
+    """Return all page views by name."""
     found = {}
     for name, parts in named(get_resolver(), ""):
         page = Page(name, parts)
@@ -50,12 +50,12 @@ def named(resolver, namespace, outer=()):
 
 
 def names_in(pattern):
-    """Return the names of the parts, of either kind of pattern."""
+    """Return the parameter names of a path() or re_path() pattern."""
     return dict.fromkeys([*pattern.converters, *pattern.regex.groupindex])
 
 
 def rows_of(name):
-    """Return the model that a page of the console is about, or None."""
+    """Return the model of a console page, or None."""
     for model in admin.site._registry:
         label = f"admin:{model._meta.app_label}_{model._meta.model_name}_"
         if name.startswith(label):

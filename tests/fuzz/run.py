@@ -22,7 +22,7 @@ CHECKS = (
     "content_type_conformance",
     "response_schema_conformance",
 )
-# A runner's request is not to wait for a job longer than schemathesis does.
+# A runner's request must not wait longer for a job than schemathesis' timeout.
 SETTINGS = UNLIMITED | {"RUNNER_POLL_SECONDS": "1", "LOG_LEVEL": "error"}
 
 
@@ -42,7 +42,7 @@ def say(line):
 
 
 def fuzz_api(seed):
-    """Send what the document allows and what it does not; return (cases, failures).
+    """Send valid and invalid requests by the OpenAPI document; return (cases, failures).
 
     An operation that could not be tried is a failure too.
     """
@@ -63,7 +63,7 @@ def fuzz_api(seed):
 
 
 def key_of(site):
-    """Return a key of every scope."""
+    """Issue a key with every scope."""
     command = ["issue_api_key", "--organization", site.demo["organization_id"]]
     command += ["--name", "fuzz", "--json"]
     for scope in SCOPES:
@@ -72,7 +72,7 @@ def key_of(site):
 
 
 def counted(said, code):
-    """Return (cases, failures) from the summary; without one it failed."""
+    """Return (cases, failures) from the summary; a missing summary is a failure."""
     cases = re.search(r"^  (\d+) generated", said, re.M)
     kinds = re.findall(r"^  (?:❌|🚫) .+: (\d+)$", said, re.M)
     failures = sum(map(int, kinds))
@@ -80,7 +80,7 @@ def counted(said, code):
 
 
 def fuzz_forms(seed):
-    """Try every form in the tests' way, with more inputs; return (cases, failures)."""
+    """Run the form tests with more inputs; return (cases, failures)."""
     examples = os.environ.get("FUZZ_EXAMPLES", "40")
     environment = os.environ | {"FUZZ_EXAMPLES": examples, "FUZZ_SEED": seed}
     run = [

@@ -1,4 +1,4 @@
-"""Every form of every page, our own and those of libraries: no input ends in a 500.
+"""No input to any form, our own or a library's, causes a 500.
 
 In the suite the inputs are the same each time. FUZZ_EXAMPLES=500 tries that many for each
 page, others each time; FUZZ_SEED repeats a run.
@@ -44,7 +44,7 @@ fuzzed = settings(
 
 @pytest.fixture
 def world(acme, issue):
-    """Return what paths name: an organization, a key, and rows of the console."""
+    """Return values of path parameters: an organization, a key, and console rows."""
     key, _ = issue()
     definition = {"name": "f", "version": "1.0", "nodes": [], "edges": []}
     Flow.objects.create(organization=acme, name="F", flow_definition=definition)
@@ -57,7 +57,7 @@ def world(acme, issue):
 
 @pytest.fixture
 def person(acme, settings):
-    """Return someone for whom all pages are open."""
+    """Return a user with access to all pages."""
     settings.OPEN_SIGN_UP = True
     root = User.objects.create_superuser("root@acme.example", PASSWORD)
     acme.memberships.create(user=root, role=Membership.Role.OWNER)
@@ -66,7 +66,7 @@ def person(acme, settings):
 
 @contextmanager
 def undone():
-    """Undo what the block changed."""
+    """Roll back the changes of the block."""
     cache.clear()
     with transaction.atomic():
         yield
@@ -81,9 +81,9 @@ def test_no_input_ends_in_a_500(name, world, person):
         world["object_id"] = str(row.pk) if row else "1"
     client = Client(raise_request_exception=False)
     sign_in(client, person)
-    # What a page needs that nobody is signed in for.
+    # Pages that require an anonymous user.
     stranger = Client(raise_request_exception=False)
-    # Between the password and the second factor.
+    # Pages between the password and the second factor.
     halfway = Client(raise_request_exception=False)
     halfway.post(reverse("account_login"), {"login": MIA, "password": PASSWORD})
     everyone = [client, stranger, halfway]
@@ -115,7 +115,7 @@ def test_no_input_ends_in_a_500(name, world, person):
     no_500()
 
 
-# In most paths the rows are those that exist, so that forms are reached.
+# Most paths use existing rows, so that the forms are reached.
 odd_part = texts.map(lambda value: value.decode(errors="replace").strip("/") or "x")
 
 

@@ -1,17 +1,17 @@
-"""What people and programs send by mistake and on purpose."""
+"""Unusual and malicious input."""
 
 from urllib.parse import quote_from_bytes
 
 from hypothesis import strategies as st
 
-tried = {"cases": 0}  # how many inputs this process has sent
+tried = {"cases": 0}  # number of inputs sent by this process
 
 NASTY = [
     b"",
     b" ",
     b"\x00",
     b"a\x00b",
-    b"\xff\xfe",  # no UTF-8
+    b"\xff\xfe",  # invalid UTF-8
     b"\xed\xa0\x80",  # half a surrogate pair
     "\u202e\u200b\u2066".encode(),
     "ﬀＡ１é́".encode(),
@@ -56,14 +56,14 @@ texts = st.one_of(
 
 
 def fields(names):
-    """Return a strategy for (name, value) pairs: of these names, and of others."""
+    """Return a strategy for (name, value) pairs with these and other names."""
     known = st.sampled_from(sorted(names)) if names else st.just("x")
     name = st.one_of(known, known, known, st.text(max_size=12))
     return st.lists(st.tuples(name, texts), max_size=2 * len(names) + 3)
 
 
 def encoded(pairs):
-    """Return the pairs as a form or a query has them."""
+    """Encode the pairs as a form or query."""
     return "&".join(
         f"{quote_from_bytes(name.encode(errors='surrogatepass'))}"
         f"={quote_from_bytes(value)}"
