@@ -1,4 +1,4 @@
-"""`check --deploy` warns of a server that other machines reach."""
+"""`check --deploy` warns about a server that other machines can reach."""
 
 import logging
 import runpy

@@ -1,4 +1,4 @@
-"""The page of a 403 says why only where that is known."""
+"""The 403 page names the reason only if it is known."""
 
 import pytest
 from django.core.exceptions import PermissionDenied

@@ -1,4 +1,4 @@
-"""A database that the first release wrote: it migrates, verifies, and its keys work.
+"""A database of the first release migrates, verifies, and its keys work.
 
 The dumps in `releases/first` were written by that release's own code, and are never
 written again.
@@ -16,7 +16,7 @@ from django.db import connection
 
 from tests.paths import ROOT
 
-# By database: the organization, and the secret of its key without an expiry.
+# By vendor: the organization id, and the secret of its key without an expiry.
 KEPT = {
     "sqlite": (
         "org_DASyT7UDgULXohm9",
@@ -27,7 +27,7 @@ KEPT = {
         "epk_live_HCyVHptWSoIt_z0vmxTnlnYyiJCpRdw82XrFYHDpLw3ve8kXA1EEnykO2PKkfc",
     ),
 }
-# In a process of its own, as an operator upgrades.
+# In a separate process, as for an operator.
 UPGRADE = """
 import json, sys
 import django
@@ -46,7 +46,7 @@ call_command("verify_audit", "--json")
 
 @pytest.fixture
 def upgraded(fresh_database):
-    """Return what an upgrade of the first release's database printed, as JSON values."""
+    """Upgrade the database of the first release; return the JSON output."""
     url = fresh_database()
     load(url, (ROOT / f"tests/releases/first/{connection.vendor}.sql").read_text())
     process = subprocess.run(

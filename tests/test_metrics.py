@@ -52,7 +52,7 @@ def site(tmp_path_factory):
 
 
 def scrape(site):
-    """Return the text, and the values by name and labels."""
+    """Return the text, and the values by name with labels."""
     request = urllib.request.Request(  # noqa: S310, our own server
         f"{site.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}
     )

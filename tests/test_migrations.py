@@ -1,4 +1,4 @@
-"""Migrations write to the database that is migrated; copy_to migrates another one."""
+"""Migrations use the connection being migrated, because copy_to migrates another database."""
 
 import ast
 

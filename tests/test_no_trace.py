@@ -1,4 +1,4 @@
-"""A secret leaves no trace: every sink is searched for it."""
+"""A secret appears in no log, table, session, message or page."""
 
 import json
 import traceback
@@ -17,7 +17,7 @@ from tests.signing_in import sign_in
 
 @pytest.fixture
 def secret(client, alice, acme):
-    """Return a secret that was made on the page, as a person makes it."""
+    """Issue a key on the page and return its secret."""
     sign_in(client, alice)
     page = reverse("apikeys:issue", args=[acme.pk])
     response = client.post(
@@ -33,7 +33,7 @@ def secret(client, alice, acme):
 
 
 def use_everywhere(api, acme, secret, client, key):
-    """Send the secret through every door, the right ones and the wrong ones."""
+    """Send the secret in every possible way, right and wrong."""
     caller = api(secret=secret, organization=acme)
     caller.get("/flows")
     caller.get("/collections")  # a scope it lacks

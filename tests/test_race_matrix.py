@@ -1,4 +1,4 @@
-"""Every change × every change, at the same time, as PostgreSQL runs them.
+"""Every pair of changes, run concurrently on PostgreSQL.
 
 Each statement is slowed down, so that two changes meet half-way wherever they can. What
 loses may be refused; it must not be a deadlock, an error of the server or an endless wait.
@@ -39,7 +39,7 @@ PROGRAM = ["flows:execute", "flows:read", "runner:claim", "runner:complete"]
 
 
 class World:
-    """An organization with one of everything, and its callers."""
+    """An organization with one row of everything, and its API clients."""
 
     environment_name, variable_name = "staging", "A"
 
@@ -64,7 +64,7 @@ class World:
         self.make_content()
 
     def seen_by(self, browser):
-        """Return the same organization for another session."""
+        """Return the same organization with another session."""
         world = copy(self)
         world.browser, world.person = browser, copy(self.person)
         world.person.client = browser
@@ -115,7 +115,7 @@ class World:
         return self.browser.post(reverse(f"apikeys:{name}", args=args), values)
 
     def rest(self, operation_id, body=None, caller=None, **ids):
-        """Send an operation by its id; return the answer."""
+        """Send an operation by its id; return the response."""
         operation = OPERATIONS[operation_id]
         path = operation.path
         for name, value in ids.items():
@@ -135,7 +135,7 @@ VALUE = {"value": "2", "secret": False}
 
 
 def rest(name, body=None, caller="person", **ids):
-    """Return the sender of an operation; `ids` name what is in its path."""
+    """Return a function that sends an operation; `ids` are its path parameters."""
 
     def send(world):
         found = {id: getattr(world, what) for id, what in ids.items()}
@@ -233,7 +233,7 @@ REST = {
 
 
 def use(key):
-    """Record a use, as a request does it."""
+    """Record a use, as a request does."""
     caller = CallerClient("192.0.2.7", "curl/8")
     ApiKey.objects.get(pk=key.pk).record_use(caller, timezone.now())
 
@@ -296,7 +296,7 @@ def pool():
 
 @pytest.fixture
 def sessions(db):
-    """Return as many sessions of one owner as there are changes at a time."""
+    """Return a session of the owner for each concurrent change."""
     owner = User.objects.create_user("olive@acme.example")
     browsers = [Client(raise_request_exception=False) for _ in range(1 + OTHERS)]
     for browser in browsers:
@@ -305,7 +305,7 @@ def sessions(db):
 
 
 def slowly(act, world):
-    """Do it with transactions slowed down; return the answer's status, or the error."""
+    """Run the change with slow transactions; return the response status or the error."""
 
     def wait(execute, *statement):
         if not connection.in_atomic_block:
@@ -327,7 +327,7 @@ def status(answer):
 
 
 def others(first):
-    """Yield the changes that meet this one: a few at a time, each pair once."""
+    """Yield groups of changes to run with this one, so that each pair runs once."""
     rest = NAMES[NAMES.index(first) :]
     for start in range(0, len(rest), OTHERS):
         yield rest[start : start + OTHERS]

@@ -1,4 +1,4 @@
-"""The README's commands for a backup and a restore, run as they stand."""
+"""The README's commands for backup and restore work as written."""
 
 import json
 import os
@@ -35,14 +35,14 @@ print(json.dumps({name: code(text) for name, text in json.load(sys.stdin).items(
 
 
 def commands(what):
-    """Return the README's commands under a comment, up to the next one."""
+    """Return the README's commands between a comment and the next one."""
     readme = (ROOT / "README.md").read_text()
     found = re.search(rf"^# {what}[^\n]*\n(.*?)^(?=#|```)", readme, re.S | re.M)
     return found[1]
 
 
 class Installation:
-    """A copy of the project in a folder, with a database and secrets of its own."""
+    """A copy of the project with its own database and secrets."""
 
     def __init__(self, folder, url):
         for name in ("echopoint", "apikeys", "templates"):
@@ -60,7 +60,7 @@ class Installation:
         }
 
     def shell(self, script, *, given="", **more):
-        """Run commands, and stop at the first that fails."""
+        """Run commands; stop at the first failure."""
         return subprocess.run(
             ["/bin/bash", "-ec", script],
             cwd=self.folder,
@@ -71,7 +71,7 @@ class Installation:
         )
 
     def run(self, script, **more):
-        """Return what commands printed, none of which fails."""
+        """Run commands that must succeed; return their output."""
         done = self.shell(script, **more)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -80,7 +80,7 @@ class Installation:
         return json.loads(self.run(f"python manage.py {command} --json"))
 
     def tried(self, organization, **texts):
-        """Return what each key's text meets: "works", or the code of its refusal."""
+        """Return "works" or the error code for each key."""
         command = ["python", "-c", TRIES, organization]
         return json.loads(self.run(shlex.join(command), given=json.dumps(texts)))
 
@@ -101,7 +101,7 @@ def organization(site):
 
 @pytest.fixture
 def issued(site, organization):
-    """Return an issuer of keys: (id, text)."""
+    """Return a function that issues a key and returns (id, secret)."""
 
     def issued(name):
         key = site.answer(

@@ -1,4 +1,4 @@
-"""A start without what it needs says which, and how to make it."""
+"""A start without a required setting names it, and how to create it."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ COMPLETE = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """Return a copy of the project without anyone's .env."""
+    """Return a copy of the project without a .env."""
     copy = tmp_path_factory.mktemp("project")
     for name in ("echopoint", "apikeys", "templates"):
         shutil.copytree(ROOT / name, copy / name)
@@ -133,7 +133,7 @@ def test_a_weak_pepper_stops_the_start(project):
         ("RUNNER_POLL_SECONDS", "41", "Set it to 0 to 40"),
     ],
 )
-def test_a_value_that_is_mistyped_stops_the_start(project, name, value, said):
+def test_a_mistyped_value_stops_the_start(project, name, value, said):
     result = manage(project, "check", **COMPLETE | {name: value})
 
     assert result.returncode == 1
@@ -143,7 +143,7 @@ def test_a_value_that_is_mistyped_stops_the_start(project, name, value, said):
 
 
 def made(project, folder, text=None):
-    """Return the .env that `make run` would start with, as lines."""
+    """Return the lines of the .env that `make run` would use."""
     shutil.copy(ROOT / "Makefile", folder)
     if text is not None:
         (folder / ".env").write_text(text)
@@ -179,7 +179,7 @@ def test_an_env_from_before_gets_an_encryption_key_and_keeps_its_lines(
 
 @pytest.fixture
 def old_database(project, tmp_path):
-    """Return the URL of a database with a demo, used with a .env that is gone."""
+    """Return the URL of a demo database whose .env is lost."""
     url = f"sqlite:///{tmp_path / 'old.sqlite3'}"
     settings = variables(made(project, tmp_path)) | {"DATABASE_URL": url}
     for command in ("migrate", "demo"):

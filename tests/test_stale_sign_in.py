@@ -1,4 +1,4 @@
-"""Every route that changes something × a session that is signed in for an hour.
+"""Every route that makes changes × a session that signed in an hour ago.
 
 Keys and policies change only after a fresh sign-in, whatever the way in. What is exempt
 is listed with its reason, so that a new route is decided on.
@@ -26,7 +26,7 @@ from tests.url_paths import paths
 HOUR = 3600
 SYSTEM = Actor.command("test")
 CONTENT = "what keys reach, not keys; open to a member's session by its role"
-# Operations of the REST API, by their bodies; None is a route without one.
+# Request bodies of REST operations; None means no body.
 GUARDED_OPERATIONS = {
     "createAPIKey": {"name": "new", "permissions": ["flows:read"]},
     "deleteAPIKey": None,
@@ -100,7 +100,7 @@ BEFORE = {
 
 
 def snapshot():
-    """Return all that the guarded changes could write."""
+    """Return the rows that the guarded changes could write."""
     return [
         list(ApiKey.objects.order_by("pk").values()),
         list(Organization.objects.order_by("pk").values()),
@@ -117,7 +117,7 @@ def key(issue):
 
 @pytest.fixture
 def stale(olive):
-    """Return olive's browser, which signed in an hour ago."""
+    """Return a client in which olive signed in an hour ago."""
     client = Client()
     sign_in(client, olive, ago=HOUR)
     return client
@@ -131,7 +131,7 @@ def signed_in_now(olive):
 
 
 def changing_operations():
-    """Return the operations that people call with a method that changes things."""
+    """Return the operations with an unsafe method that sessions may call."""
     return {
         operation.operation_id: operation
         for operation in operations()
@@ -147,7 +147,7 @@ def test_every_operation_is_guarded_or_exempt_with_a_reason():
 
 
 def send(client, operation, key, body):
-    """Send the operation about the key as its organization's member."""
+    """Send the operation on the key, as a member of its organization."""
     return client.generic(
         operation.method,
         operation.path.replace("{id}", key.rest_id),
@@ -207,7 +207,7 @@ def test_exempt_pages_are_pages():
 
 
 def console_routes():
-    """Yield (path, whether it is about one row) for every route of the console."""
+    """Yield (path, whether it is a row's page) for every route of the console."""
     for path, pattern in paths(get_resolver().url_patterns):
         if path.startswith("admin/") and getattr(pattern.callback, "__wrapped__", None):
             yield path
@@ -215,7 +215,7 @@ def console_routes():
 
 @pytest.fixture
 def boss(olive):
-    """Let olive enter the console."""
+    """Give olive access to the console."""
     User.objects.filter(pk=olive.pk).update(is_staff=True, is_superuser=True)
 
 
@@ -258,7 +258,7 @@ def test_signing_out_of_the_console_needs_no_fresh_sign_in(boss, stale):
 
 
 def verbs_by():
-    """Return the names of all verbs of keys and the policy that take `by`."""
+    """Return the names of all methods of keys and the policy that take `by`."""
     return {
         name
         for owner in (ApiKey, ApiKeyManager, ApiKeyQuerySet)

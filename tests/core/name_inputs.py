@@ -311,7 +311,7 @@ WAYS = {
 
 
 class World:
-    """All ways in, and something to name in each."""
+    """Callers for all inputs, and a named row for each."""
 
     def __init__(self, client, api, alice, acme, issue):
         self.client, self.acme, self.alice = client, acme, alice

@@ -1,4 +1,4 @@
-"""A database that is away, locked or read-only: what clients see, and that it ends."""
+"""Responses and recovery when the database is down, locked or read-only."""
 
 import json
 import re
@@ -19,7 +19,7 @@ SLOWEST = 15  # seconds; without limits there would be no end
 
 
 def send(site, path, body=None, **more):
-    """Return (status, headers, text) of a request of the demo's key."""
+    """Send a request with the demo key; return (status, headers, text)."""
     headers = {
         "X-Api-Key": site.demo["secret"],
         "X-Organization-Id": site.demo["organization_id"],
@@ -59,7 +59,7 @@ def site(tmp_path_factory):
 
 @contextmanager
 def as_owner(site):
-    """Yield a connection to another database of the same server, and the site's name."""
+    """Yield a connection to another database of the server, and the site's database name."""
     url = site.environment["DATABASE_URL"]
     name = url.rpartition("/")[2]
     with psycopg.connect(re.sub(r"/[^/]*$", "/postgres", url), autocommit=True) as c:
@@ -68,7 +68,7 @@ def as_owner(site):
 
 @contextmanager
 def altered(site, change, back):
-    """Change the site's database, and end its connections, while the block runs."""
+    """Alter the site's database and drop its connections while the block runs."""
     with as_owner(site) as (owner, name):
         try:
             owner.execute(f'ALTER DATABASE "{name}" {change}')
@@ -87,7 +87,7 @@ def disconnect(owner, name):
 
 
 @pytest.mark.postgresql
-def test_a_database_that_is_away_is_told_and_found_again(site):
+def test_a_database_outage_is_reported_and_recovered_from(site):
     with altered(site, "ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true"):
         require_unavailable(send(site, "/flows"))
         require_unavailable(send(site, "/webhook/wh_x", {}))
@@ -99,7 +99,7 @@ def test_a_database_that_is_away_is_told_and_found_again(site):
 
 
 @pytest.mark.postgresql
-def test_a_database_that_takes_no_changes_is_read(site):
+def test_reads_work_on_a_read_only_database(site):
     read_only = "SET default_transaction_read_only"
     with altered(site, f"{read_only} = on", f"{read_only} = off"):
         assert send(site, "/flows")[0] == 200
@@ -111,7 +111,7 @@ def test_a_database_that_takes_no_changes_is_read(site):
 
 
 @pytest.mark.postgresql
-def test_a_lock_is_not_waited_for_without_end(site):
+def test_waiting_for_a_lock_has_a_limit(site):
     url = site.environment["DATABASE_URL"]
     with psycopg.connect(url) as other:
         other.execute("LOCK TABLE apikeys_apikey IN ACCESS EXCLUSIVE MODE")
@@ -122,9 +122,7 @@ def test_a_lock_is_not_waited_for_without_end(site):
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-def test_pages_and_the_api_say_that_the_database_is_away(
-    api, monkeypatch, caplog, error
-):
+def test_pages_and_the_api_report_a_database_outage(api, monkeypatch, caplog, error):
     def fail(*args, **options):
         raise error("the server closed the connection\nDETAIL: s3cret")
 
@@ -144,7 +142,7 @@ def test_pages_and_the_api_say_that_the_database_is_away(
 
 
 @pytest.mark.django_db
-def test_sql_that_is_wrong_is_a_fault_of_ours():
+def test_wrong_sql_is_not_an_outage():
     with pytest.raises(DatabaseError) as fault, connection.cursor() as cursor:
         cursor.execute("SELECT * FROM no_such_table")
 

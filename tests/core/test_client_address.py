@@ -1,4 +1,4 @@
-"""The client's address: which hop it is, how it is written, and when it is unknown."""
+"""Choice and parsing of the client address, and requests without one."""
 
 import re
 
@@ -21,7 +21,7 @@ CLIENT, PROXY, OUTER = "198.51.100.7", "10.0.0.1", "10.0.0.2"
 
 @pytest.fixture
 def sent_by(client, settings):
-    """Return a setter of TRUSTED_PROXIES and of what the client's requests carry."""
+    """Return a function that sets TRUSTED_PROXIES and the headers of the client."""
 
     def sent_by(proxies, forwarded, remote):
         settings.TRUSTED_PROXIES = proxies
@@ -35,7 +35,7 @@ def sent_by(client, settings):
 
 @pytest.fixture
 def seen(client, issue):
-    """Return a sender of a request with a key; it answers with the address recorded."""
+    """Return a function that sends a request with a key and returns the recorded address."""
 
     def seen():
         key, secret = issue()
@@ -47,9 +47,6 @@ def seen(client, issue):
         return key.last_used_ip
 
     return seen
-
-
-# Which hop
 
 
 @pytest.mark.parametrize(
@@ -105,9 +102,6 @@ def test_an_address_is_never_guessed(
     assert CLIENT not in warning.getMessage()
 
 
-# How it is written
-
-
 @pytest.mark.parametrize(
     ("text", "address"),
     [
@@ -159,13 +153,10 @@ def test_ports_brackets_and_zones_are_read(seen, sent_by, text, address):
         "x\x00y",
     ],
 )
-def test_all_else_is_unknown(seen, sent_by, text):
+def test_any_other_text_is_unknown(seen, sent_by, text):
     sent_by(1, f"6.6.6.6, {text}", PROXY)
 
     assert seen() is None
-
-
-# One address everywhere
 
 
 def test_every_record_has_the_same_address(client, sent_by, alice, acme, issue, seen):
@@ -215,8 +206,6 @@ def test_unknown_addresses_share_one_count(client, db, sent_by):
     sent_by(1, CLIENT, PROXY)
     assert sign_in_wrongly(client, "another")
 
-
-# What works without an address
 
 unknown_address = pytest.mark.parametrize(
     ("proxies", "forwarded", "remote"),

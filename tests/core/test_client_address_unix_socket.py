@@ -1,4 +1,4 @@
-"""The site on a unix socket, where a connection has no address."""
+"""The site on a unix socket, where connections have no address."""
 
 import re
 
@@ -18,7 +18,7 @@ def site(folder):
     path = str(folder / "site.socket")
     with (
         (folder / "log").open("w") as log,
-        # With DEBUG its pages need no collected files.
+        # With DEBUG pages work without collectstatic.
         running_site(
             folder, pages=False, unix_socket=path, log=log, DEBUG="true"
         ) as site,

@@ -1,4 +1,4 @@
-"""A trace of a request takes no lock that it has to wait for."""
+"""Optional writes of a request do not wait for locks."""
 
 import threading
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ AT_MOST = 10  # seconds until a holder gives up, so that a broken guard fails, n
 
 @contextmanager
 def held(rows):
-    """Hold the rows' locks in another transaction while the block runs.
+    """Lock the rows in another transaction while the block runs.
 
     Yield an event that is set once the holder has given up waiting for the block.
     """
@@ -45,7 +45,7 @@ def held(rows):
 
 
 def holders(key):
-    """Return what a request might wait for, by name."""
+    """Return the rows that a request might wait for, by name."""
     return {
         "key": ApiKey.objects.filter(pk=key.pk),
         "chain": AuditChain.objects.filter(organization=key.organization),
@@ -226,7 +226,7 @@ def key(issue):
 
 
 def timeouts():
-    """Return how long statements wait for locks now, as the database says it."""
+    """Return the current lock timeout of the connection."""
     setting = {"postgresql": "SHOW lock_timeout", "sqlite": "PRAGMA busy_timeout"}
     with connection.cursor() as cursor:
         return cursor.execute(setting[connection.vendor]).fetchone()[0]

@@ -1,4 +1,4 @@
-"""Requests are answered while another program holds the lock that their trace needs."""
+"""Requests are served while another process holds the lock for their optional writes."""
 
 import sqlite3
 import time
@@ -33,12 +33,12 @@ def locked(url):
 
 
 def test_requests_and_the_sign_in_page_are_served_while_writes_are_locked(tmp_path):
-    # With DEBUG the sign-in page needs no collected files.
+    # With DEBUG the sign-in page works without collectstatic.
     with running_site(tmp_path, pages=False, DEBUG="true") as site:
         secret, url = site.demo["secret"], site.environment["DATABASE_URL"]
         used = read(url, USED)
         with locked(url):
-            # More than the site has threads: none of them may be stuck.
+            # More requests than threads, so a blocked thread would show.
             answers = [get(site, "/flows", secret) for _ in range(12)]
             page = get(site, "/accounts/login/")
 
@@ -49,7 +49,7 @@ def test_requests_and_the_sign_in_page_are_served_while_writes_are_locked(tmp_pa
 
 
 def wait_for_more(url, used):
-    """Fail unless the use that met the lock is written, without another request."""
+    """Fail unless the delayed use is written, without another request."""
     end = time.monotonic() + 20
     while read(url, USED) == used:
         assert time.monotonic() < end, "the first use was not written"
@@ -57,7 +57,7 @@ def wait_for_more(url, used):
 
 
 def read(url, sql):
-    """Return the one value that a query finds."""
+    """Return the single value of a query."""
     if url.startswith("sqlite"):
         connection = sqlite3.connect(url.removeprefix("sqlite:///"))
     else:
@@ -67,7 +67,7 @@ def read(url, sql):
 
 
 def get(site, path, secret=None):
-    """Return the status of a request that is answered in time."""
+    """Send a request; return its status, or fail on a timeout."""
     headers = {"X-Organization-Id": site.demo["organization_id"]}
     if secret:
         headers["X-Api-Key"] = secret

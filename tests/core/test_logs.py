@@ -1,4 +1,4 @@
-"""The server's own logs, which repeat what clients send."""
+"""gunicorn's own logs, which quote client data."""
 
 import json
 import time
@@ -10,7 +10,7 @@ from tests.gunicorn_site import running_site
 from tests.raw_http import exchange
 
 PRIVATE = KEY[22:65]
-# Requests that the server refuses, or logs, before the site sees them.
+# Requests that gunicorn rejects or logs before the site sees them.
 MALFORMED = {
     "a header without a colon": f"GET / HTTP/1.1\r\nX-Api-Key {KEY}\r\n\r\n",
     "a header with spaces": f"GET / HTTP/1.1\r\n{KEY} : x\r\n\r\n",
@@ -45,12 +45,12 @@ def site(folder):
 
 
 def send(site, request):
-    """Send the bytes; return the first line of the answer, if there is one."""
+    """Send the text; return the first line of the response."""
     return exchange(site, request).partition("\r\n")[0]
 
 
 def wait_for(file, text):
-    """Wait until the file has the text; fail after a while."""
+    """Wait until the file contains the text, or fail."""
     end = time.monotonic() + 10
     while text not in file.read_text():
         assert time.monotonic() < end, file.read_text()
@@ -82,7 +82,7 @@ LARGE = f"GET / HTTP/1.1\r\nHost: localhost\r\nX: {'x' * 10_000}\r\n\r\n"
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_the_server_refuses_itself_has_the_envelope(site, name):
+def test_a_request_that_gunicorn_rejects_gets_the_error_envelope(site, name):
     head, _, body = exchange(site, (MALFORMED | {"headers": LARGE})[name]).partition(
         "\r\n\r\n"
     )

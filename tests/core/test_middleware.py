@@ -1,4 +1,4 @@
-"""What every answer tells browsers, whoever asks."""
+"""Security headers of every response."""
 
 import pytest
 from django.test import Client
@@ -14,6 +14,6 @@ def test_every_answer_has_the_headers(path):
     assert answer["Cross-Origin-Resource-Policy"] == "same-origin"
     policy = answer["Permissions-Policy"]
     assert "camera=()" in policy
-    # Passkeys and copying a secret need these.
+    # Passkeys and the copy button need these.
     assert "publickey" not in policy
     assert "clipboard" not in policy

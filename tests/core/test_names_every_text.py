@@ -1,4 +1,4 @@
-"""Each text that is stored, sent or typed is guarded, or has a reason why it may hold a key.
+"""Every text input refuses keys, or is listed with a reason why it may contain one.
 
 A new one fails here until it has a way in `ways` that refuses a key, or a reason below.
 """
@@ -31,7 +31,7 @@ from tests.core.keys import KEY
 from tests.core.name_inputs import WAYS
 from tests.url_paths import paths
 
-# What is stored and may hold anything, or is never what somebody typed.
+# Columns that may contain anything, or never contain user input.
 MADE = "made here: an id, a digest or a code of ours"
 CLEANED = "a label of what is guarded, and cleaned once more as the event is recorded"
 SENT = "cleaned as it comes in: AuditEvent and Client do"
@@ -146,7 +146,7 @@ ANYTHING = {
     },
 }
 NOT_STORED = "a search, which is not stored"
-# What comes in a body and is not guarded, by serializer and field.
+# Unguarded fields of request bodies, by serializer and field.
 FREE_IN_BODIES = {
     "full_text_search": NOT_STORED,
     "filter.ids[]": NOT_STORED,
@@ -208,7 +208,7 @@ GUARDS = (
 
 
 def is_guarded(field):
-    """Whether a field of a form, of a serializer or of a model refuses secrets."""
+    """Return True if a form, serializer or model field refuses secrets."""
     return any(guard in field.validators for guard in GUARDS)
 
 
@@ -226,7 +226,7 @@ def test_every_stored_text_is_in_a_table():
 
 
 def texts_of(field, path=""):
-    """Yield (path, field) for each field in a serializer that takes any text.
+    """Yield (path, field) for each serializer field that accepts any text.
 
     What guards an object guards the texts in it.
     """
@@ -256,7 +256,7 @@ def test_every_text_in_a_body_is_guarded_or_has_a_reason():
 
 
 def forms_of_pages():
-    """Yield an empty form of each of our pages, and of allauth's."""
+    """Yield an unbound form of each page, including allauth's."""
     for _, pattern in paths(get_resolver().url_patterns):
         view = getattr(pattern.callback, "view_class", None)
         form = getattr(view, "form_class", None)

@@ -1,4 +1,4 @@
-"""A key that was pasted for a name is refused, whatever the name and whatever the way in."""
+"""A key pasted as a name is refused, for every name and every input."""
 
 import json
 

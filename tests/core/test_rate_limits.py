@@ -39,7 +39,7 @@ def test_the_fields_are_those_of_the_draft():
 
 
 def test_two_first_requests_at_once_are_two(monkeypatch):
-    """Another process adds the count between the look and the write."""
+    """Another process adds the counter between our read and write."""
     add = cache.add
 
     def add_late(*args):

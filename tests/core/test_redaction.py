@@ -1,4 +1,4 @@
-"""Keys leave no trace in a log, and are noticed in names."""
+"""Keys are redacted in logs and detected in names."""
 
 import logging
 import sys
@@ -23,7 +23,7 @@ from tests.core.keys import KEY, RANDOM, SHOWN
 
 @pytest.fixture
 def log():
-    """Return a logger whose one handler is set up as the project's."""
+    """Return a logger with the handler configuration of the project."""
     stream = StringIO()
     handler = logging.StreamHandler(stream)
     handler.addFilter(SecretsRedacted())
@@ -74,7 +74,7 @@ def test_the_prefix_is_that_of_the_settings(settings):
         ("got %s", ValueError(KEY)),
     ],
 )
-def test_neither_message_nor_arguments_show_a_key(log, arguments):
+def test_a_key_is_redacted_in_message_and_arguments(log, arguments):
     log.warning(*arguments)
 
     assert SHOWN in log.written()
@@ -106,13 +106,13 @@ def test_a_traceback_formatted_before_shows_no_key(log):
     assert KEY[22:] not in log.written()
 
 
-def test_what_has_no_key_is_written_as_it_is(log):
+def test_a_message_without_a_key_is_unchanged(log):
     log.warning("%d of %s", 3, "five")
 
     assert log.written() == "3 of five\n"
 
 
-def test_a_message_that_does_not_fit_its_arguments_stops_no_request(log, monkeypatch):
+def test_a_wrong_format_string_fails_no_request(log, monkeypatch):
     monkeypatch.setattr(logging, "raiseExceptions", False)
 
     log.warning("%d of %d", 3)
@@ -187,7 +187,7 @@ WIDE = str.maketrans({chr(n): chr(n + 0xFEE0) for n in range(0x21, 0x7F)})
         f"{RANDOM_43[:9]}\n{RANDOM_43[9:]}",
     ],
 )
-def test_a_key_is_noticed_whole_or_in_part_however_it_is_disguised(text):
+def test_a_complete_or_partial_key_is_detected_in_any_disguise(text):
     assert holds_a_secret(text)
 
 
@@ -240,11 +240,11 @@ def test_a_key_is_noticed_whole_or_in_part_however_it_is_disguised(text):
         "Ключ 鍵 🔑",
     ],
 )
-def test_what_people_name_things_with_is_no_secret(text):
+def test_ordinary_names_are_not_taken_for_secrets(text):
     assert not holds_a_secret(text)
 
 
-# What programs make up, some of it of random parts.
+# Names that programs generate, with random parts.
 RANDOM_EDGE = f"xy-edge__{RANDOM[:21]}{RANDOM[21:35]}-{RANDOM[5:40]}"
 MADE_UP = [
     RANDOM,
@@ -259,7 +259,7 @@ MADE_UP = [
 
 
 @pytest.mark.parametrize("text", MADE_UP)
-def test_what_only_may_be_a_secret_is_no_key_for_certain(text):
+def test_a_possible_secret_is_not_a_definite_key(text):
     assert not holds_a_key(text)
 
 
@@ -278,11 +278,11 @@ def test_what_only_may_be_a_secret_is_no_key_for_certain(text):
         f"acme_test_{ID}_{SECRET[:43]}{tokens.checksum(f'acme_test_{ID}_{SECRET[:43]}')}",
     ],
 )
-def test_a_key_is_noticed_for_certain_by_its_form_or_checksum(text):
+def test_a_definite_key_is_detected_by_form_or_checksum(text):
     assert holds_a_key(text)
 
 
-def test_hardly_a_secret_goes_unnoticed_even_without_its_prefix():
+def test_few_secrets_are_missed_without_their_prefix():
     secrets = [tokens.generate().text.rpartition("_")[2] for _ in range(2000)]
 
     unnoticed = sum(not holds_a_secret(secret) for secret in secrets)
@@ -290,7 +290,7 @@ def test_hardly_a_secret_goes_unnoticed_even_without_its_prefix():
     assert unnoticed < 20  # one in a thousand is expected
 
 
-def test_a_long_text_is_searched_in_no_time():
+def test_a_long_text_is_searched_fast():
     for part in (
         "a",
         "a_",
@@ -311,7 +311,7 @@ def test_a_long_text_is_searched_in_no_time():
         assert time.process_time() - began < 5
 
 
-def test_secrets_are_taken_out_of_a_json_value_wherever_they_are():
+def test_secrets_are_removed_from_a_json_value_at_any_depth():
     value = {
         "reason": f"leaked: {KEY}",
         KEY: [KEY, {"tail": SECRET, "kept": "é", "count": 1, "none": None}],
@@ -330,11 +330,11 @@ def test_secrets_are_taken_out_of_a_json_value_wherever_they_are():
     }
 
 
-def test_nothing_is_kept_of_a_secret_in_pieces():
+def test_a_secret_in_pieces_is_removed_completely():
     assert cleaned(f"a {SECRET[:20]}\n{SECRET[20:]} b") == "…"
 
 
-def test_a_cleaned_text_is_no_longer_than_it_was():
+def test_a_cleaned_text_does_not_get_longer():
     text = "\ufdfa" + KEY[:23]
 
     assert len(cleaned(text)) <= len(text)
@@ -352,7 +352,7 @@ def test_keys_are_found_in_a_json_value_by_their_paths():
     assert [*keys_in({"a": ["{{api_key}}"], "b": SHOWN})] == []
 
 
-def test_the_values_of_a_refused_row_are_left_out_whatever_lines_they_have():
+def test_values_of_a_rejected_row_are_removed_whatever_lines_they_have():
     text = (
         "Traceback (most recent call last):\n  File x\nIntegrityError: no\n"
         "DETAIL:  Failing row contains (1, first\n\nsecond\n).\n"

@@ -1,4 +1,4 @@
-"""The demo, served as `make run` does, and its flows run as its own text says."""
+"""The demo as served by `make run`: its flows run with the printed commands."""
 
 import json
 
@@ -15,13 +15,13 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def flows(site):
-    """Return {name: id} of the demo's flows."""
+    """Return {name: id} of the demo flows."""
     _, output = site.echopoint(site.demo["secret"], "flows", "list", "-o", "json")
     return {flow["name"]: flow["id"] for flow in json.loads(output)["items"]}
 
 
 def run(site, *arguments):
-    """Return the exit code and the JSON of `flows run`."""
+    """Run `flows run`; return the exit code and the JSON."""
     code, output = site.echopoint(
         site.demo["secret"], "flows", "run", *arguments, "-o", "json"
     )
@@ -44,7 +44,7 @@ def test_the_sign_up_passes_with_variables_and_an_assert_node(site, flows):
     assert kinds == ["set_variable", "request", "assert"]
 
 
-def test_the_refund_fails_and_says_what_was_expected_and_what_came(site, flows):
+def test_the_refund_fails_with_expected_and_actual_values(site, flows):
     code, document = run(site, flows["Refund"])
 
     assert (code, document["status"]) == (1, "failed")
@@ -64,7 +64,7 @@ def test_the_refund_fails_and_says_what_was_expected_and_what_came(site, flows):
     }
 
 
-def test_the_key_is_known_by_its_scopes_and_days(site):
+def test_whoami_shows_scopes_and_days_left(site):
     code, output = site.echopoint(site.demo["secret"], "whoami", "-o", "json")
 
     assert code == 0

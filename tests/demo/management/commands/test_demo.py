@@ -1,4 +1,4 @@
-"""`manage.py demo`: what it prints works, and repeating it changes nothing."""
+"""`manage.py demo`: its output works, and repeating it changes nothing."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from echopoint.organizations.models import Organization
 
 @pytest.fixture
 def demo(db, tmp_path):
-    """Return the demo command's answer."""
+    """Run the demo command; return its JSON output."""
     remembered = tmp_path / "demo.json"
 
     def demo(*flags):
@@ -51,7 +51,7 @@ def test_the_key_is_a_ci_key_and_no_more(demo, api):
     assert error["metadata"]["missing_scopes"] == ["webhooks:read"]
 
 
-def test_repeating_it_answers_the_same_and_adds_nothing(demo):
+def test_repeating_it_prints_the_same_and_adds_nothing(demo):
     first = demo("--json")
     flows = Flow.objects.count()
 
@@ -77,7 +77,7 @@ def test_a_key_that_is_lost_or_revoked_is_replaced(demo, api, lost):
     assert second["organization_id"] == first["organization_id"]
 
 
-def test_it_says_in_lines_how_to_begin(demo):
+def test_it_prints_how_to_start(demo):
     demo("--json")
 
     text = demo()
@@ -88,13 +88,13 @@ def test_it_says_in_lines_how_to_begin(demo):
     assert "curl" in text
 
 
-def test_what_it_remembers_is_for_its_owner_alone(demo):
+def test_the_stored_file_is_private(demo):
     demo()
 
     assert demo.file.stat().st_mode & 0o077 == 0
 
 
-def test_its_variables_lead_to_the_echo_service_wherever_it_is_served(demo, settings):
+def test_base_url_is_the_echo_service_on_the_configured_port(demo, settings):
     demo()
     before = resolve(Flow.objects.first())
 
@@ -123,12 +123,12 @@ def test_flows_of_an_older_demo_find_the_service_too(demo):
 
 @pytest.fixture
 def echo(settings):
-    """Return a client where the echo service is served, as DEMO has it."""
+    """Return a client of a site with DEMO set."""
     settings.ROOT_URLCONF = "echopoint.demo.service"
     return Client()
 
 
-def test_the_echo_service_tells_what_it_was_sent(echo):
+def test_the_echo_service_returns_the_request(echo):
     answer = echo.post(
         "/demo/echo/carts/1?a=b", {"quantity": 2}, "application/json"
     ).json()
@@ -142,7 +142,7 @@ def test_the_echo_service_tells_what_it_was_sent(echo):
     ("asked", "status"),
     [("503", 503), ("204", 204), ("99", 200), ("700", 200), ("²³⁴", 200), ("", 200)],
 )
-def test_the_echo_service_answers_with_the_status_it_is_asked_for(echo, asked, status):
+def test_the_echo_service_returns_the_requested_status(echo, asked, status):
     assert echo.get("/demo/echo/x", {"status": asked}).status_code == status
 
 
@@ -153,7 +153,7 @@ def test_the_echo_service_survives_any_body(echo, body):
     assert response.json()["json"] is None
 
 
-def test_the_echo_service_is_not_there_without_the_demo(client):
+def test_without_demo_there_is_no_echo_service(client):
     assert client.get("/demo/echo/x").status_code == 404
 
 

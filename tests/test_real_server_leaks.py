@@ -1,4 +1,4 @@
-"""What clients send is in no log of a real server, and on no page of a failure."""
+"""A real server never logs client data, and never shows it on an error page."""
 
 import json
 import secrets
@@ -24,41 +24,41 @@ KINDS = {
 }
 
 
-def canary(name):
-    """Return a text that is nowhere else, and looks like no key."""
-    return f"canary-{name}-{secrets.token_hex(8)}"
+def marker(name):
+    """Return a unique text that does not look like a key."""
+    return f"marker-{name}-{secrets.token_hex(8)}"
 
 
 class Sent:
-    """A site that was sent canaries through every door, and what it said and logged."""
+    """A site that received markers through every input; its responses and logs."""
 
     def __init__(self, site, folder):
         self.site, self.folder = site, folder
         self.secret = self.key()
-        self.canaries = {"the key": self.secret.split("_")[3]}
+        self.markers = {"the key": self.secret.split("_")[3]}
         self.answers = []
         self.send_all()
 
     def key(self):
         command = ["issue_api_key", "--organization", self.site.demo["organization_id"]]
-        command += ["--name", "canaries", "--json"]
+        command += ["--name", "markers", "--json"]
         for scope in SCOPES:
             command += ["--scope", scope]
         return json.loads(manage(self.site.environment, *command))["secret"]
 
     def new(self, name):
-        self.canaries[name] = canary(name.replace(" ", "-"))
-        return self.canaries[name]
+        self.markers[name] = marker(name.replace(" ", "-"))
+        return self.markers[name]
 
     def call(self, method, path, body=None, **headers):
-        """Return the status of a request with the key."""
+        """Send a request with the key; return the status."""
         sent = {
             "X-Api-Key": self.secret,
             "X-Organization-Id": self.site.demo["organization_id"],
             "Content-Type": "application/json",
             "User-Agent": f"curl {self.secret}",
             "Referer": f"https://x.example/?key={self.secret}",
-            "Cookie": f"sessionid={self.canaries.setdefault('a cookie', 's' * 31)}",
+            "Cookie": f"sessionid={self.markers.setdefault('a cookie', 's' * 31)}",
         } | headers
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         request = urllib.request.Request(  # noqa: S310, our own server
@@ -73,7 +73,7 @@ class Sent:
             return error.code, text
 
     def send_all(self):
-        self.canaries["a cookie"] = canary("cookie")
+        self.markers["a cookie"] = marker("cookie")
         query = urllib.parse.quote(self.new("a query"))
         assert self.call("GET", f"/flows?key={self.secret}&x={query}")[0] in {200, 400}
         self.call("GET", f"/flows/{self.secret}")
@@ -94,7 +94,7 @@ class Sent:
         exchange(self.site, f"GET / HTTP/1.1\r\nX-Api-Key {self.secret}\r\n\r\n")
 
     def fail(self):
-        """Send to a webhook whose table is gone: the site fails with it all at hand."""
+        """Send to a webhook whose table is missing, so that the site fails with all data in scope."""
         _, webhook = self.call("POST", "/webhooks", {"name": "Orders"})
         path = f"/webhook/{json.loads(webhook)['id']}"
         manage(self.site.environment, "shell", "-v0", "-c", RENAME)
@@ -128,14 +128,14 @@ def test_no_log_has_what_clients_sent(sent):
 
     assert "Traceback" in logged
     assert "GET /flows" in logged
-    assert [name for name, text in sent.canaries.items() if text in found(sent)] == []
+    assert [name for name, text in sent.markers.items() if text in found(sent)] == []
     assert not {"the key", "a link"} & {
-        name for name, text in sent.canaries.items() if text in logged
+        name for name, text in sent.markers.items() if text in logged
     }
 
 
 def found(sent):
-    """Return the site's own log; that of gunicorn's accesses has queries, if wanted."""
+    """Return the log of the site, without gunicorn's optional access log, which has queries."""
     return (sent.folder / "log").read_text()
 
 
@@ -143,7 +143,7 @@ def test_the_page_of_a_failure_shows_no_value(sent):
     shown = "".join(sent.answers)
 
     assert ("Traceback" in sent.failure) is (sent.kind == "json")  # with DEBUG
-    assert [name for name, text in sent.canaries.items() if text in shown] == []
+    assert [name for name, text in sent.markers.items() if text in shown] == []
     for name in ("SECRET_KEY", "API_KEY_PEPPERS", "ENCRYPTION_KEYS", "DATABASE_URL"):
         assert sent.site.environment[name] not in shown
 
@@ -168,8 +168,8 @@ def test_the_log_has_the_facts_of_each_request(sent):
 
 
 def test_a_canary_would_be_found(sent):
-    """The checksum is of a real key, so that it is redacted for what it is."""
+    """A valid checksum makes the site recognize the key."""
     head, body = sent.secret[:-6], sent.secret[-6:]
 
     assert checksum(head) == body
-    assert len(set(sent.canaries.values())) == len(sent.canaries) == 9
+    assert len(set(sent.markers.values())) == len(sent.markers) == 9
