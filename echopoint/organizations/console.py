@@ -13,13 +13,13 @@ from django.template.response import TemplateResponse
 from django.utils.dateparse import parse_datetime
 
 from echopoint.accounts import reauthentication
+from echopoint.core.names import refuse_secret, validate_name
 from echopoint.core.url_redaction import (
     redact_query,
     redact_value,
     redacted_url,
     url_has_secret,
 )
-from echopoint.core.names import refuse_secret, validate_name
 from echopoint.organizations.console_audit import AuditedAdmin
 
 SEARCHED = "_search"  # the field that marks a POST as a search
@@ -159,7 +159,9 @@ class DeletableAdmin(AuditedAdmin, admin.ModelAdmin):
         columns = self.model._meta.concrete_fields
         first_invisible = [f.name for f in columns if isinstance(f, large)]
         return (
-            super().get_queryset(request).defer(*set(first_invisible) - set(self.list_display))
+            super()
+            .get_queryset(request)
+            .defer(*set(first_invisible) - set(self.list_display))
         )
 
     def has_add_permission(self, request, obj=None):
