@@ -26,7 +26,8 @@ from echopoint.flows.models import Flow
 from echopoint.organizations.models import Membership, Organization, User
 from echopoint.webhooks.models import Webhook
 from tests.api_client import ApiClient
-from tests.executions.conftest import RunnerClient, completion, definition, node
+from tests.executions.definitions import definition, node
+from tests.executions.runner_client import RunnerClient, completion
 from tests.page_table import CHANGES as ALL_CHANGES
 from tests.signing_in import sign_in
 
@@ -196,7 +197,9 @@ REST = {
     "nextRunnerJob": runners(lambda runner: runner.next()),
     "nextRunnerJob by another": lambda w: RunnerClient(w.program, "other").next(),
     "heartbeatRunnerJobs": lambda w: w.runner.heartbeat(w.job),
-    "sendRunnerJobEvents": lambda w: w.runner.tell(w.job, (1, "flow.started", {})),
+    "sendRunnerJobEvents": lambda w: w.runner.send_events(
+        w.job, (1, "flow.started", {})
+    ),
     "completeRunnerJob": lambda w: w.runner.complete(w.job),
     "createCollection": rest("createCollection", {"name": "new"}),
     "updateCollection": rest("updateCollection", {"name": "o"}, id="collection"),

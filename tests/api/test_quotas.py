@@ -8,7 +8,8 @@ from echopoint.core import rate_limits
 from echopoint.executions.models import Execution, RunnerJob
 from echopoint.flows.models import Flow
 from echopoint.webhooks.models import Webhook
-from tests.executions.conftest import RunnerClient, completion, definition, node
+from tests.executions.definitions import definition, node
+from tests.executions.runner_client import RunnerClient, completion
 from tests.frozen_time import clock_at
 
 EVERY = [
@@ -137,7 +138,7 @@ def test_events_of_a_job_count(call, acme):
     call.post(f"/flows/{made}/launch", {"runner_type": "self_hosted"})
     runner = RunnerClient(call)
     job = runner.claim()
-    runner.tell(job, (1, "flow.started", {"flowName": "x" * 1000}))
+    runner.send_events(job, (1, "flow.started", {"flowName": "x" * 1000}))
 
     assert 1000 < RunnerJob.objects.get().stored_bytes < 1200
     assert STORED.stored_bytes(acme.pk) > 1000

@@ -14,7 +14,7 @@ from apikeys.exceptions import InvalidKeyRequest
 from apikeys.models import ApiKey, SpentNonce
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import User
-from tests.executions.conftest import definition, node
+from tests.executions.definitions import definition, node
 from tests.signing_in import sign_in
 
 FLOW = {"name": "f", "flow_definition": definition(node("pay"))}

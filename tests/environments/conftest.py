@@ -2,11 +2,10 @@ import pytest
 from cryptography.fernet import Fernet
 from django.db import transaction
 
-from apikeys.actors import Actor
 from echopoint.environments.models import Environment, VariableSet
 from echopoint.flows.models import Flow
+from tests.environments.actor import SYSTEM
 
-SYSTEM = Actor.command("test")
 DEFINITION = {"name": "f", "version": "1.0", "nodes": [], "edges": []}
 
 

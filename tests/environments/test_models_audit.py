@@ -6,7 +6,7 @@ from django.db import transaction
 from apikeys.audit.timeline import in_words
 from apikeys.models import AuditEvent
 from echopoint.environments.models import Environment, Variable, VariableSet
-from tests.environments.conftest import SYSTEM
+from tests.environments.actor import SYSTEM
 
 CANARY = "canary-value-5f2a"
 SCOPES = [f"environment:{verb}" for verb in ("create", "read", "update", "delete")]

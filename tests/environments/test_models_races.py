@@ -4,7 +4,7 @@ import pytest
 
 from echopoint.environments.models import Environment, Variable, VariableSet
 from echopoint.flows.models import Flow
-from tests.environments.conftest import SYSTEM
+from tests.environments.actor import SYSTEM
 
 pytestmark = pytest.mark.postgresql
 

@@ -8,12 +8,8 @@ from apikeys.scopes import SCOPES
 from echopoint.executions.models import Execution, RunnerJob
 from echopoint.flows.models import Flow
 from tests.core.keys import KEY
-from tests.executions.conftest import node
-
-
-def error_of(response, status):
-    assert response.status_code == status, response.content
-    return response.json()["errors"][0]
+from tests.executions.definitions import node
+from tests.executions.responses import error_of
 
 
 def test_an_ephemeral_launch_carries_what_to_run(ci, flow, acme):

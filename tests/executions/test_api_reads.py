@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from echopoint.executions.models import Execution
-from tests.executions.conftest import completion
+from tests.executions.runner_client import completion
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from apikeys.actors import Actor
 from apikeys.db.write_buffers import write_buffers
 from apikeys.last_execution import last_execution
 from apikeys.models import ApiKey, KeyPlace
-from tests.executions.conftest import RUN
+from tests.executions.runner_client import PIPELINE_SCOPES
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_the_verdict_names_what_the_new_key_published(
     assert "a completed execution of Checkout just now" in page.text
     assert "<strong>Execution completed" in page.text
     assert "No execution was published" not in page.text
-    assert set(successor.scopes) == set(RUN)
+    assert set(successor.scopes) == set(PIPELINE_SCOPES)
 
 
 def test_the_page_of_a_key_shows_its_last_execution(

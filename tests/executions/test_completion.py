@@ -10,8 +10,8 @@ from apikeys.actors import Actor
 from apikeys.models import ApiKey
 from echopoint.executions.models import Execution, NodeResult
 from echopoint.flows.models import Flow
-from tests.executions.conftest import completion
-from tests.executions.test_api_launch import error_of
+from tests.executions.responses import error_of
+from tests.executions.runner_client import completion
 
 
 def record(**changes):

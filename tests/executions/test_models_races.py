@@ -1,27 +1,12 @@
 """Launches and ends at the same time, which only PostgreSQL runs side by side."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
-from django.db import connections
 
 from echopoint.executions.models import Execution, NodeResult
-from tests.executions.conftest import completion
+from tests.executions.runner_client import completion
+from tests.executions.threads import at_once
 
 pytestmark = pytest.mark.postgresql
-
-
-def at_once(call, times=8):
-    """Return the answers to the same call from several threads."""
-
-    def closing(n):
-        try:
-            return call(n)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(times) as pool:
-        return list(pool.map(closing, range(times)))
 
 
 @pytest.mark.usefixtures("committing")

@@ -4,7 +4,7 @@ import pytest
 
 from echopoint.executions.models import Execution
 from echopoint.flows.models import Flow
-from tests.executions.conftest import definition, node
+from tests.executions.definitions import definition, node
 
 
 @pytest.fixture

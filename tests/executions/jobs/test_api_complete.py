@@ -6,8 +6,8 @@ import pytest
 
 from echopoint.api.parsers import IncompleteBody
 from echopoint.executions.models import Execution, NodeResult, RunnerJob
-from tests.executions.conftest import RunnerClient, completion
-from tests.executions.test_api_launch import error_of
+from tests.executions.responses import error_of
+from tests.executions.runner_client import RunnerClient, completion
 
 
 @pytest.fixture
@@ -225,7 +225,9 @@ def test_a_result_that_is_too_large_to_read_lets_the_job_fail(runner, job, setti
 
 
 def test_a_job_that_failed_so_has_the_nodes_that_its_events_tell_of(runner, job):
-    runner.tell(job, (1, "node.completed", {"nodeId": "pay", "displayName": "Pay"}))
+    runner.send_events(
+        job, (1, "node.completed", {"nodeId": "pay", "displayName": "Pay"})
+    )
 
     runner.complete(job, status="done")
 
@@ -266,7 +268,7 @@ def test_what_may_be_left_out_may_be_null(runner, job):
 
 
 def test_an_end_is_not_refused_for_events_that_were_lost(runner, job):
-    runner.tell(job, (1, "flow.started", {}))
+    runner.send_events(job, (1, "flow.started", {}))
 
     assert runner.complete(job, last_event_sequence=40).status_code == 204
 

@@ -5,8 +5,8 @@ import uuid
 import pytest
 
 from echopoint.executions.models import Execution, JobEvent
-from tests.executions.conftest import RunnerClient
-from tests.executions.test_api_launch import error_of
+from tests.executions.responses import error_of
+from tests.executions.runner_client import RunnerClient
 
 STARTED = (
     1,
@@ -35,8 +35,8 @@ def job(runner, queue):
 
 
 def test_events_are_kept_in_their_order(runner, job):
-    assert last(runner.tell(job, STARTED, node_started(2))) == 2
-    assert last(runner.tell(job, node_started(3))) == 3
+    assert last(runner.send_events(job, STARTED, node_started(2))) == 2
+    assert last(runner.send_events(job, node_started(3))) == 3
 
     assert kept() == [1, 2, 3]
     first = JobEvent.objects.first()
@@ -44,9 +44,9 @@ def test_events_are_kept_in_their_order(runner, job):
 
 
 def test_what_is_kept_already_is_passed_by(runner, job):
-    runner.tell(job, STARTED, node_started(2))
+    runner.send_events(job, STARTED, node_started(2))
 
-    response = runner.tell(job, STARTED, (2, "node.failed", {}), node_started(3))
+    response = runner.send_events(job, STARTED, (2, "node.failed", {}), node_started(3))
 
     assert last(response) == 3
     assert kept() == [1, 2, 3]
@@ -54,20 +54,20 @@ def test_what_is_kept_already_is_passed_by(runner, job):
 
 
 def test_nothing_is_kept_after_a_gap(runner, job):
-    runner.tell(job, STARTED)
+    runner.send_events(job, STARTED)
 
-    assert last(runner.tell(job, node_started(2), node_started(4))) == 2
-    assert last(runner.tell(job, node_started(4))) == 2
+    assert last(runner.send_events(job, node_started(2), node_started(4))) == 2
+    assert last(runner.send_events(job, node_started(4))) == 2
     assert kept() == [1, 2]
 
 
 def test_the_first_event_is_number_one(runner, job):
-    assert last(runner.tell(job, node_started(2))) == 0
+    assert last(runner.send_events(job, node_started(2))) == 0
     assert kept() == []
 
 
 def test_the_start_of_the_flow_is_the_runners_own(runner, job):
-    runner.tell(job, STARTED)
+    runner.send_events(job, STARTED)
 
     began = Execution.objects.get().execution_started_at
     assert began.isoformat() == "2026-01-05T10:00:00.500000+00:00"
@@ -78,20 +78,24 @@ def test_the_start_of_the_flow_is_the_runners_own(runner, job):
     ["yesterday", 5, None, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"],
 )
 def test_a_start_at_no_time_is_when_it_was_told(runner, job, told):
-    assert last(runner.tell(job, (1, "flow.started", {"timestamp": told}))) == 1
+    assert last(runner.send_events(job, (1, "flow.started", {"timestamp": told}))) == 1
 
     execution = Execution.objects.get()
     assert execution.execution_started_at == JobEvent.objects.get().received_at
 
 
 def test_fields_that_are_not_known_are_kept(runner, job):
-    runner.tell(job, (1, "node.completed", {"nodeId": "pay", "retries": [1, {"a": 2}]}))
+    runner.send_events(
+        job, (1, "node.completed", {"nodeId": "pay", "retries": [1, {"a": 2}]})
+    )
 
     assert JobEvent.objects.get().payload == {"nodeId": "pay", "retries": [1, {"a": 2}]}
 
 
 def test_what_no_column_holds_is_replaced_as_it_is_a_recording(runner, job):
-    runner.tell(job, (1, "node.completed", {"result": {"outputs": {"a": "x\x00"}}}))
+    runner.send_events(
+        job, (1, "node.completed", {"result": {"outputs": {"a": "x\x00"}}})
+    )
 
     assert JobEvent.objects.get().payload["result"]["outputs"]["a"] == "x\ufffd"
 
@@ -99,14 +103,14 @@ def test_what_no_column_holds_is_replaced_as_it_is_a_recording(runner, job):
 def test_when_a_job_is_claimed_again_its_events_begin_anew(
     runner, other_runner, job, lapse
 ):
-    runner.tell(job, STARTED, node_started(2))
+    runner.send_events(job, STARTED, node_started(2))
     lapse(job)
 
     other_runner.claim()
 
     assert kept() == []
     assert Execution.objects.get().execution_started_at is None
-    assert last(other_runner.tell(job, STARTED)) == 1
+    assert last(other_runner.send_events(job, STARTED)) == 1
 
 
 class TestSecrets:
@@ -124,7 +128,7 @@ class TestSecrets:
             "canary": ["canary", {"deep": "x canary y"}],
         }
 
-        runner.tell(job, (1, "node.failed", payload))
+        runner.send_events(job, (1, "node.failed", payload))
 
         assert JobEvent.objects.get().payload == {
             "nodeId": "pay",
@@ -136,14 +140,16 @@ class TestSecrets:
         }
 
     def test_nothing_new_is_kept_once_the_secrets_are_gone(self, runner, job):
-        runner.tell(job, STARTED)
+        runner.send_events(job, STARTED)
         runner.complete(job)
 
-        response = runner.tell(job, STARTED, (2, "node.failed", {"error": "canary"}))
+        response = runner.send_events(
+            job, STARTED, (2, "node.failed", {"error": "canary"})
+        )
 
         assert "has ended" in error_of(response, 409)["message"]
         assert kept() == [1]
-        assert last(runner.tell(job, STARTED)) == 1
+        assert last(runner.send_events(job, STARTED)) == 1
 
 
 class TestHolder:
@@ -151,22 +157,22 @@ class TestHolder:
         lapse(job)
         other_runner.claim()
 
-        response = runner.tell(job, STARTED)
+        response = runner.send_events(job, STARTED)
 
         assert "another's" in error_of(response, 409)["message"]
         assert kept() == []
-        assert last(other_runner.tell(job, STARTED)) == 1
+        assert last(other_runner.send_events(job, STARTED)) == 1
 
     def test_another_start_of_the_runner_is_refused(self, runner, job):
-        response = RunnerClient(runner.api).tell(job, STARTED)
+        response = RunnerClient(runner.api).send_events(job, STARTED)
 
         assert error_of(response, 409)["code"] == "CONFLICT"
-        assert last(runner.tell(job, STARTED)) == 1
+        assert last(runner.send_events(job, STARTED)) == 1
 
     def test_a_job_that_nobody_claimed_takes_none(self, runner, job, queue):
         unclaimed = Execution.objects.get(pk=queue()["id"]).job
 
-        response = runner.tell({"job_id": unclaimed.pk}, STARTED)
+        response = runner.send_events({"job_id": unclaimed.pk}, STARTED)
 
         assert "Nobody has claimed" in error_of(response, 409)["message"]
 
@@ -175,18 +181,18 @@ class TestHolder:
     ):
         lapse(job)
 
-        assert last(runner.tell(job, STARTED)) == 1
+        assert last(runner.send_events(job, STARTED)) == 1
 
     def test_another_tenants_job_is_not_found(self, api, runner, job, globex):
         foreign = RunnerClient(api("runner:complete", organization=globex))
         foreign.identity = runner.identity
 
-        assert error_of(foreign.tell(job, STARTED), 404)["code"] == "NOT_FOUND"
+        assert error_of(foreign.send_events(job, STARTED), 404)["code"] == "NOT_FOUND"
         assert kept() == []
 
     @pytest.mark.parametrize("id", [uuid.uuid4(), "job"])
     def test_a_job_that_is_not_there_is_not_found(self, runner, id):
-        assert error_of(runner.tell({"job_id": id}, STARTED), 404)
+        assert error_of(runner.send_events({"job_id": id}, STARTED), 404)
 
 
 @pytest.mark.parametrize(
@@ -205,14 +211,16 @@ class TestHolder:
     ],
 )
 def test_events_that_say_it_wrong_are_refused(runner, job, events, field):
-    response = runner.tell(job, *events)
+    response = runner.send_events(job, *events)
 
     assert error_of(response, 400)["field"] == field
     assert kept() == []
 
 
 def test_a_hundred_events_can_be_told_at_once(runner, job):
-    assert last(runner.tell(job, *(node_started(n) for n in range(1, 101)))) == 100
+    assert (
+        last(runner.send_events(job, *(node_started(n) for n in range(1, 101)))) == 100
+    )
 
 
 def test_events_may_be_as_large_as_results(runner, job, settings):
@@ -223,10 +231,10 @@ def test_events_may_be_as_large_as_results(runner, job, settings):
     larger = (2, "node.completed", {"nodeId": "a", "result": {"a": body * 2}})
     largest = (3, "node.completed", {"result": {"response_body_parsed": body * 3}})
 
-    assert last(runner.tell(job, large)) == 1
-    assert last(runner.tell(job, larger)) == 2
+    assert last(runner.send_events(job, large)) == 1
+    assert last(runner.send_events(job, larger)) == 2
     cut = {"truncated": True, "truncated_fields": ["result.a"]}
     assert (
         JobEvent.objects.get(sequence=2).payload == {"nodeId": "a", "result": {}} | cut
     )
-    assert error_of(runner.tell(job, largest), 413)
+    assert error_of(runner.send_events(job, largest), 413)

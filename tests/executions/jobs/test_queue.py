@@ -10,8 +10,9 @@ from django.utils import timezone
 from echopoint.executions.jobs.queue import MAX_ATTEMPTS
 from echopoint.executions.models import Execution, Runner, RunnerJob
 from echopoint.executions.models.runner import REMEMBERED
-from tests.executions.conftest import RunnerClient, node
-from tests.executions.test_api_launch import error_of
+from tests.executions.definitions import node
+from tests.executions.responses import error_of
+from tests.executions.runner_client import RunnerClient
 
 
 def test_a_claimed_job_has_all_that_its_runner_needs(runner, queue, flow):

@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from echopoint.executions.models import Execution, Runner, RunnerJob
-from tests.executions.conftest import RunnerClient
-from tests.executions.test_api_launch import error_of
+from tests.executions.responses import error_of
+from tests.executions.runner_client import RunnerClient
 
 
 def lease_of(job):

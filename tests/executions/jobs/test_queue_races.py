@@ -10,9 +10,9 @@ from echopoint.executions.completion import Completion
 from echopoint.executions.jobs.queue import MAX_ATTEMPTS
 from echopoint.executions.jobs.serializers import RunnerJobCompletionRequestSerializer
 from echopoint.executions.models import Execution, JobEvent, Runner, RunnerJob
-from tests.executions.conftest import RunnerClient, completion
-from tests.executions.test_api_launch import error_of
-from tests.executions.test_models_races import at_once
+from tests.executions.responses import error_of
+from tests.executions.runner_client import RunnerClient, completion
+from tests.executions.threads import at_once
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("committing")]
 
@@ -166,7 +166,7 @@ def test_a_heartbeat_waits_for_a_claim_and_comes_too_late(taken_over, runner):
 
 
 def test_events_wait_for_a_claim_and_come_too_late(taken_over, runner):
-    answer = taken_over(lambda job: runner.tell(job, (1, "flow.started", {})))
+    answer = taken_over(lambda job: runner.send_events(job, (1, "flow.started", {})))
 
     assert "another's" in error_of(answer, 409)["message"]
     assert not JobEvent.objects.exists()
@@ -189,7 +189,7 @@ def test_the_same_events_at_once_are_kept_once(runner, queue):
     job = runner.claim()
     events = [(n, "node.started", {"nodeId": "pay"}) for n in range(1, 11)]
 
-    answers = at_once(lambda n: runner.tell(job, *events))
+    answers = at_once(lambda n: runner.send_events(job, *events))
 
     assert {a.json()["last_accepted_sequence"] for a in answers} == {10}
     assert JobEvent.objects.count() == 10

@@ -3,7 +3,7 @@
 import pytest
 
 from echopoint.executions.models import Execution, NodeResult
-from tests.executions.conftest import node
+from tests.executions.definitions import node
 
 TOLD = {"nodeId": "pay", "displayName": "Pay", "timestamp": "2026-01-05T10:00:00Z"}
 NOTHING = {"result": None, "error_message": None, "error_code": None}
@@ -52,7 +52,7 @@ def rows():
 def test_a_failed_flow_has_its_nodes_code_and_message(
     runner, job, error, code, message
 ):
-    runner.tell(job, completed(1, "login"), failed(2, "pay", error))
+    runner.send_events(job, completed(1, "login"), failed(2, "pay", error))
 
     answer = runner.complete(job, status="failed", **NOTHING)
 
@@ -70,7 +70,7 @@ def test_a_failed_flow_has_its_nodes_code_and_message(
 
 def test_what_the_node_gave_is_kept(runner, job):
     given = {"response_status_code": 500, "error_code": "ASSERTION_FAILED"}
-    runner.tell(job, failed(1, "pay", "x", result=given))
+    runner.send_events(job, failed(1, "pay", "x", result=given))
     runner.complete(job, status="failed", **NOTHING)
 
     row = NodeResult.objects.get()
@@ -79,14 +79,14 @@ def test_what_the_node_gave_is_kept(runner, job):
 
 
 def test_a_result_that_comes_with_the_end_counts(runner, job):
-    runner.tell(job, failed(1, "login", "x"))
+    runner.send_events(job, failed(1, "login", "x"))
     runner.complete(job)
 
     assert [row[:2] for row in rows()] == [("pay", "completed")]
 
 
 def test_what_the_runner_says_of_the_flow_counts(runner, job):
-    runner.tell(job, failed(1, "pay", "x"))
+    runner.send_events(job, failed(1, "pay", "x"))
     told = {"result": None, "error_message": "The flow failed.", "error_code": "OWN"}
     runner.complete(job, status="failed", **told)
 
@@ -98,7 +98,7 @@ def test_what_the_runner_says_of_the_flow_counts(runner, job):
 
 
 def test_the_same_end_again_changes_nothing_and_another_is_refused(runner, job):
-    runner.tell(job, failed(1, "pay", "x"))
+    runner.send_events(job, failed(1, "pay", "x"))
     end = {"status": "failed"} | NOTHING
     runner.complete(job, **end)
 
@@ -118,14 +118,16 @@ def test_without_events_there_is_no_result(runner, job):
     [{}, {"nodeId": None}, {"nodeId": 7}, {"nodeId": ""}, {"nodeId": "x" * 256}],
 )
 def test_an_event_of_no_node_is_passed_over(runner, job, payload):
-    runner.tell(job, (1, "node.failed", payload), completed(2, "pay"))
+    runner.send_events(job, (1, "node.failed", payload), completed(2, "pay"))
 
     assert runner.complete(job, status="failed", **NOTHING).status_code == 204
     assert [row[0] for row in rows()] == ["pay"]
 
 
 def test_a_node_counts_as_it_was_reported_last(runner, job):
-    runner.tell(job, failed(1, "pay", "x"), completed(2, "login"), completed(3, "pay"))
+    runner.send_events(
+        job, failed(1, "pay", "x"), completed(2, "login"), completed(3, "pay")
+    )
     runner.complete(job, status="completed", **NOTHING)
 
     assert [row[:2] for row in rows()] == [("login", "completed"), ("pay", "completed")]
@@ -133,7 +135,7 @@ def test_a_node_counts_as_it_was_reported_last(runner, job):
 
 def test_more_than_a_result_may_hold_is_cut_and_says_so(runner, job, settings):
     given = {"response_body": "x" * 2000}
-    runner.tell(job, completed(1, "login"), failed(2, "pay", "no", result=given))
+    runner.send_events(job, completed(1, "login"), failed(2, "pay", "no", result=given))
     settings.API_RESULT_MAX_SIZE = 1000
     runner.complete(job, status="failed", **NOTHING)
 
@@ -147,7 +149,7 @@ def test_more_than_a_result_may_hold_is_cut_and_says_so(runner, job, settings):
 @pytest.mark.parametrize("code", [5, {"a": 1}, ["x"], None, ""])
 def test_a_code_that_is_no_text_is_not_one(runner, job, code):
     told = {"error_code": code, "error_message": code}
-    runner.tell(job, failed(1, "pay", "no route", result=told))
+    runner.send_events(job, failed(1, "pay", "no route", result=told))
 
     answer = runner.complete(job, status="failed", **NOTHING)
 

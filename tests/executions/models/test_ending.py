@@ -14,8 +14,8 @@ from echopoint.executions.callers import Caller
 from echopoint.executions.exceptions import ExecutionConflict
 from echopoint.executions.models import Execution, RunnerJob
 from echopoint.flows.models import Flow
-from tests.executions.conftest import RunnerClient
-from tests.executions.test_api_launch import error_of
+from tests.executions.responses import error_of
+from tests.executions.runner_client import RunnerClient
 
 
 @pytest.fixture

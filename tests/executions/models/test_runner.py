@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from echopoint.executions.models import Runner
 from echopoint.executions.models.runner import LIVE
-from tests.executions.conftest import RunnerClient
+from tests.executions.runner_client import RunnerClient
 
 
 @pytest.fixture
