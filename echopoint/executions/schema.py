@@ -1,6 +1,6 @@
 """The parts of executions in the OpenAPI document that no serializer can say."""
 
-from echopoint.executions.serializers import GIT
+from echopoint.executions.launch_serializers import GIT
 
 ANYTHING = {"type": "object", "additionalProperties": True}
 

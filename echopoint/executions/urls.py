@@ -2,15 +2,10 @@
 
 from django.urls import path
 
-from echopoint.executions.api import (
-    EphemeralExecutionViewSet,
-    ExecutionViewSet,
-    FlowExecutionViewSet,
-    LaunchViewSet,
-    NodeHistoryViewSet,
-    NodeResultViewSet,
-)
+from echopoint.executions.api import ExecutionViewSet, FlowExecutionViewSet
 from echopoint.executions.jobs.api import RunnerJobViewSet, RunnerViewSet
+from echopoint.executions.launch_api import EphemeralExecutionViewSet, LaunchViewSet
+from echopoint.executions.node_results_api import NodeHistoryViewSet, NodeResultViewSet
 
 urlpatterns = [
     path("runner/jobs/next", RunnerJobViewSet.as_view({"post": "next"})),

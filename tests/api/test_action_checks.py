@@ -12,7 +12,7 @@ from django.urls import path
 from apikeys.permissions import ANY_CALLER
 from echopoint.api.actions import Action
 from echopoint.api.checks import check_actions
-from echopoint.executions.api import EphemeralExecutionViewSet, LaunchViewSet
+from echopoint.executions.launch_api import EphemeralExecutionViewSet, LaunchViewSet
 from echopoint.flows.api import FlowViewSet
 from echopoint.flows.serializers import CreateFlowRequestSerializer
 from echopoint.keys_api.api import ApiKeyViewSet

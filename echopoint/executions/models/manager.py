@@ -39,6 +39,10 @@ class ExecutionQuerySet(OrgOwnedQuerySet):
         }
         return self.filter(**{k: v for k, v in wanted.items() if v is not None})
 
+    def with_keys(self):
+        """Join the keys that launched and completed the execution."""
+        return self.select_related("launched_by_key", "completed_by_key")
+
     def last_published_with(self, key):
         """Return the latest execution whose result came with this key, or None."""
         mine = self.for_org(key.organization_id).filter(completed_by_key=key)
