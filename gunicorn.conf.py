@@ -123,6 +123,6 @@ def close_long_polls_on_stop(worker):
 def worker_int(worker):
     """End requests that wait for a job on SIGINT and SIGQUIT."""
     # Imported here, not at module level, so that a reload picks up the worker's code.
-    from echopoint.executions.jobs.long_poll import waiting_room
+    from echopoint.executions.jobs.long_poll import job_poll
 
-    waiting_room.close()
+    job_poll.close()

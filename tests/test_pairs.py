@@ -238,7 +238,7 @@ def test_both_sides_mask_the_same_fields_but_for_these():
     assert site_masking.STRUCTURE - command_masking.STRUCTURE == KEPT_BY_THE_SITE_ALONE
     assert command_masking.STRUCTURE <= site_masking.STRUCTURE
     assert site_masking.CODE == command_masking.CODE
-    assert site_masking.CERTAIN == command_masking.CERTAIN
+    assert site_masking.MIN_PLAIN_LENGTH == command_masking.MIN_PLAIN_LENGTH
     assert site_masking.FIELDS - command_masking.FIELDS == NAMED_BY_THE_SITE_ALONE
     assert command_masking.FIELDS - site_masking.FIELDS == NAMED_BY_THE_COMMAND_ALONE
 

@@ -37,7 +37,7 @@ def resolve(flow, environment_key: str = "") -> ResolvedInputs:
 
 
 @sensitive_variables()
-def own_inputs(flow) -> ResolvedInputs:
+def flow_variables(flow) -> ResolvedInputs:
     """Return the flow's own variables alone, as a flow that calls it overrides its own."""
     return opened(Variable.objects.filter(variable_set__flow=flow))
 

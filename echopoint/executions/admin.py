@@ -6,7 +6,7 @@ from echopoint.organizations.console import ReadOnlyAdmin
 
 @admin.register(Execution)
 class ExecutionAdmin(ReadOnlyAdmin):
-    """Executions; secrets are not among what is shown."""
+    """Executions, without the encrypted secrets."""
 
     exclude = ["sealed_inputs", "idempotency_digest", "completion_digest"]
     list_display = ["flow_name", "organization", "status", "runner_type", "started_at"]
@@ -17,7 +17,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
 
 @admin.register(NodeResult)
 class NodeResultAdmin(ReadOnlyAdmin):
-    """What nodes gave."""
+    """Results of nodes."""
 
     list_display = ["display_name", "node_type", "status", "execution", "started_at"]
     list_filter = ["status"]
@@ -27,7 +27,7 @@ class NodeResultAdmin(ReadOnlyAdmin):
 
 @admin.register(Runner)
 class RunnerAdmin(ReadOnlyAdmin):
-    """Self-hosted runners that were heard of."""
+    """Self-hosted runners."""
 
     list_display = ["runner_id", "organization", "version", "last_seen_at"]
     list_filter = ["organization"]

@@ -14,11 +14,11 @@ class ExecutionsConfig(AppConfig):
         before_delete.connect(self.cancel_jobs)
 
     def cancel_jobs(self, flow, **options):
-        """Let no runner claim what is to run a flow that is being deleted."""
+        """Cancel the jobs of a flow that is being deleted."""
         self.get_model("Execution").objects.cancel_jobs_of(flow)
 
     def last_execution(self, key):
-        """Return the last execution that the key published, for the key's page."""
+        """Return the last execution that the key published, or None."""
         execution = self.get_model("Execution").objects.last_published_with(key)
         return execution and last_execution.PublishedExecution(
             execution.flow_name, execution.status, execution.published_at

@@ -1,4 +1,4 @@
-"""What a runner publishes of an execution, as a value that can be compared."""
+"""The result that a runner publishes, as a value that can be compared."""
 
 import hashlib
 import json
@@ -7,38 +7,39 @@ from typing import NamedTuple
 
 from echopoint.flow_language.results import status_of
 
-MAX_AMOUNT = 10**12  # milliseconds; some thirty years
-LAST = datetime.max.replace(tzinfo=UTC)
+MAX_DURATION_MS = 10**12  # some thirty years
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 class NodeOutcome(NamedTuple):
-    """How one node went, read from the record that the runner made of it."""
+    """The outcome of one node; `result` is the node result that the runner recorded."""
 
     node_id: str
     status: str
-    record: dict
+    result: dict
     started_at: datetime | None
     completed_at: datetime | None
     duration_ms: int | None
 
     @classmethod
-    def of(cls, node_id, record):
-        """Return the outcome that a record tells of.
+    def of(cls, node_id, result):
+        """Read the outcome from a node result.
 
-        `executed_at` is the end of the node; the start is `started_at`, or as long before
-        as the node took. Of a delay the public runner tells `delay_ms` alone.
+        `executed_at` is the end of the node. Its start is `started_at`, or else the end
+        minus the duration. For delay nodes, the public runner sends `delay_ms` instead
+        of a duration.
         """
-        duration = amount(record.get("duration_ms", record.get("delay_ms")))
-        ended = moment(record.get("executed_at"))
-        started = moment(record.get("started_at")) or earlier(ended, duration)
-        return cls(node_id, status_of(record), record, started, ended, duration)
+        duration = parse_duration(result.get("duration_ms", result.get("delay_ms")))
+        ended = parse_time(result.get("executed_at"))
+        started = parse_time(result.get("started_at")) or subtract(ended, duration)
+        return cls(node_id, status_of(result), result, started, ended, duration)
 
 
 class Completion(NamedTuple):
-    """A published end: the status, the runner's own times, and the result.
+    """A published end: status, result, and the times that the runner measured.
 
-    `result` is the runner's JSON object or None, `node_results` what it says of the
-    nodes, `digest` the SHA-256 by which the same end is known again.
+    `result` is the runner's JSON object or None, `node_results` its `NodeOutcome`s.
+    `digest` is a SHA-256 of the request, by which a repeated completion is recognized.
     """
 
     status: str
@@ -53,7 +54,7 @@ class Completion(NamedTuple):
 
     @classmethod
     def of(cls, values):
-        """Return the completion of a validated body."""
+        """Return the completion in a validated body."""
         result = values.get("result")
         return cls(
             status=values["status"],
@@ -69,25 +70,27 @@ class Completion(NamedTuple):
 
 
 def digest(values):
-    """Return what tells this end from another, whichever runner sends it."""
+    """Return a SHA-256 of the published values.
+
+    It does not include the runner: the same result is the same completion, whichever
+    process sends it.
+    """
+    # A digest, because the stored result cannot be compared: its secrets are masked.
     derived = {"node_results", "digest"}
-    told = {name: values.get(name) for name in set(Completion._fields) - derived}
-    canonical = json.dumps(told, sort_keys=True, default=datetime.isoformat)
+    sent = {name: values.get(name) for name in set(Completion._fields) - derived}
+    canonical = json.dumps(sent, sort_keys=True, default=datetime.isoformat)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def outcomes(result):
-    """Return the `NodeOutcome` of each node in a result, in the order they started in.
-
-    Those whose start is unknown come last, as they came.
-    """
-    records = (result.get("execution_results") or {}).items()
-    found = [NodeOutcome.of(node_id, record) for node_id, record in records]
-    return sorted(found, key=lambda one: one.started_at or LAST)
+    """Return the `NodeOutcome`s of a result by their start; unknown starts come last."""
+    nodes = (result.get("execution_results") or {}).items()
+    unsorted = [NodeOutcome.of(node_id, node) for node_id, node in nodes]
+    return sorted(unsorted, key=lambda outcome: outcome.started_at or LATEST)
 
 
-def earlier(when, duration_ms):
-    """Return the time so many milliseconds before, or None."""
+def subtract(when, duration_ms):
+    """Return the time so many milliseconds before, or None if either is unknown."""
     if when is None or duration_ms is None:
         return None
     try:
@@ -96,17 +99,18 @@ def earlier(when, duration_ms):
         return None
 
 
-def moment(text):
-    """Return the time that a runner wrote, in UTC if it named no zone; None if it is none."""
+def parse_time(text):
+    """Parse a time of the runner; UTC if it names no zone, None if it is invalid."""
     try:
         when = datetime.fromisoformat(text)
         return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError):
-        # The last is of a time that in UTC is in no year from 1 to 9999.
+        # OverflowError: in UTC, the year would be 0 or 10000.
         return None
 
 
-def amount(number):
-    """Return a whole number that a column can hold, or None."""
+def parse_duration(number):
+    """Return the milliseconds if the column can hold them, else None."""
+    # JSON true is an int in Python.
     is_number = isinstance(number, int) and not isinstance(number, bool)
-    return number if is_number and 0 <= number <= MAX_AMOUNT else None
+    return number if is_number and 0 <= number <= MAX_DURATION_MS else None

@@ -1,4 +1,4 @@
-"""Why an execution is refused: each reason with its code and what to do next."""
+"""Errors of launches, completions and jobs."""
 
 from http import HTTPStatus
 
@@ -8,11 +8,11 @@ UNREADABLE = "RESULT_UNREADABLE"
 
 
 class InvalidLaunch(InvalidField):
-    """A launch that cannot be as asked."""
+    """A launch with an invalid value."""
 
 
 class ResultUnreadable(Refused):
-    """A runner's result cannot be read; `fate` says what happened to the job."""
+    """A result that cannot be read; `fate` says what happened to the job."""
 
     code = UNREADABLE
 
@@ -22,7 +22,7 @@ class ResultUnreadable(Refused):
 
 
 class ExecutionConflict(Refused):
-    """What the state of the flow, the execution or the job refuses."""
+    """A request that the state of the flow, execution or job does not allow."""
 
     code = "CONFLICT"
     status = HTTPStatus.CONFLICT

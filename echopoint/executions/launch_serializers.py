@@ -12,16 +12,16 @@ from echopoint.executions.exceptions import InvalidLaunch
 from echopoint.executions.serializers import FlowExecutionSerializer, TriggerMetadata
 
 MAX_TIMEOUT = 604_800  # seconds; a week
-MAX_METADATA = 1000  # characters of one entry
+MAX_METADATA_LENGTH = 1000  # characters per field
 GIT = ("source", "repository", "workflow", "job", "run_id", "run_attempt", "sha", "ref", "actor")  # fmt: skip
 NO_CLOUD = (
-    "There are no cloud runners here. Launch with runner_type self_hosted, for a runner"
-    " of yours, or ephemeral, to run the flow where you are."
+    "There are no cloud runners here. Launch with runner_type self_hosted to use one of"
+    " your runners, or ephemeral to run the flow in the calling process."
 )
 
 
 class RunnerType(Choice):
-    """Where a flow is to run; this installation has two of the three ways."""
+    """Where a flow runs. This installation has no cloud runners."""
 
     def __init__(self, **options):
         super().__init__(choices=["cloud", "self_hosted", "ephemeral"], **options)
@@ -32,33 +32,32 @@ class RunnerType(Choice):
         return super().to_internal_value(data)
 
 
-def refuse_disguised(text):
-    """Raise for a text that holds a key once it is decoded and in one piece."""
+def refuse_disguised_key(text):
+    """Raise for an API key in the text, also if it is encoded or split by line breaks."""
     refuse_key(decode_client_text(text))
 
 
-def short():
-    """Return the field of one entry of trigger metadata."""
+def metadata_field():
     return MachineNote(
         required=False,
         allow_blank=True,
-        max_length=MAX_METADATA,
-        validators=[refuse_disguised],
+        max_length=MAX_METADATA_LENGTH,
+        validators=[refuse_disguised_key],
     )
 
 
 class GitTriggerMetadataSerializer(serializers.Serializer):
-    """The pipeline that launched; each entry as the pipeline says it."""
+    """The pipeline that launched the flow, as reported by the client."""
 
     def get_fields(self):
-        return {name: short() for name in GIT}
+        return {name: metadata_field() for name in GIT}
 
 
 class ManualTriggerMetadataSerializer(serializers.Serializer):
-    """Who launched, as the client says it."""
+    """The person or key that launched the flow, as reported by the client."""
 
     actor_type = Choice(choices=["user", "api_key"])
-    actor_id = short()
+    actor_id = metadata_field()
 
 
 METADATA = {
@@ -68,7 +67,7 @@ METADATA = {
 
 
 class LaunchFlowRequestSerializer(serializers.Serializer):
-    """A launch; all of it has defaults."""
+    """A launch; every field has a default."""
 
     example = {"runner_type": "ephemeral"}
 
@@ -80,13 +79,13 @@ class LaunchFlowRequestSerializer(serializers.Serializer):
 
     def validate_version_id(self, value):
         raise serializers.ValidationError(
-            "There is no version with this id. Leave version_id out to launch the flow"
-            " as it is."
+            "There is no version with this id. Omit version_id to launch the current"
+            " flow."
         )
 
     def validate(self, values):
-        if (told := values.pop("trigger_metadata", None)) is not None:
-            metadata = METADATA[values["trigger_type"]](data=told)
+        if (sent := values.pop("trigger_metadata", None)) is not None:
+            metadata = METADATA[values["trigger_type"]](data=sent)
             if not metadata.is_valid():
                 raise serializers.ValidationError({"trigger_metadata": metadata.errors})
             values["trigger_metadata"] = metadata.validated_data
@@ -94,31 +93,31 @@ class LaunchFlowRequestSerializer(serializers.Serializer):
 
 
 def timeout_seconds(headers):
-    """Return X-Execution-Timeout of a launch in seconds, or None; raise for a bad one."""
+    """Parse X-Execution-Timeout, in seconds; None if absent. Raise `InvalidLaunch`."""
     text = headers.get("X-Execution-Timeout")
     if text is None:
         return None
     if not re.fullmatch("[0-9]{1,6}", text) or not 1 <= int(text) <= MAX_TIMEOUT:
         raise InvalidLaunch(
             "X-Execution-Timeout",
-            f"Give X-Execution-Timeout in whole seconds, 1 to {MAX_TIMEOUT}.",
+            f"X-Execution-Timeout must be whole seconds from 1 to {MAX_TIMEOUT}.",
             metadata={"minimum": 1, "maximum": MAX_TIMEOUT},
         )
     return int(text)
 
 
 def idempotency_key(headers):
-    """Return the Idempotency-Key of a launch, or an empty string; raise for a bad one."""
+    """Return the Idempotency-Key; empty if absent. Raise `InvalidLaunch`."""
     key = headers.get("Idempotency-Key")
     if key is None:
         return ""
     if not key.strip() or len(key) > 255:
         raise InvalidLaunch(
             "Idempotency-Key",
-            "Give an Idempotency-Key of 1 to 255 characters, or leave it out.",
+            "Idempotency-Key must have 1 to 255 characters. Omit it if you need none.",
             metadata={"maxLength": 255},
         )
-    # It may be as random as a key is, so only what has the form of one is refused.
+    # Idempotency keys are random too. Only the format of our own API keys is refused.
     if holds_a_key(key):
         raise InvalidLaunch("Idempotency-Key", LOOKS_LIKE_A_KEY)
     return key

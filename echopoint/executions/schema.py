@@ -1,4 +1,4 @@
-"""The parts of executions in the OpenAPI document that no serializer can say."""
+"""OpenAPI schemas of executions that no serializer describes."""
 
 from echopoint.executions.launch_serializers import GIT
 
@@ -6,16 +6,15 @@ ANYTHING = {"type": "object", "additionalProperties": True}
 
 
 def ref(name):
-    """Return a reference to a component."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 SHAPES = {
-    "RunnerInputs": ANYTHING | {"description": "Values by the names of variables."},
+    "RunnerInputs": ANYTHING | {"description": "Values by variable key."},
     "SecretInputKeys": {
         "type": "array",
         "items": {"type": "string"},
-        "description": "The names of the inputs that are secrets.",
+        "description": "The keys of the secret inputs.",
     },
     "RunnerJobProgressEventPayload": ANYTHING
     | {
@@ -36,7 +35,7 @@ SHAPES = {
     "ReferencedFlows": {
         "type": "object",
         "additionalProperties": ref("ReferencedFlow"),
-        "description": "The flows that module nodes call, by id.",
+        "description": "The flows that module nodes call, by flow id.",
     },
     "GitTriggerMetadata": {
         "type": "object",
@@ -52,12 +51,12 @@ SHAPES = {
     },
     "TriggerMetadata": {
         "anyOf": [ref("GitTriggerMetadata"), ref("ManualTriggerMetadata")],
-        "description": "Of the kind that `trigger_type` names.",
+        "description": "`trigger_type` determines which of them.",
     },
 }
 
 
 def add_shapes(result, generator, request, public):
-    """Publish the shapes; a post-processing hook."""
+    """Add the schemas; a drf-spectacular post-processing hook."""
     result["components"]["schemas"] |= SHAPES
     return result

@@ -1,11 +1,11 @@
-"""Executions on the wire: launches, their results, and how they read later."""
+"""Serializers of executions, completions and node results."""
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from echopoint.api.fields import Choice, Integer, Object, Text, TextOrNull
 from echopoint.api.truncation import MAX_PATH_LENGTH, MAX_TRUNCATED_FIELDS
-from echopoint.executions.completion import MAX_AMOUNT
+from echopoint.executions.completion import MAX_DURATION_MS
 from echopoint.executions.models import Execution, NodeResult
 
 MAX_NODES = 1000
@@ -14,26 +14,26 @@ TERMINAL = ("completed", "failed")
 
 @extend_schema_field({"$ref": "#/components/schemas/TriggerMetadata"})
 class TriggerMetadata(Object):
-    """The metadata of a trigger; its kind is chosen by `trigger_type`."""
+    """The metadata of a trigger. `trigger_type` determines its fields."""
 
 
 @extend_schema_field({"$ref": "#/components/schemas/FlowDefinition"})
 class Snapshot(serializers.JSONField):
-    """The definition as it was launched."""
+    """The flow definition at the time of the launch."""
 
 
 @extend_schema_field({"$ref": "#/components/schemas/RunnerInputs"})
 class RunnerInputs(serializers.DictField):
-    """The values that variables had; secrets read `***`."""
+    """The values of variables at the time of the launch; secrets are `***`."""
 
 
 @extend_schema_field({"$ref": "#/components/schemas/ReferencedFlows"})
 class ReferencedFlows(serializers.DictField):
-    """The flows that module nodes call, by id."""
+    """The flows that module nodes call, by flow id."""
 
 
 class FlowExecutionSerializer(serializers.Serializer):
-    """An execution, as everyone who may see it reads it."""
+    """An execution. Secrets are `***`."""
 
     id = serializers.UUIDField()
     flow_id = serializers.UUIDField()
@@ -76,14 +76,14 @@ class FlowExecutionSerializer(serializers.Serializer):
 
 
 class LaunchedExecutionSerializer(FlowExecutionSerializer):
-    """An execution with its secrets: for its launcher, in the answer to the launch."""
+    """An execution with its secrets, for the launcher only."""
 
     runner_inputs = RunnerInputs(source="resolved_inputs")
-    referenced_flows = ReferencedFlows(source="resolved_references")
+    referenced_flows = ReferencedFlows(source="resolved_referenced_flows")
 
 
 class FlowExecutionActivitySerializer(serializers.Serializer):
-    """An execution among all of the organization's."""
+    """An execution in the list of the organization."""
 
     id = serializers.UUIDField()
     flow_id = serializers.UUIDField()
@@ -106,7 +106,7 @@ class FlowExecutionActivitySerializer(serializers.Serializer):
 
 
 class ExecutionQuerySerializer(serializers.Serializer):
-    """Which executions to list."""
+    """The filters of the list of executions."""
 
     status = Choice(choices=Execution.Status.values, required=False)
     trigger_type = Choice(choices=["manual", "git", "scheduled"], required=False)
@@ -115,7 +115,7 @@ class ExecutionQuerySerializer(serializers.Serializer):
 
 
 class Result(Object):
-    """What a runner recorded, node by node."""
+    """A result with node results by node id."""
 
     def to_internal_value(self, data):
         data = super().to_internal_value(data)
@@ -123,32 +123,32 @@ class Result(Object):
         if nodes is None:
             return data
         if not isinstance(nodes, dict):
-            problem = "This must be an object, with a record for each node id."
+            problem = "This must be an object that maps node ids to node results."
             raise serializers.ValidationError({"execution_results": [problem]})
-        return data | without_excess(nodes)
+        return data | limit_nodes(nodes)
 
 
-def without_excess(nodes):
-    """Return the fields of a result with the records that can be kept."""
-    kept = {id: record for id, record in nodes.items() if is_record(id, record)}
-    kept = dict(list(kept.items())[:MAX_NODES])
-    if len(kept) == len(nodes):
+def limit_nodes(nodes):
+    """Return the fields of a result that change when excess nodes are left out.
+
+    A result is never refused for its size: the run cannot be repeated.
+    """
+    valid = {id: node for id, node in nodes.items() if is_node_result(id, node)}
+    stored = dict(list(valid.items())[:MAX_NODES])
+    if len(stored) == len(nodes):
         return {}
-    left = [id for id in nodes if id not in kept]
-    short = (
-        id if len(id) <= MAX_PATH_LENGTH else "…" for id in left[:MAX_TRUNCATED_FIELDS]
-    )
-    paths = [f"execution_results.{id}" for id in short]
-    return {"execution_results": kept, "truncated": True, "truncated_fields": paths}
+    omitted = [id for id in nodes if id not in stored]
+    names = (id if len(id) <= MAX_PATH_LENGTH else "…" for id in omitted[:MAX_TRUNCATED_FIELDS])
+    paths = [f"execution_results.{name}" for name in names]
+    return {"execution_results": stored, "truncated": True, "truncated_fields": paths}
 
 
-def is_record(node_id, record):
-    """Whether this is the record of a node, under an id that can be one."""
-    return isinstance(record, dict) and len(node_id) <= 255
+def is_node_result(node_id, value):
+    return isinstance(value, dict) and len(node_id) <= 255
 
 
 class EphemeralCompletionRequestSerializer(serializers.Serializer):
-    """How a run ended, as its runner saw it."""
+    """The result of an execution."""
 
     example = {
         "status": "completed",
@@ -161,15 +161,16 @@ class EphemeralCompletionRequestSerializer(serializers.Serializer):
     status = Choice(choices=TERMINAL)
     started_at = serializers.DateTimeField()
     completed_at = serializers.DateTimeField()
-    duration_ms = Integer(min_value=0, max_value=MAX_AMOUNT)
+    duration_ms = Integer(min_value=0, max_value=MAX_DURATION_MS)
     result = Result(required=False, allow_null=True)
-    # As long as they like: they are cut once they are without secrets.
+    # No maximum length: they are truncated after masking, because half a secret would not
+    # be recognized.
     error_message = Text(required=False, allow_null=True, allow_blank=True)
     error_code = Text(required=False, allow_null=True, allow_blank=True)
 
 
 class NodeExecutionResultSerializer(serializers.Serializer):
-    """What one node of an execution gave."""
+    """The result of one node of an execution."""
 
     id = serializers.UUIDField()
     flow_id = serializers.UUIDField()
@@ -193,13 +194,13 @@ class NodeExecutionResultSerializer(serializers.Serializer):
     updated_at = serializers.DateTimeField()
 
     def get_missing_inputs(self, node_result) -> list[str] | None:
-        told = node_result.result.get("missing_inputs")
-        is_list = isinstance(told, list) and all(isinstance(one, str) for one in told)
-        return told if is_list else None
+        names = node_result.result.get("missing_inputs")
+        is_list = isinstance(names, list) and all(isinstance(n, str) for n in names)
+        return names if is_list else None
 
 
 class EphemeralCompletionResponseSerializer(serializers.Serializer):
-    """The execution that ended, and its nodes."""
+    """The completed execution and its node results."""
 
     execution = FlowExecutionSerializer()
     nodes = NodeExecutionResultSerializer(many=True)

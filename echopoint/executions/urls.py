@@ -1,4 +1,4 @@
-"""The paths of executions."""
+"""URLs of executions, jobs and runners."""
 
 from django.urls import path
 

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from echopoint.executions.jobs.events import masked_payload
+from echopoint.executions.jobs.events import mask_payload
 from echopoint.executions.models import Execution, NodeResult
-from echopoint.executions.result_masking import CERTAIN, FIELDS, STRUCTURE, Masker
+from echopoint.executions.result_masking import (
+    FIELDS,
+    MIN_PLAIN_LENGTH,
+    STRUCTURE,
+    Masker,
+)
 from tests.masking.writers import AROUND, SECRETS, TABLE, WAYS, from_base64
 
 few = settings(
@@ -89,7 +94,7 @@ def test_a_secret_cannot_be_read_in_any_place_of_a_result(
     place, secret, before, after, way
 ):
     # A shorter one is in real base64 by chance.
-    assume(place != "body, plain" or len(secret) >= CERTAIN)
+    assume(place != "body, plain" or len(secret) >= MIN_PLAIN_LENGTH)
     write, read = WAYS[way]
     result = PLACES[place](write(before + secret + after))
     masker = Masker([secret])
@@ -123,10 +128,10 @@ def test_a_secret_cannot_be_read_in_an_event(secret, before, after, way):
     payload = {"nodeId": "pay", "error": text, "result": {"outputs": {"a": text}}}
     payload["more"] = {"result": {text: text}}
 
-    masked = masked_payload(payload, masker)
+    masked = mask_payload(payload, masker)
 
     assert leaks(masked, secret, read) == []
-    assert masked_payload(masked, masker) == masked
+    assert mask_payload(masked, masker) == masked
     assert masked["nodeId"] == "pay"
 
 

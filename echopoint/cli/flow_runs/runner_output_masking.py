@@ -16,7 +16,7 @@ CHECKED = frozenset({"status", "started_at", "completed_at"})
 # Field names of our own. A secret that equals one must not make the result unreadable.
 FIELDS = results.FIELDS | {"result"}
 # A secret of this length does not occur in base64 by chance.
-CERTAIN = 8  # characters
+MIN_PLAIN_LENGTH = 8  # characters
 CODE = re.compile("[A-Z][A-Z0-9_]{0,99}")
 
 
@@ -76,7 +76,7 @@ class RunnerOutputMask(Mask):
         except (binascii.Error, ValueError):
             return self.text(body)
         # Plain text of letters and digits can be valid base64.
-        if any(len(known) >= CERTAIN and known in body for known in self._known):
+        if any(len(known) >= MIN_PLAIN_LENGTH and known in body for known in self._known):
             return self.text(body)
         return base64.b64encode(self.body(plain)).decode()
 

@@ -1,4 +1,4 @@
-"""What self-hosted runners call: claiming jobs, keeping them, telling of them."""
+"""Endpoints for self-hosted runners: claim, heartbeat, events, completion."""
 
 from django.core.exceptions import RequestDataTooBig
 from django.utils import timezone
@@ -16,9 +16,9 @@ from echopoint.executions.callers import Caller
 from echopoint.executions.completion import Completion
 from echopoint.executions.exceptions import ResultUnreadable
 from echopoint.executions.jobs.long_poll import (
-    has_hung_up,
-    seconds_to_wait,
-    waiting_room,
+    is_disconnected,
+    job_poll,
+    poll_seconds,
 )
 from echopoint.executions.jobs.serializers import (
     HolderSerializer,
@@ -33,13 +33,13 @@ from echopoint.executions.jobs.serializers import (
 )
 from echopoint.executions.models import Runner, RunnerJob
 
-# Errors of a body that cannot be read. A retry of the runner would send the same body.
+# Errors of an unreadable body. They are permanent: a retry would send the same body.
 UNREADABLE = (APIException, RequestDataTooBig)
 UNREADABLE_STATUSES = (400, 413, 415)
 
 
 class RunnerJobViewSet(OrgScopedViewSet):
-    """The jobs of the organization, for its runners."""
+    """The jobs of the organization."""
 
     tag = "Runners"
     queryset = RunnerJob.objects.all()
@@ -79,28 +79,35 @@ class RunnerJobViewSet(OrgScopedViewSet):
     }
 
     def next(self, request):
-        """Claim the job that has waited longest; wait a while for one to come.
+        """Claim the oldest job. The request waits for some seconds if there is none.
 
-        204 when none came, or the runner is at max_parallel_flows of them: ask again.
-        The job is the runner's until lease_expires_at, which heartbeats put off.
+        204 means that there is no job, or that the runner holds max_parallel_flows of
+        them: repeat the request. The runner holds the job until lease_expires_at;
+        heartbeats extend it.
         """
-        runner = self.hear_of(self.body())
-        job = waiting_room.find(
+        runner = self.record_heartbeat(self.body())
+        job = job_poll.wait_for(
             lambda: self.claim(runner),
-            seconds=seconds_to_wait(request),
-            is_gone=lambda: has_hung_up(request),
+            seconds=poll_seconds(request),
+            is_gone=lambda: is_disconnected(request),
         )
         return self.show(job) if job else Response(status=204)
 
-    def hear_of(self, values):
-        """Remember the runner that a body names, and return it."""
-        ours = ("holder", "max_parallel_flows")
-        version = values.get("runner_version", "")
-        told = {name: values[name] for name in ours}
-        return Runner.objects.hear_of(self.organization, version=version, **told)
+    def record_heartbeat(self, values):
+        return Runner.objects.record_heartbeat(
+            self.organization,
+            values["holder"],
+            max_parallel_flows=values["max_parallel_flows"],
+            version=values.get("runner_version", ""),
+        )
 
     def claim(self, runner):
-        """Return a job for the runner, or None; raise for a key that was stopped meanwhile."""
+        """Return a job for the runner, or None.
+
+        Raise `KeyRejected` if the key was revoked since the request began.
+        """
+        # A request waits for many seconds. Without a second check, a revoked key could
+        # still claim a job, and read its secrets.
         key = ApiKey.objects.by_public_id(self.request.auth.public_id)
         try:
             key.require_usable()
@@ -110,12 +117,13 @@ class RunnerJobViewSet(OrgScopedViewSet):
         return RunnerJob.objects.claim(runner, key=key)
 
     def heartbeat(self, request):
-        """Say that the runner is alive, and keep its jobs.
+        """Report that the runner is alive, and renew the leases of its jobs.
 
-        A job that is rejected has ended or is another's by now: its result is not taken.
+        A rejected job has ended, or another runner has claimed it. Stop working on it: its
+        result would be refused.
         """
         values = self.body()
-        runner = self.hear_of(values)
+        runner = self.record_heartbeat(values)
         renewed = RunnerJob.objects.renew(runner, values["job_ids"])
         results = [
             {
@@ -128,26 +136,26 @@ class RunnerJobViewSet(OrgScopedViewSet):
         return Response(self.get_serializer(results, many=True).data)
 
     def events(self, request, jobId):
-        """Tell what happened, in the order of `sequence`, which begins with 1.
+        """Send events in the order of `sequence`, which begins with 1.
 
-        Events that are known are passed by, those after a gap are not taken: go on after
-        last_accepted_sequence. When a job is claimed again its events begin anew.
+        Known events are skipped. Events after a gap are not stored: continue after
+        last_accepted_sequence. When a job is claimed again, its events begin with 1 again.
         """
         job, values = self.find(self.get_queryset(), jobId), self.body()
-        last = job.tell(values["events"], holder=values["holder"])
+        last = job.store_events(values["events"], holder=values["holder"])
         return self.show({"last_accepted_sequence": last})
 
     def complete(self, request, jobId):
-        """Publish how the job ended. The same end can be sent again; another is a conflict.
+        """Publish the result. Repeating it is safe; a different result is a conflict.
 
-        Of a result that is nested too deep or too large some values are left out, and
-        named in `truncated_fields`. An end that cannot be read lets the job fail.
+        If a result is too large or nested too deeply, some values are left out and listed
+        in `truncated_fields`. If the body cannot be read, the job fails.
         """
         job = self.find(self.get_queryset(), jobId)
         try:
             values = self.body()
         except IncompleteBody:
-            # The runner can send it again.
+            # The connection broke, so a retry can succeed: the job must not fail.
             raise
         except UNREADABLE as error:
             if getattr(error, "status_code", 413) not in UNREADABLE_STATUSES:
@@ -162,7 +170,7 @@ class RunnerJobViewSet(OrgScopedViewSet):
         return Response(status=204)
 
     def unreadable(self, job, error):
-        """End the job, whose end cannot be read; return what to answer."""
+        """Fail the job whose completion cannot be read; return the error to raise."""
         refused = as_api_exception(error)
         reason = " ".join(
             f"{item['field']}: {item['message']}"
@@ -174,13 +182,13 @@ class RunnerJobViewSet(OrgScopedViewSet):
             reason, holder=self.named_holder(), by=Caller.of(self.request)
         )
         if before:
-            fate = f"The job had ended before, as {before}; nothing was changed."
+            fate = f"The job had already ended as {before}; nothing was changed."
         else:
-            fate = "The job has failed. Mend the runner, and launch the flow again."
+            fate = "The job has failed. Fix the runner, and launch the flow again."
         return ResultUnreadable(reason, refused.status_code, fate)
 
     def named_holder(self):
-        """Return the holder that a body names which is wrong otherwise, or None."""
+        """Return the holder in an invalid body, or None if it cannot be read either."""
         try:
             body = HolderSerializer(data=self.request.data)
             return body.validated_data["holder"] if body.is_valid() else None
@@ -197,6 +205,6 @@ class RunnerViewSet(OrgScopedViewSet):
     api_actions = {"live": Action(id="listLiveRunners", scopes=["flows:read"])}
 
     def live(self, request):
-        """Return the runners that were heard of in the last minute, and their jobs; no pages."""
+        """Return the runners seen in the last minute, with their jobs. Not paginated."""
         at = timezone.now()
         return self.show({"items": self.get_queryset().live(at).with_jobs(at)})

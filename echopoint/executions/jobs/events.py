@@ -1,6 +1,6 @@
-"""What a runner tells while a job runs."""
+"""Mask secrets in the events of a running job."""
 
-# Of an event: what names things, and what a mask would make unreadable.
+# Event fields that are never masked: identifiers and structure.
 STRUCTURE = {
     "execution_id",
     "flowName",
@@ -14,16 +14,17 @@ STRUCTURE = {
 KNOWN = STRUCTURE | {"result", "error"}
 
 
-def masked_payload(payload, masker):
-    """Return an event's payload without secrets, in the names of other fields too."""
+def mask_payload(payload, masker):
+    """Return the payload without secrets. Names of unknown fields are masked too."""
     return {
-        name if name in KNOWN else masker.text(name): masked_field(name, value, masker)
+        name if name in KNOWN else masker.text(name): mask_field(name, value, masker)
         for name, value in payload.items()
     }
 
 
-def masked_field(name, value, masker):
-    """Return a field's value without secrets; a node's result keeps its structure."""
+def mask_field(name, value, masker):
+    # Structure is exempt only as a plain value. A runner may send an object in its
+    # place, which could contain anything.
     if name in STRUCTURE and not isinstance(value, dict | list):
         return value
     if name == "result" and isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Which runner gets which job, and for how long."""
+"""The job queue: claims and leases."""
 
 from datetime import timedelta
 
@@ -8,110 +8,127 @@ from django.db.models import Q
 from django.utils import timezone
 
 from echopoint.core.locks import for_change
-from echopoint.executions.jobs.long_poll import waiting_room
+from echopoint.executions.jobs.long_poll import job_poll
 from echopoint.organizations.models import OrgOwnedQuerySet
 
 MAX_ATTEMPTS = 5
 
 
-def lease_from(at):
-    """Return until when a runner holds a job without being heard of again."""
+def lease_end(at):
+    """When a lease that is granted or renewed at this time expires."""
     return at + timedelta(seconds=settings.RUNNER_LEASE_SECONDS)
 
 
 class RunnerJobQuerySet(OrgOwnedQuerySet):
-    """Jobs by who holds them."""
+    """Jobs by the state of their lease."""
 
     def claimable(self, at):
-        """Only jobs that wait: never claimed, or by a runner that fell silent."""
+        """Unfinished jobs without a lease, or with an expired one."""
         free = Q(lease_expires_at=None) | Q(lease_expires_at__lte=at)
         return self.filter(free, finished_at=None)
 
     def claimed(self, at):
-        """Only jobs that a runner works on, as far as is known at this moment."""
+        """Unfinished jobs whose lease is valid."""
         return self.filter(lease_expires_at__gt=at, finished_at=None)
 
     def held_by(self, holder):
-        """Only jobs of this start of this runner, its lost ones too until another's."""
+        """Jobs that this runner process claimed last, also if the lease has expired."""
+        # The boot id matters: a restarted runner has lost what it was working on, so it
+        # must not renew or complete the jobs of its previous process.
         return self.filter(runner_id=holder.runner_id, boot_id=holder.boot_id)
 
 
 class RunnerJobManager(models.Manager.from_queryset(RunnerJobQuerySet)):
-    """The queue of each organization.
+    """The job queue of each organization.
 
-    Who locks several rows locks the runner's first, then jobs by their ids, then
-    executions, so that nobody waits in a circle.
+    Lock order, to avoid deadlocks: runner, then jobs by id, then executions.
     """
 
     def enqueue(self, execution):
-        """Let the organization's runners claim the execution."""
+        """Add a job for the execution and wake the runners that poll."""
         job = self.create(
             organization=execution.organization,
             execution=execution,
             queued_at=execution.created_at,
         )
-        transaction.on_commit(waiting_room.wake)
+        # A runner that polls before the commit cannot see the row, and would then wait
+        # until its next poll.
+        transaction.on_commit(job_poll.wake)
         return job
 
     enqueue.alters_data = True
 
     def claim(self, runner, *, key, at=None) -> models.Model | None:
-        """Give the runner the job that has waited longest, and return it.
+        """Lease the oldest claimable job to the runner and return it.
 
-        Return None when there is none, or the runner holds as many as it runs at once. A
-        job that was lost with one runner after the other is given up on the way.
+        Return None if there is no such job, or if the runner is at its
+        `max_parallel_flows`. Claimable jobs that are cancelled, overdue or out of
+        attempts are finished here instead of leased.
         """
         at = at or timezone.now()
-        waiting = self.for_org(runner.organization_id).claimable(at)
-        # Most looks find nothing, and so take no lock.
-        if not runner.has_room(at) or not waiting.exists():
+        claimable = self.for_org(runner.organization_id).claimable(at)
+        # Runners poll about once a second and mostly find nothing. These two reads
+        # avoid a transaction with a row lock for each of those polls.
+        if not runner.has_room(at) or not claimable.exists():
             return None
         with transaction.atomic():
-            # Of two requests of one runner the second waits, and counts the first's job.
+            # Without this lock, concurrent claims of one runner would each count the
+            # jobs before the others commit, and exceed max_parallel_flows. Capacity is
+            # therefore checked again below.
             runner.lock()
             if not runner.has_room(at):
                 return None
-            while job := self._oldest(waiting):
+            while job := self._lock_oldest(claimable):
                 if job.execution.has_ended:
                     job.finish(at)
                 elif job.claimed_at is None and job.execution.is_overdue(at):
+                    # The deadline is for the first claim. A job that was claimed in
+                    # time and then lost may still be claimed again.
                     job.execution.expire(at)
                 elif job.attempts >= MAX_ATTEMPTS:
-                    job.give_up(at)
+                    # A flow that crashes its runner would otherwise crash all of them,
+                    # one after the other, for ever.
+                    job.fail_lost(at)
                 else:
-                    job.start(runner, key=key, at=at)
+                    job.assign(runner, key=key, at=at)
                     return job
         return None
 
     claim.alters_data = True
 
-    def _oldest(self, waiting):
-        # Jobs that others are just claiming are passed by; SQLite has one writer.
-        unlocked = waiting.select_for_update(
+    def _lock_oldest(self, claimable):
+        # SKIP LOCKED: a job that another runner is claiming is skipped. A plain lock
+        # would queue all runners up behind the same row, only to find it taken.
+        # SQLite ignores it; there, writers run one at a time anyway.
+        unlocked = claimable.select_for_update(
             skip_locked=True, of=("self",), no_key=True
         )
         return unlocked.order_by("queued_at", "pk").first()
 
     @transaction.atomic
     def renew(self, runner, ids, *, at=None) -> dict:
-        """Return {id: new end of the lease} of those jobs that are the runner's.
+        """Renew the runner's leases; return {job id: new end of the lease}.
 
-        A job whose lease ran out is still the runner's until another claims it. Those
-        that are left out are not: ended, claimed by another, or never claimed.
+        An expired lease can be renewed until another runner claims the job. The result
+        omits jobs that have ended, that the runner does not hold, or that do not exist.
         """
         at = at or timezone.now()
         held = self.for_org(runner.organization_id).held_by(runner)
+        # Ordered by id: two heartbeats that list the same jobs in different order would
+        # otherwise deadlock.
         held = held.filter(pk__in=ids, finished_at=None).order_by("pk")
+        # Locked before the update: if a claim of the same job is in progress, this waits
+        # and then no longer finds the job, instead of extending the other's lease.
         ids = list(for_change(held).values_list("pk", flat=True))
-        until = lease_from(at)
+        until = lease_end(at)
         self.filter(pk__in=ids).update(lease_expires_at=until)
         if runner.version:
-            self._name_version(ids, runner.version)
+            self._store_version(ids, runner.version)
         return dict.fromkeys(ids, until)
 
     renew.alters_data = True
 
-    def _name_version(self, ids, version):
-        """Let executions name the version of their runner, which may come to be known late."""
+    def _store_version(self, ids, version):
+        """Store the runner's version in the executions: claims do not send it."""
         executions = self.model.execution.get_queryset().filter(job__in=ids)
         executions.exclude(executor_version=version).update(executor_version=version)

@@ -1,6 +1,6 @@
-"""The result of a job, made from its events where its completion has none.
+"""Build the result of a job from its events if its completion has none.
 
-The public runner reports the nodes of a flow that failed in events only.
+The public runner reports the nodes of a failed flow in events only.
 """
 
 from django.conf import settings
@@ -9,27 +9,28 @@ from echopoint.api.quotas import byte_size
 from echopoint.executions.completion import outcomes
 from echopoint.flow_language.events import NODE_COMPLETED, NODE_FAILED
 
-ENDS = (NODE_COMPLETED, NODE_FAILED)
-MOST_NODES = 1000
-LONGEST_ID = 255
-UNNAMED = "NODE_FAILED"  # the code of a failure that the runner gave none
+NODE_END_TYPES = (NODE_COMPLETED, NODE_FAILED)
+MAX_NODES = 1000
+MAX_NODE_ID_LENGTH = 255
+DEFAULT_ERROR_CODE = "NODE_FAILED"
 
 
 def with_events(completion, events):
-    """Return the completion with what the events say of the nodes, if it has no result.
+    """Add the node results in `events` to a completion that has no result.
 
-    `events` is a queryset in the order of the runner. A node that is reported twice counts
-    as it was reported last. The digest stays that of what the runner sent.
+    `events` is a queryset ordered by sequence. If a node is reported twice, its last
+    event counts. The digest stays that of the request: a retry sends the same body, and
+    must be recognized although the stored result differs from it.
     """
     if completion.result is not None:
         return completion
-    records = records_of(events.filter(type__in=ENDS))
-    if not records:
+    nodes = node_results(events.filter(type__in=NODE_END_TYPES))
+    if not nodes:
         return completion
-    failed = next((r for r in records.values() if text_or(r.get("error_code"), "")), {})
+    failed = next((n for n in nodes.values() if text_or(n.get("error_code"), "")), {})
     message = f"{failed.get('display_name')}: {failed.get('error_message')}"
     result = {
-        "execution_results": records,
+        "execution_results": nodes,
         "final_outputs": {},
         "success": completion.status == "completed",
         "duration_ms": completion.duration_ms,
@@ -43,55 +44,60 @@ def with_events(completion, events):
     )
 
 
-def records_of(events):
-    """Return a record for each node, {node id: record}; large ones are cut."""
-    records, room = {}, settings.API_RESULT_MAX_SIZE
+def node_results(events):
+    """Return {node id: node result}.
+
+    Events may be much larger together than a result may be. Once that size is reached,
+    further nodes are stored without inputs and outputs, and marked as truncated.
+    """
+    nodes, room = {}, settings.API_RESULT_MAX_SIZE
     for event in events.iterator(100):
         id = event.payload.get("nodeId")
-        if not isinstance(id, str) or not 0 < len(id) <= LONGEST_ID:
+        if not isinstance(id, str) or not 0 < len(id) <= MAX_NODE_ID_LENGTH:
             continue
-        record = record_of(event)
-        room -= byte_size(record)
+        node = node_result(event)
+        room -= byte_size(node)
         if room < 0:
-            kept = ("node_id", "display_name", "executed_at", "duration_ms")
-            ended = ("error_code", "error_message")
-            record = {n: record[n] for n in (*kept, *ended) if n in record}
-            record["truncated"] = True
-        records.pop(id, None)
-        records[id] = record
-        if len(records) == MOST_NODES:
+            identity = ("node_id", "display_name", "executed_at", "duration_ms")
+            errors = ("error_code", "error_message")
+            node = {n: node[n] for n in (*identity, *errors) if n in node}
+            node["truncated"] = True
+        # Removed first, so that the node moves to the position of its last event.
+        nodes.pop(id, None)
+        nodes[id] = node
+        if len(nodes) == MAX_NODES:
             break
-    return records
+    return nodes
 
 
-def record_of(event):
-    """Return what an event says of its node, in the fields of a result."""
+def node_result(event):
+    """Return the event in the fields of a node result."""
     payload = event.payload
-    given = payload.get("result")
-    record = dict(given) if isinstance(given, dict) else {}
+    sent = payload.get("result")
+    sent = dict(sent) if isinstance(sent, dict) else {}
     known = {
         "node_id": payload["nodeId"],
         "display_name": payload.get("displayName"),
         "executed_at": payload.get("timestamp"),
         "duration_ms": payload.get("duration"),
     }
-    record = {n: value for n, value in known.items() if value is not None} | record
+    node = {n: value for n, value in known.items() if value is not None} | sent
     if event.type == NODE_FAILED:
-        code, message = error_of(payload.get("error"))
-        record["error_code"] = text_or(record.get("error_code"), code)
-        record["error_message"] = text_or(record.get("error_message"), message)
-    return record
+        code, message = event_error(payload.get("error"))
+        node["error_code"] = text_or(node.get("error_code"), code)
+        node["error_message"] = text_or(node.get("error_message"), message)
+    return node
 
 
-def text_or(value, other):
-    """Return a text that is there and not empty, or the other one."""
-    return value if isinstance(value, str) and value else other
+def text_or(value, default):
+    """Return the value if it is a non-empty string, else the default."""
+    return value if isinstance(value, str) and value else default
 
 
-def error_of(error):
-    """Return the code and the text of an event's error, an object or a text."""
+def event_error(error):
+    """Return (code, message) of an event's `error`, which may be an object or a text."""
     if isinstance(error, dict):
         code = error.get("code") or error.get("error_code")
         text = error.get("message") or error.get("error_message")
-        return str(code or UNNAMED), str(text or "The node failed.")
-    return UNNAMED, str(error or "The node failed.")
+        return str(code or DEFAULT_ERROR_CODE), str(text or "The node failed.")
+    return DEFAULT_ERROR_CODE, str(error or "The node failed.")

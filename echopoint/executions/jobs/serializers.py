@@ -1,4 +1,4 @@
-"""Jobs on the wire: what runners ask, are given and tell."""
+"""Requests and responses of self-hosted runners."""
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -15,11 +15,11 @@ from echopoint.flow_language.events import EVENT_TYPES
 
 INT32 = 2**31 - 1
 INT64 = 2**63 - 1
-MAX_EVENTS = 100_000  # of one job
+MAX_EVENTS = 100_000  # per job
 
 
 class HolderSerializer(serializers.Serializer):
-    """A body that says which start of which runner speaks, as `holder`."""
+    """A body that names the runner process; validated into `holder`."""
 
     example = {
         "runner_id": "runner-1",
@@ -35,7 +35,7 @@ class HolderSerializer(serializers.Serializer):
 
 
 class RunnerJobNextRequestSerializer(HolderSerializer):
-    """A runner with room for another job."""
+    """A runner that can run another job."""
 
     example = HolderSerializer.example | {"max_parallel_flows": 2}
 
@@ -44,11 +44,11 @@ class RunnerJobNextRequestSerializer(HolderSerializer):
 
 @extend_schema_field({"$ref": "#/components/schemas/SecretInputKeys"})
 class SecretInputKeys(serializers.ListField):
-    """The names of the inputs that are secrets."""
+    """The keys of the secret inputs."""
 
 
 class RunnerJobPayloadSerializer(serializers.Serializer):
-    """A claimed job, with all that its runner needs; secrets are in clear."""
+    """A claimed job with its flow and inputs. Contains the values of secrets."""
 
     job_id = serializers.UUIDField(source="pk")
     execution_id = serializers.UUIDField()
@@ -57,11 +57,11 @@ class RunnerJobPayloadSerializer(serializers.Serializer):
     flow_definition = Snapshot(source="execution.flow_snapshot")
     inputs = RunnerInputs(source="execution.resolved_inputs")
     secret_input_keys = SecretInputKeys(source="execution.secret_input_keys")
-    referenced_flows = ReferencedFlows(source="execution.resolved_references")
+    referenced_flows = ReferencedFlows(source="execution.resolved_referenced_flows")
 
 
 class RunnerJobHeartbeatRequestSerializer(RunnerJobNextRequestSerializer):
-    """A runner that is alive, and the jobs it is at."""
+    """A runner that is alive, and the jobs that it runs."""
 
     example = RunnerJobNextRequestSerializer.example | {
         "job_ids": ["8f2e7d1c-5b6a-4c3d-9e0f-1a2b3c4d5e6f"]
@@ -77,7 +77,7 @@ class RunnerJobHeartbeatRequestSerializer(RunnerJobNextRequestSerializer):
 
 
 class RunnerJobHeartbeatResultSerializer(serializers.Serializer):
-    """Whether the runner still has a job, and until when."""
+    """Whether the runner still holds a job, and until when."""
 
     job_id = serializers.UUIDField()
     status = serializers.ChoiceField(choices=["renewed", "rejected"])
@@ -86,17 +86,17 @@ class RunnerJobHeartbeatResultSerializer(serializers.Serializer):
 
 @extend_schema_field({"$ref": "#/components/schemas/RunnerJobProgressEventPayload"})
 class Payload(Object):
-    """What an event says; by its type the fields are known, and there may be more."""
+    """The payload of an event. Its type determines the fields; others are allowed."""
 
 
 class RunnerJobProgressEventSerializer(serializers.Serializer):
-    """Something that happened while a job ran."""
+    """An event of a running job."""
 
     sequence = Integer(
         min_value=1,
         max_value=MAX_EVENTS,
         error_messages={
-            "max_value": f"A job has {MAX_EVENTS} events at most; leave the rest out."
+            "max_value": f"A job has at most {MAX_EVENTS} events. Do not send the rest."
         },
     )
     type = Choice(choices=EVENT_TYPES)
@@ -104,7 +104,7 @@ class RunnerJobProgressEventSerializer(serializers.Serializer):
 
 
 class RunnerJobEventsRequestSerializer(HolderSerializer):
-    """What happened since, in its order."""
+    """Events by ascending sequence."""
 
     example = HolderSerializer.example | {
         "events": [
@@ -125,16 +125,17 @@ class RunnerJobEventsRequestSerializer(HolderSerializer):
 
     def validate_events(self, events):
         sequences = [event["sequence"] for event in events]
-        # Equal ones would be two different stories of one moment.
+        # If two events had the same sequence, the first would be stored and the second
+        # lost as known.
         if any(b <= a for a, b in zip(sequences, sequences[1:], strict=False)):
             raise serializers.ValidationError(
-                "Send events in the order of their sequence, each once."
+                "Send events by ascending sequence, each once."
             )
         return events
 
 
 class RunnerJobEventsResponseSerializer(serializers.Serializer):
-    """The last event that is kept; send those that follow it."""
+    """The last stored event; continue with the one after it."""
 
     last_accepted_sequence = serializers.IntegerField(min_value=0)
 
@@ -142,19 +143,19 @@ class RunnerJobEventsResponseSerializer(serializers.Serializer):
 class RunnerJobCompletionRequestSerializer(
     HolderSerializer, EphemeralCompletionRequestSerializer
 ):
-    """How a job ended, as its runner saw it."""
+    """The result of a job."""
 
     example = HolderSerializer.example | EphemeralCompletionRequestSerializer.example
 
     runner_version = MachineName(required=False, allow_blank=True, max_length=64)
-    # An end is not refused for events that were lost on the way: the result says it all.
+    # Not checked against the stored events: a lost event is no reason to lose a result.
     last_event_sequence = Integer(
         required=False, allow_null=True, min_value=0, max_value=INT64
     )
 
 
 class LiveRunnerJobSerializer(serializers.Serializer):
-    """A job that a runner is at."""
+    """A job that a runner holds."""
 
     job_id = serializers.UUIDField(source="pk")
     execution_id = serializers.UUIDField()
@@ -163,7 +164,7 @@ class LiveRunnerJobSerializer(serializers.Serializer):
 
 
 class LiveRunnerSerializer(serializers.Serializer):
-    """A runner that was heard of in the last minute."""
+    """A runner that sent a request in the last minute."""
 
     runner_id = serializers.CharField()
     boot_id = serializers.UUIDField()
@@ -177,6 +178,6 @@ class LiveRunnerSerializer(serializers.Serializer):
 
 
 class LiveRunnerListResponseSerializer(serializers.Serializer):
-    """All runners that are alive."""
+    """The live runners."""
 
     items = LiveRunnerSerializer(many=True)

@@ -1,7 +1,8 @@
-"""Executions of flows, what their nodes gave, and the runners that take them on."""
+"""Executions, their node results, and the runners with their jobs."""
 
 from echopoint.executions.models.execution import Execution
-from echopoint.executions.models.job import JobEvent, RunnerJob
+from echopoint.executions.models.job import RunnerJob
+from echopoint.executions.models.job_event import JobEvent
 from echopoint.executions.models.node_result import NodeResult
 from echopoint.executions.models.runner import Runner
 

@@ -1,6 +1,5 @@
-"""The execution: what was launched, by whom, with what, and how it ended."""
+"""The execution: a launched flow with its inputs and its result."""
 
-import json
 import uuid
 
 from django.db import models, transaction
@@ -12,28 +11,28 @@ from echopoint.core.locks import for_change
 from echopoint.environments.sealed import SealedTextField
 from echopoint.executions.completion import Completion
 from echopoint.executions.exceptions import ExecutionConflict
-from echopoint.executions.models.ending import (
-    Ending,
-    ephemeral_deadline,
-    queue_deadline,
-)
+from echopoint.executions.models.inputs import ExecutionInputs
 from echopoint.executions.models.job import RunnerJob
 from echopoint.executions.models.manager import ExecutionManager
 from echopoint.executions.models.node_result import ERROR_CODE_LENGTH
-from echopoint.executions.result_masking import Masker
+from echopoint.executions.models.termination import (
+    Termination,
+    ephemeral_deadline,
+    queue_deadline,
+)
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import OrgOwned
 
-LONGEST_MESSAGE = 100_000  # characters
+MAX_MESSAGE_LENGTH = 100_000  # characters
 
 
-def cut(text, most):
-    """Return the text with at most so many characters, which end in an ellipsis if cut."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def truncate(text, length):
+    """Return the text with at most so many characters, the last one an ellipsis if cut."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-class Execution(Ending, QuotaCounted, OrgOwned):
-    """One run of a flow as the flow was when it was launched."""
+class Execution(ExecutionInputs, Termination, QuotaCounted, OrgOwned):
+    """One launch of a flow, with a snapshot of the flow at that time."""
 
     measured_fields = (
         *("flow_snapshot", "referenced_flows", "runner_inputs"),
@@ -56,7 +55,8 @@ class Execution(Ending, QuotaCounted, OrgOwned):
         GIT = "git", "Git"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # An execution stays when its flow is deleted, and goes on naming it.
+    # An execution outlives its flow, and must still show the id of the deleted flow:
+    # hence no constraint, and no cascade.
     flow = models.ForeignKey(
         Flow,
         on_delete=models.DO_NOTHING,
@@ -67,7 +67,8 @@ class Execution(Ending, QuotaCounted, OrgOwned):
     flow_name = models.CharField(max_length=255)
     flow_snapshot = models.JSONField()
     referenced_flows = models.JSONField(default=dict)
-    # Secret values read `***` here; they are in `sealed_inputs` until the end.
+    # Secret values are `***` here. They are encrypted in `sealed_inputs`, which the end
+    # of the execution deletes.
     runner_inputs = models.JSONField(default=dict)
     secret_input_keys = models.JSONField(default=list)
     sealed_inputs = SealedTextField(null=True)
@@ -107,13 +108,13 @@ class Execution(Ending, QuotaCounted, OrgOwned):
     started_at = models.DateTimeField(default=timezone.now)
     execution_started_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
-    # How long an ephemeral run may take, and after what it counts as abandoned; of a job,
-    # until when a runner has to claim it.
+    # For ephemeral executions: how long the launcher may run it, and when it counts as
+    # abandoned. For jobs, the deadline is that of the first claim.
     timeout_seconds = models.PositiveIntegerField(null=True)
     deadline_at = models.DateTimeField(null=True)
-    # The two times above are the runner's own; this is when it told us.
+    # `execution_started_at` and `completed_at` are by the runner's clock; this is ours.
     published_at = models.DateTimeField(null=True)
-    # As the runner measured it, in milliseconds.
+    # Measured by the runner.
     duration_ms = models.PositiveBigIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
@@ -163,11 +164,15 @@ class Execution(Ending, QuotaCounted, OrgOwned):
         return f"{self.flow_name} at {self.started_at:%Y-%m-%d %H:%M:%S}"
 
     def measure(self):
-        # The rows of the nodes hold what is in the result.
+        # The result is stored twice: here, and by node in the node results.
         return super().measure() + byte_size(self.result)
 
-    def locked_with_job(self):
-        """Lock the job, if there is one, then the execution; return (execution, job)."""
+    def lock_with_job(self):
+        """Lock the job, if there is one, then the execution; return (execution, job).
+
+        In this order, as everywhere: a runner that completes its job locks the job first,
+        and would deadlock with a cancellation that locks the execution first.
+        """
         job = for_change(RunnerJob.objects.filter(execution=self.pk)).first()
         execution = for_change(type(self).objects).get(pk=self.pk)
         if job:
@@ -176,11 +181,10 @@ class Execution(Ending, QuotaCounted, OrgOwned):
 
     @property
     def has_ended(self):
-        """Whether the status is a last one."""
         return self.completed_at is not None
 
     def begin(self, at):
-        """Write the launch's moment; an ephemeral run begins with it, a job when claimed."""
+        """Set the launch time. An ephemeral execution runs from now, a job from its claim."""
         self.created_at = self.started_at = at
         self.deadline_at = queue_deadline(at)
         if self.runner_type == self.RunnerType.EPHEMERAL:
@@ -191,52 +195,24 @@ class Execution(Ending, QuotaCounted, OrgOwned):
     begin.alters_data = True
 
     def queue(self):
-        """Let self-hosted runners claim the execution, if it is meant for them."""
+        """Enqueue a job if the execution is for self-hosted runners."""
         if self.runner_type == self.RunnerType.SELF_HOSTED:
             RunnerJob.objects.enqueue(self)
 
     queue.alters_data = True
 
     def was_launched_by(self, caller):
-        """Whether this key, or this person, launched the execution."""
+        """Whether this key or this user launched the execution."""
         if caller.key:
             return self.launched_by_key_id == caller.key.pk
         return self.launched_by_id == caller.user.pk
 
-    def sealed(self):
-        """Return the secrets, {"inputs": {…}, "referenced_flows": {flow id: {…}}}.
-
-        Empty once the execution has ended. Never log them.
-        """
-        if self.sealed_inputs is None:
-            return {"inputs": {}, "referenced_flows": {}}
-        return json.loads(self.sealed_inputs.reveal())
-
-    def resolved_inputs(self):
-        """Return the inputs with their secrets, for the launcher or the runner alone."""
-        return self.runner_inputs | self.sealed()["inputs"]
-
-    def resolved_references(self):
-        """Return the referenced flows with the secrets among their inputs."""
-        secrets = self.sealed()["referenced_flows"]
-        return {
-            flow: reference
-            | {"input_overrides": reference["input_overrides"] | secrets.get(flow, {})}
-            for flow, reference in self.referenced_flows.items()
-        }
-
-    def masker(self):
-        """Return what takes this execution's secrets out of a text or a JSON value."""
-        sealed = self.sealed()
-        layers = [sealed["inputs"], *sealed["referenced_flows"].values()]
-        return Masker(value for layer in layers for value in layer.values())
-
     @transaction.atomic
     def complete(self, completion: Completion, *, by, at=None):
-        """Let the execution end with what a runner publishes; return it, locked.
+        """End the execution with a published result; return the locked row.
 
-        The same completion again changes nothing; another one raises
-        `ExecutionConflict`. Secrets are taken out of what is kept.
+        Repeating the same completion changes nothing; a different one raises
+        `ExecutionConflict`. Secrets are masked before anything is stored.
         """
         execution = for_change(type(self).objects).get(pk=self.pk)
         if execution.has_ended:
@@ -248,7 +224,7 @@ class Execution(Ending, QuotaCounted, OrgOwned):
     complete.alters_data = True
 
     def require_same(self, completion):
-        """Raise `ExecutionConflict` unless this completion is the one that was taken."""
+        """Raise `ExecutionConflict` unless this is the completion that was stored."""
         if completion.digest != self.completion_digest:
             raise ExecutionConflict(
                 f"This execution has {self.status} already, with another result. Launch"
@@ -257,12 +233,16 @@ class Execution(Ending, QuotaCounted, OrgOwned):
             )
 
     def end(self, completion, *, by, at):
-        """Write the end and the nodes' results; the row must be locked."""
+        """Store the end and the node results; the row must be locked."""
         masker = self.masker()
         self.status = completion.status
         self.result = masker.result(completion.result)
-        self.error_message = cut(masker.text(completion.error_message), LONGEST_MESSAGE)
-        self.error_code = cut(masker.code(completion.error_code), ERROR_CODE_LENGTH)
+        # Masked first, truncated second: the other order could leave half a secret, which
+        # the masker does not recognize.
+        message = masker.text(completion.error_message)
+        self.error_message = truncate(message, MAX_MESSAGE_LENGTH)
+        code = masker.code(completion.error_code)
+        self.error_code = truncate(code, ERROR_CODE_LENGTH)
         self.execution_started_at = completion.started_at
         self.completed_at = completion.completed_at
         self.published_at = at
@@ -270,23 +250,26 @@ class Execution(Ending, QuotaCounted, OrgOwned):
         self.completion_digest = completion.digest
         self.completed_by_key = by.key
         self.completed_by_label = by.label
+        # Nothing needs the secrets any more. From here on nothing can be masked either, so
+        # nothing that a runner sends later is stored.
         self.sealed_inputs = None
         self.save()
-        self.node_results.keep(self, completion.node_results, masker)
-        self.tell_flow()
+        self.node_results.store(self, completion.node_results, masker)
+        self.update_flow()
 
     end.alters_data = True
 
-    def tell_flow(self):
-        """Let the flow show how its latest execution to end went.
+    def update_flow(self):
+        """Update the flow's `last_run_status`, unless the execution was cancelled.
 
-        One that was cancelled says nothing of the flow.
+        A cancellation says nothing about the flow.
         """
         if self.status == self.Status.CANCELLED:
             return
         passed = self.status == self.Status.COMPLETED
+        # An execution does not edit the flow, so updated_at must not change.
         Flow.objects.for_org(self.organization_id).filter(pk=self.flow_id).update(
             last_run_status="passed" if passed else "failed", updated_at=F("updated_at")
         )
 
-    tell_flow.alters_data = True
+    update_flow.alters_data = True

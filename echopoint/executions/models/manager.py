@@ -1,4 +1,4 @@
-"""How executions come to be, and the questions asked of many."""
+"""Launch executions, and query them."""
 
 import hashlib
 import json
@@ -9,44 +9,45 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from echopoint.core.locks import for_change
-from echopoint.environments.resolve import resolve
-from echopoint.executions.callers import Nobody
+from echopoint.executions.callers import SystemCaller
 from echopoint.executions.exceptions import ExecutionConflict
-from echopoint.executions.models.ending import FLOW_DELETED, MOST_AT_ONCE, lost_before
-from echopoint.executions.referenced_flows import referenced_flows
+from echopoint.executions.models.termination import (
+    EXPIRE_BATCH,
+    FLOW_DELETED,
+    lost_before,
+)
 from echopoint.flows.definition.spelling import in_both_spellings
-from echopoint.masking.mask import MASK
 from echopoint.organizations.models import OrgOwnedQuerySet
 
 
 class Launch(NamedTuple):
-    """An execution that was asked for; `replayed` tells that it was there before."""
+    """A launched execution; `replayed` if an earlier request launched it."""
 
     execution: models.Model
     replayed: bool
 
 
 class ExecutionQuerySet(OrgOwnedQuerySet):
-    """Executions by what is asked of them."""
+    """Filters of executions."""
 
     def matching(self, *, status=None, trigger_type=None, flow_id=None, since=None):
-        """Only executions of this kind; None asks for any."""
-        wanted = {
+        """Executions with these values; None is no filter."""
+        filters = {
             "status": status,
             "trigger_type": trigger_type,
             "flow_id": flow_id,
             "started_at__gte": since,
         }
-        return self.filter(**{k: v for k, v in wanted.items() if v is not None})
+        return self.filter(**{k: v for k, v in filters.items() if v is not None})
 
     def with_keys(self):
         """Join the keys that launched and completed the execution."""
         return self.select_related("launched_by_key", "completed_by_key")
 
     def last_published_with(self, key):
-        """Return the latest execution whose result came with this key, or None."""
-        mine = self.for_org(key.organization_id).filter(completed_by_key=key)
-        return mine.order_by("-published_at").first()
+        """Return the latest execution whose result this key published, or None."""
+        published = self.for_org(key.organization_id).filter(completed_by_key=key)
+        return published.order_by("-published_at").first()
 
 
 class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
@@ -65,15 +66,15 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
         idempotency_key="",
         at=None,
     ) -> Launch:
-        """Launch the flow as it is now, with the values its variables have now.
+        """Launch the flow with its current definition and variables.
 
-        An ephemeral run may take `timeout_seconds`, by default what the setting says.
-        With an idempotency key that was used for this flow before, return that launch's
-        execution, and raise `ExecutionConflict` if it was asked for otherwise. Raise
-        `UnknownEnvironment`, `ExecutionConflict` for a module that is gone, or
+        `timeout_seconds` is for ephemeral executions; the default is a setting. If the
+        idempotency key was used for this flow before, return the execution of that
+        launch, or raise `ExecutionConflict` if its parameters differ. Also raise
+        `UnknownEnvironment`, `ExecutionConflict` for a called flow that is missing, or
         `LimitReached`.
         """
-        asked = [environment_key, runner_type, trigger_type]
+        fingerprint = json.dumps([environment_key, runner_type, trigger_type])
         execution = self.model(
             organization=flow.organization,
             flow=flow,
@@ -81,33 +82,39 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
             flow_snapshot=in_both_spellings(flow.flow_definition),
             environment_key=environment_key,
             runner_type=runner_type,
-            timeout_seconds=timeout_of(runner_type, timeout_seconds),
+            timeout_seconds=ephemeral_timeout(runner_type, timeout_seconds),
             trigger_type=trigger_type,
             trigger_metadata=trigger_metadata or by.metadata,
             launched_by_key=by.key,
             launched_by=by.user,
             launched_by_label=by.label,
+            # A digest: clients may use a random secret as their idempotency key.
             idempotency_digest=idempotency_key and sha256(idempotency_key),
-            idempotency_fingerprint=sha256(json.dumps(asked)),
+            idempotency_fingerprint=sha256(fingerprint),
         )
         at = at or timezone.now()
-        if earlier := self.launched_before(execution):
+        if earlier := self.earlier_launch(execution):
+            # The response must not show an abandoned execution as running: its launcher
+            # would wait for a result that never comes.
             if earlier.is_overdue(at):
                 earlier.expire(at)
                 earlier.refresh_from_db()
             return Launch(earlier, True)
         with transaction.atomic():
-            self.give_inputs(execution)
+            execution.set_inputs()
             execution.begin(at)
             self.require_flow(execution)
             try:
+                # A savepoint: on PostgreSQL the failed insert would otherwise abort the
+                # transaction, and the query below with it.
                 with transaction.atomic():
                     execution.save(
                         force_insert=True, quota_owner=execution.organization_id
                     )
             except IntegrityError:
-                # Another launch with the key was first, between the look and the write.
-                if earlier := self.launched_before(execution):
+                # A concurrent request with the same key passed the check above too. The
+                # unique constraint lets one of them insert; the others return its row.
+                if earlier := self.earlier_launch(execution):
                     return Launch(earlier, True)
                 raise
             execution.queue()
@@ -116,9 +123,10 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
     launch.alters_data = True
 
     def require_flow(self, execution):
-        """Raise `ExecutionConflict` unless the flow is there until the launch is committed.
+        """Raise `ExecutionConflict` if the flow was deleted; else lock it until the commit.
 
-        Its jobs are cancelled as it is deleted; one that came after would be run.
+        A deletion cancels the jobs of the flow. Without the lock, a job that is committed
+        just after it would be run for a flow that no longer exists.
         """
         if execution.runner_type == "self_hosted":
             flows = for_change(type(execution.flow).objects)
@@ -126,42 +134,46 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
                 raise ExecutionConflict("The flow has just been deleted.")
 
     def end_overdue(self, organization=None, *, at=None):
-        """Let executions fail that are past their deadline; return how many did.
+        """Fail executions that are past their deadline; return how many.
 
-        Those of one organization, the longest overdue of them, or all there are.
+        With an organization, only its `EXPIRE_BATCH` most overdue ones: reads call this,
+        and must not take long. Without one, all there are.
         """
         at = at or timezone.now()
         rows = self.filter(completed_at=None, deadline_at__lte=at)
-        # A job that a runner holds, or held just now, is not overdue.
+        # The deadline of a job is that of its claim. Once claimed, its lease decides.
         held = lost_before(at)
         rows = rows.exclude(job__lease_expires_at__gt=held, job__finished_at=None)
         if organization is not None:
             rows = rows.for_org(organization).order_by("deadline_at", "pk")
-            return sum(row.expire(at) for row in rows.only("pk")[:MOST_AT_ONCE])
+            return sum(row.expire(at) for row in rows.only("pk")[:EXPIRE_BATCH])
         ended = 0
-        while found := list(rows.order_by("pk").only("pk")[:MOST_AT_ONCE]):
-            rows = rows.filter(pk__gt=found[-1].pk)
-            ended += sum(row.expire(at) for row in found)
+        # Continues after the last id, because a row that `expire` skips stays in `rows`:
+        # repeating the same query would never end.
+        while batch := list(rows.order_by("pk").only("pk")[:EXPIRE_BATCH]):
+            rows = rows.filter(pk__gt=batch[-1].pk)
+            ended += sum(row.expire(at) for row in batch)
         return ended
 
     end_overdue.alters_data = True
 
     def cancel_jobs_of(self, flow):
-        """Cancel what waits for a runner, or is run by one, as its flow is deleted."""
+        """Cancel the queued and running jobs of a flow that is being deleted."""
         jobs = self.filter(flow=flow, completed_at=None, job__finished_at=None)
+        # In the order of the job ids, which is the lock order.
         for execution in jobs.filter(job__isnull=False).order_by("job__pk"):
             execution.cancel(
-                by=Nobody(),
+                by=SystemCaller(),
                 code=FLOW_DELETED,
-                message="The flow was deleted before this had ended.",
+                message="The flow was deleted before this execution had ended.",
             )
 
     cancel_jobs_of.alters_data = True
 
-    def launched_before(self, execution):
-        """Return what was launched with this idempotency key, or None.
+    def earlier_launch(self, execution):
+        """Return the execution that has this flow and idempotency key, or None.
 
-        Raise `ExecutionConflict` if it was launched otherwise than is asked now.
+        Raise `ExecutionConflict` if it was launched with other parameters.
         """
         if not execution.idempotency_digest:
             return None
@@ -181,39 +193,13 @@ class ExecutionManager(models.Manager.from_queryset(ExecutionQuerySet)):
             )
         return earlier
 
-    def give_inputs(self, execution):
-        """Write the resolved inputs into the execution, secrets apart and sealed."""
-        resolved = resolve(execution.flow, execution.environment_key)
-        references = referenced_flows(execution.flow)
-        secrets = {"inputs": {}, "referenced_flows": {}}
-        execution.runner_inputs, secrets["inputs"] = masked(resolved)
-        for id, (definition, overrides) in references.items():
-            plain, hidden = masked(overrides)
-            execution.referenced_flows[id] = {
-                "flow_definition": definition,
-                "input_overrides": plain,
-                "secret_input_keys": sorted(hidden),
-            }
-            if hidden:
-                secrets["referenced_flows"][id] = hidden
-        execution.secret_input_keys = sorted(secrets["inputs"])
-        if any(secrets.values()):
-            execution.sealed_inputs = json.dumps(secrets)
 
-
-def timeout_of(runner_type, asked):
-    """Return how many seconds an ephemeral run may take; None for a job."""
+def ephemeral_timeout(runner_type, seconds):
+    """Return the timeout of an ephemeral execution in seconds; None for a job."""
     if runner_type != "ephemeral":
         return None
-    return asked or settings.EXECUTION_TIMEOUT_SECONDS
-
-
-def masked(resolved):
-    """Return (the values with secrets as `***`, the secrets alone)."""
-    secrets = {key: resolved.values[key] for key in resolved.secret_keys}
-    return resolved.values | dict.fromkeys(secrets, MASK), secrets
+    return seconds or settings.EXECUTION_TIMEOUT_SECONDS
 
 
 def sha256(text):
-    """Return the SHA-256 of a text, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,55 +1,55 @@
-"""What one node of an execution gave."""
+"""The result of one node of an execution."""
 
 import uuid
 
 from django.db import models
 from django.utils import timezone
 
-
-class NodeResultManager(models.Manager):
-    """Keeps what runners tell."""
-
-    def keep(self, execution, outcomes, masker):
-        """Write the results of an execution's nodes, once, in the order they came in."""
-        named = {node["id"]: node for node in execution.flow_snapshot["nodes"]}
-        self.bulk_create(
-            self.model(
-                execution=execution,
-                position=position,
-                **self.told_by(outcome, named.get(outcome.node_id, {}), masker),
-            )
-            for position, outcome in enumerate(outcomes)
-        )
-
-    keep.alters_data = True
-
-    def told_by(self, outcome, node, masker):
-        """Return the columns that a record fills; what it leaves out, the flow knows."""
-        # Read from what is masked: a name or a code may be an object that holds a secret.
-        record = masker.fields(outcome.record)
-        kind = record.get("node_type") or node.get("type", "")
-        known = masker.text(node.get("display_name", outcome.node_id))
-        return {
-            "node_id": outcome.node_id,
-            "display_name": str(record.get("display_name") or known),
-            "node_type": str(kind)[:NODE_TYPE_LENGTH],
-            "status": outcome.status,
-            "result": record,
-            "started_at": outcome.started_at,
-            "completed_at": outcome.completed_at,
-            "duration_ms": outcome.duration_ms,
-            "error_message": str(record.get("error_message") or ""),
-            "error_code": str(record.get("error_code") or "")[:ERROR_CODE_LENGTH],
-            "skip_reason": str(record.get("skip_reason") or ""),
-        }
-
-
 NODE_TYPE_LENGTH = 40
 ERROR_CODE_LENGTH = 100
 
 
+class NodeResultManager(models.Manager):
+    """Stores the node results that runners publish."""
+
+    def store(self, execution, outcomes, masker):
+        """Insert the outcomes of an execution's nodes, in this order."""
+        nodes = {node["id"]: node for node in execution.flow_snapshot["nodes"]}
+        self.bulk_create(
+            self.model(
+                execution=execution,
+                position=position,
+                **self.columns_of(outcome, nodes.get(outcome.node_id, {}), masker),
+            )
+            for position, outcome in enumerate(outcomes)
+        )
+
+    store.alters_data = True
+
+    def columns_of(self, outcome, node, masker):
+        """Return the columns of an outcome; missing ones come from the flow's node."""
+        # Masked before anything is read from it: a runner may send an object where a
+        # text is expected, and str() of it would store the secrets in the object.
+        result = masker.fields(outcome.result)
+        node_type = result.get("node_type") or node.get("type", "")
+        default_name = masker.text(node.get("display_name", outcome.node_id))
+        return {
+            "node_id": outcome.node_id,
+            "display_name": str(result.get("display_name") or default_name),
+            "node_type": str(node_type)[:NODE_TYPE_LENGTH],
+            "status": outcome.status,
+            "result": result,
+            "started_at": outcome.started_at,
+            "completed_at": outcome.completed_at,
+            "duration_ms": outcome.duration_ms,
+            "error_message": str(result.get("error_message") or ""),
+            "error_code": str(result.get("error_code") or "")[:ERROR_CODE_LENGTH],
+            "skip_reason": str(result.get("skip_reason") or ""),
+        }
+
+
 class NodeResult(models.Model):
-    """The outcome of a node, with the record that the runner made of it."""
+    """The outcome of a node, with the result that the runner recorded."""
 
     class Status(models.TextChoices):
         COMPLETED = "completed", "Completed"
@@ -93,12 +93,11 @@ class NodeResult(models.Model):
 
     @property
     def flow_id(self):
-        """Return the id of the flow, for the wire."""
         return self.execution.flow_id
 
     @property
     def has_errors(self):
-        """Whether the node failed; unknown of one that did not run."""
+        """Whether the node failed; None if it was skipped."""
         if self.status == self.Status.SKIPPED:
             return None
         return self.status == self.Status.FAILED

@@ -1,4 +1,4 @@
-"""Self-hosted runners, known by what they say when they ask for jobs."""
+"""Self-hosted runners. Each row is one runner process that has sent a request."""
 
 from collections import defaultdict
 from datetime import timedelta
@@ -10,23 +10,25 @@ from echopoint.core.locks import for_change
 from echopoint.executions.models.job import RunnerJob
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
-# A waiting runner asks anew every 20 seconds, a working one is heard of every 10.
+# An idle runner polls every 20 seconds, a busy one sends a heartbeat every 10.
 LIVE = timedelta(seconds=60)
-REMEMBERED = timedelta(days=7)
+RETENTION = timedelta(days=7)
 
 
 class RunnerQuerySet(OrgOwnedQuerySet):
-    """Runners by when they were heard of."""
+    """Runners by the time of their last request."""
 
     def live(self, at):
-        """Only runners that were heard of in the last minute."""
+        """Runners that sent a request in the last minute."""
         return self.filter(last_seen_at__gt=at - LIVE)
 
     def with_jobs(self, at):
-        """Return the runners as a list, each with the `active_jobs` that it holds."""
+        """Return a list of the runners, each with its claimed jobs as `active_jobs`."""
         runners = list(self)
         organizations = {runner.organization_id for runner in runners}
         jobs = RunnerJob.objects.filter(organization__in=organizations).claimed(at)
+        # Runner ids are chosen by their owners, so two organizations can use the same
+        # one: the organization is part of the key.
         held = defaultdict(list)
         for job in jobs.order_by("claimed_at", "pk"):
             held[job.organization_id, job.runner_id, job.boot_id].append(job)
@@ -37,30 +39,34 @@ class RunnerQuerySet(OrgOwnedQuerySet):
 
 
 class RunnerManager(models.Manager.from_queryset(RunnerQuerySet)):
-    """Remembers who asked."""
+    """Creates runners when they first send a request."""
 
-    def hear_of(
+    def record_heartbeat(
         self, organization, holder, *, max_parallel_flows, version="", at=None
     ) -> models.Model:
-        """Return the runner, known to be alive now; one that says no version keeps its own."""
+        """Store that the runner is alive now, and return it.
+
+        Without a version the stored one is unchanged: only some requests send it.
+        """
         at = at or timezone.now()
-        told = {"max_parallel_flows": max_parallel_flows, "last_seen_at": at}
+        values = {"max_parallel_flows": max_parallel_flows, "last_seen_at": at}
         if version:
-            told["version"] = version
+            values["version"] = version
         runner, is_new = self.update_or_create(
-            organization=organization, **holder._asdict(), defaults=told
+            organization=organization, **holder._asdict(), defaults=values
         )
         if is_new:
-            # Each start of a runner is a row; those long gone would pile up.
-            forgotten = self.for_org(organization)
-            forgotten.filter(last_seen_at__lte=at - REMEMBERED).delete()
+            # Each start of a runner adds a row, so without this the table would grow
+            # for ever.
+            stale = self.for_org(organization).filter(last_seen_at__lte=at - RETENTION)
+            stale.delete()
         return runner
 
-    hear_of.alters_data = True
+    record_heartbeat.alters_data = True
 
 
 class Runner(OrgOwned):
-    """A runner process; `boot_id` tells one start of it from the next."""
+    """A runner process. A restart of the same runner has another `boot_id`."""
 
     runner_id = models.CharField(max_length=255)
     boot_id = models.UUIDField()
@@ -84,10 +90,10 @@ class Runner(OrgOwned):
         return self.runner_id
 
     def lock(self):
-        """Let other requests of this runner wait for the end of the transaction."""
+        """Block other claims of this runner until the transaction ends."""
         for_change(type(self).objects).get(pk=self.pk)
 
     def has_room(self, at):
-        """Whether the runner holds fewer jobs than it runs at once."""
+        """Whether the runner holds fewer jobs than its `max_parallel_flows`."""
         jobs = RunnerJob.objects.for_org(self.organization_id).held_by(self)
         return jobs.claimed(at).count() < self.max_parallel_flows

@@ -92,7 +92,7 @@ class TestHolder:
 
         response = runner.complete(job)
 
-        assert "another's" in error_of(response, 409)["message"]
+        assert "has claimed this job" in error_of(response, 409)["message"]
         assert Execution.objects.get().status == "running"
         assert other_runner.complete(job).status_code == 204
 
@@ -124,7 +124,7 @@ class TestHolder:
 
         response = runner.complete({"job_id": unclaimed.pk})
 
-        assert "Nobody has claimed" in error_of(response, 409)["message"]
+        assert "is not claimed" in error_of(response, 409)["message"]
         assert Execution.objects.get(job=unclaimed).status == "pending"
 
     def test_another_tenants_job_is_not_found(self, api, runner, job, globex):
@@ -257,7 +257,7 @@ def test_an_unreadable_end_changes_nothing_once_the_job_has_ended(runner, job):
 
     error = error_of(response, 400)
     assert error["code"] == "RESULT_UNREADABLE"
-    assert "had ended before, as completed" in error["message"]
+    assert "had already ended as completed" in error["message"]
     assert Execution.objects.get().status == "completed"
 
 

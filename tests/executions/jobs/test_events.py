@@ -159,7 +159,7 @@ class TestHolder:
 
         response = runner.send_events(job, STARTED)
 
-        assert "another's" in error_of(response, 409)["message"]
+        assert "has claimed this job" in error_of(response, 409)["message"]
         assert kept() == []
         assert last(other_runner.send_events(job, STARTED)) == 1
 
@@ -174,7 +174,7 @@ class TestHolder:
 
         response = runner.send_events({"job_id": unclaimed.pk}, STARTED)
 
-        assert "Nobody has claimed" in error_of(response, 409)["message"]
+        assert "is not claimed" in error_of(response, 409)["message"]
 
     def test_a_lease_that_ran_out_is_still_the_runners_until_anothers(
         self, runner, job, lapse

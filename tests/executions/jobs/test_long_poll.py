@@ -10,10 +10,10 @@ from django.db import connection
 
 from echopoint.executions.jobs import long_poll
 from echopoint.executions.jobs.long_poll import (
-    LOOK_EVERY,
-    WaitingRoom,
-    has_hung_up,
-    seconds_to_wait,
+    POLL_INTERVAL,
+    LongPoll,
+    is_disconnected,
+    poll_seconds,
 )
 
 SOON = 5  # seconds; long before anyone looks again who is patient
@@ -25,13 +25,13 @@ def stays():
 
 @pytest.fixture
 def room():
-    return WaitingRoom()
+    return LongPoll()
 
 
 @pytest.fixture
 def patience(monkeypatch):
     """Let nobody look again by themselves while a test runs."""
-    monkeypatch.setattr(long_poll, "LOOK_EVERY", (20, 20))
+    monkeypatch.setattr(long_poll, "POLL_INTERVAL", (20, 20))
 
 
 class Looks:
@@ -54,7 +54,9 @@ def waiting(room):
     def waiting(look, seconds=10):
         found = []
         thread = threading.Thread(
-            target=lambda: found.append(room.find(look, seconds=seconds, is_gone=stays))
+            target=lambda: found.append(
+                room.wait_for(look, seconds=seconds, is_gone=stays)
+            )
         )
         thread.start()
         threads.append(thread)
@@ -75,7 +77,7 @@ def test_who_finds_something_does_not_wait(room, patience):
     look = Looks("job")
     began = time.monotonic()
 
-    assert room.find(look, seconds=30, is_gone=stays) == "job"
+    assert room.wait_for(look, seconds=30, is_gone=stays) == "job"
     assert time.monotonic() - began < SOON
     assert look.count == 1
 
@@ -83,7 +85,7 @@ def test_who_finds_something_does_not_wait(room, patience):
 def test_who_may_not_wait_looks_once(room):
     look = Looks(None, "job")
 
-    assert room.find(look, seconds=0, is_gone=stays) is None
+    assert room.wait_for(look, seconds=0, is_gone=stays) is None
     assert look.count == 1
 
 
@@ -91,13 +93,13 @@ def test_who_waits_looks_again_until_the_time_is_over(room):
     look = Looks()
     began = time.monotonic()
 
-    assert room.find(look, seconds=1.5, is_gone=stays) is None
+    assert room.wait_for(look, seconds=1.5, is_gone=stays) is None
     assert 1.5 <= time.monotonic() - began < 4
     assert 2 <= look.count <= 4
 
 
 def test_who_waits_finds_what_comes_meanwhile(room):
-    assert room.find(Looks(None, "job"), seconds=5, is_gone=stays) == "job"
+    assert room.wait_for(Looks(None, "job"), seconds=5, is_gone=stays) == "job"
 
 
 def test_a_call_lets_who_waits_look_at_once(room, waiting, patience):
@@ -122,7 +124,7 @@ def test_a_call_between_the_look_and_the_wait_is_heard(room, patience):
 
     began = time.monotonic()
 
-    assert room.find(look_and_call, seconds=30, is_gone=stays) == "job"
+    assert room.wait_for(look_and_call, seconds=30, is_gone=stays) == "job"
     assert time.monotonic() - began < SOON
 
 
@@ -135,13 +137,13 @@ def test_nobody_waits_once_it_is_closed(room, waiting):
     thread.join(5)
 
     assert found == [None]
-    assert time.monotonic() - began < LOOK_EVERY[1] + 3
+    assert time.monotonic() - began < POLL_INTERVAL[1] + 3
 
 
 def test_nothing_is_looked_for_once_the_client_is_gone(room):
     look = Looks(None, "lost")
 
-    assert room.find(look, seconds=5, is_gone=lambda: True) is None
+    assert room.wait_for(look, seconds=5, is_gone=lambda: True) is None
     assert look.count == 1
 
 
@@ -150,12 +152,12 @@ def test_who_finds_no_seat_looks_once(room, waiting, settings):
     seated, _ = waiting(Looks(None, "job"))
     look = Looks(None, "job")
 
-    assert room.find(look, seconds=5, is_gone=stays) is None
+    assert room.wait_for(look, seconds=5, is_gone=stays) is None
     assert look.count == 1
 
     room.wake()
     seated.join(5)
-    assert room.find(Looks(None, "job"), seconds=5, is_gone=stays) == "job"
+    assert room.wait_for(Looks(None, "job"), seconds=5, is_gone=stays) == "job"
 
 
 def test_a_look_that_fails_gives_its_seat_back(room, settings):
@@ -169,9 +171,9 @@ def test_a_look_that_fails_gives_its_seat_back(room, settings):
         return found
 
     with pytest.raises(ValueError, match="stopped"):
-        room.find(fail_later, seconds=5, is_gone=stays)
+        room.wait_for(fail_later, seconds=5, is_gone=stays)
 
-    assert room.find(Looks(None, "job"), seconds=5, is_gone=stays) == "job"
+    assert room.wait_for(Looks(None, "job"), seconds=5, is_gone=stays) == "job"
 
 
 @pytest.mark.postgresql
@@ -188,7 +190,7 @@ def test_no_connection_is_held_between_two_looks(room):
         held.append(connection.connection is not None)
         return False
 
-    assert room.find(look, seconds=5, is_gone=is_gone) == "job"
+    assert room.wait_for(look, seconds=5, is_gone=is_gone) == "job"
     assert held == [False]
 
 
@@ -196,7 +198,7 @@ def test_no_connection_is_held_between_two_looks(room):
 def test_a_connection_in_a_transaction_is_left_alone(room):
     assert connection.in_atomic_block
 
-    room.find(Looks(), seconds=0.01, is_gone=stays)
+    room.wait_for(Looks(), seconds=0.01, is_gone=stays)
 
     with connection.cursor() as cursor:
         assert cursor.execute("SELECT 1")
@@ -210,7 +212,7 @@ def test_a_request_waits_only_where_there_are_other_threads(
 
     request = rf.post("/runner/jobs/next", **{"wsgi.multithread": threads})
 
-    assert seconds_to_wait(request) == seconds
+    assert poll_seconds(request) == seconds
 
 
 class TestHangingUp:
@@ -222,7 +224,7 @@ class TestHangingUp:
         theirs.close()
 
     def asked(self, connection):
-        return has_hung_up(SimpleNamespace(META={"gunicorn.socket": connection}))
+        return is_disconnected(SimpleNamespace(META={"gunicorn.socket": connection}))
 
     def test_a_client_that_is_silent_is_there(self, ends):
         assert not self.asked(ends[0])
@@ -247,4 +249,4 @@ class TestHangingUp:
         assert self.asked(ours)
 
     def test_without_a_socket_nobody_is_taken_for_gone(self, rf):
-        assert not has_hung_up(rf.post("/runner/jobs/next"))
+        assert not is_disconnected(rf.post("/runner/jobs/next"))

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from echopoint.executions.jobs.queue import MAX_ATTEMPTS
 from echopoint.executions.models import Execution, Runner, RunnerJob
-from echopoint.executions.models.runner import REMEMBERED
+from echopoint.executions.models.runner import RETENTION
 from tests.executions.definitions import node
 from tests.executions.responses import error_of
 from tests.executions.runner_client import RunnerClient
@@ -322,7 +322,7 @@ def test_a_new_start_forgets_those_long_gone_of_its_own_organization(
     runner, other_runner, acme, globex
 ):
     runner.next()
-    long_gone = timezone.now() - REMEMBERED
+    long_gone = timezone.now() - RETENTION
     Runner.objects.update(last_seen_at=long_gone)
     Runner.objects.create(
         organization=globex,

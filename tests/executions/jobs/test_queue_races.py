@@ -154,7 +154,7 @@ def taken_over(meanwhile, runner, other_runner, queue, lapse, claim_as):
 def test_an_end_waits_for_a_claim_and_comes_too_late(taken_over, runner):
     answer = taken_over(runner.complete)
 
-    assert "another's" in error_of(answer, 409)["message"]
+    assert "has claimed this job" in error_of(answer, 409)["message"]
     execution = Execution.objects.get()
     assert (execution.status, execution.executed_by) == ("running", "runner-2")
 
@@ -168,7 +168,7 @@ def test_a_heartbeat_waits_for_a_claim_and_comes_too_late(taken_over, runner):
 def test_events_wait_for_a_claim_and_come_too_late(taken_over, runner):
     answer = taken_over(lambda job: runner.send_events(job, (1, "flow.started", {})))
 
-    assert "another's" in error_of(answer, 409)["message"]
+    assert "has claimed this job" in error_of(answer, 409)["message"]
     assert not JobEvent.objects.exists()
 
 

@@ -1,4 +1,4 @@
-"""Ends of executions that no runner reports: deadline, cancellation, deleted flow."""
+"""Ends of executions without a result: deadline, cancellation, deleted flow."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from echopoint.executions.callers import Nobody
+from echopoint.executions.callers import SystemCaller
 from echopoint.executions.completion import Completion
 from echopoint.executions.exceptions import ExecutionConflict
 
@@ -16,34 +16,35 @@ NOT_CLAIMED = "QUEUE_TIMEOUT"
 CANCELLED = "CANCELLED"
 FLOW_DELETED = "FLOW_DELETED"
 MILLISECOND = timedelta(milliseconds=1)
-LEASES = 5  # in which a job that was lost may be claimed again
-MOST_AT_ONCE = 100  # executions that one read ends
+LOST_AFTER_LEASES = 5  # lease times without a heartbeat or another claim
+EXPIRE_BATCH = 100  # executions per read request, and per query of `prune`
 
 
 def ephemeral_deadline(at, timeout_seconds):
-    """Return when an ephemeral execution counts as abandoned.
+    """When an ephemeral execution counts as abandoned.
 
-    Its launcher may run it for `timeout_seconds`, and publish within the grace.
+    Its launcher may run it for `timeout_seconds`. The grace period is for publishing.
     """
     grace = settings.EXECUTION_GRACE_SECONDS
     return at + timedelta(seconds=timeout_seconds + grace)
 
 
 def queue_deadline(at):
-    """Return until when a runner has to claim a job."""
+    """Until when a runner has to claim the job."""
     return at + timedelta(seconds=settings.QUEUE_TIMEOUT_SECONDS)
 
 
 def lost_before(at):
-    """Return the time before which a lease must have ended for its job to be lost.
+    """A job is lost if its lease expired before this time.
 
-    Until then a late heartbeat can renew the lease, or another runner claim the job.
+    Not at the expiry itself: until then a late heartbeat can renew the lease, or another
+    runner can claim the job.
     """
-    return at - LEASES * timedelta(seconds=settings.RUNNER_LEASE_SECONDS)
+    return at - LOST_AFTER_LEASES * timedelta(seconds=settings.RUNNER_LEASE_SECONDS)
 
 
-def unreported(status, code, message, *, began, at):
-    """Return a `Completion` with no result, for an end that no runner reports."""
+def completion_without_result(status, code, message, *, began, at):
+    """Return a `Completion` for an end that no runner has reported."""
     return Completion.of(
         {
             "status": status,
@@ -56,26 +57,29 @@ def unreported(status, code, message, *, began, at):
     )
 
 
-class Ending(models.Model):
-    """How an execution ends when no runner reports a result."""
+class Termination(models.Model):
+    """The part of an execution that ends it without a result."""
 
     class Meta:
         abstract = True
 
     @transaction.atomic
     def expire(self, at):
-        """Let the execution fail when it is past its deadline; return whether it did.
+        """Fail the execution if it is past its deadline; return whether it did.
 
-        A job that a runner holds goes on: its lease says how long.
+        A job that a runner holds is not failed: its lease decides.
         """
-        execution, job = self.locked_with_job()
+        # Checked again under the lock: since the caller's query, a runner may have
+        # claimed the job, or published its result.
+        execution, job = self.lock_with_job()
         if not execution.is_overdue(at) or (job and job.is_held(lost_before(at))):
             return False
         if job and job.claimed_at:
             code = LOST
             message = (
-                "The runner that had claimed this fell silent, and no other claimed it in"
-                " time. See what stops your runners, and launch the flow again."
+                "The heartbeats of the runner that had claimed this stopped, and no other"
+                " runner claimed it in time. Find out what stops your runners, and launch"
+                " the flow again."
             )
         elif execution.runner_type == self.RunnerType.EPHEMERAL:
             code = ABANDONED
@@ -86,22 +90,22 @@ class Ending(models.Model):
         else:
             code = NOT_CLAIMED
             message = (
-                "No runner claimed this in time. Start a runner of yours, and launch the"
-                " flow again."
+                "No runner claimed this in time. Start a self-hosted runner, and launch"
+                " the flow again."
             )
-        execution.close("failed", code, message, by=Nobody(), at=at, job=job)
+        execution.terminate("failed", code, message, by=SystemCaller(), at=at, job=job)
         return True
 
     expire.alters_data = True
 
     @transaction.atomic
     def cancel(self, *, by, at=None, code=CANCELLED, message=""):
-        """Let the execution end as cancelled; return it. Cancelled twice is once.
+        """Cancel the execution and return it. Cancelling twice changes nothing.
 
-        Whatever runs it goes on until it publishes, which is refused. Raise
-        `ExecutionConflict` for an execution that has ended otherwise.
+        The runner is not interrupted; its result is refused. Raise `ExecutionConflict`
+        if the execution has completed or failed.
         """
-        execution, job = self.locked_with_job()
+        execution, job = self.lock_with_job()
         if execution.status == self.Status.CANCELLED:
             return execution
         if execution.has_ended:
@@ -111,21 +115,22 @@ class Ending(models.Model):
             )
         message = message or f"Cancelled by {by.label}."
         at = at or timezone.now()
-        execution.close("cancelled", code, message, by=by, at=at, job=job)
+        execution.terminate("cancelled", code, message, by=by, at=at, job=job)
         return execution
 
     cancel.alters_data = True
 
     def is_overdue(self, at):
-        """Whether the execution should have ended by now, and has not."""
+        """Whether the execution is past its deadline and has not ended."""
         is_late = self.deadline_at is not None and self.deadline_at <= at
         return is_late and not self.has_ended
 
-    def close(self, status, code, message, *, by, at, job=None):
-        """Write an end with no result; the rows must be locked."""
+    def terminate(self, status, code, message, *, by, at, job=None):
+        """Store an end without a result; both rows must be locked."""
         began = self.execution_started_at or self.started_at
-        self.end(unreported(status, code, message, began=began, at=at), by=by, at=at)
+        end = completion_without_result(status, code, message, began=began, at=at)
+        self.end(end, by=by, at=at)
         if job and job.finished_at is None:
             job.finish(at)
 
-    close.alters_data = True
+    terminate.alters_data = True
