@@ -6,7 +6,7 @@ from echopoint.organizations.console import ReadOnlyAdmin
 
 @admin.register(VariableSet)
 class VariableSetAdmin(ReadOnlyAdmin):
-    """Whose variables there are."""
+    """Sets of variables."""
 
     list_display = ["id", "organization", "flow", "updated_at"]
     list_filter = ["organization"]
@@ -15,7 +15,7 @@ class VariableSetAdmin(ReadOnlyAdmin):
 
 @admin.register(Environment)
 class EnvironmentAdmin(ReadOnlyAdmin):
-    """The named environments of organizations."""
+    """Named environments."""
 
     list_display = ["name", "organization", "updated_at"]
     list_filter = ["organization"]
@@ -25,7 +25,7 @@ class EnvironmentAdmin(ReadOnlyAdmin):
 
 @admin.register(Variable)
 class VariableAdmin(ReadOnlyAdmin):
-    """The variables by name; their values are for the API alone."""
+    """Variables without their values, which only the API returns."""
 
     list_display = ["key", "variable_set", "environment", "secret", "updated_at"]
     list_filter = ["secret"]

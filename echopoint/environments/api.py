@@ -1,4 +1,4 @@
-"""Variables of organizations and flows, and the environments that lie over them."""
+"""Endpoints of variables and environments."""
 
 from django.db import transaction
 from django.http import Http404
@@ -19,18 +19,18 @@ from echopoint.environments.serializers import (
 from echopoint.flows.models import Flow
 
 
-class OfOrganization(OrgScopedViewSet):
-    """The variables of the caller's organization."""
+class VariableSetViewSet(OrgScopedViewSet):
+    """Base of the endpoints for variables; by default those of the organization."""
 
     tag = "Environments"
     queryset = VariableSet.objects.all()
     serializer_class = VariableSetSerializer
 
     def variable_set(self):
-        """Return the set; for a change it is locked."""
+        """Return the set; locked unless the request only reads."""
         sets = VariableSet.objects
         reads = self.request.method in SAFE_METHODS
-        return (sets.of if reads else sets.lock)(self.organization, self.flow())
+        return (sets.for_owner if reads else sets.lock)(self.organization, self.flow())
 
     def flow(self):
         return None
@@ -39,33 +39,38 @@ class OfOrganization(OrgScopedViewSet):
         return None
 
 
-class OfFlow(OfOrganization):
-    """The variables of the flow in the path, which must be the organization's."""
+class FlowMixin:
+    """Selects the variables of the flow in the path."""
 
     tag = "Flows"
     queryset = Flow.objects.all()
 
     def flow(self):
-        """Return the flow, or answer 404; for a change it is locked, so that it stays."""
+        """Return the flow, or raise 404; locked unless the request only reads."""
+        # Without the lock, the flow could be deleted before its variable is inserted, and
+        # the foreign key would fail with a 500.
         reads = self.request.method in SAFE_METHODS
         flows = self.get_queryset()
         flows = flows if reads else for_change(flows)
         return self.find(flows, self.kwargs["id"])
 
 
-class OfEnvironment(OfOrganization):
-    """The variables of the environment in the path, over the organization's."""
+class EnvironmentMixin:
+    """Selects the variables of the environment in the path."""
 
     def environment(self):
-        """Return the environment, or answer 404; the lock of the set keeps it there."""
+        """Return the environment, or raise 404. Call it after `variable_set()`.
+
+        The lock of the set prevents a deletion before the variable is inserted.
+        """
         own = Environment.objects.for_org(self.organization)
         if environment := own.named(self.kwargs["environment"]):
             return environment
         raise Http404
 
 
-class Whole:
-    """A set of variables as a whole."""
+class SetActions:
+    """Show and clear a set of variables."""
 
     def retrieve(self, request, **path):
         return self.show(self.variable_set())
@@ -76,12 +81,12 @@ class Whole:
         return Response(status=204)
 
 
-class Single:
-    """One variable of a set."""
+class VariableActions:
+    """Set and delete one variable of a set."""
 
     @transaction.atomic
     def update(self, request, key, **path):
-        """Set the variable, and return the set. A secret stays one until it is deleted."""
+        """Set the variable and return the set. A secret cannot become a plain variable."""
         variable_set, environment = self.variable_set(), self.environment()
         variable_set.put(key, environment=environment, by=self.actor, **self.body())
         return self.show(variable_set)
@@ -94,7 +99,7 @@ class Single:
         return Response(status=204)
 
 
-class FlowVariablesViewSet(Whole, OfFlow):
+class FlowVariablesViewSet(SetActions, FlowMixin, VariableSetViewSet):
     """The variables of a flow."""
 
     api_actions = {
@@ -105,7 +110,7 @@ class FlowVariablesViewSet(Whole, OfFlow):
     }
 
 
-class FlowVariableViewSet(Single, OfFlow):
+class FlowVariableViewSet(VariableActions, FlowMixin, VariableSetViewSet):
     """A variable of a flow."""
 
     api_actions = {
@@ -119,7 +124,7 @@ class FlowVariableViewSet(Single, OfFlow):
     }
 
 
-class OrganizationVariablesViewSet(Whole, OfOrganization):
+class OrganizationVariablesViewSet(SetActions, VariableSetViewSet):
     """The variables of the organization."""
 
     api_actions = {
@@ -132,11 +137,11 @@ class OrganizationVariablesViewSet(Whole, OfOrganization):
     }
 
     def destroy(self, request):
-        """Delete all variables, those of environments too; the environments stay."""
+        """Delete all variables, including those of environments. The environments remain."""
         return super().destroy(request)
 
 
-class OrganizationVariableViewSet(Single, OfOrganization):
+class OrganizationVariableViewSet(VariableActions, VariableSetViewSet):
     """A variable of the organization."""
 
     api_actions = {
@@ -154,7 +159,7 @@ class OrganizationVariableViewSet(Single, OfOrganization):
     }
 
 
-class EnvironmentVariableViewSet(Single, OfEnvironment):
+class EnvironmentVariableViewSet(VariableActions, EnvironmentMixin, VariableSetViewSet):
     """A variable of an environment."""
 
     api_actions = {
@@ -197,7 +202,7 @@ class EnvironmentViewSet(OrgScopedViewSet):
     }
 
     def environments(self, request):
-        """Return all environments; this list has no pages."""
+        """Return all environments. Not paginated."""
         return self.show({"items": self.get_queryset()})
 
     @transaction.atomic

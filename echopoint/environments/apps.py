@@ -11,10 +11,10 @@ class EnvironmentsConfig(AppConfig):
             collecting_input_names,  # models are loaded only now
         )
 
-        collecting_input_names.connect(self.names_for)
+        collecting_input_names.connect(self.variable_keys)
 
-    def names_for(self, flow, **options):
-        """Return the keys of the variables that the flow could be launched with."""
-        from echopoint.environments.resolve import names_for  # it needs the models
+    def variable_keys(self, flow, **options):
+        """Return the keys that the flow could have values for."""
+        from echopoint.environments.resolve import variable_keys  # it needs the models
 
-        return names_for(flow)
+        return variable_keys(flow)

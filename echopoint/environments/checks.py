@@ -1,4 +1,4 @@
-"""System checks: encryption keys that do not protect, or that are missing, are named."""
+"""System checks of ENCRYPTION_KEYS."""
 
 from django.conf import settings
 from django.core import checks
@@ -6,11 +6,11 @@ from django.db import connections
 from django.db.models.functions import Left
 from django.db.utils import DatabaseError
 
-from echopoint.environments.keyring import LABEL_LENGTH, keyring, raw, read_keys
-from echopoint.environments.sealed import sealed_fields
+from echopoint.environments.encrypted_text import encrypted_fields
+from echopoint.environments.keyring import LABEL_LENGTH, key_bytes, keyring, read_keys
 
 HINT = (
-    "Set ENCRYPTION_KEYS to one key or several, comma-separated; the first encrypts. Make"
+    "Set ENCRYPTION_KEYS to one or more keys, comma-separated; the first encrypts. Create"
     " one with: python3 -c 'import base64, os;"
     " print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
 )
@@ -18,13 +18,13 @@ HINT = (
 
 @checks.register(checks.Tags.security)
 def check_encryption_keys(app_configs, **kwargs):
-    """Return what is wrong with ENCRYPTION_KEYS."""
+    """Check that the keys are valid, distinct and not the SECRET_KEY."""
     try:
         keys = read_keys(settings.ENCRYPTION_KEYS)
     except ValueError as error:
         return [checks.Error(str(error), hint=HINT, id="environments.E001")]
     errors = []
-    if len({raw(key) for key in keys}) < len(keys):
+    if len({key_bytes(key) for key in keys}) < len(keys):
         errors.append(
             checks.Error(
                 "ENCRYPTION_KEYS has the same key twice.",
@@ -35,8 +35,7 @@ def check_encryption_keys(app_configs, **kwargs):
     if {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS} & set(keys):
         errors.append(
             checks.Error(
-                "An encryption key equals SECRET_KEY; a leak of one would be a leak of"
-                " both.",
+                "An encryption key equals SECRET_KEY. If one leaks, so does the other.",
                 hint=HINT,
                 id="environments.E003",
             )
@@ -46,11 +45,11 @@ def check_encryption_keys(app_configs, **kwargs):
 
 @checks.register(checks.Tags.database)
 def check_encryption_keys_in_use(app_configs, databases, **kwargs):
-    """Return the keys that stored values need and the setting lacks."""
+    """Check that the setting has all keys that stored values are encrypted with."""
     try:
         known = set(keyring().labels)
     except ValueError:
-        return []  # E001 has said so
+        return []  # reported as E001
     missing = set()
     for alias in databases or ():
         missing |= labels_in_use(alias) - known
@@ -59,12 +58,12 @@ def check_encryption_keys_in_use(app_configs, databases, **kwargs):
     return [
         checks.Error(
             "Stored values need the encryption keys whose SHA-256 begins with"
-            f" {', '.join(sorted(missing))}, which ENCRYPTION_KEYS does not have.",
+            f" {', '.join(sorted(missing))}. ENCRYPTION_KEYS does not contain them.",
             hint=(
-                "Put them back at its end, and run manage.py reencrypt before they go. If"
-                " .env was made again beside an older database, restore the earlier .env."
-                " If a key is lost, so are the values: delete these variables, or set them"
-                " again."
+                "Add them to the end of ENCRYPTION_KEYS, and run manage.py reencrypt before"
+                " you remove them. If a new .env was created for an existing database,"
+                " restore the earlier .env. If a key is lost, so are its values: delete"
+                " these variables, or set them again."
             ),
             id="environments.E004",
         )
@@ -72,15 +71,15 @@ def check_encryption_keys_in_use(app_configs, databases, **kwargs):
 
 
 def labels_in_use(alias):
-    """Return the labels of the keys that stored values are sealed with."""
+    """Return the labels of the keys that stored values are encrypted with."""
     labels = set()
     try:
         tables = connections[alias].introspection.table_names()
-        for model, field in sealed_fields():
-            if model._meta.db_table in tables:  # else it is before its migration
+        for model, field in encrypted_fields():
+            if model._meta.db_table in tables:  # else not migrated yet
                 rows = model._base_manager.using(alias).exclude(**{field.name: None})
                 start = Left(field.name, LABEL_LENGTH)
                 labels |= set(rows.values_list(start, flat=True).distinct())
     except DatabaseError:
-        pass  # the database is checked by Django itself
+        pass  # Django has its own check of the connection
     return labels

@@ -1,4 +1,4 @@
-"""Why a variable or an environment is refused, each with what to do next."""
+"""Errors of variables and environments."""
 
 from http import HTTPStatus
 
@@ -6,22 +6,22 @@ from echopoint.core.refusals import InvalidField, Refused
 
 
 class InvalidVariable(InvalidField):
-    """A variable that cannot be set as asked."""
+    """A variable with an invalid key or value."""
 
 
 class UnknownEnvironment(InvalidField):
-    """A name that no environment of the organization has."""
+    """The organization has no environment with this name."""
 
     def __init__(self):
         super().__init__(
             "environment_key",
-            "The organization has no environment of this name. Create it, or take a name"
+            "The organization has no environment with this name. Create it, or use a name"
             " from GET /organization/environments.",
         )
 
 
 class EnvironmentConflict(Refused):
-    """A change that what is there already refuses."""
+    """A change that conflicts with existing variables or environments, or their limits."""
 
     code = "CONFLICT"
     status = HTTPStatus.CONFLICT

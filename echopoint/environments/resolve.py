@@ -1,4 +1,4 @@
-"""What a flow's variables are when it is launched."""
+"""Resolve the variables of a flow for a launch."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from echopoint.masking.mask import MASK
 
 
 class ResolvedInputs(NamedTuple):
-    """The values that a flow starts with, in the open: they belong in no log."""
+    """The values of a flow's variables, including decrypted secrets. Never log them."""
 
     values: dict[str, str]
     secret_keys: list[str]
@@ -23,43 +23,50 @@ class ResolvedInputs(NamedTuple):
 
 @sensitive_variables()
 def resolve(flow, environment_key: str = "") -> ResolvedInputs:
-    """Return the inputs: organization, over it the environment, over it the flow.
+    """Return the inputs of a launch.
 
-    A variable is a secret when the one that counts is. Raise `UnknownEnvironment` for a
-    name the organization does not have, and `Unreadable` when a key is missing.
+    Variables of the environment override those of the organization, and variables of the
+    flow override both. An input is a secret if the variable that wins is one. Raise
+    `UnknownEnvironment`, or `DecryptionError` if an encryption key is missing.
     """
-    environment = environment_of(flow, environment_key) if environment_key else None
-    variables = list(layers_of(flow, environment))
-    if environment and environment != environment_of(flow, environment_key):
-        # Deleted in between: its variables are missing, and those below are no stand-in.
+    environment = get_environment(flow, environment_key) if environment_key else None
+    variables = list(variables_in_layers(flow, environment))
+    if environment and environment != get_environment(flow, environment_key):
+        # The environment was deleted between the two queries, and its variables with it.
+        # The flow would silently run with the organization's values, for example against
+        # production instead of staging.
         raise UnknownEnvironment
-    return opened(sorted(variables, key=rank))
+    return decrypt(sorted(variables, key=precedence))
 
 
 @sensitive_variables()
 def flow_variables(flow) -> ResolvedInputs:
-    """Return the flow's own variables alone, as a flow that calls it overrides its own."""
-    return opened(Variable.objects.filter(variable_set__flow=flow))
+    """Return the variables of the flow alone, as the overrides of a called flow."""
+    return decrypt(Variable.objects.filter(variable_set__flow=flow))
 
 
 @sensitive_variables()
-def opened(variables):
-    """Return the inputs that these variables are, the later one of a key counting."""
+def decrypt(variables):
+    """Return the inputs of the variables; later ones override earlier ones.
+
+    Only the variables that win are decrypted, so that a lost key of an overridden one
+    does not prevent the launch.
+    """
     effective = {variable.key: variable for variable in variables}
-    values = {key: effective[key].value.reveal() for key in sorted(effective)}
+    values = {key: effective[key].value.decrypt() for key in sorted(effective)}
     return ResolvedInputs(values, [key for key in values if effective[key].secret])
 
 
-def environment_of(flow, name):
-    """Return the environment of the flow's organization, or raise."""
+def get_environment(flow, name):
+    """Return the environment of the flow's organization; raise `UnknownEnvironment`."""
     environment = Environment.objects.for_org(flow.organization_id).named(name)
     if environment is None:
         raise UnknownEnvironment
     return environment
 
 
-def layers_of(flow, environment):
-    """Return the variables of all layers, in no order."""
+def variables_in_layers(flow, environment):
+    """Return the variables of organization, environment and flow, unordered."""
     own_organization = Q(variable_set__organization=flow.organization_id)
     layers = Q(variable_set__flow=None, environment=None) | Q(variable_set__flow=flow)
     if environment:
@@ -68,8 +75,8 @@ def layers_of(flow, environment):
     return rows.select_related("variable_set")
 
 
-def names_for(flow) -> set[str]:
-    """Return the keys that the flow has values for in any environment, or in none."""
+def variable_keys(flow) -> set[str]:
+    """Return the keys that the flow could have values for, in any environment."""
     layers = Q(variable_set__flow=None) | Q(variable_set__flow=flow)
     rows = Variable.objects.filter(
         layers, variable_set__organization=flow.organization_id
@@ -77,6 +84,6 @@ def names_for(flow) -> set[str]:
     return set(rows.values_list("key", flat=True).distinct())
 
 
-def rank(variable):
-    """Return how high the variable's layer is."""
+def precedence(variable):
+    """Sort key: organization first, then environment, then flow, which overrides both."""
     return bool(variable.variable_set.flow_id), bool(variable.environment_id)

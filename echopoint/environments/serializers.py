@@ -1,4 +1,4 @@
-"""Variables and environments on the wire."""
+"""Serializers of variables and environments."""
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -17,7 +17,7 @@ from echopoint.environments.names import (
     {"type": "string", "maxLength": MAX_NAME_LENGTH, "pattern": f"^{NAME_PATTERN}$"}
 )
 class EnvironmentName(Label):
-    """The name of an environment: it is found by it exactly, and no two differ in case alone."""
+    """The name of an environment. Unique regardless of case; looked up with its case."""
 
     def to_internal_value(self, data):
         name = super().to_internal_value(data)
@@ -27,9 +27,9 @@ class EnvironmentName(Label):
 
 
 class VariableSerializer(serializers.Serializer):
-    """A variable. A secret's value reads ***."""
+    """A variable. The value of a secret is ***."""
 
-    value = serializers.CharField(source="shown", max_length=MAX_VALUE_LENGTH)
+    value = serializers.CharField(source="masked_value", max_length=MAX_VALUE_LENGTH)
     secret = serializers.BooleanField(default=False)
     organization_id = serializers.CharField()
     created_at = serializers.DateTimeField()
@@ -53,7 +53,7 @@ class VariableSetSerializer(serializers.Serializer):
 
 
 class SetVariableRequestSerializer(serializers.Serializer):
-    """The value of a variable, and whether it is to be a secret."""
+    """The new value of a variable."""
 
     example = {"value": "https://staging.shop.example", "secret": False}
 
@@ -61,12 +61,13 @@ class SetVariableRequestSerializer(serializers.Serializer):
     secret = Boolean(default=False)
 
     def validate(self, values):
-        # A secret by a misspelled name would be stored as a plain value. What a variable
-        # reads as besides may come along, as clients send back what they read.
+        # Unknown fields are refused: a misspelled `secret` would store the secret as a
+        # plain value. The read-only fields are accepted, because clients send back the
+        # object that they read.
         known = {*self.fields, *VariableSerializer().fields}
         for name in sorted(set(self.initial_data) - known):
             raise serializers.ValidationError(
-                {name[:100]: ["There is no such field. Send value and secret."]}
+                {name[:100]: ["Unknown field. Send value and secret."]}
             )
         return values
 

@@ -1,4 +1,4 @@
-"""The paths of variables and environments; those of flows hang below the flow's."""
+"""URLs of variables and environments."""
 
 from django.urls import path
 
@@ -11,16 +11,19 @@ from echopoint.environments.api import (
     OrganizationVariableViewSet,
 )
 
-WHOLE = {"get": "retrieve", "delete": "destroy"}
-SINGLE = {"put": "update", "delete": "destroy"}
+SET_METHODS = {"get": "retrieve", "delete": "destroy"}
+VARIABLE_METHODS = {"put": "update", "delete": "destroy"}
 
 urlpatterns = [
-    path("flows/<str:id>/variables", FlowVariablesViewSet.as_view(WHOLE)),
-    path("flows/<str:id>/variables/<str:key>", FlowVariableViewSet.as_view(SINGLE)),
-    path("organization/variables", OrganizationVariablesViewSet.as_view(WHOLE)),
+    path("flows/<str:id>/variables", FlowVariablesViewSet.as_view(SET_METHODS)),
+    path(
+        "flows/<str:id>/variables/<str:key>",
+        FlowVariableViewSet.as_view(VARIABLE_METHODS),
+    ),
+    path("organization/variables", OrganizationVariablesViewSet.as_view(SET_METHODS)),
     path(
         "organization/variables/<str:key>",
-        OrganizationVariableViewSet.as_view(SINGLE),
+        OrganizationVariableViewSet.as_view(VARIABLE_METHODS),
     ),
     path(
         "organization/environments",
@@ -32,6 +35,6 @@ urlpatterns = [
     ),
     path(
         "organization/environments/<str:environment>/variables/<str:key>",
-        EnvironmentVariableViewSet.as_view(SINGLE),
+        EnvironmentVariableViewSet.as_view(VARIABLE_METHODS),
     ),
 ]

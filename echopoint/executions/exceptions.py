@@ -12,12 +12,12 @@ class InvalidLaunch(InvalidField):
 
 
 class ResultUnreadable(Refused):
-    """A result that cannot be read; `fate` says what happened to the job."""
+    """A result that cannot be read; `outcome` says what happened to the job."""
 
     code = UNREADABLE
 
-    def __init__(self, reason, status, fate):
-        super().__init__(f"This result cannot be read. {reason} {fate}")
+    def __init__(self, reason, status, outcome):
+        super().__init__(f"This result cannot be read. {reason} {outcome}")
         self.status = status
 
 

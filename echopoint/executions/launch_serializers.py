@@ -114,7 +114,7 @@ def idempotency_key(headers):
     if not key.strip() or len(key) > 255:
         raise InvalidLaunch(
             "Idempotency-Key",
-            "Idempotency-Key must have 1 to 255 characters. Omit it if you need none.",
+            "Idempotency-Key must have 1 to 255 characters, or be omitted.",
             metadata={"maxLength": 255},
         )
     # Idempotency keys are random too. Only the format of our own API keys is refused.

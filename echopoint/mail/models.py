@@ -13,8 +13,8 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import models, transaction
 from django.utils import timezone
 
-from echopoint.environments.keyring import Unreadable
-from echopoint.environments.sealed import SealedTextField
+from echopoint.environments.encrypted_text import EncryptedTextField
+from echopoint.environments.keyring import DecryptionError
 
 # Links in a message expire after three days; this leaves a day to use them.
 GIVEN_UP_AFTER = timedelta(days=2)
@@ -100,7 +100,7 @@ class MailMessage(models.Model):
     recipients = models.JSONField()
     subject = models.CharField(max_length=255)
     # Text, sender and headers. Deleted once the message is sent or given up.
-    sealed = SealedTextField(null=True)
+    sealed = EncryptedTextField(null=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField()
@@ -136,7 +136,7 @@ class MailMessage(models.Model):
             return True
         try:
             self.build_email().send()
-        except Unreadable:
+        except DecryptionError:
             self.end(self.State.FAILED, at, "cannot be decrypted")
         except (SMTPException, OSError, ValueError) as error:
             if is_permanent(error):
@@ -151,8 +151,8 @@ class MailMessage(models.Model):
     attempt.alters_data = True
 
     def build_email(self):
-        """Decrypt the message; raise `Unreadable` if the encryption key is missing."""
-        content = json.loads(self.sealed.reveal())
+        """Decrypt the message; raise `DecryptionError` if the encryption key is missing."""
+        content = json.loads(self.sealed.decrypt())
         message = EmailMultiAlternatives(
             content["subject"],
             content["body"],

@@ -25,7 +25,7 @@ def foreign_flow(globex):
 
 @pytest.fixture
 def put(acme):
-    """Return a setter of variables, in acme's base layer unless it is told another."""
+    """Return a function that sets a variable, by default in acme's base layer."""
 
     @transaction.atomic
     def put(key, value, *, flow=None, organization=acme, **options):
@@ -37,7 +37,7 @@ def put(acme):
 
 @pytest.fixture
 def environment(acme):
-    """Return a maker of environments, in acme unless it is told another."""
+    """Return a function that creates an environment, by default in acme."""
 
     @transaction.atomic
     def environment(name="staging", organization=acme):
@@ -48,7 +48,7 @@ def environment(acme):
 
 @pytest.fixture
 def encryption_keys(settings):
-    """Return a maker of encryption keys, each one put in front of those before."""
+    """Return a function that adds a new first encryption key."""
     keys = settings.ENCRYPTION_KEYS.split(",")
 
     def encryption_keys():

@@ -22,7 +22,7 @@ def key(api):
 
 
 @pytest.mark.parametrize("name", ["staging", "1", "A_b-C", "a" * 255])
-def test_an_environment_is_made_listed_and_lies_over_the_organization(key, name):
+def test_an_environment_is_created_and_listed_and_overrides_the_organization(key, name):
     answer = key.post(PATH, {"name": name})
 
     assert answer.status_code == 201
@@ -38,7 +38,7 @@ def test_an_environment_is_made_listed_and_lies_over_the_organization(key, name)
     ["", " ", "-a", "_a", "a b", " a", "a\n", "a\r\n", "é", "a/b", "a.b", "a" * 256,
      None, 1, True, [], {}, "a\u0000", "\u0661"],
 )  # fmt: skip
-def test_what_is_no_name_is_refused_by_field(key, name):
+def test_an_invalid_name_is_refused_by_field(key, name):
     answer = key.post(PATH, {"name": name})
 
     error = answer.json()["errors"][0]
@@ -115,7 +115,7 @@ def test_a_deleted_environment_takes_its_variables_along(key):
     assert key.delete(f"{PATH}/staging").status_code == 404
 
 
-def test_an_environment_made_again_is_empty(key):
+def test_an_environment_that_is_created_again_is_empty(key):
     key.post(PATH, {"name": "staging"})
     key.put(f"{PATH}/staging/variables/k", {"value": "v"})
     key.delete(f"{PATH}/staging")
@@ -136,7 +136,7 @@ def test_an_environment_that_is_not_there_is_not_found(key, name):
     assert Environment.objects.count() == 1
 
 
-def test_environments_have_their_limit_which_is_told(key, monkeypatch):
+def test_environments_have_a_limit_and_the_error_names_it(key, monkeypatch):
     monkeypatch.setattr(sets, "MAX_ENVIRONMENTS", 2)
     for name in ("a", "b"):
         key.post(PATH, {"name": name})

@@ -1,4 +1,4 @@
-"""No organization reaches the variables or environments of another."""
+"""Organizations cannot read or change the variables or environments of others."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def theirs(foreign_flow, globex, put, environment):
 
 
 def untouched():
-    values = [variable.value.reveal() for variable in Variable.objects.all()]
+    values = [variable.value.decrypt() for variable in Variable.objects.all()]
     return values == ["theirs"] * 3 and Environment.objects.get().name == "theirs"
 
 

@@ -88,7 +88,7 @@ def test_a_secret_reads_as_a_mask(key, at, whole, place):
         assert CANARY not in answer.content.decode()
         shown = layer(answer, place)["token"]
         assert (shown["value"], shown["secret"]) == ("***", True)
-    assert Variable.objects.get().value.reveal() == CANARY
+    assert Variable.objects.get().value.decrypt() == CANARY
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -100,12 +100,12 @@ def test_a_secret_cannot_become_plain_by_an_update(key, at, place, body):
 
     assert error["code"] == "VALIDATION_ERROR"
     assert "delete it first" in error["message"]
-    assert Variable.objects.get().value.reveal() == CANARY
+    assert Variable.objects.get().value.decrypt() == CANARY
     assert Variable.objects.get().secret
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_deleted_secret_can_be_set_anew_as_a_plain_one(key, at, place):
+def test_a_deleted_secret_can_be_created_again_as_a_plain_variable(key, at, place):
     key.put(at(place), SECRET)
     key.delete(at(place))
 
@@ -120,7 +120,7 @@ def test_a_secret_is_changed_by_another_secret(key, at):
     answer = key.put(at("flow"), {"value": "second", "secret": True})
 
     assert answer.status_code == 200
-    assert Variable.objects.get().value.reveal() == "second"
+    assert Variable.objects.get().value.decrypt() == "second"
 
 
 def test_a_plain_variable_can_become_a_secret(key, at):
@@ -139,11 +139,11 @@ def test_writing_the_mask_back_does_not_lose_a_secret(key, at, before):
     answer = key.put(at("flow"), {"value": "***", "secret": True})
 
     refused(answer, 400, "value")
-    values = [variable.value.reveal() for variable in Variable.objects.all()]
+    values = [variable.value.decrypt() for variable in Variable.objects.all()]
     assert values == ([before["value"]] if before else [])
 
 
-def test_what_was_read_can_be_written_back(key, at):
+def test_a_variable_can_be_sent_back_as_it_was_read(key, at):
     shown = layer(key.put(at("flow"), {"value": "plain"}), "flow")["token"]
 
     answer = key.put(at("flow"), shown | {"value": "second"})
@@ -168,7 +168,7 @@ def test_what_was_read_can_be_written_back(key, at):
         ({"value": "x", "is_secret": True}, "is_secret"),
     ],
 )
-def test_a_body_that_cannot_be_is_refused_by_field(key, at, place, body, field):
+def test_an_invalid_body_is_refused_by_field(key, at, place, body, field):
     refused(key.put(at(place), body), 400, field)
 
     assert not Variable.objects.exists()
@@ -182,7 +182,7 @@ def test_a_body_that_is_no_object_is_refused(key, at, body):
     assert not Variable.objects.exists()
 
 
-def test_the_model_bounds_a_value_by_itself(put):
+def test_the_model_limits_the_length_of_a_value(put):
     with pytest.raises(InvalidVariable) as caught:
         put("k", "x" * 65_537)
 
@@ -213,7 +213,7 @@ def test_anything_else_is_no_key(key, at, place, name):
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a%00"])
-def test_what_is_no_path_of_a_variable_is_not_found(key, at, name):
+def test_an_invalid_path_of_a_variable_is_not_found(key, at, name):
     assert key.put(at("flow", name), {"value": "v"}).status_code == 404
 
 
@@ -289,7 +289,7 @@ def test_a_set_without_variables_is_an_empty_one_of_its_owner(key, flow, acme):
 
 
 @pytest.mark.parametrize("place", ["organization", "flow"])
-def test_a_set_keeps_its_ids_and_its_age_when_it_is_filled_and_emptied(
+def test_a_set_has_the_same_ids_and_creation_time_when_filled_and_emptied(
     key, at, whole, place
 ):
     def fixed():
@@ -314,7 +314,7 @@ def test_two_organizations_have_sets_of_different_ids(key, api, globex):
         assert bodies[0][name] != bodies[1][name]
 
 
-def test_times_tell_when_a_variable_its_set_and_its_environment_changed(
+def test_a_change_updates_the_times_of_variable_set_and_environment(
     put, environment, acme
 ):
     staging, first = environment(), timezone.now()
@@ -363,7 +363,7 @@ def test_variables_of_an_environment_that_is_not_there_are_not_found(key, at, na
     assert Variable.objects.exists()
 
 
-def test_a_set_has_its_limit_which_is_told(key, at, monkeypatch):
+def test_a_set_has_a_limit_and_the_error_names_it(key, at, monkeypatch):
     monkeypatch.setattr(sets, "MAX_VARIABLES", 2)
     key.put(at("organization", "a"), {"value": "v"})
     key.put(at("environment", "a"), {"value": "v"})
@@ -389,7 +389,7 @@ def test_the_values_of_a_set_have_their_limit_together(key, at, monkeypatch):
     assert (MAX_VARIABLES, MAX_TOTAL_LENGTH) == (1000, 1024 * 1024)
 
 
-def test_a_variable_of_an_environment_made_meanwhile_is_not_taken_for_the_organizations(
+def test_a_variable_of_an_environment_created_concurrently_is_not_in_the_base_layer(
     key, put, environment
 ):
     made = []
@@ -441,7 +441,7 @@ def test_a_value_whose_key_is_missing_is_a_fault_that_shows_nothing(
         assert stored[9:] not in text
 
 
-def test_secrets_are_listed_without_being_opened(key, at, settings, encryption_keys):
+def test_secrets_are_listed_without_decryption(key, at, settings, encryption_keys):
     key.put(at("organization"), SECRET)
     settings.ENCRYPTION_KEYS = encryption_keys()
 

@@ -1,4 +1,4 @@
-"""What the audit has of variables: who wrote and deleted which, and never a value."""
+"""Audit events of variables: actor and key, never a value."""
 
 import pytest
 from django.db import transaction
@@ -18,20 +18,20 @@ def key(api):
 
 
 @pytest.fixture
-def told(acme):
-    """Return a function: (action, target, words) of acme's events that are no key's."""
+def events_of(acme):
+    """Return a function that lists acme's events that are not about API keys."""
 
-    def told():
+    def events_of():
         events = AuditEvent.objects.for_org(acme).exclude(action__startswith="api_key")
         return [
             (e.get_action_display(), e.target_label, in_words(e))
             for e in events.order_by("sequence")
         ]
 
-    return told
+    return events_of
 
 
-def test_each_write_and_each_deletion_is_an_event(key, flow, told, acme):
+def test_each_write_and_each_deletion_is_an_event(key, flow, events_of, acme):
     paths = [
         "/organization/variables",
         "/organization/environments/staging/variables",
@@ -43,7 +43,7 @@ def test_each_write_and_each_deletion_is_an_event(key, flow, told, acme):
     for path in paths:
         key.delete(f"{path}/token")
 
-    assert told() == [
+    assert events_of() == [
         ("Environment created", "staging", ""),
         ("Variable written", "token", "For the organization."),
         ("Variable written", "token", "For the environment staging."),
@@ -55,7 +55,7 @@ def test_each_write_and_each_deletion_is_an_event(key, flow, told, acme):
     assert AuditEvent.objects.verify(acme) is None
 
 
-def test_who_and_from_where_is_told(key, api, alice, acme):
+def test_an_event_contains_the_actor_and_the_address(key, api, alice, acme):
     key.put("/organization/variables/a", {"value": "1"}, User_Agent="curl")
     api(user=alice).put("/organization/variables/a", {"value": "2"})
 
@@ -68,7 +68,7 @@ def test_who_and_from_where_is_told(key, api, alice, acme):
         assert event.request_id
 
 
-def test_all_variables_at_once_are_one_event(key, flow, told):
+def test_all_variables_at_once_are_one_event(key, flow, events_of):
     for name in ("a", "b"):
         key.put(f"/flows/{flow.pk}/variables/{name}", {"value": CANARY})
     key.put("/organization/variables/a", {"value": CANARY})
@@ -76,7 +76,7 @@ def test_all_variables_at_once_are_one_event(key, flow, told):
     key.delete("/organization/variables")
     key.delete("/organization/variables")
 
-    assert told()[3:] == [
+    assert events_of()[3:] == [
         ("All variables deleted", "Checkout", "2 variables for the flow Checkout."),
         (
             "All variables deleted",
@@ -86,22 +86,22 @@ def test_all_variables_at_once_are_one_event(key, flow, told):
     ]
 
 
-def test_an_environment_that_goes_says_how_many_variables_it_had(key, told):
+def test_the_event_of_a_deleted_environment_counts_its_variables(key, events_of):
     key.post("/organization/environments", {"name": "staging"})
     path = "/organization/environments/staging"
     for name in ("a", "b"):
         key.put(f"{path}/variables/{name}", {"value": CANARY})
     key.delete(path)
 
-    assert told()[-1] == ("Environment deleted", "staging", "Including 2 variables.")
+    assert events_of()[-1] == ("Environment deleted", "staging", "Including 2 variables.")
 
 
-def test_what_changes_nothing_is_no_event(key, told):
+def test_a_change_of_nothing_records_no_event(key, events_of):
     assert key.delete("/organization/variables/none").status_code == 404
     assert key.delete("/organization/environments/none").status_code == 404
     assert key.put("/organization/variables/1", {"value": "x"}).status_code == 400
 
-    assert told() == []
+    assert events_of() == []
 
 
 def test_no_event_holds_a_value(key, flow):
@@ -113,7 +113,7 @@ def test_no_event_holds_a_value(key, flow):
     events = "\n".join(str(event.as_dict()) for event in AuditEvent.objects.all())
     assert "variable.written" in events
     assert CANARY not in events
-    assert Variable.objects.get().value.reveal() == CANARY * 2
+    assert Variable.objects.get().value.decrypt() == CANARY * 2
 
 
 def test_no_variable_changes_without_its_event(put, acme, environment, monkeypatch):
@@ -132,11 +132,11 @@ def test_no_variable_changes_without_its_event(put, acme, environment, monkeypat
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             change()
 
-    assert Variable.objects.get().value.reveal() == "before"
+    assert Variable.objects.get().value.decrypt() == "before"
     assert Environment.objects.get().name == "staging"
 
 
-def test_another_organization_hears_nothing(key, globex):
+def test_another_organization_gets_no_event(key, globex):
     key.put("/organization/variables/a", {"value": "1"})
 
     assert not AuditEvent.objects.for_org(globex).exists()

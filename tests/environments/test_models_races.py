@@ -1,4 +1,4 @@
-"""Changes at the same time: one waits for the other; nothing is doubled, or a 500."""
+"""Concurrent changes: one waits for the other, without duplicates or server errors."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def keys_of(variable_set):
     return sorted(variable_set.variables.values_list("key", flat=True))
 
 
-def test_two_first_variables_come_to_lie_in_one_set(meanwhile, key, put):
+def test_two_concurrent_first_variables_are_in_one_set(meanwhile, key, put):
     answer = meanwhile(
         lambda: put("one", "1"),
         lambda: key.put("/organization/variables/two", {"value": "2"}),
@@ -32,7 +32,7 @@ def test_two_first_variables_come_to_lie_in_one_set(meanwhile, key, put):
     assert list(answer.json()["base"]) == ["one", "two"]
 
 
-def test_two_first_variables_of_a_flow_come_to_lie_in_one_set(
+def test_two_concurrent_first_variables_of_a_flow_are_in_one_set(
     meanwhile, key, put, flow
 ):
     answer = meanwhile(
@@ -53,10 +53,10 @@ def test_a_variable_is_set_twice_and_is_there_once(meanwhile, key, put):
     )
 
     assert answer.status_code == 200
-    assert Variable.objects.get(key="k").value.reveal() == "second"
+    assert Variable.objects.get(key="k").value.decrypt() == "second"
 
 
-def test_what_just_became_a_secret_does_not_become_plain(meanwhile, key, put):
+def test_a_concurrent_update_does_not_make_a_new_secret_plain(meanwhile, key, put):
     put("k", "plain")
 
     answer = meanwhile(
@@ -66,10 +66,10 @@ def test_what_just_became_a_secret_does_not_become_plain(meanwhile, key, put):
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] == "secret"
-    assert Variable.objects.get().value.reveal() == "hidden"
+    assert Variable.objects.get().value.decrypt() == "hidden"
 
 
-def test_a_variable_of_an_environment_that_is_just_deleted_is_not_found(
+def test_a_variable_of_an_environment_that_is_deleted_concurrently_is_not_found(
     meanwhile, key, environment, acme
 ):
     environment("staging")
@@ -83,7 +83,7 @@ def test_a_variable_of_an_environment_that_is_just_deleted_is_not_found(
     assert not Variable.objects.exists()
 
 
-def test_an_environment_is_deleted_with_a_variable_that_is_just_set(
+def test_an_environment_is_deleted_with_a_variable_that_is_set_concurrently(
     meanwhile, key, environment, put
 ):
     staging = environment("staging")
@@ -98,7 +98,9 @@ def test_an_environment_is_deleted_with_a_variable_that_is_just_set(
     assert not Variable.objects.exists()
 
 
-def test_of_two_environments_of_one_name_one_is_made(meanwhile, key, environment):
+def test_concurrent_requests_create_one_environment_of_a_name(
+    meanwhile, key, environment
+):
     answer = meanwhile(
         lambda: environment("staging"),
         lambda: key.post("/organization/environments", {"name": "staging"}),
@@ -108,7 +110,9 @@ def test_of_two_environments_of_one_name_one_is_made(meanwhile, key, environment
     assert Environment.objects.count() == 1
 
 
-def test_a_flow_is_deleted_with_a_variable_that_is_just_set(meanwhile, key, put, flow):
+def test_a_flow_is_deleted_with_a_variable_that_is_set_concurrently(
+    meanwhile, key, put, flow
+):
     def lock_and_put():
         Flow.objects.select_for_update().get(pk=flow.pk)
         put("k", "v", flow=flow)
@@ -120,7 +124,9 @@ def test_a_flow_is_deleted_with_a_variable_that_is_just_set(meanwhile, key, put,
     assert not Variable.objects.exists()
 
 
-def test_a_variable_of_a_flow_that_is_just_deleted_is_not_found(meanwhile, key, flow):
+def test_a_variable_of_a_flow_that_is_deleted_concurrently_is_not_found(
+    meanwhile, key, flow
+):
     path = f"/flows/{flow.pk}/variables/k"
 
     answer = meanwhile(
@@ -132,7 +138,7 @@ def test_a_variable_of_a_flow_that_is_just_deleted_is_not_found(meanwhile, key, 
     assert not VariableSet.objects.exists()
 
 
-def test_of_two_deletes_at_once_the_second_finds_nothing(meanwhile, key, put, acme):
+def test_the_second_of_two_concurrent_deletes_finds_nothing(meanwhile, key, put, acme):
     put("k", "v")
 
     answer = meanwhile(

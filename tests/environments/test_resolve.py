@@ -1,4 +1,4 @@
-"""What a flow starts with: three layers, the higher one wins."""
+"""The inputs of a flow: organization, environment and flow override each other."""
 
 import pytest
 from django.db import connection
@@ -34,7 +34,7 @@ def test_a_higher_layer_wins(flow, put, environment):
     }
 
 
-def test_only_the_named_environment_lies_over(flow, put, environment):
+def test_only_the_named_environment_overrides(flow, put, environment):
     put("url", "staging", environment=environment("staging"))
     put("url", "production", environment=environment("production"))
 
@@ -43,7 +43,7 @@ def test_only_the_named_environment_lies_over(flow, put, environment):
 
 
 @pytest.mark.parametrize(("lower", "higher"), [(True, False), (False, True)])
-def test_the_variable_that_counts_says_whether_it_is_secret(flow, put, lower, higher):
+def test_an_input_is_secret_if_the_winning_variable_is(flow, put, lower, higher):
     put("b", "lower", secret=lower)
     put("a", "secret", secret=True)
     put("b", "higher", flow=flow, secret=higher)
@@ -100,7 +100,7 @@ def test_printing_the_inputs_shows_no_value(flow, put):
     assert "token" in repr(inputs)
 
 
-def test_an_environment_that_goes_meanwhile_is_not_resolved_without_its_variables(
+def test_an_environment_deleted_concurrently_is_not_resolved_without_its_variables(
     flow, put, environment
 ):
     staging = environment("staging")

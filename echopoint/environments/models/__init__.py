@@ -1,4 +1,4 @@
-"""Variables: an organization's, those of its named environments, and those of flows."""
+"""Variables of organizations, environments and flows."""
 
 from echopoint.environments.models.sets import (
     MAX_ENVIRONMENTS,

@@ -1,4 +1,4 @@
-"""Sets of variables, and the named environments that lie over an organization's."""
+"""Sets of variables, and the environments that override an organization's variables."""
 
 import uuid
 from typing import NamedTuple
@@ -11,22 +11,22 @@ from django.utils.functional import cached_property
 from apikeys.audit.events import Action
 from apikeys.models import AuditEvent
 from echopoint.core.characters import fold
-from echopoint.core.locks import for_change
 from echopoint.core.names import LOOKS_LIKE_A_KEY
 from echopoint.core.redaction import holds_a_secret
 from echopoint.environments.exceptions import EnvironmentConflict, InvalidVariable
 from echopoint.environments.models.variable import Variable
+from echopoint.environments.models.variable_set_queryset import VariableSetQuerySet
 from echopoint.environments.names import KEY_RULE, MAX_NAME_LENGTH, is_key, is_name
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
 MAX_ENVIRONMENTS = 50
-MAX_VARIABLES = 1000  # of a set, those of its environments included
-MAX_TOTAL_LENGTH = 1_048_576  # of their values
+MAX_VARIABLES = 1000  # per set, including its environments
+MAX_TOTAL_LENGTH = 1_048_576  # characters of all values in a set
 
-# Ids that are worked out, so that a set has its own before anything is written.
-OWNERS = uuid.UUID("4f6f3f0e-6f0c-4f0e-9a39-0d5a4f6a8b11")
-SETS = uuid.UUID("b0a3a2f4-52f5-4a55-8f4e-6f2f5a1c7d92")
+# The id of an organization's set is derived (UUIDv5): changing this constant would
+# change it.
+OWNER_NAMESPACE = uuid.UUID("4f6f3f0e-6f0c-4f0e-9a39-0d5a4f6a8b11")
 
 
 class Layers(NamedTuple):
@@ -34,35 +34,6 @@ class Layers(NamedTuple):
 
     base: dict
     environments: dict
-
-
-class VariableSetQuerySet(OrgOwnedQuerySet):
-    """The sets of variables: one of each organization, and one of each flow."""
-
-    def of(self, organization, flow=None):
-        """Return the owner's set; before the first change it is in no table."""
-        row = self.for_org(organization).filter(flow=flow).first()
-        return row or self.unwritten(organization, flow)
-
-    def unwritten(self, organization, flow):
-        """Return the empty set of an owner, as old as the owner is."""
-        at = (flow or organization).created_at
-        variable_set = self.model(organization=organization, flow=flow)
-        variable_set.created_at = variable_set.updated_at = at
-        variable_set.pk = uuid.uuid5(SETS, str(variable_set.owner_id))
-        return variable_set
-
-    def lock(self, organization, flow=None):
-        """Return the owner's set for a change; needs a transaction.
-
-        Changes of a set and of the environments over it take turns.
-        """
-        rows = for_change(self.for_org(organization).filter(flow=flow))
-        if row := rows.first():
-            return row
-        # Of two first changes one makes the row; the other waits for it here.
-        self.bulk_create([self.unwritten(organization, flow)], ignore_conflicts=True)
-        return rows.get()
 
 
 class VariableSet(OrgOwned):
@@ -95,8 +66,8 @@ class VariableSet(OrgOwned):
 
     @property
     def owner_id(self):
-        """Return the owner's UUID; an organization's own id is none, so it gets one."""
-        return self.flow_id or uuid.uuid5(OWNERS, self.organization_id)
+        """The owner's UUID; derived for an organization, whose id is not a UUID."""
+        return self.flow_id or uuid.uuid5(OWNER_NAMESPACE, self.organization_id)
 
     @property
     def owner_type(self):
@@ -108,7 +79,7 @@ class VariableSet(OrgOwned):
 
     @cached_property
     def layers(self):
-        """Return the `Layers`; an environment without a variable has an empty one."""
+        """The variables as `Layers`; includes environments without variables."""
         names = {}
         if not self.flow_id:
             own = Environment.objects.for_org(self.organization_id)
@@ -117,17 +88,17 @@ class VariableSet(OrgOwned):
         for variable in self.variables.order_by("key"):
             if variable.environment_id is None:
                 layers.base[variable.key] = variable
-            elif name := names.get(variable.environment_id):  # else it is newer
+            # Skip environments created since the first query. Their variables must not
+            # fall into the base layer.
+            elif name := names.get(variable.environment_id):
                 layers.environments[name][variable.key] = variable
         return layers
 
     def put(self, key: str, value: str, *, by, secret=False, environment=None, at=None):
-        """Set a variable, in the base layer or over it; the set must be locked.
+        """Set a variable of the base layer or an environment; the set must be locked.
 
-        Its event has the name, never the value.
-
-        Raise `InvalidVariable` for what cannot be set, and `EnvironmentConflict` when
-        the set is full.
+        The audit event contains the key, never the value. Raise `InvalidVariable`, or
+        `EnvironmentConflict` if the set is full.
         """
         at = at or timezone.now()
         if not is_key(key):
@@ -150,24 +121,24 @@ class VariableSet(OrgOwned):
     put.alters_data = True
 
     def require_room(self, variable, length):
-        """Raise unless the set can hold the variable with a value of this length."""
+        """Raise `EnvironmentConflict` if the variable would exceed a limit of the set."""
         others = self.variables.exclude(pk=variable.pk)
         held = others.aggregate(count=Count("pk"), length=Sum("length", default=0))
         if held["count"] >= MAX_VARIABLES:
             raise EnvironmentConflict(
-                f"There are {MAX_VARIABLES} variables here, and no more can be."
-                " Delete one that is no longer needed.",
+                f"The limit of {MAX_VARIABLES} variables is reached. Delete one that is no"
+                " longer needed.",
                 metadata={"maxItems": MAX_VARIABLES},
             )
         if held["length"] + length > MAX_TOTAL_LENGTH:
             raise EnvironmentConflict(
-                f"The values here would have more than {MAX_TOTAL_LENGTH} characters"
-                " together. Shorten one, or delete one that is no longer needed.",
+                f"The values would exceed {MAX_TOTAL_LENGTH} characters in total. Shorten"
+                " one, or delete one that is no longer needed.",
                 metadata={"maxLength": MAX_TOTAL_LENGTH},
             )
 
     def remove(self, key: str, *, by, environment=None, at=None) -> bool:
-        """Delete a variable, and return whether there was one; the set must be locked."""
+        """Delete a variable; return whether it existed. The set must be locked."""
         variable = self.variables.filter(environment=environment, key=key).first()
         if variable is None:
             return False
@@ -179,7 +150,7 @@ class VariableSet(OrgOwned):
     remove.alters_data = True
 
     def record(self, action, variable, by, **details):
-        """Record what was done to a variable: its name and where it is, never its value."""
+        """Record an audit event of a variable: its key and place, never its value."""
         if variable.environment:
             details["environment"] = variable.environment.name
         if self.flow:
@@ -195,12 +166,12 @@ class VariableSet(OrgOwned):
     record.alters_data = True
 
     def clear(self, *, by, at=None):
-        """Delete every variable, those of environments too; the set must be locked.
+        """Delete all variables, including those of environments; the set must be locked.
 
-        The environments themselves stay.
+        The environments remain.
         """
-        overlaid = Environment.objects.filter(variables__variable_set=self).distinct()
-        environments = list(overlaid)
+        affected = Environment.objects.filter(variables__variable_set=self).distinct()
+        environments = list(affected)
         count, _ = self.variables.all().delete()
         if not count:
             return
@@ -217,7 +188,7 @@ class VariableSet(OrgOwned):
     clear.alters_data = True
 
     def touch(self, at, *environments):
-        """Say when the set, and environments over it, were changed."""
+        """Update the modification time of the set and of these environments."""
         for row in filter(None, (self, *environments)):
             row.updated_at = at
             row.save(update_fields=["updated_at"])
@@ -227,17 +198,17 @@ class VariableSet(OrgOwned):
 
 
 class EnvironmentQuerySet(OrgOwnedQuerySet):
-    """The named environments of organizations."""
+    """Named environments of organizations."""
 
     def named(self, name):
         """Return the environment with exactly this name, or None."""
         return self.filter(name=name).first() if is_name(name) else None
 
     def add(self, organization, name: str, *, by, at=None):
-        """Return a new environment; needs a transaction.
+        """Create an environment; needs a transaction.
 
-        Raise `EnvironmentConflict` when people would take the name for one that there
-        is, or the limit is reached.
+        Raise `EnvironmentConflict` if the organization has an environment with this name,
+        regardless of case, or if the limit is reached.
         """
         at = at or timezone.now()
         variable_set = VariableSet.objects.lock(organization)
@@ -249,8 +220,8 @@ class EnvironmentQuerySet(OrgOwnedQuerySet):
             )
         if len(names) >= MAX_ENVIRONMENTS:
             raise EnvironmentConflict(
-                f"There are {MAX_ENVIRONMENTS} environments, and no more can be."
-                " Delete one that is no longer needed.",
+                f"The limit of {MAX_ENVIRONMENTS} environments is reached. Delete one that"
+                " is no longer needed.",
                 metadata={"maxItems": MAX_ENVIRONMENTS},
             )
         variable_set.touch(at)
@@ -261,7 +232,7 @@ class EnvironmentQuerySet(OrgOwnedQuerySet):
         return environment
 
     def discard(self, organization, name: str, *, by, at=None) -> bool:
-        """Delete an environment with its variables, and return whether there was one.
+        """Delete an environment with its variables; return whether it existed.
 
         Needs a transaction.
         """
@@ -275,7 +246,7 @@ class EnvironmentQuerySet(OrgOwnedQuerySet):
 
 
 class Environment(OrgOwned):
-    """A named environment, whose variables lie over the organization's."""
+    """A named environment. Its variables override those of the organization."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=MAX_NAME_LENGTH)
@@ -295,7 +266,6 @@ class Environment(OrgOwned):
         return self.name
 
     def record(self, action, by, **details):
-        """Record what was done to the environment."""
         AuditEvent.objects.record(
             action,
             organization=self.organization,

@@ -1,20 +1,20 @@
-"""A variable, wherever it lies."""
+"""A variable of an organization, environment or flow."""
 
 import uuid
 
 from django.db import models
 from django.db.models import Q
 
+from echopoint.environments.encrypted_text import EncryptedTextField
 from echopoint.environments.exceptions import InvalidVariable
 from echopoint.environments.names import MAX_NAME_LENGTH
-from echopoint.environments.sealed import SealedTextField
 from echopoint.masking.mask import MASK
 
 MAX_VALUE_LENGTH = 65_536
 
 
 class Variable(models.Model):
-    """A variable. Every value is encrypted; those of secrets are shown to nobody."""
+    """A variable. All values are encrypted; the API never returns those of secrets."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     variable_set = models.ForeignKey(
@@ -29,7 +29,7 @@ class Variable(models.Model):
         db_index=False,  # the constraint's index begins with it
     )
     key = models.CharField(max_length=MAX_NAME_LENGTH)
-    value = SealedTextField()
+    value = EncryptedTextField()
     length = models.PositiveIntegerField(help_text="Of the value, in characters.")
     secret = models.BooleanField(default=False)
     created_at = models.DateTimeField()
@@ -55,24 +55,25 @@ class Variable(models.Model):
         return self.variable_set.organization_id
 
     @property
-    def shown(self):
-        """Return the value as readers may see it."""
-        return MASK if self.secret else self.value.reveal()
+    def masked_value(self):
+        """The value; `***` for a secret, which is not decrypted."""
+        return MASK if self.secret else self.value.decrypt()
 
     def require_settable(self, value, secret):
-        """Raise unless the variable may become this, plain or secret."""
+        """Raise `InvalidVariable` unless the variable may have this value."""
+        # Otherwise an update that omits `secret` would show the next value to readers.
         if self.secret and not secret:
             raise InvalidVariable(
                 "secret",
-                "This variable is a secret, and stays one: send secret: true. To have a"
-                " plain one, delete it first.",
+                "This variable is a secret: send secret: true. To make it a plain"
+                " variable, delete it first.",
             )
         if secret and value == MASK:
-            # A client that writes back what it read would lose the secret.
+            # A client that sends back what it read would overwrite the secret.
             raise InvalidVariable(
                 "value",
-                f"{MASK} stands for a secret that is not shown. Send the secret itself,"
-                " or leave the variable as it is.",
+                f"{MASK} is the placeholder of a secret. Send the secret itself, or do not"
+                " update the variable.",
             )
         if len(value) > MAX_VALUE_LENGTH:
             raise InvalidVariable(

@@ -182,10 +182,10 @@ class RunnerJobViewSet(OrgScopedViewSet):
             reason, holder=self.named_holder(), by=Caller.of(self.request)
         )
         if before:
-            fate = f"The job had already ended as {before}; nothing was changed."
+            outcome = f"The job had already ended as {before}; nothing was changed."
         else:
-            fate = "The job has failed. Fix the runner, and launch the flow again."
-        return ResultUnreadable(reason, refused.status_code, fate)
+            outcome = "The job has failed. Fix the runner, and launch the flow again."
+        return ResultUnreadable(reason, refused.status_code, outcome)
 
     def named_holder(self):
         """Return the holder in an invalid body, or None if it cannot be read either."""

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from echopoint.api.quotas import QuotaCounted, byte_size
 from echopoint.core.locks import for_change
-from echopoint.environments.sealed import SealedTextField
+from echopoint.environments.encrypted_text import EncryptedTextField
 from echopoint.executions.completion import Completion
 from echopoint.executions.exceptions import ExecutionConflict
 from echopoint.executions.models.inputs import ExecutionInputs
@@ -71,7 +71,7 @@ class Execution(ExecutionInputs, Termination, QuotaCounted, OrgOwned):
     # of the execution deletes.
     runner_inputs = models.JSONField(default=dict)
     secret_input_keys = models.JSONField(default=list)
-    sealed_inputs = SealedTextField(null=True)
+    sealed_inputs = EncryptedTextField(null=True)
     runner_type = models.CharField(max_length=20, choices=RunnerType.choices)
     environment_key = models.CharField(max_length=255, blank=True)
     trigger_type = models.CharField(max_length=20, choices=TriggerType.choices)

@@ -48,7 +48,7 @@ class ExecutionInputs(models.Model):
         """
         if self.sealed_inputs is None:
             return {"inputs": {}, "referenced_flows": {}}
-        return json.loads(self.sealed_inputs.reveal())
+        return json.loads(self.sealed_inputs.decrypt())
 
     def resolved_inputs(self):
         """Return the inputs with their secrets; only for the launcher or the runner."""

@@ -98,7 +98,7 @@ class RunnerJob(JobEventLog, QuotaCounted, OrgOwned):
     def require_held_by(self, holder):
         """Raise `ExecutionConflict` unless this runner process claimed the job last.
 
-        An expired lease is enough: as long as nobody else has claimed the job, a late
+        An expired lease is enough: as long as no other runner has claimed the job, a late
         result is better than a second run.
         """
         if self.boot_id is None:

@@ -45,7 +45,7 @@ new, _ = ApiKey.objects.issue(organization=organization, name="after", scopes=["
                               by=Actor.command("test"))
 walk = AuditEvent.objects.walk(organization)
 assert walk.broken is None
-print(json.dumps([key.name, variable.value.reveal(), walk.events, new.pk]))
+print(json.dumps([key.name, variable.value.decrypt(), walk.events, new.pk]))
 """
 
 
@@ -121,7 +121,7 @@ def plain(row):
     """Return the values as they are stored; text that is encrypted stays so."""
     return {
         field.attname: field.value_to_string(row)
-        if field.__class__.__name__ == "SealedTextField"
+        if field.__class__.__name__ == "EncryptedTextField"
         else getattr(row, field.attname)
         for field in row._meta.concrete_fields
     }

@@ -2,16 +2,16 @@ from django.core.management.base import CommandError
 from django.db.models.functions import Left
 
 from echopoint.core.commands import AnsweringCommand
-from echopoint.environments.keyring import LABEL_LENGTH, Unreadable, keyring
-from echopoint.environments.sealed import sealed_fields
+from echopoint.environments.encrypted_text import encrypted_fields
+from echopoint.environments.keyring import LABEL_LENGTH, DecryptionError, keyring
 
 BATCH = 200
 
 
 class Command(AnsweringCommand):
     help = (
-        "Encrypt all that is stored with the first of ENCRYPTION_KEYS. Safe to repeat, and"
-        " to run while the site serves."
+        "Re-encrypt all encrypted columns with the first of ENCRYPTION_KEYS. Can be"
+        " repeated, and run while the site is up."
     )
 
     def handle(self, **options):
@@ -19,7 +19,7 @@ class Command(AnsweringCommand):
             keyring()
         except ValueError as error:
             raise CommandError(str(error)) from None
-        columns = [reencrypt(model, field) for model, field in sealed_fields()]
+        columns = [reencrypt(model, field) for model, field in encrypted_fields()]
         unreadable = sum(column["unreadable"] for column in columns)
         fields = {
             "reencrypted": sum(column["reencrypted"] for column in columns),
@@ -29,41 +29,46 @@ class Command(AnsweringCommand):
         self.answer(options, fields, *map(line, columns))
         if unreadable:
             self.stderr.write(
-                "What is unreadable was left as it is. Put its key back at the end of"
-                " ENCRYPTION_KEYS, which manage.py check --database default names, and run"
+                "Unreadable values were not changed. manage.py check --database default"
+                " names the missing keys. Add them to the end of ENCRYPTION_KEYS, and run"
                 " this again."
             )
             raise SystemExit(1)
 
 
 def line(column):
-    said = f"{column['column']}: {column['reencrypted']} re-encrypted"
+    summary = f"{column['column']}: {column['reencrypted']} re-encrypted"
     if column["unreadable"]:
-        return f"{said}, {column['unreadable']} UNREADABLE."
-    return f"{said}; nothing needs an older key."
+        return f"{summary}, {column['unreadable']} UNREADABLE."
+    return f"{summary}; no value needs an older key."
 
 
 def reencrypt(model, field):
-    """Return how many values of a column were re-encrypted, and how many no key opens."""
+    """Re-encrypt a column; return the counts of re-encrypted and unreadable values."""
     counts = {"column": f"{model._meta.label}.{field.name}"}
     counts |= {"reencrypted": 0, "unreadable": 0}
-    for pk, sealed in stale(model, field):
+    for pk, stale in stale_values(model, field):
         try:
-            fresh = sealed.resealed()
-        except Unreadable:
+            fresh = stale.reencrypt()
+        except DecryptionError:
             counts["unreadable"] += 1
             continue
-        # Where the value was changed since it was read, the change stands.
-        same = model._base_manager.filter(**{"pk": pk, field.name: sealed})
-        counts["reencrypted"] += same.update(**{field.name: fresh})
+        # Update the row only if it still has the value that was read. Otherwise a request
+        # that changed it since would be overwritten with the old value.
+        unchanged = model._base_manager.filter(**{"pk": pk, field.name: stale})
+        counts["reencrypted"] += unchanged.update(**{field.name: fresh})
     return counts
 
 
-def stale(model, field):
-    """Yield (primary key, value) of what is not under the first key, in batches."""
+def stale_values(model, field):
+    """Yield (primary key, value) of values that are not encrypted with the first key.
+
+    Read in batches, ordered by primary key: unreadable values remain stale, and the same
+    query would return them again and again.
+    """
     start = Left(field.name, LABEL_LENGTH)
-    rows = model._base_manager.alias(sealed_with=start).order_by("pk")
-    rows = rows.exclude(sealed_with=keyring().labels[0]).exclude(**{field.name: None})
+    rows = model._base_manager.alias(label=start).order_by("pk")
+    rows = rows.exclude(label=keyring().labels[0]).exclude(**{field.name: None})
     rows = rows.values_list("pk", field.name)
     batch = list(rows[:BATCH])
     while batch:

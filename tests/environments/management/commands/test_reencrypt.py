@@ -1,4 +1,4 @@
-"""The command that moves what is stored to the first key."""
+"""The command that re-encrypts stored values with the first key."""
 
 import json
 
@@ -14,7 +14,7 @@ COLUMN = "environments.Variable.value"
 
 @pytest.fixture
 def answer(capsys):
-    """Return a function that runs the command with --json and reads what it wrote."""
+    """Return a function that runs the command with --json and parses its output."""
 
     def answer():
         call_command("reencrypt", "--json")
@@ -26,7 +26,7 @@ def answer(capsys):
 
 
 def values():
-    return {v.key: v.value.reveal() for v in Variable.objects.all()}
+    return {v.key: v.value.decrypt() for v in Variable.objects.all()}
 
 
 def test_all_values_move_to_the_first_key(put, encryption_keys, settings, answer):
@@ -66,7 +66,9 @@ def test_more_than_a_batch_is_moved(put, encryption_keys, answer, monkeypatch):
     assert answer()["reencrypted"] == 5
 
 
-def test_what_no_key_opens_is_left_and_told(put, encryption_keys, settings, capsys):
+def test_unreadable_values_are_unchanged_and_reported(
+    put, encryption_keys, settings, capsys
+):
     put("lost", "l")
     second = encryption_keys()
     put("kept", "k")
@@ -80,10 +82,10 @@ def test_what_no_key_opens_is_left_and_told(put, encryption_keys, settings, caps
     assert ended.value.code == 1
     assert (told["reencrypted"], told["unreadable"]) == (1, 1)
     assert Variable.objects.get(key="lost").value == lost
-    assert Variable.objects.get(key="kept").value.reveal() == "k"
+    assert Variable.objects.get(key="kept").value.decrypt() == "k"
 
 
-def test_a_change_made_meanwhile_stands(put, encryption_keys, answer):
+def test_a_concurrent_change_is_not_overwritten(put, encryption_keys, answer):
     put("one", "before")
     encryption_keys()
     changed = []
@@ -103,13 +105,13 @@ def test_a_change_made_meanwhile_stands(put, encryption_keys, answer):
     assert values() == {"one": "after"}
 
 
-def test_people_are_told_in_lines(put, encryption_keys, capsys):
+def test_the_plain_output_is_one_line_per_column(put, encryption_keys, capsys):
     put("one", "1")
     encryption_keys()
 
     call_command("reencrypt")
 
-    assert f"{COLUMN}: 1 re-encrypted; nothing needs" in capsys.readouterr().out
+    assert f"{COLUMN}: 1 re-encrypted; no value needs" in capsys.readouterr().out
 
 
 def test_keys_that_cannot_be_read_end_the_command(db, settings):

@@ -1,4 +1,4 @@
-"""Sealed text: in the database, in memory, and when it cannot be opened."""
+"""Encrypted text in the database and in memory, and its decryption errors."""
 
 import copy
 import json
@@ -10,9 +10,9 @@ from django.core.exceptions import FieldError
 from django.db import connection
 from django.forms import modelform_factory
 
-from echopoint.environments.keyring import Unreadable
+from echopoint.environments.encrypted_text import EncryptedText, encrypted_fields
+from echopoint.environments.keyring import DecryptionError
 from echopoint.environments.models import Variable
-from echopoint.environments.sealed import Sealed, sealed_fields
 
 TEXT = "canary-7f3a"
 
@@ -29,53 +29,53 @@ def stored():
 
 
 @pytest.mark.parametrize("text", [TEXT, "", "é\u2028\U0001f600", "x" * 65_536])
-def test_a_sealed_text_is_revealed_as_it_was(text):
-    assert Sealed.of(text).reveal() == text
+def test_a_text_is_unchanged_after_encryption_and_decryption(text):
+    assert EncryptedText.of(text).decrypt() == text
 
 
-def test_the_database_has_no_text_in_the_open(variable):
+def test_the_database_contains_no_plain_text(variable):
     assert TEXT not in stored()
-    assert Variable.objects.get().value.reveal() == TEXT
+    assert Variable.objects.get().value.decrypt() == TEXT
 
 
-def test_one_text_is_sealed_differently_each_time():
-    assert Sealed.of(TEXT) != Sealed.of(TEXT)
+def test_equal_texts_have_different_ciphertexts():
+    assert EncryptedText.of(TEXT) != EncryptedText.of(TEXT)
 
 
 @pytest.mark.parametrize("show", [str, repr, "{}".format, "{!r}".format])
-def test_whoever_prints_a_sealed_text_sees_a_mask(show):
-    assert show(Sealed.of(TEXT)) == "***"
+def test_an_encrypted_text_prints_as_a_mask(show):
+    assert show(EncryptedText.of(TEXT)) == "***"
 
 
-def test_an_instance_never_holds_the_text_in_the_open():
+def test_an_instance_never_contains_the_plain_text():
     variable = Variable(value=TEXT)
     made = str(vars(variable))
     variable.value = TEXT + "2"
 
     for shown in (made, str(vars(variable)), str(pickle.dumps(variable))):
         assert TEXT not in shown
-    assert copy.deepcopy(variable).value.reveal() == TEXT + "2"
+    assert copy.deepcopy(variable).value.decrypt() == TEXT + "2"
 
 
-def test_no_careless_serializer_gets_it(variable):
+def test_a_json_serializer_refuses_it(variable):
     with pytest.raises(TypeError):
         json.dumps(vars(variable)["value"])
 
 
-def test_a_bulk_change_is_sealed_too(variable):
+def test_a_bulk_update_is_encrypted_too(variable):
     Variable.objects.update(value="second")
     assert "second" not in stored()
-    assert Variable.objects.get().value.reveal() == "second"
+    assert Variable.objects.get().value.decrypt() == "second"
 
     variable.value = "third"
     Variable.objects.bulk_update([variable], ["value"])
 
     assert "third" not in stored()
-    assert Variable.objects.get().value.reveal() == "third"
+    assert Variable.objects.get().value.decrypt() == "third"
 
 
 def test_a_deferred_value_is_loaded_when_it_is_needed(variable):
-    assert Variable.objects.defer("value").get().value.reveal() == TEXT
+    assert Variable.objects.defer("value").get().value.decrypt() == TEXT
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_a_search_for_a_text_fails_instead_of_finding_nothing(db, rule):
         Variable.objects.filter(**rule)
 
 
-def test_a_row_is_found_by_what_is_stored(variable):
+def test_a_row_is_found_by_its_ciphertext(variable):
     old = Variable.objects.get().value
 
     assert Variable.objects.filter(value=old).count() == 1
-    assert Variable.objects.filter(value=Sealed.of(TEXT)).count() == 0
+    assert Variable.objects.filter(value=EncryptedText.of(TEXT)).count() == 0
 
 
-def test_a_fixture_holds_what_the_column_holds(variable):
+def test_a_fixture_contains_the_ciphertext(variable):
     written = serializers.serialize("json", Variable.objects.all())
     Variable.objects.all().delete()
 
@@ -109,39 +109,39 @@ def test_a_fixture_holds_what_the_column_holds(variable):
         row.save()
 
     assert TEXT not in written
-    assert Variable.objects.get().value.reveal() == TEXT
+    assert Variable.objects.get().value.decrypt() == TEXT
 
 
-def test_validation_leaves_a_sealed_text_as_it_is(variable):
+def test_validation_does_not_change_an_encrypted_text(variable):
     variable.full_clean()
 
-    assert variable.value.reveal() == TEXT
+    assert variable.value.decrypt() == TEXT
 
 
-def test_no_form_asks_for_it():
+def test_forms_omit_it():
     form = modelform_factory(Variable, fields=["key", "value"])
 
     assert list(form.base_fields) == ["key"]
 
 
-def test_the_first_key_seals_and_all_of_them_open(encryption_keys, settings):
-    before = Sealed.of(TEXT)
+def test_the_first_key_encrypts_and_all_of_them_decrypt(encryption_keys, settings):
+    before = EncryptedText.of(TEXT)
     new = encryption_keys()
-    after = Sealed.of(TEXT)
+    after = EncryptedText.of(TEXT)
 
-    assert before.reveal() == after.reveal() == TEXT
+    assert before.decrypt() == after.decrypt() == TEXT
     settings.ENCRYPTION_KEYS = new
-    assert after.reveal() == TEXT
-    with pytest.raises(Unreadable):
-        before.reveal()
+    assert after.decrypt() == TEXT
+    with pytest.raises(DecryptionError):
+        before.decrypt()
 
 
 def test_a_missing_key_is_named_and_nothing_is_shown(encryption_keys, settings):
-    sealed = Sealed.of(TEXT)
+    sealed = EncryptedText.of(TEXT)
     settings.ENCRYPTION_KEYS = encryption_keys()
 
-    with pytest.raises(Unreadable, match="Put that key back") as caught:
-        sealed.reveal()
+    with pytest.raises(DecryptionError, match="Put that key back") as caught:
+        sealed.decrypt()
 
     label, _, token = sealed.ciphertext.partition(":")
     assert label in str(caught.value)
@@ -161,15 +161,15 @@ def test_a_missing_key_is_named_and_nothing_is_shown(encryption_keys, settings):
         lambda stored: stored[:9] + "\N{SNOWMAN}",
     ],
 )
-def test_what_is_damaged_is_refused_without_repeating_it(damage):
-    damaged = Sealed(damage(Sealed.of(TEXT).ciphertext))
+def test_the_error_of_a_damaged_value_does_not_contain_it(damage):
+    damaged = EncryptedText(damage(EncryptedText.of(TEXT).ciphertext))
 
-    with pytest.raises(Unreadable, match="damaged") as caught:
-        damaged.reveal()
+    with pytest.raises(DecryptionError, match="damaged") as caught:
+        damaged.decrypt()
 
     assert TEXT not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
-def test_the_columns_of_sealed_text_are_found():
-    assert (Variable, Variable._meta.get_field("value")) in sealed_fields()
+def test_encrypted_columns_are_found():
+    assert (Variable, Variable._meta.get_field("value")) in encrypted_fields()

@@ -1,4 +1,4 @@
-"""A secret variable leaves no trace: every sink is searched for it."""
+"""Secret values appear in no log, table, page or response."""
 
 import json
 
@@ -28,7 +28,7 @@ def places(flow, environment):
 
 @pytest.fixture
 def logged_queries(caplog):
-    """Let the log tell of every query, as an operator could."""
+    """Log every query, as an operator can."""
     connection.force_debug_cursor = True
     with caplog.at_level("DEBUG", "django.db.backends"):
         yield
@@ -36,7 +36,7 @@ def logged_queries(caplog):
 
 
 def use(key, path):
-    """Set a secret, in right ways and wrong ones; return all the answers."""
+    """Set a secret with valid and invalid requests; return all responses."""
     secret = {"value": CANARY, "secret": True}
     whole = path.rpartition("/")[0]
     yield key.put(path, {"value": CANARY, "secret": "yes"})
