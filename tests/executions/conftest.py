@@ -1,4 +1,4 @@
-"""Flows to launch, and what a runner publishes of them."""
+"""Fixtures: flows, launches, completions and runners."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from tests.executions.runner_client import PIPELINE_SCOPES, RunnerClient, comple
 
 @pytest.fixture
 def make_flow(acme):
-    """Return a maker of flows, with one request node unless told otherwise."""
+    """Return a function that creates a flow, by default with one request node."""
 
     def make_flow(*nodes, organization=acme, name="Checkout"):
         return Flow.objects.create(
@@ -32,9 +32,9 @@ def flow(make_flow):
 
 @pytest.fixture
 def variables(api, alice):
-    """Return a setter of variables: `variables("/organization/variables", A="1", B=None)`.
+    """Return a function: `variables("/organization/variables", A="1", SECRET_B="2")`.
 
-    Those whose names begin with SECRET are secrets.
+    Variables whose key begins with SECRET are secrets.
     """
     people = api(user=alice)
 
@@ -49,13 +49,13 @@ def variables(api, alice):
 
 @pytest.fixture
 def ci(api):
-    """Return a client with the least a pipeline needs."""
+    """Return an API client with the scopes of a pipeline."""
     return api(*PIPELINE_SCOPES)
 
 
 @pytest.fixture
 def launch(ci, flow):
-    """Return a launcher of ephemeral executions: the execution in the answer."""
+    """Return a function that launches a flow and returns the execution."""
 
     def launch(client=ci, of=flow, headers=None, **body):
         body = {"runner_type": "ephemeral"} | body
@@ -68,7 +68,7 @@ def launch(ci, flow):
 
 @pytest.fixture
 def publish(ci):
-    """Return a publisher of ends: the answer."""
+    """Return a function that publishes a completion and returns the response."""
 
     def publish(execution, client=ci, **changes):
         path = f"/runner/ephemeral/executions/{execution['id']}/complete"
@@ -79,7 +79,7 @@ def publish(ci):
 
 @pytest.fixture
 def runner_api(api):
-    """Return a client with the scopes of a runner."""
+    """Return an API client with the scopes of a runner."""
     return api("runner:claim", "runner:complete")
 
 
@@ -95,13 +95,13 @@ def other_runner(runner_api):
 
 @pytest.fixture
 def queue(launch):
-    """Return a launcher of executions for self-hosted runners."""
+    """Return a function that launches a flow for self-hosted runners."""
     return lambda **options: launch(runner_type="self_hosted", **options)
 
 
 @pytest.fixture
 def lapse():
-    """Return what lets the lease of a job run out now."""
+    """Return a function that expires the lease of a job."""
 
     def lapse(job):
         past = timezone.now() - timedelta(milliseconds=1)

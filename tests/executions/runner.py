@@ -1,8 +1,8 @@
-"""A self-hosted runner whose jobs are but a pause.
+"""A self-hosted runner whose jobs only sleep.
 
     RUNNER_KEY=… python -m tests.executions.runner URL NAME SECONDS
 
-It writes a line of JSON for each job that it claims and for each answer to an end.
+It prints a line of JSON for each claimed job and each completed one.
 """
 
 import json
@@ -19,7 +19,7 @@ HEARTBEAT = 0.5  # seconds
 
 
 class Runner:
-    """Claims one job after the other, keeps it, tells of it, and ends it."""
+    """Claims jobs one by one, sends heartbeats and events, and completes them."""
 
     def __init__(self, url, name, seconds):
         self.seconds = seconds
@@ -39,7 +39,7 @@ class Runner:
             if answer.status_code == 200:
                 self.work(answer.json())
             elif answer.status_code != 204:
-                say(refused=answer.status_code)
+                report(refused=answer.status_code)
 
     def beat(self):
         while True:
@@ -48,7 +48,7 @@ class Runner:
 
     def work(self, job):
         id, began = job["job_id"], datetime.now(UTC)
-        say(claimed=id, execution=job["execution_id"])
+        report(claimed=id, execution=job["execution_id"])
         self.current = [id]
         started = {"flowName": job["flow_definition"]["name"]}
         self.post(
@@ -65,11 +65,11 @@ class Runner:
             last_event_sequence=1,
         )
         self.current = []
-        say(ended=id, answer=answer.status_code)
+        report(ended=id, answer=answer.status_code)
 
 
-def say(**line):
-    print(json.dumps(line), flush=True)  # noqa: T201, what it is started for
+def report(**line):
+    print(json.dumps(line), flush=True)  # noqa: T201, the test reads it
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from tests.executions.definitions import node
 from tests.executions.responses import error_of
 
 
-def test_an_ephemeral_launch_carries_what_to_run(ci, flow, acme):
+def test_an_ephemeral_launch_returns_the_flow_and_its_inputs(ci, flow, acme):
     response = ci.post(f"/flows/{flow.pk}/launch", {"runner_type": "ephemeral"})
 
     assert response.status_code == 202
@@ -81,7 +81,7 @@ def test_an_ephemeral_launch_queues_no_job(launch):
     assert not RunnerJob.objects.exists()
 
 
-def test_a_cloud_launch_is_refused_and_told_of_the_two_kinds(ci, flow):
+def test_a_cloud_launch_is_refused_and_the_error_names_the_other_runner_types(ci, flow):
     response = ci.post(f"/flows/{flow.pk}/launch", {"runner_type": "cloud"})
 
     error = error_of(response, 400)
@@ -115,14 +115,14 @@ def test_a_cloud_launch_is_refused_and_told_of_the_two_kinds(ci, flow):
         ),
     ],
 )
-def test_what_does_not_resolve_is_refused_by_field(ci, flow, body, field):
+def test_an_invalid_launch_is_refused_by_field(ci, flow, body, field):
     response = ci.post(f"/flows/{flow.pk}/launch", body)
 
     assert error_of(response, 400)["field"] == field
     assert not Execution.objects.exists()
 
 
-def test_git_metadata_is_kept(launch, flow):
+def test_git_metadata_is_stored(launch, flow):
     told = {"source": "github_actions", "repository": "a/b", "run_attempt": "2"}
 
     execution = launch(trigger_type="git", trigger_metadata=told)
@@ -231,7 +231,7 @@ def test_flows_that_call_each_other_are_there_once(launch, make_flow):
 
 
 @pytest.mark.parametrize(("limit", "status"), [(10_000, 202), (9_000, 409)])
-def test_what_is_called_is_kept_up_to_a_size(ci, make_flow, monkeypatch, limit, status):
+def test_called_flows_have_a_size_limit(ci, make_flow, monkeypatch, limit, status):
     monkeypatch.setattr("echopoint.executions.referenced_flows.MAX_SIZE", limit)
     long = [node("a", data={"method": "GET", "url": "u" * 3000}) for _ in range(3)]
     called = make_flow(*long)

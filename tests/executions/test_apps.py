@@ -1,4 +1,4 @@
-"""What executions say of a key: on its page, and in the verdict of its rotation."""
+"""The executions of a key on its page and in the verdict of its rotation."""
 
 from datetime import timedelta
 

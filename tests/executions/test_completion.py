@@ -15,7 +15,7 @@ from tests.executions.runner_client import completion
 
 
 def record(**changes):
-    """Return the result of a run whose one node says this of itself."""
+    """Return a result whose one node has these changes."""
     passed = completion()["result"]["execution_results"]["pay"]
     return {"execution_results": {"pay": passed | changes}}
 
@@ -72,7 +72,9 @@ def test_a_published_run_has_ended(launch, publish):
         ),
     ],
 )
-def test_a_node_is_what_its_record_says(launch, publish, changes, status, has_errors):
+def test_the_status_of_a_node_follows_from_its_result(
+    launch, publish, changes, status, has_errors
+):
     (node,) = publish(launch(), result=record(**changes)).json()["nodes"]
 
     assert (node["status"], node["has_errors"]) == (status, has_errors)
@@ -80,7 +82,7 @@ def test_a_node_is_what_its_record_says(launch, publish, changes, status, has_er
     assert node["skip_reason"] == changes.get("skip_reason")
 
 
-def test_a_record_that_leaves_things_out_is_filled_from_the_flow(launch, publish):
+def test_missing_fields_of_a_node_result_come_from_the_flow(launch, publish):
     result = {"execution_results": {"pay": {"executed_at": "soon", "duration_ms": 1.5}}}
 
     (node,) = publish(launch(), result=result).json()["nodes"]
@@ -89,7 +91,7 @@ def test_a_record_that_leaves_things_out_is_filled_from_the_flow(launch, publish
     assert (node["started_at"], node["duration_ms"]) == (None, None)
 
 
-def test_the_same_end_again_changes_nothing(launch, publish):
+def test_a_repeated_completion_changes_nothing(launch, publish):
     execution = launch()
     first = publish(execution)
 
@@ -111,7 +113,7 @@ def test_the_same_end_again_changes_nothing(launch, publish):
         {"completed_at": "2026-01-05T10:00:02Z"},
     ],
 )
-def test_another_end_is_a_conflict(launch, publish, change):
+def test_a_different_result_is_a_conflict(launch, publish, change):
     execution = launch()
     first = publish(execution)
 
@@ -123,7 +125,7 @@ def test_another_end_is_a_conflict(launch, publish, change):
     assert publish(execution).json() == first.json()
 
 
-def test_the_same_moment_in_another_zone_is_the_same_end(launch, publish):
+def test_equal_times_in_different_zones_are_the_same_completion(launch, publish):
     execution = launch()
     publish(execution)
 
@@ -146,7 +148,7 @@ def test_the_same_moment_in_another_zone_is_the_same_end(launch, publish):
         ({"error_message": 5}, "error_message"),
     ],
 )
-def test_an_end_of_another_form_is_refused_by_field(launch, publish, changes, field):
+def test_an_invalid_completion_is_refused_by_field(launch, publish, changes, field):
     execution = launch()
 
     response = publish(execution, **changes)
@@ -158,7 +160,7 @@ def test_an_end_of_another_form_is_refused_by_field(launch, publish, changes, fi
 @pytest.mark.parametrize(
     "missing", ["status", "started_at", "completed_at", "duration_ms"]
 )
-def test_what_is_required_is_missed_by_name(launch, ci, missing):
+def test_the_error_of_a_missing_field_names_it(launch, ci, missing):
     path = f"/runner/ephemeral/executions/{launch()['id']}/complete"
     body = completion()
     del body[missing]
@@ -194,7 +196,7 @@ def test_a_result_may_be_larger_than_other_bodies_and_has_a_limit(
     assert large.json()["nodes"][0]["result"]["outputs"] == {"body": body * 2}
 
 
-def test_a_result_that_is_too_large_to_keep_is_cut(launch, publish, settings):
+def test_a_result_that_is_too_large_to_store_is_truncated(launch, publish, settings):
     settings.API_RESULT_MAX_SIZE = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     execution = launch()
     body = "x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -221,7 +223,7 @@ def test_text_that_no_column_holds_does_not_lose_the_result(launch, ci):
 
 
 @pytest.mark.parametrize("depth", [60, 2000])
-def test_a_result_that_is_too_deep_is_cut(launch, ci, depth):
+def test_a_result_that_is_too_deep_is_truncated(launch, ci, depth):
     text = json.dumps(completion(result=record(outputs={"a": "DEEP", "b": 2})))
     deep = '{"c":' * depth + "1" + "}" * depth
     path = f"/runner/ephemeral/executions/{launch()['id']}/complete"
@@ -259,7 +261,7 @@ def test_a_path_does_not_end_in_half_a_secret(launch, ci, variables):
     assert "canary" not in str(Execution.objects.values().get())
 
 
-def test_what_a_service_says_twice_does_not_lose_the_result(launch, ci):
+def test_a_duplicate_json_name_does_not_lose_the_result(launch, ci):
     text = json.dumps(completion(result=record(outputs={"a": "TWICE"})))
     path = f"/runner/ephemeral/executions/{launch()['id']}/complete"
 
@@ -268,7 +270,7 @@ def test_what_a_service_says_twice_does_not_lose_the_result(launch, ci):
     assert response.json()["nodes"][0]["result"]["outputs"] == {"a": {"b": 2}}
 
 
-def test_a_code_that_is_none_is_masked(launch, publish, variables):
+def test_an_invalid_error_code_is_masked_as_text(launch, publish, variables):
     variables("/organization/variables", SECRET_A="canary-7")
     told = record(error_code="it was canary-7")
 
@@ -281,7 +283,7 @@ def test_a_code_that_is_none_is_masked(launch, publish, variables):
     assert "canary" not in str(Execution.objects.values().get())
 
 
-def test_of_too_many_nodes_the_first_are_kept(launch, publish):
+def test_the_first_of_too_many_nodes_are_stored(launch, publish):
     records = {f"n{n}": {"node_id": f"n{n}"} for n in range(1002)}
     records |= {"a": "no record", "i" * 256: {}}
 
@@ -378,7 +380,7 @@ def test_the_flow_shows_how_its_last_execution_went(launch, publish, api, flow):
     assert Flow.objects.get().updated_at == was
 
 
-def test_the_key_that_published_is_remembered(launch, publish, issue):
+def test_the_publishing_key_is_stored(launch, publish, issue):
     publish(launch())
 
     key = ApiKey.objects.get(pk=Execution.objects.get().completed_by_key_id)
@@ -390,7 +392,7 @@ def test_the_key_that_published_is_remembered(launch, publish, issue):
 SECRET = 'can"ary /ü'
 
 
-def test_a_secret_is_in_nothing_that_is_kept_or_told(launch, publish, variables):
+def test_a_secret_is_in_no_row_and_no_response(launch, publish, variables):
     variables("/organization/variables", SECRET_A=SECRET, SECRET_PIN="4711")
     execution = launch()
     body = base64.b64encode(json.dumps({"echo": SECRET}).encode()).decode()
@@ -437,7 +439,7 @@ def test_a_secret_is_in_nothing_that_is_kept_or_told(launch, publish, variables)
         {"executed_at": "0001-01-01T00:00:01Z", "duration_ms": 10**12},
     ],
 )
-def test_a_node_at_the_end_of_time_is_no_fault_of_ours(launch, publish, told):
+def test_a_node_time_out_of_range_is_no_server_error(launch, publish, told):
     response = publish(launch(), result=record(**told))
 
     assert response.status_code == 200
@@ -466,7 +468,7 @@ def test_nodes_are_in_the_order_in_which_they_started(launch, publish):
 
 
 @pytest.mark.parametrize("field", ["node_type", "error_code", "display_name"])
-def test_a_secret_inside_what_should_be_a_text_is_not_kept(
+def test_a_secret_in_an_object_in_place_of_a_text_is_not_stored(
     launch, publish, variables, field
 ):
     variables("/organization/variables", SECRET="canary-7f3a")

@@ -1,4 +1,4 @@
-"""Launches and ends at the same time, which only PostgreSQL runs side by side."""
+"""Concurrent launches and completions on PostgreSQL; SQLite runs writers one by one."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_launches_with_one_key_are_one_execution(ci, flow):
 
 
 @pytest.mark.usefixtures("committing")
-def test_of_different_ends_at_once_one_is_taken(ci, launch):
+def test_one_of_several_concurrent_results_is_stored(ci, launch):
     path = f"/runner/ephemeral/executions/{launch()['id']}/complete"
 
     answers = at_once(lambda n: ci.post(path, completion(duration_ms=n)))
@@ -37,7 +37,7 @@ def test_of_different_ends_at_once_one_is_taken(ci, launch):
 
 
 @pytest.mark.usefixtures("committing")
-def test_the_same_end_at_once_is_taken_once(ci, launch):
+def test_concurrent_equal_results_are_stored_once(ci, launch):
     path = f"/runner/ephemeral/executions/{launch()['id']}/complete"
 
     answers = at_once(lambda n: ci.post(path, completion()))

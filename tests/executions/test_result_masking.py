@@ -1,8 +1,8 @@
-"""Secrets are found quickly, however many there are and whatever stands beside them."""
+"""Masking of many, long and nested secrets."""
 
 import secrets
 
-# The tree of a pattern tells what a search has to compare.
+# The parsed pattern shows how many alternatives a search compares.
 from re import _parser as regex_parser
 
 import pytest
@@ -44,7 +44,7 @@ def test_a_place_is_compared_with_letters_and_not_with_each_of_many_secrets():
     assert 50 < widest < 100
 
 
-def test_a_long_secret_is_searched_for_by_itself():
+def test_a_long_secret_is_searched_separately():
     secret = "k" * 60_000 + "z"
 
     masker = Masker([secret])

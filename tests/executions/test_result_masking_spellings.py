@@ -1,4 +1,4 @@
-"""For random secrets and all ways to write them: none is in what is stored."""
+"""Random secrets, in all spellings, do not appear in stored rows."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""`POST /runner/jobs/{jobId}/complete`: one end, from the runner that has the job."""
+"""`POST /runner/jobs/{jobId}/complete`."""
 
 import uuid
 
@@ -22,7 +22,7 @@ def result_with(text):
     return result
 
 
-def test_a_job_ends_with_what_its_runner_publishes(runner, job):
+def test_a_job_ends_with_the_published_result(runner, job):
     response = runner.complete(job, runner_version="1.4.2", last_event_sequence=7)
 
     assert (response.status_code, response.content) == (204, b"")
@@ -35,7 +35,7 @@ def test_a_job_ends_with_what_its_runner_publishes(runner, job):
     assert NodeResult.objects.get().node_id == "pay"
 
 
-def test_a_failure_is_kept_with_its_reason(runner, job):
+def test_a_failure_is_stored_with_its_reason(runner, job):
     runner.complete(
         job, status="failed", error_code="REQUEST_TIMEOUT", error_message="m"
     )
@@ -52,7 +52,7 @@ def test_without_a_version_the_one_that_is_known_stays(runner, job):
     assert Execution.objects.get().executor_version == "1.4.2"
 
 
-def test_secrets_are_taken_out_and_forgotten(runner, queue, variables):
+def test_secrets_are_masked_and_deleted(runner, queue, variables):
     variables("/organization/variables", SECRET_A="canary")
     queue()
 
@@ -62,7 +62,7 @@ def test_secrets_are_taken_out_and_forgotten(runner, queue, variables):
     assert Execution.objects.get().sealed_inputs is None
 
 
-def test_the_same_end_again_changes_nothing(runner, job):
+def test_a_repeated_completion_changes_nothing(runner, job):
     runner.complete(job)
     before = Execution.objects.values().get(), RunnerJob.objects.values().get()
 
@@ -76,7 +76,7 @@ def test_the_same_end_again_changes_nothing(runner, job):
     assert NodeResult.objects.count() == 1
 
 
-def test_another_end_is_a_conflict(runner, job):
+def test_a_different_result_is_a_conflict(runner, job):
     runner.complete(job)
 
     response = runner.complete(job, status="failed")
@@ -112,14 +112,12 @@ class TestHolder:
         assert Execution.objects.get().status == "running"
         assert runner.complete(job).status_code == 204
 
-    def test_a_lease_that_ran_out_is_still_the_runners_until_anothers(
-        self, runner, job, lapse
-    ):
+    def test_an_expired_lease_is_held_until_another_claim(self, runner, job, lapse):
         lapse(job)
 
         assert runner.complete(job).status_code == 204
 
-    def test_a_job_that_nobody_claimed_does_not_end(self, runner, job, queue):
+    def test_an_unclaimed_job_cannot_be_completed(self, runner, job, queue):
         unclaimed = Execution.objects.get(pk=queue()["id"]).job
 
         response = runner.complete({"job_id": unclaimed.pk})
@@ -157,7 +155,7 @@ class TestHolder:
         ({"last_event_sequence": "1"}, "last_event_sequence"),
     ],
 )
-def test_an_end_that_cannot_be_read_lets_the_job_fail(runner, job, change, field):
+def test_an_invalid_completion_fails_the_job(runner, job, change, field):
     response = runner.complete(job, **change)
 
     error = error_of(response, 400)
@@ -179,14 +177,14 @@ def test_an_end_that_cannot_be_read_lets_the_job_fail(runner, job, change, field
         (b"[" * 100_000, "not valid JSON"),
     ],
 )
-def test_a_body_that_is_no_json_lets_the_job_fail(runner, job, body, reason):
+def test_a_body_that_is_not_json_fails_the_job(runner, job, body, reason):
     response = runner.api.post(f"/runner/jobs/{job['job_id']}/complete", body)
 
     assert reason in error_of(response, 400)["message"]
     assert reason in Execution.objects.get().error_message
 
 
-def test_a_body_that_broke_off_can_be_sent_again(runner, job, monkeypatch):
+def test_a_body_that_ended_too_early_can_be_sent_again(runner, job, monkeypatch):
     def broken(stream):
         raise IncompleteBody
 
@@ -203,7 +201,7 @@ def test_a_body_that_broke_off_can_be_sent_again(runner, job, monkeypatch):
     assert runner.complete(job).status_code == 204
 
 
-def test_an_unreadable_end_of_who_had_the_job_before_does_not_end_it(
+def test_an_unreadable_completion_of_a_previous_holder_does_not_fail_the_job(
     runner, other_runner, job, lapse
 ):
     lapse(job)
@@ -215,7 +213,7 @@ def test_an_unreadable_end_of_who_had_the_job_before_does_not_end_it(
     assert Execution.objects.get().status == "running"
 
 
-def test_a_result_that_is_too_large_to_read_lets_the_job_fail(runner, job, settings):
+def test_a_result_that_is_too_large_to_read_fails_the_job(runner, job, settings):
     settings.API_RESULT_READ_SIZE = 10_000
 
     response = runner.complete(job, result=result_with("x" * 10_000))
@@ -224,7 +222,7 @@ def test_a_result_that_is_too_large_to_read_lets_the_job_fail(runner, job, setti
     assert Execution.objects.get().error_code == "RESULT_UNREADABLE"
 
 
-def test_a_job_that_failed_so_has_the_nodes_that_its_events_tell_of(runner, job):
+def test_a_job_that_failed_so_has_the_nodes_in_its_events(runner, job):
     runner.send_events(
         job, (1, "node.completed", {"nodeId": "pay", "displayName": "Pay"})
     )
@@ -234,14 +232,16 @@ def test_a_job_that_failed_so_has_the_nodes_that_its_events_tell_of(runner, job)
     assert NodeResult.objects.get().node_id == "pay"
 
 
-def test_an_end_of_another_start_does_not_let_the_job_fail(runner, job):
+def test_an_invalid_completion_of_another_process_does_not_fail_the_job(runner, job):
     response = RunnerClient(runner.api).complete(job, status="done")
 
     assert error_of(response, 409)["code"] == "CONFLICT"
     assert Execution.objects.get().status == "running"
 
 
-def test_an_unreadable_end_with_another_key_does_not_let_the_job_fail(runner, job, api):
+def test_an_unreadable_completion_with_another_key_does_not_fail_the_job(
+    runner, job, api
+):
     other = api("runner:complete")
 
     response = other.post(f"/runner/jobs/{job['job_id']}/complete", b"{")
@@ -250,7 +250,7 @@ def test_an_unreadable_end_with_another_key_does_not_let_the_job_fail(runner, jo
     assert Execution.objects.get().status == "running"
 
 
-def test_an_unreadable_end_changes_nothing_once_the_job_has_ended(runner, job):
+def test_an_unreadable_completion_changes_nothing_once_the_job_has_ended(runner, job):
     runner.complete(job)
 
     response = runner.complete(job, status="done")
@@ -261,13 +261,13 @@ def test_an_unreadable_end_changes_nothing_once_the_job_has_ended(runner, job):
     assert Execution.objects.get().status == "completed"
 
 
-def test_what_may_be_left_out_may_be_null(runner, job):
+def test_optional_fields_may_be_null(runner, job):
     nothing = dict.fromkeys(["result", "error_message", "error_code"])
 
     assert runner.complete(job, **nothing, last_event_sequence=None).status_code == 204
 
 
-def test_an_end_is_not_refused_for_events_that_were_lost(runner, job):
+def test_a_completion_is_not_refused_because_of_missing_events(runner, job):
     runner.send_events(job, (1, "flow.started", {}))
 
     assert runner.complete(job, last_event_sequence=40).status_code == 204

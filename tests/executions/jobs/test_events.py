@@ -1,4 +1,4 @@
-"""`POST /runner/jobs/{jobId}/events`: what runners tell, in its order, once."""
+"""`POST /runner/jobs/{jobId}/events`."""
 
 import uuid
 
@@ -19,7 +19,7 @@ def node_started(sequence):
     return (sequence, "node.started", {"nodeId": "pay", "displayName": f"{sequence}"})
 
 
-def kept():
+def stored_sequences():
     return list(JobEvent.objects.values_list("sequence", flat=True))
 
 
@@ -34,36 +34,36 @@ def job(runner, queue):
     return runner.claim()
 
 
-def test_events_are_kept_in_their_order(runner, job):
+def test_events_are_stored_in_order(runner, job):
     assert last(runner.send_events(job, STARTED, node_started(2))) == 2
     assert last(runner.send_events(job, node_started(3))) == 3
 
-    assert kept() == [1, 2, 3]
+    assert stored_sequences() == [1, 2, 3]
     first = JobEvent.objects.first()
     assert (first.type, first.payload) == ("flow.started", STARTED[2])
 
 
-def test_what_is_kept_already_is_passed_by(runner, job):
+def test_stored_events_are_skipped(runner, job):
     runner.send_events(job, STARTED, node_started(2))
 
     response = runner.send_events(job, STARTED, (2, "node.failed", {}), node_started(3))
 
     assert last(response) == 3
-    assert kept() == [1, 2, 3]
+    assert stored_sequences() == [1, 2, 3]
     assert JobEvent.objects.get(sequence=2).type == "node.started"
 
 
-def test_nothing_is_kept_after_a_gap(runner, job):
+def test_events_after_a_gap_are_not_stored(runner, job):
     runner.send_events(job, STARTED)
 
     assert last(runner.send_events(job, node_started(2), node_started(4))) == 2
     assert last(runner.send_events(job, node_started(4))) == 2
-    assert kept() == [1, 2]
+    assert stored_sequences() == [1, 2]
 
 
 def test_the_first_event_is_number_one(runner, job):
     assert last(runner.send_events(job, node_started(2))) == 0
-    assert kept() == []
+    assert stored_sequences() == []
 
 
 def test_the_start_of_the_flow_is_the_runners_own(runner, job):
@@ -74,17 +74,20 @@ def test_the_start_of_the_flow_is_the_runners_own(runner, job):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "timestamp",
     ["yesterday", 5, None, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"],
 )
-def test_a_start_at_no_time_is_when_it_was_told(runner, job, told):
-    assert last(runner.send_events(job, (1, "flow.started", {"timestamp": told}))) == 1
+def test_an_invalid_start_time_becomes_the_time_of_receipt(runner, job, timestamp):
+    assert (
+        last(runner.send_events(job, (1, "flow.started", {"timestamp": timestamp})))
+        == 1
+    )
 
     execution = Execution.objects.get()
     assert execution.execution_started_at == JobEvent.objects.get().received_at
 
 
-def test_fields_that_are_not_known_are_kept(runner, job):
+def test_unknown_fields_are_stored(runner, job):
     runner.send_events(
         job, (1, "node.completed", {"nodeId": "pay", "retries": [1, {"a": 2}]})
     )
@@ -92,7 +95,7 @@ def test_fields_that_are_not_known_are_kept(runner, job):
     assert JobEvent.objects.get().payload == {"nodeId": "pay", "retries": [1, {"a": 2}]}
 
 
-def test_what_no_column_holds_is_replaced_as_it_is_a_recording(runner, job):
+def test_characters_that_no_column_can_store_are_replaced(runner, job):
     runner.send_events(
         job, (1, "node.completed", {"result": {"outputs": {"a": "x\x00"}}})
     )
@@ -100,7 +103,7 @@ def test_what_no_column_holds_is_replaced_as_it_is_a_recording(runner, job):
     assert JobEvent.objects.get().payload["result"]["outputs"]["a"] == "x\ufffd"
 
 
-def test_when_a_job_is_claimed_again_its_events_begin_anew(
+def test_events_are_deleted_when_a_job_is_claimed_again(
     runner, other_runner, job, lapse
 ):
     runner.send_events(job, STARTED, node_started(2))
@@ -108,7 +111,7 @@ def test_when_a_job_is_claimed_again_its_events_begin_anew(
 
     other_runner.claim()
 
-    assert kept() == []
+    assert stored_sequences() == []
     assert Execution.objects.get().execution_started_at is None
     assert last(other_runner.send_events(job, STARTED)) == 1
 
@@ -139,7 +142,7 @@ class TestSecrets:
             "***": ["***", {"deep": "x *** y"}],
         }
 
-    def test_nothing_new_is_kept_once_the_secrets_are_gone(self, runner, job):
+    def test_no_event_is_stored_once_the_secrets_are_deleted(self, runner, job):
         runner.send_events(job, STARTED)
         runner.complete(job)
 
@@ -148,7 +151,7 @@ class TestSecrets:
         )
 
         assert "has ended" in error_of(response, 409)["message"]
-        assert kept() == [1]
+        assert stored_sequences() == [1]
         assert last(runner.send_events(job, STARTED)) == 1
 
 
@@ -160,7 +163,7 @@ class TestHolder:
         response = runner.send_events(job, STARTED)
 
         assert "has claimed this job" in error_of(response, 409)["message"]
-        assert kept() == []
+        assert stored_sequences() == []
         assert last(other_runner.send_events(job, STARTED)) == 1
 
     def test_another_start_of_the_runner_is_refused(self, runner, job):
@@ -169,16 +172,14 @@ class TestHolder:
         assert error_of(response, 409)["code"] == "CONFLICT"
         assert last(runner.send_events(job, STARTED)) == 1
 
-    def test_a_job_that_nobody_claimed_takes_none(self, runner, job, queue):
+    def test_an_unclaimed_job_accepts_no_events(self, runner, job, queue):
         unclaimed = Execution.objects.get(pk=queue()["id"]).job
 
         response = runner.send_events({"job_id": unclaimed.pk}, STARTED)
 
         assert "is not claimed" in error_of(response, 409)["message"]
 
-    def test_a_lease_that_ran_out_is_still_the_runners_until_anothers(
-        self, runner, job, lapse
-    ):
+    def test_an_expired_lease_is_held_until_another_claim(self, runner, job, lapse):
         lapse(job)
 
         assert last(runner.send_events(job, STARTED)) == 1
@@ -188,7 +189,7 @@ class TestHolder:
         foreign.identity = runner.identity
 
         assert error_of(foreign.send_events(job, STARTED), 404)["code"] == "NOT_FOUND"
-        assert kept() == []
+        assert stored_sequences() == []
 
     @pytest.mark.parametrize("id", [uuid.uuid4(), "job"])
     def test_a_job_that_is_not_there_is_not_found(self, runner, id):
@@ -210,14 +211,14 @@ class TestHolder:
         ([(1, "node.started", None)], "events[0].payload"),
     ],
 )
-def test_events_that_say_it_wrong_are_refused(runner, job, events, field):
+def test_invalid_events_are_refused(runner, job, events, field):
     response = runner.send_events(job, *events)
 
     assert error_of(response, 400)["field"] == field
-    assert kept() == []
+    assert stored_sequences() == []
 
 
-def test_a_hundred_events_can_be_told_at_once(runner, job):
+def test_a_request_can_contain_a_hundred_events(runner, job):
     assert (
         last(runner.send_events(job, *(node_started(n) for n in range(1, 101)))) == 100
     )

@@ -1,4 +1,4 @@
-"""Waiting for a job: how long, how many, and what ends it."""
+"""Long polling: its time, its slots, wakeups and disconnects."""
 
 import socket
 import threading
@@ -16,7 +16,7 @@ from echopoint.executions.jobs.long_poll import (
     poll_seconds,
 )
 
-SOON = 5  # seconds; long before anyone looks again who is patient
+SOON = 5  # seconds; far below the poll interval of the `patience` fixture
 
 
 def stays():
@@ -24,18 +24,18 @@ def stays():
 
 
 @pytest.fixture
-def room():
+def poller():
     return LongPoll()
 
 
 @pytest.fixture
 def patience(monkeypatch):
-    """Let nobody look again by themselves while a test runs."""
+    """Disable the regular polls: only a wakeup makes a waiting request poll again."""
     monkeypatch.setattr(long_poll, "POLL_INTERVAL", (20, 20))
 
 
-class Looks:
-    """A look that finds what `answers` say, one after the other, and then nothing."""
+class Polls:
+    """A poll function that returns the `answers` one by one, and then None."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
@@ -47,122 +47,122 @@ class Looks:
 
 
 @pytest.fixture
-def waiting(room):
-    """Return a starter of threads that wait: (thread, what it found)."""
+def waiting(poller):
+    """Return a function that starts a waiting thread: (thread, list of its result)."""
     threads = []
 
-    def waiting(look, seconds=10):
+    def waiting(poll, seconds=10):
         found = []
         thread = threading.Thread(
             target=lambda: found.append(
-                room.wait_for(look, seconds=seconds, is_gone=stays)
+                poller.wait_for(poll, seconds=seconds, is_gone=stays)
             )
         )
         thread.start()
         threads.append(thread)
         until = time.monotonic() + 5
-        while look.count == 0 and time.monotonic() < until:
+        while poll.count == 0 and time.monotonic() < until:
             time.sleep(0.01)
         time.sleep(0.05)
         return thread, found
 
     yield waiting
-    room.close()
+    poller.close()
     for thread in threads:
         thread.join(5)
         assert not thread.is_alive()
 
 
-def test_who_finds_something_does_not_wait(room, patience):
-    look = Looks("job")
+def test_a_request_that_finds_a_job_does_not_wait(poller, patience):
+    poll = Polls("job")
     began = time.monotonic()
 
-    assert room.wait_for(look, seconds=30, is_gone=stays) == "job"
+    assert poller.wait_for(poll, seconds=30, is_gone=stays) == "job"
     assert time.monotonic() - began < SOON
-    assert look.count == 1
+    assert poll.count == 1
 
 
-def test_who_may_not_wait_looks_once(room):
-    look = Looks(None, "job")
+def test_a_request_with_zero_seconds_polls_once(poller):
+    poll = Polls(None, "job")
 
-    assert room.wait_for(look, seconds=0, is_gone=stays) is None
-    assert look.count == 1
+    assert poller.wait_for(poll, seconds=0, is_gone=stays) is None
+    assert poll.count == 1
 
 
-def test_who_waits_looks_again_until_the_time_is_over(room):
-    look = Looks()
+def test_a_waiting_request_polls_until_its_time_is_over(poller):
+    poll = Polls()
     began = time.monotonic()
 
-    assert room.wait_for(look, seconds=1.5, is_gone=stays) is None
+    assert poller.wait_for(poll, seconds=1.5, is_gone=stays) is None
     assert 1.5 <= time.monotonic() - began < 4
-    assert 2 <= look.count <= 4
+    assert 2 <= poll.count <= 4
 
 
-def test_who_waits_finds_what_comes_meanwhile(room):
-    assert room.wait_for(Looks(None, "job"), seconds=5, is_gone=stays) == "job"
+def test_a_waiting_request_finds_a_later_job(poller):
+    assert poller.wait_for(Polls(None, "job"), seconds=5, is_gone=stays) == "job"
 
 
-def test_a_call_lets_who_waits_look_at_once(room, waiting, patience):
-    thread, found = waiting(Looks(None, "job"), seconds=30)
+def test_a_wakeup_makes_a_waiting_request_poll_at_once(poller, waiting, patience):
+    thread, found = waiting(Polls(None, "job"), seconds=30)
     began = time.monotonic()
 
-    room.wake()
+    poller.wake()
     thread.join(30)
 
     assert found == ["job"]
     assert time.monotonic() - began < SOON
 
 
-def test_a_call_between_the_look_and_the_wait_is_heard(room, patience):
-    look = Looks(None, "job")
+def test_a_wakeup_between_the_poll_and_the_sleep_is_not_lost(poller, patience):
+    poll = Polls(None, "job")
 
-    def look_and_call():
-        found = look()
-        if look.count == 1:
-            room.wake()
+    def poll_and_wake():
+        found = poll()
+        if poll.count == 1:
+            poller.wake()
         return found
 
     began = time.monotonic()
 
-    assert room.wait_for(look_and_call, seconds=30, is_gone=stays) == "job"
+    assert poller.wait_for(poll_and_wake, seconds=30, is_gone=stays) == "job"
     assert time.monotonic() - began < SOON
 
 
-def test_nobody_waits_once_it_is_closed(room, waiting):
-    look = Looks(None, None, None, None, "too late")
-    thread, found = waiting(look)
+def test_waiting_ends_when_the_poll_is_closed(poller, waiting):
+    poll = Polls(None, None, None, None, "too late")
+    thread, found = waiting(poll)
     began = time.monotonic()
 
-    room.close()
+    poller.close()
     thread.join(5)
 
     assert found == [None]
     assert time.monotonic() - began < POLL_INTERVAL[1] + 3
 
 
-def test_nothing_is_looked_for_once_the_client_is_gone(room):
-    look = Looks(None, "lost")
+def test_polling_stops_once_the_client_is_gone(poller):
+    poll = Polls(None, "lost")
 
-    assert room.wait_for(look, seconds=5, is_gone=lambda: True) is None
-    assert look.count == 1
+    assert poller.wait_for(poll, seconds=5, is_gone=lambda: True) is None
+    assert poll.count == 1
 
 
-def test_who_finds_no_seat_looks_once(room, waiting, settings):
+def test_a_request_without_a_slot_polls_once(poller, waiting, settings):
     settings.RUNNER_MAX_WAITING = 1
-    seated, _ = waiting(Looks(None, "job"))
-    look = Looks(None, "job")
+    first, _ = waiting(Polls(None, "job"))
+    poll = Polls(None, "job")
 
-    assert room.wait_for(look, seconds=5, is_gone=stays) is None
-    assert look.count == 1
+    assert poller.wait_for(poll, seconds=5, is_gone=stays) is None
+    assert poll.count == 1
 
-    room.wake()
-    seated.join(5)
-    assert room.wait_for(Looks(None, "job"), seconds=5, is_gone=stays) == "job"
+    poller.wake()
+    first.join(5)
+    assert poller.wait_for(Polls(None, "job"), seconds=5, is_gone=stays) == "job"
 
 
-def test_a_look_that_fails_gives_its_seat_back(room, settings):
+def test_a_failing_poll_releases_its_slot(poller, settings):
     settings.RUNNER_MAX_WAITING = 1
-    answers = Looks(None)
+    answers = Polls(None)
 
     def fail_later():
         found = answers()
@@ -171,17 +171,17 @@ def test_a_look_that_fails_gives_its_seat_back(room, settings):
         return found
 
     with pytest.raises(ValueError, match="stopped"):
-        room.wait_for(fail_later, seconds=5, is_gone=stays)
+        poller.wait_for(fail_later, seconds=5, is_gone=stays)
 
-    assert room.wait_for(Looks(None, "job"), seconds=5, is_gone=stays) == "job"
+    assert poller.wait_for(Polls(None, "job"), seconds=5, is_gone=stays) == "job"
 
 
 @pytest.mark.postgresql
 @pytest.mark.usefixtures("committing")
-def test_no_connection_is_held_between_two_looks(room):
+def test_no_connection_is_held_between_two_polls(poller):
     held = []
 
-    def look():
+    def poll():
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         return "job" if held else None
@@ -190,15 +190,15 @@ def test_no_connection_is_held_between_two_looks(room):
         held.append(connection.connection is not None)
         return False
 
-    assert room.wait_for(look, seconds=5, is_gone=is_gone) == "job"
+    assert poller.wait_for(poll, seconds=5, is_gone=is_gone) == "job"
     assert held == [False]
 
 
 @pytest.mark.django_db
-def test_a_connection_in_a_transaction_is_left_alone(room):
+def test_a_connection_in_a_transaction_is_left_alone(poller):
     assert connection.in_atomic_block
 
-    room.wait_for(Looks(), seconds=0.01, is_gone=stays)
+    poller.wait_for(Polls(), seconds=0.01, is_gone=stays)
 
     with connection.cursor() as cursor:
         assert cursor.execute("SELECT 1")
@@ -226,27 +226,27 @@ class TestHangingUp:
     def asked(self, connection):
         return is_disconnected(SimpleNamespace(META={"gunicorn.socket": connection}))
 
-    def test_a_client_that_is_silent_is_there(self, ends):
+    def test_a_silent_client_is_connected(self, ends):
         assert not self.asked(ends[0])
 
-    def test_a_client_that_sent_more_is_there_and_nothing_is_taken(self, ends):
+    def test_a_client_that_sent_more_is_connected_and_its_bytes_stay_unread(self, ends):
         ours, theirs = ends
         theirs.send(b"next")
 
         assert not self.asked(ours)
         assert ours.recv(4) == b"next"
 
-    def test_a_client_that_closed_is_gone(self, ends):
+    def test_a_client_that_closed_is_disconnected(self, ends):
         ours, theirs = ends
         theirs.close()
 
         assert self.asked(ours)
 
-    def test_a_connection_that_is_no_more_is_gone(self, ends):
+    def test_a_closed_socket_is_disconnected(self, ends):
         ours, _ = ends
         ours.close()
 
         assert self.asked(ours)
 
-    def test_without_a_socket_nobody_is_taken_for_gone(self, rf):
+    def test_a_request_without_a_socket_counts_as_connected(self, rf):
         assert not is_disconnected(rf.post("/runner/jobs/next"))

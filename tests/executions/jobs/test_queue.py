@@ -1,4 +1,4 @@
-"""`POST /runner/jobs/next`: who gets which job."""
+"""`POST /runner/jobs/next`: which runner gets which job."""
 
 import json
 import uuid
@@ -15,7 +15,7 @@ from tests.executions.responses import error_of
 from tests.executions.runner_client import RunnerClient
 
 
-def test_a_claimed_job_has_all_that_its_runner_needs(runner, queue, flow):
+def test_a_claimed_job_contains_the_flow_and_its_inputs(runner, queue, flow):
     execution = queue()
 
     response = runner.next()
@@ -95,7 +95,7 @@ def test_the_job_that_has_waited_longest_comes_first(runner, queue):
     assert [runner.claim()["execution_id"] for _ in range(3)] == waiting
 
 
-def test_a_job_that_one_holds_goes_to_nobody_else(runner, other_runner, queue):
+def test_a_held_job_is_not_claimed_again(runner, other_runner, queue):
     queue()
     runner.claim()
 
@@ -103,7 +103,7 @@ def test_a_job_that_one_holds_goes_to_nobody_else(runner, other_runner, queue):
     assert runner.next().status_code == 204
 
 
-def test_a_job_whose_lease_ran_out_goes_to_the_next(runner, other_runner, queue, lapse):
+def test_a_job_with_an_expired_lease_can_be_claimed(runner, other_runner, queue, lapse):
     execution = queue()
     first = runner.claim()
     lapse(first)
@@ -117,7 +117,7 @@ def test_a_job_whose_lease_ran_out_goes_to_the_next(runner, other_runner, queue,
     assert now.job.attempts == 2
 
 
-def test_a_lease_ends_at_its_moment_and_not_before(runner, queue):
+def test_a_lease_ends_exactly_at_its_expiry(runner, queue):
     queue()
     job = RunnerJob.objects.get(pk=runner.claim()["job_id"])
     ends_at, just_before = job.lease_expires_at, timedelta(microseconds=1)
@@ -129,7 +129,7 @@ def test_a_lease_ends_at_its_moment_and_not_before(runner, queue):
     assert not jobs.claimed(ends_at).exists()
 
 
-def test_what_has_ended_is_no_job(runner, queue, lapse):
+def test_a_completed_job_is_not_claimable(runner, queue, lapse):
     queue()
     job = runner.claim()
     assert runner.complete(job).status_code == 204
@@ -138,7 +138,7 @@ def test_what_has_ended_is_no_job(runner, queue, lapse):
     assert runner.next().status_code == 204
 
 
-def test_an_execution_that_ended_otherwise_leaves_the_queue(runner, queue):
+def test_a_cancelled_execution_leaves_the_queue(runner, queue):
     queue(), queue()
     Execution.objects.filter(
         pk=RunnerJob.objects.earliest("queued_at").execution_id
@@ -154,9 +154,7 @@ def test_an_execution_that_ended_otherwise_leaves_the_queue(runner, queue):
 
 
 class TestCapacity:
-    def test_a_runner_that_holds_as_many_as_it_runs_gets_no_more(
-        self, runner_api, queue
-    ):
+    def test_a_runner_at_its_capacity_gets_no_job(self, runner_api, queue):
         queue(), queue()
         busy = RunnerClient(runner_api, max_parallel_flows=1)
         first = busy.claim()
@@ -166,14 +164,16 @@ class TestCapacity:
         busy.complete(first)
         assert busy.next().status_code == 200
 
-    def test_what_it_lost_does_not_count(self, runner_api, queue, lapse):
+    def test_a_lost_job_does_not_count(self, runner_api, queue, lapse):
         queue(), queue()
         busy = RunnerClient(runner_api, max_parallel_flows=1)
         lapse(busy.claim())
 
         assert busy.next().status_code == 200
 
-    def test_another_start_of_it_counts_by_itself(self, runner_api, queue):
+    def test_another_process_of_the_runner_has_its_own_capacity(
+        self, runner_api, queue
+    ):
         queue(), queue()
         RunnerClient(runner_api, max_parallel_flows=1).claim()
 
@@ -185,7 +185,7 @@ class TestCapacity:
 class TestLostRunners:
     @pytest.fixture
     def lost(self, runner, queue, lapse, variables):
-        """Return a job that was lost as often as it may be, and one behind it."""
+        """Return a job without attempts left; another one is queued behind it."""
         variables("/organization/variables", SECRET_A="canary")
         queue(), queue()
         job = RunnerJob.objects.earliest("queued_at")
@@ -212,7 +212,9 @@ class TestLostRunners:
         assert runner.complete(job).status_code == 204
         assert Execution.objects.get(job=lost).status == "completed"
 
-    def test_after_it_was_given_up_an_end_is_a_conflict(self, runner, lost):
+    def test_a_completion_after_the_job_failed_as_lost_is_a_conflict(
+        self, runner, lost
+    ):
         runner.claim()
 
         response = runner.complete({"job_id": lost.pk})
@@ -263,7 +265,7 @@ class TestTheHeader:
         assert error_of(response, 403)["code"] == "ORGANIZATION_MISMATCH"
         assert RunnerJob.objects.get().boot_id is None
 
-    def test_a_person_is_told_that_this_takes_a_key(self, api, alice):
+    def test_a_person_gets_an_error_that_asks_for_a_key(self, api, alice):
         response = api(user=alice).post("/runner/jobs/next", {})
 
         assert "API key" in error_of(response, 401)["message"]
@@ -285,7 +287,7 @@ BODY = {"runner_id": "r", "boot_id": str(uuid.uuid4()), "max_parallel_flows": 1}
         ({"max_parallel_flows": 2**31}, "max_parallel_flows"),
     ],
 )
-def test_a_claim_that_says_it_wrong_is_refused(runner_api, queue, change, field):
+def test_an_invalid_claim_is_refused(runner_api, queue, change, field):
     queue()
 
     response = runner_api.post("/runner/jobs/next", BODY | change)
@@ -296,7 +298,7 @@ def test_a_claim_that_says_it_wrong_is_refused(runner_api, queue, change, field)
 
 
 @pytest.mark.parametrize("missing", BODY)
-def test_a_claim_that_leaves_something_out_is_refused(runner_api, missing):
+def test_a_claim_with_a_missing_field_is_refused(runner_api, missing):
     body = {name: value for name, value in BODY.items() if name != missing}
 
     response = runner_api.post("/runner/jobs/next", body)
@@ -310,7 +312,7 @@ def test_the_longest_name_of_a_runner_is_taken(runner_api):
     assert runner_api.post("/runner/jobs/next", body).status_code == 204
 
 
-def test_a_runner_is_remembered_once(runner):
+def test_a_runner_has_one_row(runner):
     runner.next(max_parallel_flows=2)
     runner.next(max_parallel_flows=3)
 
@@ -318,7 +320,7 @@ def test_a_runner_is_remembered_once(runner):
     assert (known.runner_id, known.max_parallel_flows) == ("runner-1", 3)
 
 
-def test_a_new_start_forgets_those_long_gone_of_its_own_organization(
+def test_a_new_runner_deletes_stale_runners_of_its_own_organization(
     runner, other_runner, acme, globex
 ):
     runner.next()
@@ -338,7 +340,7 @@ def test_a_new_start_forgets_those_long_gone_of_its_own_organization(
     assert set(names) == {"runner-2", "theirs"}
 
 
-def test_looking_for_a_job_takes_few_queries_however_many_wait(
+def test_a_claim_takes_few_queries_for_any_length_of_the_queue(
     runner, queue, django_assert_max_num_queries
 ):
     runner.next()

@@ -1,4 +1,4 @@
-"""`POST /runner/jobs/heartbeat`: which jobs a runner still has."""
+"""`POST /runner/jobs/heartbeat`: which leases are renewed."""
 
 import uuid
 from datetime import datetime
@@ -21,7 +21,7 @@ def statuses(response):
     return [result["status"] for result in response.json()]
 
 
-def test_a_heartbeat_puts_the_end_of_the_lease_off(runner, queue):
+def test_a_heartbeat_renews_the_lease(runner, queue):
     queue()
     job = runner.claim()
 
@@ -52,7 +52,7 @@ def test_answers_come_bare_and_in_the_order_of_the_question(runner, queue):
     assert response.json()[1]["lease_expires_at"] is None
 
 
-def test_a_job_that_another_claimed_since_is_rejected(
+def test_a_job_that_another_runner_claimed_since_is_rejected(
     runner, other_runner, queue, lapse
 ):
     queue()
@@ -66,7 +66,7 @@ def test_a_job_that_another_claimed_since_is_rejected(
     assert statuses(other_runner.heartbeat(job)) == ["renewed"]
 
 
-def test_a_job_whose_lease_ran_out_and_that_nobody_claimed_is_renewed(
+def test_an_expired_lease_is_renewed_if_no_runner_claimed_the_job(
     runner, other_runner, queue, lapse
 ):
     queue()
@@ -85,7 +85,7 @@ def test_a_job_that_has_ended_is_rejected(runner, queue):
     assert statuses(runner.heartbeat(job)) == ["rejected"]
 
 
-def test_a_job_that_nobody_claimed_is_rejected(runner, queue):
+def test_an_unclaimed_job_is_rejected(runner, queue):
     queue()
     job = {"job_id": str(RunnerJob.objects.get().pk)}
 
@@ -102,7 +102,7 @@ def test_a_job_of_an_earlier_start_of_the_runner_is_rejected(runner, queue):
     assert statuses(runner.heartbeat(job)) == ["renewed"]
 
 
-def test_another_tenants_job_is_rejected_whatever_the_runner_calls_itself(
+def test_another_tenants_job_is_rejected_for_the_same_runner_id(
     api, runner, queue, globex
 ):
     queue()
@@ -114,7 +114,7 @@ def test_another_tenants_job_is_rejected_whatever_the_runner_calls_itself(
     assert statuses(runner.heartbeat(job)) == ["renewed"]
 
 
-def test_a_heartbeat_tells_what_is_new_of_the_runner(runner, queue):
+def test_a_heartbeat_updates_the_runner(runner, queue):
     queue()
     job = runner.claim()
 
@@ -125,7 +125,7 @@ def test_a_heartbeat_tells_what_is_new_of_the_runner(runner, queue):
     assert Execution.objects.get().executor_version == "1.4.2"
 
 
-def test_a_heartbeat_without_a_version_leaves_the_one_that_is_known(runner, queue):
+def test_a_heartbeat_without_a_version_does_not_change_the_stored_one(runner, queue):
     queue()
     job = runner.claim()
     runner.heartbeat(job, runner_version="1.4.2")
@@ -136,7 +136,7 @@ def test_a_heartbeat_without_a_version_leaves_the_one_that_is_known(runner, queu
     assert Execution.objects.get().executor_version == "1.4.2"
 
 
-def test_a_heartbeat_without_jobs_says_that_the_runner_is_alive(runner):
+def test_a_heartbeat_without_jobs_records_the_runner(runner):
     assert runner.heartbeat().json() == []
     assert Runner.objects.get().runner_id == "runner-1"
 
@@ -169,7 +169,7 @@ JOB = str(uuid.uuid4())
         ({"max_parallel_flows": 0}, "max_parallel_flows"),
     ],
 )
-def test_a_heartbeat_that_says_it_wrong_is_refused(runner, change, field):
+def test_an_invalid_heartbeat_is_refused(runner, change, field):
     response = runner.heartbeat(**change)
 
     assert error_of(response, 400)["field"] == field

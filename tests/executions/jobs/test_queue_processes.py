@@ -1,4 +1,4 @@
-"""Runners as they are: processes of their own, at a real server."""
+"""Runner processes against a real server."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import pytest
 
 from tests.gunicorn_site import ROOT, free_port, manage, running_site, served
 
-LEASE, POLL, SEATS = 3, 8, 2  # seconds, seconds, threads of each process
+LEASE, POLL, SLOTS = 3, 8, 2  # seconds, seconds, threads of each process
 JOBS = 50
 
 
@@ -26,7 +26,7 @@ def site(tmp_path_factory):
         pages=False,
         RUNNER_LEASE_SECONDS=str(LEASE),
         RUNNER_POLL_SECONDS=str(POLL),
-        RUNNER_MAX_WAITING=str(SEATS),
+        RUNNER_MAX_WAITING=str(SLOTS),
     ) as site:
         yield site
 
@@ -38,14 +38,14 @@ def client_of(site, secret, timeout=45):
 
 @pytest.fixture
 def pipeline(site):
-    """Return a client with the demo's key of a pipeline."""
+    """Return an HTTP client with the pipeline key of the demo."""
     with client_of(site, site.demo["secret"]) as client:
         yield client
 
 
 @pytest.fixture
 def launch(pipeline):
-    """Return a launcher of executions for self-hosted runners: the execution's id."""
+    """Return a function that launches a flow for self-hosted runners: the execution's id."""
     flow = pipeline.get("/flows").json()["items"][0]["id"]
 
     def launch():
@@ -58,7 +58,7 @@ def launch(pipeline):
 
 @pytest.fixture(scope="module")
 def issue_key(site):
-    """Return an issuer of keys for runners: {id, secret, …}."""
+    """Return a function that issues a runner key: {id, secret, …}."""
 
     def issue_key(name):
         told = ("--organization", site.demo["organization_id"], "--name", name)
@@ -76,7 +76,7 @@ def secret(issue_key):
 
 
 def ask(site, secret, name="r", url=None, timeout=45):
-    """Return (the answer to a claim, how many seconds it took); end the job, if it is one."""
+    """Claim a job and complete it; return (response of the claim, its seconds)."""
     who = {"runner_id": name, "boot_id": str(uuid.uuid4())}
     jobs = f"{url or site.url}/runner/jobs"
     with client_of(site, secret, timeout) as client:
@@ -99,7 +99,7 @@ ENDED = {
 
 @pytest.fixture
 def asking(site, secret):
-    """Return a starter of claims in the background: its future, once it waits."""
+    """Return a function that starts a claim in the background and returns its future."""
     with ThreadPoolExecutor(16) as pool:
 
         def asking(settle=1, **options):
@@ -112,7 +112,7 @@ def asking(site, secret):
 
 @pytest.fixture
 def start_runner(site, secret, tmp_path):
-    """Return a starter of runner processes: (process, what it has said so far)."""
+    """Return a function that starts a runner: (process, function that reads its output)."""
     started = []
 
     def start_runner(name, seconds):
@@ -139,16 +139,16 @@ def start_runner(site, secret, tmp_path):
 
 
 def until(condition, seconds):
-    """Wait until it holds, and fail when it does not in time."""
+    """Wait for the condition; fail if it is not met in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():
             return found
         time.sleep(0.1)
-    pytest.fail("It did not come to be in time.")
+    pytest.fail("The condition was not met in time.")
 
 
-def test_who_waits_gets_the_job_that_is_launched_meanwhile(asking, launch):
+def test_a_waiting_runner_gets_a_job_that_is_launched_later(asking, launch):
     waiting = asking()
 
     execution = launch()
@@ -159,14 +159,14 @@ def test_who_waits_gets_the_job_that_is_launched_meanwhile(asking, launch):
     assert time.monotonic() - launched < POLL - 2
 
 
-def test_who_waits_in_vain_is_told_in_time(site, secret):
+def test_a_waiting_runner_gets_204_after_the_poll_time(site, secret):
     answer, seconds = ask(site, secret)
 
     assert (answer.status_code, answer.content) == (204, b"")
     assert POLL <= seconds < 2 * POLL
 
 
-def test_who_waits_with_a_key_that_is_revoked_gets_no_job(
+def test_a_waiting_runner_whose_key_is_revoked_gets_no_job(
     site, asking, issue_key, secret, launch
 ):
     key = issue_key("leaked")
@@ -182,7 +182,7 @@ def test_who_waits_with_a_key_that_is_revoked_gets_no_job(
     assert answer.json()["execution_id"] == execution
 
 
-def test_who_hung_up_while_waiting_gets_no_job(site, pipeline, secret, asking, launch):
+def test_a_disconnected_client_gets_no_job(site, pipeline, secret, asking, launch):
     gone = asking(name="gone", timeout=0.5)
     assert isinstance(gone.exception(5), httpx.ReadTimeout)
 
@@ -196,7 +196,7 @@ def test_who_hung_up_while_waiting_gets_no_job(site, pipeline, secret, asking, l
     assert answer.json()["execution_id"] == execution
 
 
-def test_requests_find_a_thread_however_many_wait(site, pipeline, asking):
+def test_requests_find_a_free_thread_while_many_polls_wait(site, pipeline, asking):
     polls = [asking(settle=0.1, name=f"r{n}") for n in range(12)]
 
     began = time.monotonic()
@@ -205,14 +205,14 @@ def test_requests_find_a_thread_however_many_wait(site, pipeline, asking):
 
     assert time.monotonic() - began < POLL - 2
     waited = [seconds >= POLL for _, seconds in (p.result(POLL * 2) for p in polls)]
-    assert 1 <= waited.count(True) <= 2 * 2 * SEATS
+    assert 1 <= waited.count(True) <= 2 * 2 * SLOTS
 
 
-def test_a_server_that_stops_waits_for_nobody_who_waits(site, pipeline, asking):
+def test_a_stopping_server_ends_waiting_polls(site, pipeline, asking):
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with served(site.environment, port) as server:
-        # Answered when the processes are up, and not just their socket.
+        # A response shows that the workers are up, and not just the listening socket.
         assert pipeline.get(f"{url}/permissions").status_code == 200
         waiting = asking(url=url)
         began = time.monotonic()
@@ -224,15 +224,15 @@ def test_a_server_that_stops_waits_for_nobody_who_waits(site, pipeline, asking):
     assert stopped_in < POLL - 3
 
 
-# The last, as runners that were killed keep their seats until they are missed.
+# Last, because a killed runner occupies its slot until the server notices.
 def test_each_job_is_completed_once_though_a_runner_is_killed(
     pipeline, launch, start_runner
 ):
     before = total(pipeline, "completed")
-    victim, said_by_victim = start_runner("victim", 600)
+    victim, victim_output = start_runner("victim", 600)
     others = [start_runner(name, 0.02) for name in ("one", "two")]
     executions = [launch() for _ in range(JOBS)]
-    (lost,) = until(said_by_victim, 15)
+    (lost,) = until(victim_output, 15)
     victim.send_signal(signal.SIGKILL)
 
     until(lambda: total(pipeline, "completed") == before + JOBS, 40)
@@ -244,7 +244,7 @@ def test_each_job_is_completed_once_though_a_runner_is_killed(
     assert len(taken) == JOBS
     claimed = {line["execution"] for line in said if "execution" in line}
     assert claimed == set(executions)
-    assert said_by_victim() == [lost]
+    assert victim_output() == [lost]
     assert lost["claimed"] in taken
     assert not [
         total(pipeline, status) for status in NOT_OVER if total(pipeline, status)
@@ -255,6 +255,6 @@ NOT_OVER = ("pending", "running", "failed")
 
 
 def total(pipeline, status):
-    """Return how many executions have the status."""
+    """Count the executions with this status."""
     answer = pipeline.get("/executions", params={"status": status, "limit": 1})
     return answer.json()["total"]

@@ -1,4 +1,4 @@
-"""Claims, ends, heartbeats and leases at the same time, as PostgreSQL runs them."""
+"""Concurrent claims, completions and heartbeats on PostgreSQL."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("committing")]
 
 @pytest.fixture
 def claim_as(runner_api):
-    """Return a claimer, as a request does it, by a runner that has asked before."""
+    """Return a function that prepares a claim, without HTTP, for a known runner."""
 
     def claim_as(runner):
         runner.next()
@@ -32,7 +32,7 @@ def claim_as(runner_api):
 
 @pytest.fixture
 def end_as():
-    """Return an ender of a job, as a request does it."""
+    """Return a function that prepares the completion of a job, without HTTP."""
 
     def end_as(runner, job):
         body = RunnerJobCompletionRequestSerializer(data=runner.identity | completion())
@@ -47,7 +47,7 @@ def end_as():
     return end_as
 
 
-def test_of_eight_runners_one_gets_the_job(runner_api, queue):
+def test_one_of_eight_runners_gets_the_job(runner_api, queue):
     queue()
     runners = [RunnerClient(runner_api, f"r{n}") for n in range(8)]
 
@@ -70,7 +70,7 @@ def test_eight_runners_get_eight_jobs(runner_api, queue):
     assert list(attempts) == [1] * 8
 
 
-def test_a_runner_that_asks_eight_times_at_once_gets_what_it_can_run(runner_api, queue):
+def test_concurrent_claims_of_a_runner_stay_within_its_capacity(runner_api, queue):
     for _ in range(8):
         queue()
     runner = RunnerClient(runner_api, max_parallel_flows=3)
@@ -80,7 +80,7 @@ def test_a_runner_that_asks_eight_times_at_once_gets_what_it_can_run(runner_api,
     assert sorted(a.status_code for a in answers) == [200] * 3 + [204] * 5
 
 
-def test_nobody_waits_for_a_job_that_another_is_just_claiming(
+def test_a_job_that_another_runner_is_claiming_is_skipped(
     runner, other_runner, queue, claim_as
 ):
     claim = claim_as(runner)
@@ -99,7 +99,7 @@ def test_nobody_waits_for_a_job_that_another_is_just_claiming(
     assert answer.json()["execution_id"] == waiting[1]
 
 
-def test_a_runner_that_is_just_given_its_last_job_gets_no_other(
+def test_a_concurrent_claim_of_a_runner_waits_and_finds_it_full(
     meanwhile, runner_api, queue, claim_as
 ):
     runner = RunnerClient(runner_api, max_parallel_flows=1)
@@ -112,7 +112,7 @@ def test_a_runner_that_is_just_given_its_last_job_gets_no_other(
     assert RunnerJob.objects.filter(boot_id=None).count() == 1
 
 
-def test_a_lost_job_that_just_ends_is_not_claimed_again(
+def test_a_lost_job_that_ends_concurrently_is_not_claimed_again(
     meanwhile, runner, other_runner, queue, lapse, end_as
 ):
     queue()
@@ -126,7 +126,7 @@ def test_a_lost_job_that_just_ends_is_not_claimed_again(
     assert other_runner.next().status_code == 204
 
 
-def test_a_job_that_just_ends_is_not_given_up(
+def test_a_job_that_ends_concurrently_does_not_fail_as_lost(
     meanwhile, runner, other_runner, queue, lapse, end_as
 ):
     queue()
@@ -142,7 +142,7 @@ def test_a_job_that_just_ends_is_not_given_up(
 
 @pytest.fixture
 def taken_over(meanwhile, runner, other_runner, queue, lapse, claim_as):
-    """Return what answers the first runner while another is just claiming its lost job."""
+    """Return a function: sends a request while another runner claims the lost job."""
     claim = claim_as(other_runner)
     queue()
     job = runner.claim()
@@ -151,7 +151,7 @@ def taken_over(meanwhile, runner, other_runner, queue, lapse, claim_as):
     return lambda request: meanwhile(claim, lambda: request(job))
 
 
-def test_an_end_waits_for_a_claim_and_comes_too_late(taken_over, runner):
+def test_a_completion_waits_for_a_concurrent_claim_and_is_refused(taken_over, runner):
     answer = taken_over(runner.complete)
 
     assert "has claimed this job" in error_of(answer, 409)["message"]
@@ -159,20 +159,20 @@ def test_an_end_waits_for_a_claim_and_comes_too_late(taken_over, runner):
     assert (execution.status, execution.executed_by) == ("running", "runner-2")
 
 
-def test_a_heartbeat_waits_for_a_claim_and_comes_too_late(taken_over, runner):
+def test_a_heartbeat_waits_for_a_concurrent_claim_and_is_rejected(taken_over, runner):
     answer = taken_over(runner.heartbeat)
 
     assert [result["status"] for result in answer.json()] == ["rejected"]
 
 
-def test_events_wait_for_a_claim_and_come_too_late(taken_over, runner):
+def test_events_wait_for_a_concurrent_claim_and_are_refused(taken_over, runner):
     answer = taken_over(lambda job: runner.send_events(job, (1, "flow.started", {})))
 
     assert "has claimed this job" in error_of(answer, 409)["message"]
     assert not JobEvent.objects.exists()
 
 
-def test_heartbeats_at_once_do_not_wait_in_a_circle(runner, queue):
+def test_concurrent_heartbeats_do_not_deadlock(runner, queue):
     jobs = []
     for _ in range(6):
         queue()
@@ -184,7 +184,7 @@ def test_heartbeats_at_once_do_not_wait_in_a_circle(runner, queue):
     assert {r["status"] for a in answers for r in a.json()} == {"renewed"}
 
 
-def test_the_same_events_at_once_are_kept_once(runner, queue):
+def test_concurrent_equal_events_are_stored_once(runner, queue):
     queue()
     job = runner.claim()
     events = [(n, "node.started", {"nodeId": "pay"}) for n in range(1, 11)]
@@ -195,7 +195,7 @@ def test_the_same_events_at_once_are_kept_once(runner, queue):
     assert JobEvent.objects.count() == 10
 
 
-def test_the_same_end_at_once_is_taken_once(runner, queue):
+def test_concurrent_equal_results_are_stored_once(runner, queue):
     queue()
     job = runner.claim()
 
@@ -205,7 +205,7 @@ def test_the_same_end_at_once_is_taken_once(runner, queue):
     assert Execution.objects.get().node_results.count() == 1
 
 
-def test_of_different_ends_at_once_one_is_taken(runner, queue):
+def test_one_of_several_concurrent_results_is_stored(runner, queue):
     queue()
     job = runner.claim()
 
@@ -214,7 +214,7 @@ def test_of_different_ends_at_once_one_is_taken(runner, queue):
     assert sorted(a.status_code for a in answers) == [204] + [409] * 7
 
 
-def test_a_runner_that_is_heard_of_eight_times_at_once_is_one(runner):
+def test_eight_concurrent_heartbeats_create_one_runner(runner):
     answers = at_once(lambda n: runner.heartbeat())
 
     assert {a.status_code for a in answers} == {200}

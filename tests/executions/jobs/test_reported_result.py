@@ -1,4 +1,4 @@
-"""A job that ends without a result has that of its events."""
+"""A completion without a result gets the node results from the events."""
 
 import pytest
 
@@ -68,7 +68,7 @@ def test_a_failed_flow_has_its_nodes_code_and_message(
     assert NodeResult.objects.get(node_id="pay").duration_ms == 30
 
 
-def test_what_the_node_gave_is_kept(runner, job):
+def test_the_result_in_an_event_is_stored(runner, job):
     given = {"response_status_code": 500, "error_code": "ASSERTION_FAILED"}
     runner.send_events(job, failed(1, "pay", "x", result=given))
     runner.complete(job, status="failed", **NOTHING)
@@ -78,14 +78,14 @@ def test_what_the_node_gave_is_kept(runner, job):
     assert row.error_code == "ASSERTION_FAILED"
 
 
-def test_a_result_that_comes_with_the_end_counts(runner, job):
+def test_the_result_of_the_completion_overrides_the_events(runner, job):
     runner.send_events(job, failed(1, "login", "x"))
     runner.complete(job)
 
     assert [row[:2] for row in rows()] == [("pay", "completed")]
 
 
-def test_what_the_runner_says_of_the_flow_counts(runner, job):
+def test_the_runners_own_error_overrides_that_of_the_node(runner, job):
     runner.send_events(job, failed(1, "pay", "x"))
     told = {"result": None, "error_message": "The flow failed.", "error_code": "OWN"}
     runner.complete(job, status="failed", **told)
@@ -97,7 +97,9 @@ def test_what_the_runner_says_of_the_flow_counts(runner, job):
     )
 
 
-def test_the_same_end_again_changes_nothing_and_another_is_refused(runner, job):
+def test_a_repeated_completion_changes_nothing_and_a_different_one_is_refused(
+    runner, job
+):
     runner.send_events(job, failed(1, "pay", "x"))
     end = {"status": "failed"} | NOTHING
     runner.complete(job, **end)
@@ -117,14 +119,14 @@ def test_without_events_there_is_no_result(runner, job):
     "payload",
     [{}, {"nodeId": None}, {"nodeId": 7}, {"nodeId": ""}, {"nodeId": "x" * 256}],
 )
-def test_an_event_of_no_node_is_passed_over(runner, job, payload):
+def test_an_event_without_a_valid_node_id_is_skipped(runner, job, payload):
     runner.send_events(job, (1, "node.failed", payload), completed(2, "pay"))
 
     assert runner.complete(job, status="failed", **NOTHING).status_code == 204
     assert [row[0] for row in rows()] == ["pay"]
 
 
-def test_a_node_counts_as_it_was_reported_last(runner, job):
+def test_the_last_event_of_a_node_counts(runner, job):
     runner.send_events(
         job, failed(1, "pay", "x"), completed(2, "login"), completed(3, "pay")
     )
@@ -133,7 +135,9 @@ def test_a_node_counts_as_it_was_reported_last(runner, job):
     assert [row[:2] for row in rows()] == [("login", "completed"), ("pay", "completed")]
 
 
-def test_more_than_a_result_may_hold_is_cut_and_says_so(runner, job, settings):
+def test_a_node_result_over_the_size_limit_is_marked_as_truncated(
+    runner, job, settings
+):
     given = {"response_body": "x" * 2000}
     runner.send_events(job, completed(1, "login"), failed(2, "pay", "no", result=given))
     settings.API_RESULT_MAX_SIZE = 1000
@@ -147,7 +151,7 @@ def test_more_than_a_result_may_hold_is_cut_and_says_so(runner, job, settings):
 
 
 @pytest.mark.parametrize("code", [5, {"a": 1}, ["x"], None, ""])
-def test_a_code_that_is_no_text_is_not_one(runner, job, code):
+def test_an_error_code_that_is_not_a_string_is_ignored(runner, job, code):
     told = {"error_code": code, "error_message": code}
     runner.send_events(job, failed(1, "pay", "no route", result=told))
 

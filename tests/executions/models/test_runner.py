@@ -1,4 +1,4 @@
-"""`GET /runners`: who is alive, and at what."""
+"""`GET /runners`: live runners and their jobs."""
 
 from datetime import timedelta
 
@@ -72,7 +72,7 @@ def test_jobs_are_shown_with_the_start_of_the_runner_that_has_them(runner, queue
     }
 
 
-def test_a_runner_is_alive_for_a_minute_after_it_was_heard_of(runner, live):
+def test_a_runner_is_live_for_a_minute_after_its_last_request(runner, live):
     runner.next()
     heard_at = Runner.objects.get().last_seen_at
     runners = Runner.objects.all()
@@ -81,7 +81,7 @@ def test_a_runner_is_alive_for_a_minute_after_it_was_heard_of(runner, live):
     assert not runners.live(heard_at + LIVE).exists()
 
 
-def test_a_runner_that_fell_silent_is_not_shown_until_it_is_heard_of(runner, live):
+def test_a_silent_runner_is_not_listed_until_its_next_request(runner, live):
     runner.next()
     Runner.objects.update(last_seen_at=timezone.now() - LIVE)
     assert live() == []
@@ -108,7 +108,7 @@ def test_another_tenants_runners_and_jobs_are_not_shown(
     assert shown["active_job_count"] == 0
 
 
-def test_people_see_them_too(api, bob, runner):
+def test_people_can_list_runners(api, bob, runner):
     runner.next()
 
     (shown,) = api(user=bob).get("/runners").json()["items"]

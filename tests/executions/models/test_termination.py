@@ -1,4 +1,4 @@
-"""Executions that nobody finishes end all the same, and can be cancelled."""
+"""Deadlines, cancellation, and deleted flows."""
 
 import json
 from datetime import timedelta
@@ -25,7 +25,7 @@ def reader(api):
 
 @pytest.fixture
 def late():
-    """Return a setter of the deadline, a second ago."""
+    """Return a function that moves the deadline into the past."""
 
     def late(execution):
         past = timezone.now() - timedelta(seconds=1)
@@ -57,10 +57,7 @@ def read(reader, execution):
     return reader.get(f"/executions/{execution['id']}").json()
 
 
-# When
-
-
-def test_the_launcher_is_told_the_deadline(launch, settings):
+def test_the_launch_response_contains_the_deadline(launch, settings):
     settings.EXECUTION_TIMEOUT_SECONDS, settings.EXECUTION_GRACE_SECONDS = 60, 30
 
     execution = launch()
@@ -70,7 +67,7 @@ def test_the_launcher_is_told_the_deadline(launch, settings):
     assert execution["deadline_at"] > execution["started_at"]
 
 
-def test_a_launcher_says_how_long_it_may_take(launch):
+def test_a_launcher_chooses_the_timeout(launch):
     execution = launch(headers={"X_Execution_Timeout": "7200"})
 
     assert execution["timeout_seconds"] == 7200
@@ -78,7 +75,7 @@ def test_a_launcher_says_how_long_it_may_take(launch):
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "1.5", "604801", "soon", "", "٣"])
-def test_a_time_that_cannot_be_is_refused(ci, flow, wrong):
+def test_an_invalid_timeout_is_refused(ci, flow, wrong):
     answer = ci.post(
         f"/flows/{flow.pk}/launch",
         {"runner_type": "ephemeral"},
@@ -91,9 +88,6 @@ def test_a_time_that_cannot_be_is_refused(ci, flow, wrong):
 def test_a_job_waits_for_a_day(waiting):
     assert waiting["timeout_seconds"] is None
     assert seconds_left(waiting) == 86_400
-
-
-# What ends them
 
 
 def test_an_abandoned_run_reads_failed(launch, late, reader, flow):
@@ -120,7 +114,7 @@ def test_an_abandoned_run_reads_failed(launch, late, reader, flow):
         "/flows/{flow}/executions/{id}/nodes",
     ],
 )
-def test_every_read_ends_what_is_late(launch, late, reader, flow, path):
+def test_every_read_fails_overdue_executions(launch, late, reader, flow, path):
     execution = launch()
     late(execution)
 
@@ -132,7 +126,7 @@ def test_every_read_ends_what_is_late(launch, late, reader, flow, path):
         assert answer.json()["total"] == 1
 
 
-def test_a_replayed_launch_is_told_that_the_first_was_abandoned(launch, late):
+def test_a_replayed_launch_shows_that_the_first_was_abandoned(launch, late):
     headers = {"Idempotency_Key": "attempt-1"}
     first = launch(headers=headers)
     late(first)
@@ -153,7 +147,7 @@ def test_a_result_that_comes_after_the_end_is_refused(launch, late, reader, publ
     assert error_of(answer, 409)["metadata"] == {"status": "failed"}
 
 
-def test_a_result_within_the_grace_is_taken_though_late(launch, late, publish):
+def test_a_late_result_within_the_grace_period_is_accepted(launch, late, publish):
     execution = launch()
     late(execution)
 
@@ -212,7 +206,7 @@ def test_a_job_that_was_claimed_in_time_may_be_claimed_again(
     assert runner.claim()["execution_id"] == waiting["id"]
 
 
-def test_prune_ends_what_nobody_reads(launch, late, flow):
+def test_prune_fails_overdue_executions(launch, late, flow):
     for _ in range(3):
         late(launch())
     launch()
@@ -260,14 +254,11 @@ def test_reads_go_on_while_the_database_takes_no_changes(
     assert reader.get(f"/executions/{execution['id']}").status_code == 200
 
 
-# Cancelling
-
-
 def cancel(client, execution):
     return client.post(f"/executions/{execution['id']}/cancel")
 
 
-def test_a_run_is_cancelled_once(launch, reader, publish, flow):
+def test_an_execution_is_cancelled_once(launch, reader, publish, flow):
     execution = launch()
 
     first, second = cancel(reader, execution), cancel(reader, execution)
@@ -278,12 +269,12 @@ def test_a_run_is_cancelled_once(launch, reader, publish, flow):
         ("cancelled", "CANCELLED")
     )
     assert publish(execution).status_code == 409
-    # It says nothing of the flow.
+    # A cancellation says nothing about the flow.
     flow.refresh_from_db()
     assert flow.last_run_status == "none"
 
 
-def test_what_has_ended_is_not_cancelled(launch, publish, reader):
+def test_an_ended_execution_cannot_be_cancelled(launch, publish, reader):
     execution = launch()
     publish(execution)
 
@@ -292,7 +283,7 @@ def test_what_has_ended_is_not_cancelled(launch, publish, reader):
     assert error_of(answer, 409)["metadata"] == {"status": "completed"}
 
 
-def test_a_cancelled_job_is_taken_from_its_runner(waiting, reader, runner):
+def test_a_runner_loses_a_cancelled_job(waiting, reader, runner):
     job = runner.claim()
     cancel(reader, waiting)
 
@@ -315,9 +306,6 @@ def test_another_organization_s_is_not_there(launch, api, globex, mallory):
     assert Execution.objects.get().completed_at is None
 
 
-# A flow that goes
-
-
 def test_jobs_of_a_deleted_flow_are_cancelled(waiting, api, runner, reader, flow):
     api("flows:delete").delete(f"/flows/{flow.pk}")
 
@@ -334,7 +322,7 @@ def test_an_ephemeral_run_of_a_deleted_flow_publishes(launch, publish, api, flow
     assert publish(execution).status_code == 200
 
 
-def test_no_job_is_launched_of_a_flow_that_has_just_gone(api, flow):
+def test_no_job_is_launched_for_a_deleted_flow(api, flow):
     gone = Flow.objects.get()
     Flow.objects.all().delete()
     by = Caller(user=None, key=api("flows:execute") and ApiKey.objects.last())
