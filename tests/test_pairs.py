@@ -63,10 +63,10 @@ from echopoint.cli.flow_runs import (
 from echopoint.cli.flow_runs import runner_output_masking as command_masking
 from echopoint.cli.settings import Settings
 from echopoint.core.refusals import Refused
+from echopoint.executions import launch_serializers, serializers
 from echopoint.executions import result_masking as site_masking
-from echopoint.executions import serializers
 from echopoint.executions.exceptions import InvalidLaunch
-from echopoint.executions.models import Execution, NodeResult, ending
+from echopoint.executions.models import Execution, NodeResult, termination
 from echopoint.flow_language import words
 from echopoint.flow_language.dynamic import DYNAMIC_NAMES
 from echopoint.flow_language.numerals import numeral
@@ -245,25 +245,30 @@ def test_both_sides_mask_the_same_fields_but_for_these():
 
 # The first is of jobs for self-hosted runners, which the command launches none of. With the
 # second an execution is cancelled, as its status says.
-CODES_OF_THE_SERVER_ALONE = {ending.LOST, ending.FLOW_DELETED}
+CODES_OF_THE_SERVER_ALONE = {termination.LOST, termination.FLOW_DELETED}
 
 
 def test_the_command_line_knows_the_codes_of_what_the_server_ended():
-    codes = {ending.ABANDONED, ending.LOST, ending.NOT_CLAIMED, ending.CANCELLED}
-    codes |= {ending.FLOW_DELETED}
+    codes = {
+        termination.ABANDONED,
+        termination.LOST,
+        termination.NOT_CLAIMED,
+        termination.CANCELLED,
+    }
+    codes |= {termination.FLOW_DELETED}
 
     assert codes - set(outcome.EXIT_CODES) == CODES_OF_THE_SERVER_ALONE
-    assert final_outcome.ABANDONED == ending.ABANDONED
+    assert final_outcome.ABANDONED == termination.ABANDONED
     assert ScopeDenied.code == selection.LACKING
 
 
 def test_the_command_line_asks_for_no_more_than_the_server_takes():
     longest = "k" * run_options.LONGEST_KEY
 
-    assert run_options.LONGEST_TIMEOUT == serializers.MAX_TIMEOUT
-    assert serializers.idempotency_key({"Idempotency-Key": longest}) == longest
+    assert run_options.LONGEST_TIMEOUT == launch_serializers.MAX_TIMEOUT
+    assert launch_serializers.idempotency_key({"Idempotency-Key": longest}) == longest
     with pytest.raises(InvalidLaunch):
-        serializers.idempotency_key({"Idempotency-Key": f"{longest}k"})
+        launch_serializers.idempotency_key({"Idempotency-Key": f"{longest}k"})
     (limit,) = [o for o in executions.list_executions.params if o.name == "limit"]
     assert (limit.type.max, limit.default) == (MAX_LIMIT, DEFAULT_LIMIT)
     assert selection.MOST <= MAX_LIMIT
@@ -294,7 +299,7 @@ ENCODED = [
 def test_both_sides_inflate_a_body_alike(encoding, sent):
     stored = webhook_decoding.decode(sent, encoding, "", 1000)[:2]
 
-    assert stored == (BODY.decode(), webhook_decoding.State.COMPLETE)
+    assert stored == (BODY.decode(), webhook_decoding.DecodingState.COMPLETE)
     assert decoding.decode(sent, encoding, 1000) == (BODY, [])
 
 
@@ -315,7 +320,7 @@ INFLATED_BY_THE_ENGINE_ALONE = [
 def test_the_engine_inflates_bodies_that_a_webhook_leaves(encoding, sent):
     stored = webhook_decoding.decode(sent, encoding, "", 1000)
 
-    assert stored.state == webhook_decoding.State.FAILED
+    assert stored.state == webhook_decoding.DecodingState.FAILED
     assert decoding.decode(sent, encoding, 1000)[0] == BODY
 
 
@@ -323,7 +328,7 @@ def test_of_a_body_too_large_a_webhook_keeps_the_start_and_the_engine_nothing():
     sent = gzip.compress(BODY)
     stored = webhook_decoding.decode(sent, "gzip", "", 100)[:2]
 
-    assert stored == (BODY[:100].decode(), webhook_decoding.State.CUT)
+    assert stored == (BODY[:100].decode(), webhook_decoding.DecodingState.CUT)
     with pytest.raises(decoding.TooLarge):
         decoding.decode(sent, "gzip", 100)
 
@@ -366,11 +371,11 @@ def test_the_command_line_sends_and_reads_the_servers_headers():
 def test_the_server_keeps_what_the_command_line_tells_of_a_ci_job():
     told = {"source", *github.METADATA}
 
-    assert told <= set(serializers.GIT), (
-        f"The server drops {told - set(serializers.GIT)}: add it to GIT in"
-        " echopoint/executions/serializers.py."
+    assert told <= set(launch_serializers.GIT), (
+        f"The server drops {told - set(launch_serializers.GIT)}: add it to GIT in"
+        " echopoint/executions/launch_serializers.py."
     )
-    assert set(serializers.METADATA) == set(Execution.TriggerType.values)
+    assert set(launch_serializers.METADATA) == set(Execution.TriggerType.values)
 
 
 def test_each_reason_for_which_a_key_is_refused_has_words():

@@ -138,7 +138,10 @@ def limit_nodes(nodes):
     if len(stored) == len(nodes):
         return {}
     omitted = [id for id in nodes if id not in stored]
-    names = (id if len(id) <= MAX_PATH_LENGTH else "…" for id in omitted[:MAX_TRUNCATED_FIELDS])
+    names = (
+        id if len(id) <= MAX_PATH_LENGTH else "…"
+        for id in omitted[:MAX_TRUNCATED_FIELDS]
+    )
     paths = [f"execution_results.{name}" for name in names]
     return {"execution_results": stored, "truncated": True, "truncated_fields": paths}
 

@@ -7,14 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import yaml
 
+from tests.action.action_files import ACTION, DOCUMENT, KEY, outputs_of
 from tests.cli.fake_api import standing_in
-from tests.paths import ROOT
 
-ACTION = ROOT / ".github/actions/run-flows"
-DOCUMENT = yaml.safe_load((ACTION / "action.yml").read_text())
-KEY = "epk_live_AAAAAAAAAAAA_" + "k" * 49
 EXPRESSION = re.compile(r"\$\{\{\s*inputs\.([a-z-]+)\s*\}\}")
 
 
@@ -30,20 +26,6 @@ class StepResult(NamedTuple):
 def expanded(text, inputs):
     """Return a value with the expressions in it evaluated, as GitHub does first."""
     return EXPRESSION.sub(lambda match: inputs[match[1]], text)
-
-
-def outputs_of(text):
-    """Return the outputs in a GITHUB_OUTPUT file."""
-    values, lines = {}, iter(text.split("\n"))
-    for line in lines:
-        if match := re.fullmatch(r"([\w-]+)<<(.+)", line):
-            value = []
-            while (part := next(lines)) != match[2]:
-                value.append(part)
-            values[match[1]] = "\n".join(value)
-        elif line:
-            name, _, values[name] = line.partition("=")
-    return values
 
 
 @pytest.fixture(scope="session")

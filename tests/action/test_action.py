@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.action.conftest import ACTION, DOCUMENT, KEY, outputs_of
+from tests.action.action_files import ACTION, DOCUMENT, KEY, outputs_of
 
 NODE = {
     "id": "wait",

@@ -2,7 +2,7 @@
 
 from tests.browser.gallery import Gallery, console_states, press
 from tests.browser.states import Walk, signed_out_states
-from tests.browser.test_accessibility import VIEWS, look
+from tests.browser.views import VIEWS, look
 from tests.gunicorn_site import ROOT
 
 FOLDER = ROOT / "screenshots"

@@ -6,10 +6,10 @@ from playwright.sync_api import expect
 
 from tests.browser.gallery import Gallery
 from tests.browser.states import Walk, signed_out_states
+from tests.browser.views import VIEWS, look
 
 AXE = Axe()
 ONLY_VIOLATIONS = {"resultTypes": ["violations"]}
-VIEWS = [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")]
 
 
 def violations(page):
@@ -25,14 +25,6 @@ def seen(page, state):
         look(page, width, scheme)
         found += [f"{state} {width} {scheme}: {line}" for line in violations(page)]
     return found
-
-
-def look(page, width, scheme):
-    """Make the window this wide, and the page light or dark."""
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=scheme)
-    # The documents ask for their dark style when they hear of it, a frame later.
-    page.evaluate("new Promise((done) => setTimeout(done, 50))")
 
 
 def too_wide(page, state, letters):

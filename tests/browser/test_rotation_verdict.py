@@ -5,7 +5,7 @@ import urllib.request
 
 from playwright.sync_api import expect
 
-from tests.browser.test_main_job import copied, create
+from tests.browser.new_keys import copied, create
 
 AT_MOST = 30_000  # milliseconds; counts are written, and the page asks, every 5 seconds
 

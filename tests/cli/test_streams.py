@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.cli.flow_runs.test_progress import NODE
+from tests.cli.delay_node import NODE
 from tests.cli.terminals import COMMAND, ROOT, buffered, run, terminal
 
 READING = [

@@ -93,7 +93,11 @@ def test_the_event_of_a_deleted_environment_counts_its_variables(key, events_of)
         key.put(f"{path}/variables/{name}", {"value": CANARY})
     key.delete(path)
 
-    assert events_of()[-1] == ("Environment deleted", "staging", "Including 2 variables.")
+    assert events_of()[-1] == (
+        "Environment deleted",
+        "staging",
+        "Including 2 variables.",
+    )
 
 
 def test_a_change_of_nothing_records_no_event(key, events_of):

@@ -76,7 +76,9 @@ class RunnerOutputMask(Mask):
         except (binascii.Error, ValueError):
             return self.text(body)
         # Plain text of letters and digits can be valid base64.
-        if any(len(known) >= MIN_PLAIN_LENGTH and known in body for known in self._known):
+        if any(
+            len(known) >= MIN_PLAIN_LENGTH and known in body for known in self._known
+        ):
             return self.text(body)
         return base64.b64encode(self.body(plain)).decode()
 

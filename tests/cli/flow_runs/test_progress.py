@@ -5,17 +5,8 @@ import subprocess
 
 import pytest
 
+from tests.cli.delay_node import NODE
 from tests.cli.terminals import COMMAND, ROOT, read_all, terminal
-
-NODE = {
-    "id": "wait",
-    "display_name": "Wait a bit",
-    "type": "delay",
-    "run_when": "on_success",
-    "outputs": [],
-    "assertions": [],
-    "data": {"duration": 300},
-}
 
 
 def shown_to_a_person(*arguments, **environment):
