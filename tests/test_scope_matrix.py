@@ -71,6 +71,16 @@ def test_the_operations_are_those_of_the_contract():
     assert len(operations()) >= 33
 
 
+@pytest.mark.parametrize("scope", SCOPES)
+def test_each_scope_is_required_by_an_operation(scope):
+    required = {name for operation in operations() for name in operation.scopes}
+
+    assert scope in required, (
+        f"A key with {scope} can do no more than one without: declare it in the"
+        " Action(scopes=[…]) of an operation, or remove it from apikeys/scopes.py."
+    )
+
+
 @pytest.mark.parametrize("operation", SCOPED)
 def test_the_declared_scopes_are_enough(operation, api):
     response = call(api(*operation.scopes), operation)

@@ -19,7 +19,7 @@ def test_the_catalog_is_the_contracts():
         f"{resource}:{action}"
         for resource, actions in CONTRACT.items()
         for action in actions
-    }
+    }, "Keep the catalog in apikeys/scopes.py and CONTRACT, above, alike."
 
 
 def test_a_scope_knows_its_resource_and_action():
@@ -41,7 +41,9 @@ def test_no_key_can_hold_the_permission_to_manage_keys():
 def test_what_hands_out_resolved_secrets_is_marked_sensitive():
     sensitive = {name for name, scope in SCOPES.items() if scope.sensitive}
 
-    assert sensitive == {"flows:execute", "runner:claim"}
+    assert sensitive == {"flows:execute", "runner:claim"}, (
+        "Name the scope here if its action returns secret values; else clear `sensitive`."
+    )
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))

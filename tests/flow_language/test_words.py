@@ -31,7 +31,7 @@ def test_the_words_are_those_of_the_api():
         "between",
         "exists",
         "notExists",
-    )
+    ), "Stored flows use these words: add to the list, and remove or rename nothing."
     assert words.RUN_WHEN == ("on_success", "always")
     assert words.EDGE_TYPES == ("success", "failure")
 

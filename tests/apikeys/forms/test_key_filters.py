@@ -8,6 +8,7 @@ from apikeys.forms.creators import Creators
 from apikeys.forms.key_filters import ORDERS, SORTS, KeyFilterForm
 from apikeys.models import ApiKey
 from apikeys.templatetags.apikeys_list import FIRST_SORT
+from tests.apikeys.db.test_index_probes import FILTERS as INDEXES
 
 # What the form has besides filters: the order of the rows.
 SETTINGS = {"sort"}
@@ -61,6 +62,15 @@ def test_each_field_of_a_filter_form_has_its_query(acme, sql, monkeypatch):
                 " apikeys/forms/key_filters.py take one), or name it in SETTINGS here if it is no"
                 " filter."
             )
+
+
+def test_each_filter_is_probed_on_an_index(acme):
+    fields = set(KeyFilterForm({}, creators=Creators(acme)).fields) - SETTINGS
+
+    assert {query.partition("=")[0] for query in INDEXES} == fields, (
+        "Add a value of the filter that few keys match, and its index, to FILTERS in"
+        " tests/apikeys/db/test_index_probes.py."
+    )
 
 
 def test_each_sort_has_its_order_and_each_column_a_sort():

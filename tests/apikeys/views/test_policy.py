@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from apikeys import policy
 from apikeys.models import ApiKey, AuditEvent
 from echopoint.organizations.models import Organization
 from tests.apikeys.views.policy_limits import LIMITS, SHOWN_LIMITS
@@ -26,6 +27,16 @@ def send(client, olive, url):
         )
 
     return send
+
+
+@pytest.mark.parametrize("limit", policy.LIMITS)
+def test_the_page_has_a_field_for_each_limit(client, olive, url, limit):
+    """A limit without a field would be cleared by each change of another."""
+    sign_in(client, olive)
+
+    assert f'name="{limit}"' in client.get(url).text, (
+        f"Include the field of {limit} in templates/apikeys/policy.html."
+    )
 
 
 def test_a_change_shows_first_which_keys_it_concerns(send, acme, issue, globex):
