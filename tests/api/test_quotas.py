@@ -3,7 +3,9 @@
 import pytest
 from django.core.cache import cache
 
+from echopoint.api.operations import operations
 from echopoint.api.quotas import CAPTURED, STORED, QuotaCounted, concrete_models
+from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.core import rate_limits
 from echopoint.executions.models import Execution, RunnerJob
 from echopoint.flows.models import Flow
@@ -49,6 +51,20 @@ def fill(call):
     path = f"/collections/{collection}/requests"
     assert call.post(path, saved | {"body": body}).status_code == 201
     cache.clear()
+
+
+def test_each_kind_of_row_has_a_limit():
+    creating = [o for o in operations() if o.action == "create"]
+    limits = {
+        operation.path: operation.view.most
+        for operation in creating
+        if operation.view.create is OrgScopedViewSet.create
+    }
+
+    assert limits == {path: setting for path, (setting, _, _) in BODIES.items()}, (
+        "Give the viewset `most`, the setting of its limit, and its path a body in BODIES,"
+        " above."
+    )
 
 
 @pytest.mark.parametrize("path", BODIES)

@@ -1,10 +1,11 @@
 """Chains as earlier code wrote them. The files in `chains` are never written again."""
 
+import csv
 import json
 
 import pytest
 
-from apikeys.audit.export import as_ndjson
+from apikeys.audit.export import as_csv, as_ndjson
 from apikeys.audit.hash_chain import FIELDS, GENESIS, UNKNOWN_VERSION, Walk
 from apikeys.models import AuditEvent
 from tests.stored_chains import CHAINS, STORED, append
@@ -51,6 +52,17 @@ def test_a_chain_of_version_1_is_exported_as_it_was(version_1):
     lines = as_ndjson(AuditEvent.objects.order_by("sequence"))
 
     assert [json.loads(line) for line in lines] == exported(1)
+
+
+def test_events_of_each_version_have_a_cell_for_each_column_of_the_csv(version_1):
+    append(version_1)
+
+    header, *rows = csv.reader(as_csv(AuditEvent.objects.order_by("sequence")))
+
+    assert {len(row) for row in rows} == {len(header)}, (
+        "An older event lacks the new column: as_csv in apikeys/audit/export.py leaves"
+        " its cell empty."
+    )
 
 
 @pytest.mark.parametrize("sequence", range(1, 23))
