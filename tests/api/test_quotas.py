@@ -56,14 +56,13 @@ def fill(call):
 def test_each_kind_of_row_has_a_limit():
     creating = [o for o in operations() if o.action == "create"]
     limits = {
-        operation.path: operation.view.most
+        operation.path: operation.view.row_limit_setting
         for operation in creating
         if operation.view.create is OrgScopedViewSet.create
     }
 
     assert limits == {path: setting for path, (setting, _, _) in BODIES.items()}, (
-        "Give the viewset `most`, the setting of its limit, and its path a body in BODIES,"
-        " above."
+        "Give the viewset a `row_limit_setting`, and its path a body in BODIES above."
     )
 
 

@@ -179,7 +179,7 @@ def test_the_public_runner_knows_the_operators_of_the_first_version_alone():
 )
 def test_the_readme_names_what_the_public_runner_does_not_know(word):
     rows = (ROOT / "README.md").read_text().splitlines()
-    unknown = [row for row in rows if row.endswith("| known | not known |")]
+    unknown = [row for row in rows if row.endswith("| supported | not supported |")]
 
     assert any(f"`{word}`" in row for row in unknown), (
         "Name it in README.md, in the table of what this command and the public runner do."
