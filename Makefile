@@ -69,10 +69,8 @@ faults: setup ## Kill, hang, fill and restart real processes; needs root, nginx,
 screenshots: setup ## Write screenshots of every page and state to screenshots/
 	$(BIN)/python -m pytest --quiet tests/browser/screenshots.py
 
-lint: setup ## Check style, format and migrations
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	DJANGO_SETTINGS_MODULE=tests.settings $(MANAGE) makemigrations --check --dry-run
+lint: setup ## Check style, types, migrations, the workflow and the locks
+	$(BIN)/pre-commit run --all-files --show-diff-on-failure
 
 bench: setup ## Measure requests with an API key
 	$(BIN)/python -m tests.bench
