@@ -135,4 +135,4 @@ def test_the_command_takes_the_patterns_that_the_server_takes(pattern):
 
 
 def test_the_command_has_the_bounds_of_the_server():
-    assert bounded_regex.compiled is patterns.compiled
+    assert bounded_regex.compile_pattern is patterns.compile_pattern
