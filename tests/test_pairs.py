@@ -89,7 +89,12 @@ STOPPING = {s for s in ApiKey.Status if s not in USABLE}
 FLOWS = {
     "operator": (words.OPERATORS, operators.OPERATORS, (), "operators.py"),
     "extractor": (words.EXTRACTORS, EXTRACTORS, (), "extractors.py"),
-    "dynamic variable": (DYNAMIC_NAMES, dynamic_variables.GENERATORS, (), "dynamic.py"),
+    "dynamic variable": (
+        DYNAMIC_NAMES,
+        dynamic_variables.GENERATORS,
+        (),
+        "dynamic_variables.py",
+    ),
     "node type": (
         schemas.NODE_SCHEMAS,
         node_execution.ACTIONS,
@@ -188,8 +193,8 @@ def test_a_definition_is_run_as_it_would_be_stored(fields):
     sent = spelled(fields)
 
     assert as_run(canonical(sent)[0]) == as_run(sent), (
-        "Read spellings alike in flows/definition_spelling.py and"
-        f" {ENGINE}/filling.py, or list the difference here."
+        "Read spellings alike in echopoint/flows/definition/spelling.py and"
+        f" {ENGINE}/normalization.py, or list the difference here."
     )
 
 
@@ -337,7 +342,8 @@ def test_each_exit_code_has_a_status_and_words():
     codes = {0, *outcome.EXIT_CODES.values(), *outcome.STATUSES}
 
     assert codes == set(outcome.STATUSES) == set(progress.WORDS), (
-        "Give each exit code a status (cli/execution/outcome.py) and words (progress.py)."
+        "Give each exit code a status in echopoint/cli/flow_runs/outcome.py, and words in"
+        " progress.py beside it."
     )
 
 
@@ -349,9 +355,13 @@ PRESETS_OF_THE_SITE_ALONE = {"ci-flow-id", "flow-inventory", "captured-requests"
 def test_the_command_line_names_presets_as_the_server_does():
     for name, scopes in key_commands.PRESETS.items():
         assert scopes == set(PRESETS[name].scopes), (
-            f"The preset {name} is another in apikeys/scopes.py: mend cli/commands/keys.py."
+            f"The preset {name} has other scopes in apikeys/scopes.py. Correct"
+            " echopoint/cli/commands/keys.py."
         )
-    assert set(PRESETS) - set(key_commands.PRESETS) == PRESETS_OF_THE_SITE_ALONE
+    assert set(PRESETS) - set(key_commands.PRESETS) == PRESETS_OF_THE_SITE_ALONE, (
+        "Name the preset in PRESETS of echopoint/cli/commands/keys.py, or in"
+        " PRESETS_OF_THE_SITE_ALONE, above."
+    )
     types = set(PermissionQuerySerializer().fields["type"].choices)
     (option,) = [o for o in key_commands.permissions.params if o.name == "kind"]
     assert set(option.type.choices) == types == {"custom", *key_commands.PRESETS}
@@ -400,7 +410,7 @@ def test_each_status_can_be_filtered_by():
 
     assert statuses <= {value for value, _ in STATUSES}
     assert set(has_status(timezone.now())) == statuses, (
-        "Add its condition in models/lists.py."
+        "Add its condition in has_status of apikeys/models/querysets.py."
     )
     assert set(STATUS_INDEX_COLUMNS) == statuses - {"active"}, (
         "Name its index in STATUS_INDEX_COLUMNS of apikeys/db/index_probes.py."
@@ -420,8 +430,8 @@ def test_what_needs_attention_is_counted_and_put_in_words(acme):
     counts = ApiKey.objects.needing_attention(acme)
 
     assert set(counts) == set(ATTENTION), (
-        "Keep ATTENTION (apikeys/views/list.py) and needing_attention (models/lists.py)"
-        " alike."
+        "Keep ATTENTION (apikeys/views/list.py) and needing_attention"
+        " (apikeys/models/querysets.py) alike."
     )
 
 

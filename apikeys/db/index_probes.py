@@ -41,8 +41,8 @@ def probe(parts):
     """Return the ids of the keys in all parts, or None if there are more than `MAX_IDS`."""
     ids = []
     for part in parts:
-        # LIMIT bounds the work: without it a filter that matches a million keys would
-        # read all of them, only to find out that it is not selective.
+        # LIMIT bounds the work. Without it, a filter that matches a million keys would
+        # read them all before it is rejected.
         ids += part.values_list("pk", flat=True)[: MAX_IDS + 1 - len(ids)]
         if len(ids) > MAX_IDS:
             return None

@@ -159,7 +159,7 @@ class ListedKeys(OrgOwnedQuerySet):
         return User.objects.filter(pk__in=ids)
 
     def outside(self, maximum, allow_non_expiring):
-        """Only keys that exceed a policy with these limits."""
+        """Return the keys whose lifetime a policy with these limits would refuse."""
         too_long = Q(expires_at__gt=F("created_at") + timedelta(days=maximum))
         endless = Q() if allow_non_expiring else Q(expires_at=None)
         return self.filter(too_long | endless)

@@ -78,6 +78,6 @@ def still_uses_old_key(move, new_since):
 
 
 def lost_scopes(facts):
-    """Return the scopes that the new key lacks, was asked for, and the old one has."""
+    """Return the scopes of the old key that the new key was refused for."""
     lost = missing(facts.successor.scopes or (), facts.key.scopes or ())
     return sorted(facts.refused_scopes.intersection(lost))

@@ -30,7 +30,8 @@ class SignUpVerificationStage(EmailVerificationStage):
 
     def handle(self):
         user = self.login.user
-        # The user is None if the address of a sign-up is taken, which must not be revealed.
+        # The user is None if an account has the address of a sign-up. The response must
+        # not reveal that.
         if user and not user.emailaddress_set.exists():
             return None, True
         return super().handle()

@@ -13,7 +13,8 @@ exhaust that limit, so these ways to sign in remain open:
 - a password reset by e-mail, which makes the browser known.
 
 A successful attempt is refunded, so that users behind one address do not exhaust each
-other's limits. The numbers are in ACCOUNT_RATE_LIMITS.
+other's limits. The numbers are in ACCOUNT_RATE_LIMITS of
+`echopoint/settings.py`.
 """
 
 import math

@@ -18,6 +18,6 @@ class UnrepeatingField(BoundField):
 
 
 class Renderer(DjangoTemplates):
-    """Django's default renderer with `UnrepeatingField`."""
+    """Renders forms without repeating secrets that a user typed."""
 
     bound_field_class = UnrepeatingField

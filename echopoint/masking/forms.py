@@ -37,7 +37,7 @@ def secret_forms(secret: str) -> set[str]:
 
 
 def base64_fragments(secret: str) -> set[str]:
-    """Return the characters that base64 of any text with the secret in it contains."""
+    """Return the base64 that appears wherever a text with the secret is encoded."""
     return {
         core
         for text in {secret, *_equivalents(secret), *_encoded_variants(secret)}

@@ -10,8 +10,8 @@ import re2
 
 MAX_LENGTH = 10_000  # characters
 MAX_MEMORY = 8 * 1024 * 1024  # bytes, of one pattern
-# RE2 for C++ accepts these and Go's RE2 does not: single bytes, repetitions out of range
-# and duplicate group names. Quoted and escaped characters are skipped first.
+# Go's RE2 rejects three things that RE2 for C++ accepts: single bytes, repetitions out of
+# range and duplicate group names. Quoted and escaped characters are skipped first.
 TOKENS = re.compile(
     r"\\Q.*?(?:\\E|\Z)|\\[^C]"
     r"|(?P<foreign>\\C|\{[0-9]{9,}(?:,[0-9]*)?\}|\{[0-9]+,[0-9]{9,}\})"

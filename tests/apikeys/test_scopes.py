@@ -1,5 +1,7 @@
 """The scope catalog and its presets."""
 
+from itertools import groupby
+
 import pytest
 
 from apikeys.scopes import PRESETS, SCOPES, canonical, missing, preset_of
@@ -114,3 +116,11 @@ def test_a_preset_is_known_by_its_exact_scopes(preset):
 
 def test_no_scopes_are_no_preset():
     assert preset_of([]) == ""
+
+
+def test_the_scopes_of_a_resource_are_neighbours():
+    groups = [resource for resource, _ in groupby(s.resource for s in SCOPES.values())]
+
+    assert len(groups) == len(set(groups)), (
+        "Move the scope beside the others of its resource: forms show a group for each run."
+    )

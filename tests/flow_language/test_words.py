@@ -37,5 +37,7 @@ def test_the_words_are_those_of_the_api():
 
 
 def test_an_operator_that_compares_with_nothing_is_an_operator():
-    assert {"empty", "notEmpty", "exists", "notExists"} == words.UNARY_OPERATORS
+    assert {"empty", "notEmpty", "exists", "notExists"} == words.UNARY_OPERATORS, (
+        "Name the operator here if it needs no value."
+    )
     assert set(words.OPERATORS) > words.UNARY_OPERATORS

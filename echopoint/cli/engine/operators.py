@@ -16,7 +16,7 @@ class CannotCompare(ValueError):
 def evaluate(operator: str, actual: object, expected: object) -> bool:
     """Return True if the assertion passes; raises CannotCompare.
 
-    `expected` is the `value` of the operator's data; empty and notEmpty ignore it.
+    `expected` is the `value` of the operator's data; unary operators ignore it.
     """
     return OPERATORS[operator](actual, expected)
 

@@ -74,7 +74,7 @@ def require_supported(definition: object, referenced_flows: object) -> dict[str,
         rest = len(names) - MAX_NAMED
         more = f", and {rest} more" if rest > 0 else ""
         raise UnsupportedFlow(
-            f"This flow cannot be run here, for {', '.join(names[:MAX_NAMED])}{more}. "
+            f"This flow cannot run here because of {', '.join(names[:MAX_NAMED])}{more}. "
             "Use --runner-binary PATH to run it with a runner that can."
         )
     _check(normalized)

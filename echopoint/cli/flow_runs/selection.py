@@ -58,7 +58,7 @@ async def search(
         if error.code != LACKING:
             raise
         raise CommandError(
-            f"{error.message} --tag requires the scope flows:read; flow ids do not."
+            f"{error.message} --tag requires the scope flows:read. Flow ids do not require it."
         ) from error
     items_of(response.document)  # raises if it is not a list
     return dict(response.document)

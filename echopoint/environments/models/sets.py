@@ -24,8 +24,8 @@ MAX_ENVIRONMENTS = 50
 MAX_VARIABLES = 1000  # per set, including its environments
 MAX_TOTAL_LENGTH = 1_048_576  # characters of all values in a set
 
-# The id of an organization's set is derived (UUIDv5): changing this constant would
-# change it.
+# Never change this constant: the id of each organization's set is derived from it
+# (UUIDv5).
 OWNER_NAMESPACE = uuid.UUID("4f6f3f0e-6f0c-4f0e-9a39-0d5a4f6a8b11")
 
 

@@ -227,7 +227,7 @@ class Execution(ExecutionInputs, Termination, QuotaCounted, OrgOwned):
         """Raise `ExecutionConflict` unless this is the completion that was stored."""
         if completion.digest != self.completion_digest:
             raise ExecutionConflict(
-                f"This execution has {self.status} already, with another result. Launch"
+                f"This execution has already {self.status}, with another result. Launch"
                 " the flow again for a new one.",
                 metadata={"status": self.status},
             )

@@ -110,7 +110,7 @@ class Termination(models.Model):
             return execution
         if execution.has_ended:
             raise ExecutionConflict(
-                f"This execution has {execution.status} already.",
+                f"This execution has already {execution.status}.",
                 metadata={"status": execution.status},
             )
         message = message or f"Cancelled by {by.label}."

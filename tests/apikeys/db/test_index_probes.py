@@ -12,26 +12,11 @@ from apikeys.db import index_probes, keyset
 from apikeys.forms.creators import Creators
 from apikeys.forms.key_filters import SORTS, KeyFilterForm
 from apikeys.models import ApiKey, Refusal
+from tests.apikeys.filter_indexes import FILTERS
 from tests.bench_list import fill, people
 
 pytestmark = pytest.mark.postgresql
 KEYS = 3000
-FILTERS = {
-    "status=retiring": "api_key_retired",
-    "status=retired": "api_key_retired",
-    "status=expired": "api_key_expires",
-    "status=suspended": "api_key_suspended",
-    "status=revoked": "api_key_revoked",
-    "scope=runner": "api_key_preset",
-    "scope=environment:delete": "api_key_scopes",
-    "creator=command": "api_key_creator",
-    "expiring=7": "api_key_live_ends",
-    "use=90": "api_key_live_idle",
-    "use=never": "api_key_live_used",
-    "q=zebra": "api_key_name_text",
-    "q=nowhere": "api_key_name_text",
-    "q=ze": "api_key_name_text",
-}
 
 
 @pytest.fixture

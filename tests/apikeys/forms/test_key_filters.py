@@ -8,7 +8,7 @@ from apikeys.forms.creators import Creators
 from apikeys.forms.key_filters import ORDERS, SORTS, KeyFilterForm
 from apikeys.models import ApiKey
 from apikeys.templatetags.apikeys_list import FIRST_SORT
-from tests.apikeys.db.test_index_probes import FILTERS as INDEXES
+from tests.apikeys.filter_indexes import FILTERS as INDEXES
 
 # What the form has besides filters: the order of the rows.
 SETTINGS = {"sort"}
@@ -69,7 +69,7 @@ def test_each_filter_is_probed_on_an_index(acme):
 
     assert {query.partition("=")[0] for query in INDEXES} == fields, (
         "Add a value of the filter that few keys match, and its index, to FILTERS in"
-        " tests/apikeys/db/test_index_probes.py."
+        " tests/apikeys/filter_indexes.py."
     )
 
 

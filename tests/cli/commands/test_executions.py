@@ -59,7 +59,7 @@ def test_one_is_cancelled_and_once_ended_is_not(echopoint, sign, execution):
     assert (first.code, first.json["status"]) == (0, "cancelled")
     assert again.code == 0
     assert late.code == 3
-    assert "has failed already" in late.err
+    assert "has already failed" in late.err
 
 
 def test_one_that_is_not_there_is_an_error(echopoint, sign):

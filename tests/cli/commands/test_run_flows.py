@@ -419,7 +419,7 @@ def test_a_key_without_flows_read_runs_ids_and_no_tags(echopoint, api, runner):
 
     assert by_tag.code == 3
     assert "lacks flows:read" in by_tag.err
-    assert "flow ids do not" in by_tag.err
+    assert "Flow ids do not require it" in by_tag.err
     assert by_id.code == 0
 
 

@@ -66,7 +66,8 @@ def test_each_operator_is_tested_both_ways():
     for cases in (TRUE, FALSE):
         tested = {operator for operator, _, _ in cases}
         assert tested == set(OPERATORS) - set(ABSENCE), (
-            "Add rows of the operator to TRUE and to FALSE, above."
+            "TRUE and FALSE, above, each need rows of every operator that is not in"
+            " ABSENCE, and of no other."
         )
 
 

@@ -55,7 +55,7 @@ def test_another_node_type_is_refused_with_the_way_out(kind):
         require_supported(flow(node(kind, "odd", {})), {})
 
     assert refused.value.message == (
-        f'This flow cannot be run here, for the node "odd" of type "{kind}". '
+        f'This flow cannot run here because of the node "odd" of type "{kind}". '
         "Use --runner-binary PATH to run it with a runner that can."
     )
 

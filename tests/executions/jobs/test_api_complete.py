@@ -81,7 +81,7 @@ def test_a_different_result_is_a_conflict(runner, job):
 
     response = runner.complete(job, status="failed")
 
-    assert "has completed already" in error_of(response, 409)["message"]
+    assert "has already completed" in error_of(response, 409)["message"]
     assert Execution.objects.get().status == "completed"
 
 

@@ -219,7 +219,7 @@ class TestLostRunners:
 
         response = runner.complete({"job_id": lost.pk})
 
-        assert "has failed already" in error_of(response, 409)["message"]
+        assert "has already failed" in error_of(response, 409)["message"]
 
 
 class TestTenants:

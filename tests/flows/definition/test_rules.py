@@ -67,6 +67,10 @@ def test_only_these_operators_need_no_value(operator):
     if operator in ("empty", "notEmpty", "exists", "notExists"):
         assert found == []
     else:
+        assert found, (
+            f"{operator} needs no value: name it in this test, or remove it from"
+            " UNARY_OPERATORS."
+        )
         field, message = found[0]
         assert field == "nodes[0].assertions[0].operator_data.value"
         assert message == f"The operator {operator} needs a value to compare with."
