@@ -10,10 +10,10 @@ from echopoint.executions.jobs.events import mask_payload
 from echopoint.executions.models import Execution, NodeResult
 from echopoint.executions.result_masking import (
     FIELDS,
-    MIN_PLAIN_LENGTH,
     STRUCTURE,
     Masker,
 )
+from echopoint.masking.result_mask import MIN_PLAIN_LENGTH
 from tests.masking.writers import AROUND, SECRETS, TABLE, WAYS, from_base64
 
 few = settings(

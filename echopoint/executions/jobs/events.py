@@ -28,5 +28,5 @@ def mask_field(name, value, masker):
     if name in STRUCTURE and not isinstance(value, dict | list):
         return value
     if name == "result" and isinstance(value, dict):
-        return masker.fields(value)
+        return masker.record(value)
     return masker.value(value)

@@ -30,7 +30,7 @@ class NodeResultManager(models.Manager):
         """Return the columns of an outcome; missing ones come from the flow's node."""
         # Masked before anything is read from it: a runner may send an object where a
         # text is expected, and str() of it would store the secrets in the object.
-        result = masker.fields(outcome.result)
+        result = masker.record(outcome.result)
         node_type = result.get("node_type") or node.get("type", "")
         default_name = masker.text(node.get("display_name", outcome.node_id))
         return {
