@@ -46,6 +46,34 @@ def require_row_quota(rows, organization, setting):
 
 
 @dataclass(frozen=True)
+class CachedSum:
+    """A sum of bytes in the cache; it is read from the database once a minute.
+
+    Without Redis each process counts only its own changes within that minute.
+    """
+
+    name: str
+
+    def key(self, id):
+        """Return the cache key, which changes every minute."""
+        return f"{self.name}:{id}:{int(time.time()) // SUM_LIFETIME}"
+
+    def get(self, id):
+        """Return the sum, or None if it has to be read from the database."""
+        return cache.get(self.key(id))
+
+    def store(self, id, total):
+        # Twice the lifetime: an entry that expires right before `add` increments it would
+        # lose that growth.
+        cache.set(self.key(id), total, 2 * SUM_LIFETIME)
+
+    def add(self, id, growth):
+        """Add to the sum and return it; return None if no sum is cached."""
+        with suppress(ValueError):
+            return cache.incr(self.key(id), growth)
+
+
+@dataclass(frozen=True)
 class Quota:
     """The bytes that an organization may store in some kinds of rows together.
 
@@ -77,25 +105,19 @@ class Quota:
 
     def sum(self, organization_id):
         """Return the sum in the cache, read from the database once a minute."""
-        key = self.sum_key(organization_id)
-        stored = cache.get(key)
+        stored = self.cached.get(organization_id)
         if stored is None:
             stored = self.stored_bytes(organization_id)
-            # Twice the lifetime: an entry that expired right before `add` increments it
-            # would lose that growth.
-            cache.set(key, stored, 2 * SUM_LIFETIME)
+            self.cached.store(organization_id, stored)
         return stored
-
-    def sum_key(self, organization_id):
-        """Return the cache key of the sum; it changes every minute."""
-        minute = int(time.time()) // SUM_LIFETIME
-        return f"stored-bytes:{self.setting}:{organization_id}:{minute}"
 
     def add(self, organization_id, growth):
         """Add committed bytes to the cached sum; a negative growth subtracts."""
-        # ValueError: no sum is cached. The next one is read from the database.
-        with suppress(ValueError):
-            cache.incr(self.sum_key(organization_id), growth)
+        self.cached.add(organization_id, growth)
+
+    @property
+    def cached(self):
+        return CachedSum(f"stored-bytes:{self.setting}")
 
     def stored_bytes(self, organization_id):
         """Return the stored bytes of the organization; runs a query per table."""

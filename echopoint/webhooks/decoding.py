@@ -52,8 +52,8 @@ def decode(
 ) -> Decoded | None:
     """Decode a body according to its headers; None if they name no encoding or charset.
 
-    encoding  the Content-Encoding header
-    most      maximum size of the inflated body; the rest is cut off
+    encoding   the Content-Encoding header
+    max_bytes  maximum size of the inflated body; the rest is cut off
     """
     names = [name.strip().lower() for name in encoding.split(",")]
     names = [name for name in names if name not in ("", "identity")]
@@ -103,8 +103,7 @@ def as_text(body, charset, is_cut):
     decoder = codecs.getincrementaldecoder(charset or "utf-8")(errors)
     try:
         text = decoder.decode(body, final=not is_cut)
-    except (
-        UnicodeError
-    ):  # not UnicodeDecodeError: a missing byte order mark raises this
+    except UnicodeError:
+        # Not UnicodeDecodeError: a missing byte order mark raises this.
         return None
     return None if "\x00" in text and not charset else text

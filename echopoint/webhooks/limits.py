@@ -4,18 +4,16 @@ The stored bytes of a webhook are read once a minute and updated in the cache. W
 each process counts only its own writes, so a webhook can be over its limit for a minute.
 """
 
-import time
-from contextlib import suppress
 from itertools import accumulate
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db.models import Sum
 
-from echopoint.api.quotas import MEGABYTE, SUM_LIFETIME
+from echopoint.api.quotas import MEGABYTE, CachedSum
 
 MAX_CAPTURED_REQUESTS = 1000
 MAX_DROPPED_AT_ONCE = 100  # rows deleted per received request
+STORED_BYTES = CachedSum("webhook-bytes")
 TRIM_PERCENT = 90  # percent of its limit that a full webhook keeps
 
 
@@ -28,11 +26,11 @@ def requests_to_drop(webhook, growth):
     max_bytes = settings.WEBHOOK_MAX_STORED_MEGABYTES * MEGABYTE
     newest_first = webhook.requests.order_by("-received_at", "-pk")
     sizes = newest_first.values_list("pk", "stored_bytes")
-    if add_to_sum(webhook, growth) <= max_bytes:
+    if stored_bytes_with(webhook, growth) <= max_bytes:
         return [pk for pk, _ in sizes[max_rows : max_rows + MAX_DROPPED_AT_ONCE]]
     sizes = list(sizes[: max_rows + MAX_DROPPED_AT_ONCE])
     total = sum(size for _, size in sizes)
-    store_sum(webhook, total)
+    STORED_BYTES.store(webhook.pk, total)
     # Trim to less than the limit. If it were trimmed to the limit, each further request
     # would be over it and would read the sizes of all rows.
     max_kept_bytes = max_bytes * TRIM_PERCENT // 100 if total > max_bytes else total
@@ -85,28 +83,11 @@ def oldest_requests(webhook, needed):
     return []
 
 
-def sum_cache_key(webhook):
-    """Return the cache key of the sum; it changes every minute."""
-    return f"webhook-bytes:{webhook.pk}:{int(time.time()) // SUM_LIFETIME}"
-
-
-def add_to_sum(webhook, growth):
+def stored_bytes_with(webhook, growth):
     """Add the bytes of a row just written; return the stored bytes of the webhook."""
-    try:
-        return cache.incr(sum_cache_key(webhook), growth)
-    except ValueError:  # no sum is cached; the database includes the new row
+    total = STORED_BYTES.add(webhook.pk, growth)
+    if total is None:  # the database includes the new row
         rows = webhook.requests.order_by()
         total = rows.aggregate(n=Sum("stored_bytes", default=0))["n"]
-        store_sum(webhook, total)
-        return total
-
-
-def store_sum(webhook, total):
-    # Twice the lifetime: an entry that expires right before an increment would lose it.
-    cache.set(sum_cache_key(webhook), total, 2 * SUM_LIFETIME)
-
-
-def subtract_from_sum(webhook, freed):
-    # ValueError: no sum is cached, and the next one is read from the database.
-    with suppress(ValueError):
-        cache.incr(sum_cache_key(webhook), -freed)
+        STORED_BYTES.store(webhook.pk, total)
+    return total

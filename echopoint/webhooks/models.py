@@ -161,7 +161,7 @@ class Webhook(OrgOwned):
 
     def subtract_bytes(self, freed):
         CAPTURED.add(self.organization_id, -freed)
-        limits.subtract_from_sum(self, freed)
+        limits.STORED_BYTES.add(self.pk, -freed)
 
 
 class CapturedRequestQuerySet(models.QuerySet):

@@ -1,7 +1,6 @@
 """Rate limits and stored bytes of webhooks."""
 
 import pytest
-from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.test import TestCase
 
@@ -179,7 +178,7 @@ def test_captured_requests_do_not_count_towards_the_quota_of_own_rows(
 
 def sums(webhook):
     """Return the sums in the cache: of the organization, and of the webhook."""
-    own = cache.get(limits.sum_cache_key(webhook))
+    own = limits.STORED_BYTES.get(webhook.pk)
     return CAPTURED.sum(webhook.organization_id), own
 
 
