@@ -13,6 +13,8 @@ from echopoint.cli.printable_text import one_line
 from echopoint.cli.proxies import NoProxy, Proxy
 from echopoint.cli.tls_faults import certificate_error
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
 
 class Tunnel:
     """Records whether the proxy has opened the connection to the service.
@@ -62,7 +64,7 @@ class Transport(httpx.AsyncBaseTransport):
         self, url: httpx.URL
     ) -> tuple[Proxy | None, httpx.AsyncHTTPTransport]:
         """Return the proxy of a URL, or None, and its transport. Both are cached."""
-        port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+        port = url.port or DEFAULT_PORTS.get(url.scheme)
         is_direct = self.no_proxy.covers(url.host, port)
         # Certificates are read for https only: an invalid file must not fail plain http.
         name = f"{url.scheme} {'direct' if is_direct else 'proxied'}"

@@ -4,9 +4,9 @@ import httpx
 
 from echopoint.cli.engine.exceptions import NodeFailed
 from echopoint.cli.engine.http_request import basic
+from echopoint.cli.network import DEFAULT_PORTS
 
 STATUSES = {301, 302, 303, 307, 308}
-PORTS = {"http": 80, "https": 443}
 # Never sent to another origin, whatever their values are.
 ALWAYS_PRIVATE = {"authorization", "cookie", "proxy-authorization"}
 
@@ -108,7 +108,7 @@ def location(response: httpx.Response) -> httpx.URL:
     # Invalid IDNA hosts raise ValueError.
     except (httpx.InvalidURL, ValueError):
         raise _unfollowable(response, "its Location is not a valid URL") from None
-    if url.scheme not in PORTS:
+    if url.scheme not in DEFAULT_PORTS:
         raise _unfollowable(
             response,
             f'its Location has the scheme "{url.scheme[:20]}", not http or https',
@@ -137,7 +137,7 @@ def _method(method: str, status: int) -> str:
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port or PORTS.get(url.scheme)
+    return url.scheme, url.host, url.port or DEFAULT_PORTS.get(url.scheme)
 
 
 def _split(header: str) -> list[str]:
