@@ -24,15 +24,18 @@ T = TypeVar("T")
 
 
 class Clock:
-    """Processor time of one thread."""
+    """Processor time of one call."""
 
     def __init__(self) -> None:
         self._number: int | None = None
         self._began = time.monotonic()
+        self._used_before = 0.0
 
     def run(self, call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         """Call in the current thread and measure its processor time."""
         if CAN_READ_CLOCKS:
+            # A pool may run earlier calls in the same thread.
+            self._used_before = time.thread_time()
             self._number = time.pthread_getcpuclockid(threading.get_ident())
         return call(*args, **options)
 
@@ -40,8 +43,10 @@ class Clock:
     def seconds(self) -> float:
         if not CAN_READ_CLOCKS:
             return (time.monotonic() - self._began) / WALL_FACTOR
+        if self._number is None:
+            return 0.0  # The call has not started.
         try:
-            return 0.0 if self._number is None else time.clock_gettime(self._number)
+            return time.clock_gettime(self._number) - self._used_before
         except OSError:
             return 0.0  # The thread has just ended.
 

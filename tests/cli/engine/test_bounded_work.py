@@ -5,6 +5,7 @@ import json
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -53,6 +54,18 @@ def test_what_neighbours_take_is_not_counted(limit):
     limit(0.5)
 
     assert together(*[(burn, 0.1)] * 16) == [0.1] * 16
+
+
+def test_what_the_thread_did_before_is_not_counted(limit):
+    limit(0.5)
+
+    async def act():
+        pool = ThreadPoolExecutor(1)
+        asyncio.get_running_loop().set_default_executor(pool)
+        await run_bounded("It", "Do less.", burn, 0.4)
+        return await run_bounded("It", "Do less.", burn, 0.4)
+
+    assert asyncio.run(act()) == 0.4
 
 
 def test_endless_work_fails_at_the_limit_and_other_nodes_finish(limit):
