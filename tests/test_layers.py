@@ -1,11 +1,11 @@
 """Imports run one way: each layer may import the ones below it, and no others."""
 
-import ast
 import sys
 import tomllib
 
 import pytest
 
+from tests.module_imports import imported
 from tests.paths import ROOT
 
 LAYERS = {
@@ -104,15 +104,6 @@ def layer_of(module):
         if module == layer or module.startswith(f"{layer}."):
             return layer
     return "root" if module.split(".")[0] in {"echopoint", "tests"} else None
-
-
-def imported(path):
-    """Yield every module that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module
 
 
 def files_of(layer):

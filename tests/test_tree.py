@@ -1,8 +1,8 @@
 """Tests mirror the code, and share helpers through helper modules only."""
 
-import ast
 import re
 
+from tests.module_imports import imported
 from tests.paths import ROOT
 
 TESTS = ROOT / "tests"
@@ -45,22 +45,12 @@ def test_a_test_module_is_named_after_the_module_it_tests():
     assert [str(path.relative_to(TESTS)) for path in misnamed] == []
 
 
-def imports(path):
-    """Yield the dotted name of every module that a file imports."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
 def imported_tests():
     """Return the test modules and conftests that another module imports."""
     return {
         name
         for path in TESTS.rglob("*.py")
-        for name in imports(path)
+        for name in imported(path)
         if re.fullmatch(r"tests\.(\w+\.)*(test_\w+|conftest)", name)
     }
 

@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from apikeys.models import ApiKey, SpentNonce
 from echopoint.organizations.models import User
+from tests.authenticator_app import add_app, current_code
 from tests.signing_in import set_back, sign_in
 
 LOGIN = "/accounts/login/"
@@ -216,7 +217,7 @@ def app(alice):
     """Return alice's authenticator app, a maker of codes."""
     secret = "JBSWY3DPEHPK3PXP"
     TOTP.activate(alice, secret)
-    return lambda: format_hotp_value(hotp_value(secret, next(counters())))
+    return lambda: current_code(secret)
 
 
 def test_with_an_app_the_password_alone_opens_nothing(client, alice, app, acme):
@@ -304,11 +305,7 @@ def test_a_code_that_signed_in_does_not_confirm_it_too(client, alice, app):
 @pytest.mark.usefixtures("committing")
 def test_the_code_that_added_an_app_does_not_sign_in(client, alice):
     sign_in(client, alice)
-    page = reverse("mfa_activate_totp")
-    client.post(client.get(page)["Location"], {"password": PASSWORD})
-    secret = client.get(page).context["form"].secret
-    code = format_hotp_value(hotp_value(secret, next(counters())))
-    client.post(page, {"code": code})
+    _, code = add_app(client, PASSWORD)
     assert Authenticator.objects.filter(user=alice, type="totp").exists()
 
     assert not sign_in_with(code)
@@ -348,7 +345,7 @@ def test_the_app_is_added_on_a_page_that_asks_for_the_password(client, alice):
 
     client.post(asked, {"password": PASSWORD})
     form = client.get(page).context["form"]
-    code = format_hotp_value(hotp_value(form.secret, next(counters())))
+    code = current_code(form.secret)
     response = client.post(page, {"code": code}, follow=True)
 
     assert asked.startswith(reverse("account_reauthenticate"))

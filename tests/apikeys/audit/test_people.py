@@ -9,8 +9,7 @@ from threading import Event
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
-from allauth.mfa.totp.internal.auth import yield_hotp_counters_from_time as counters
+from allauth.mfa.totp.internal.auth import TOTP
 from django.core import mail
 from django.core.management import call_command
 from django.db import connection, connections, transaction
@@ -25,6 +24,7 @@ from apikeys.models.person_events import PER_HOUR
 from echopoint.core.audit_log import audit_log
 from echopoint.core.client_metadata import Client as Caller
 from echopoint.organizations.models import Membership, User
+from tests.authenticator_app import add_app, current_code
 from tests.concurrency import WAITING
 from tests.signing_in import sign_in
 from tests.tenants import create_user
@@ -67,7 +67,7 @@ def of_installation():
 def app(alice):
     """Return alice's authenticator app, a maker of codes; it was there before."""
     TOTP.activate(alice, TOTP_SECRET)
-    return lambda: format_hotp_value(hotp_value(TOTP_SECRET, next(counters())))
+    return lambda: current_code(TOTP_SECRET)
 
 
 def everything():
@@ -390,11 +390,7 @@ def test_other_changes_of_a_person_are_no_new_password(alice, acme):
 def with_app(client, alice):
     """Let alice add an app on its page; return its secret."""
     sign_in(client, alice)
-    page = reverse("mfa_activate_totp")
-    client.post(client.get(page)["Location"], {"password": PASSWORD})
-    secret = client.get(page).context["form"].secret
-    code = format_hotp_value(hotp_value(secret, next(counters())))
-    client.post(page, {"code": code})
+    secret, _ = add_app(client, PASSWORD)
     return secret
 
 

@@ -22,12 +22,6 @@ from tests.signing_in import sign_in
 
 
 @pytest.fixture
-def signed_in(client, alice):
-    sign_in(client, alice)
-    return client
-
-
-@pytest.fixture
 def url(acme):
     return reverse("apikeys:audit", args=[acme.pk])
 

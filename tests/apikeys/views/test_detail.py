@@ -17,12 +17,6 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 @pytest.fixture
-def signed_in(client, alice):
-    sign_in(client, alice)
-    return client
-
-
-@pytest.fixture
 def shown(signed_in, acme):
     """Return a reader of a key's page: its text, with runs of space as one."""
 

@@ -11,12 +11,6 @@ from tests.signing_in import sign_in
 
 
 @pytest.fixture
-def signed_in(client, alice):
-    sign_in(client, alice)
-    return client
-
-
-@pytest.fixture
 def listed(signed_in, acme):
     """Return the list page's text, with a query."""
 

@@ -26,12 +26,6 @@ def days(count):
 
 
 @pytest.fixture
-def signed_in(client, alice):
-    sign_in(client, alice)
-    return client
-
-
-@pytest.fixture
 def url(acme):
     return reverse("apikeys:list", args=[acme.pk])
 

@@ -26,12 +26,6 @@ def key(issue):
 
 
 @pytest.fixture
-def signed_in(client, alice):
-    sign_in(client, alice)
-    return client
-
-
-@pytest.fixture
 def page(signed_in, alice, acme, key):
     """Return alice's way to a page of the key: `page("retire")` opens it.
 
