@@ -6,6 +6,7 @@ from tests.module_imports import imported
 from tests.paths import ROOT
 
 TESTS = ROOT / "tests"
+NAMED_PATH = re.compile(r"\b(?<![/.\w-])(?:apikeys|echopoint|tests)/[\w/]+\.py\b")
 # Folders for a way of testing instead of a package.
 NOT_MIRRORS = {"action", "browser", "faults", "fuzz", "releases"}
 
@@ -57,3 +58,22 @@ def imported_tests():
 
 def test_helpers_are_not_imported_from_tests_or_conftests():
     assert imported_tests() == set()
+
+
+def mentions():
+    """Yield (file, path) for each module of the project that a text of it names."""
+    folders = ("apikeys", "echopoint", "tests", ".github")
+    files = [file for name in folders for file in (ROOT / name).rglob("*")]
+    for file in [*files, *ROOT.glob("*.*")]:
+        if file.suffix in {".py", ".md", ".toml", ".yml"}:
+            for path in NAMED_PATH.findall(file.read_text()):
+                yield file.relative_to(ROOT), path
+
+
+def test_files_that_are_named_exist():
+    """A message that sends its reader to a file must not send them to its old place."""
+    named = list(mentions())
+    missing = [f"{file}: {path}" for file, path in named if not (ROOT / path).exists()]
+
+    assert len(named) > 100
+    assert missing == []

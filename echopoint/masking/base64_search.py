@@ -8,8 +8,8 @@ from itertools import chain
 from string import ascii_letters, digits
 
 from echopoint.masking.decoded_text import DecodedText, decoded_texts
-from echopoint.masking.forms import MIN_FORM
 from echopoint.masking.search import Search
+from echopoint.masking.variants import MIN_FORM
 
 DIGITS = f"{ascii_letters}{digits}+/".encode()
 URL_SAFE = bytes.maketrans(b"-_", b"+/")

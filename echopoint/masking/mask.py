@@ -8,8 +8,8 @@ from threading import Lock
 
 from echopoint.masking.base64_search import Base64Search
 from echopoint.masking.decoded_text import decoded_texts
-from echopoint.masking.forms import STARS, base64_fragments, secret_forms
 from echopoint.masking.search import Search
+from echopoint.masking.variants import STARS, base64_fragments, secret_forms
 
 MASK = "***"
 # Masking one secret may complete another: `%41` without its `%`. A second pass is enough

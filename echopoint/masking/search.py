@@ -9,7 +9,7 @@ from os.path import commonprefix
 
 from echopoint.masking.decoded_text import DecodedText
 from echopoint.masking.escapes import BYTES
-from echopoint.masking.forms import LONG, spaces_as_plus
+from echopoint.masking.variants import LONG, spaces_as_plus
 
 # The pattern contains only the first characters of the forms: a pattern of complete forms
 # takes longer to compile than most texts take to search.

@@ -8,8 +8,8 @@ from re import _parser as regex_parser
 import pytest
 
 from echopoint.executions.result_masking import Masker
-from echopoint.masking.forms import LONG
 from echopoint.masking.mask import MASK
+from echopoint.masking.variants import LONG
 
 
 def test_the_longest_secret_that_is_at_a_place_is_hidden():

@@ -107,8 +107,8 @@ class RunnerJob(JobEventLog, QuotaCounted, OrgOwned):
             )
         if Holder(self.runner_id, self.boot_id) != holder:
             raise ExecutionConflict(
-                "Another runner, or another start of this one, has claimed this job. A"
-                " lease that expired is not returned. Drop the job and claim the next."
+                "Another runner process has claimed this job. Drop the job, and claim the"
+                " next one."
             )
 
     def assign(self, runner, *, key, at):
