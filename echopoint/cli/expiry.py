@@ -1,4 +1,7 @@
-"""The expiry of the API key, which every response has in a header."""
+"""When the API key stops working, which every response has in a header.
+
+The key expires then, or its rotation ends: the header does not say which.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,7 +14,7 @@ SOON = timedelta(days=7)
 
 
 def expires_at(headers: Mapping[str, str]) -> datetime | None:
-    """Return the expiry of the key, or None if it has none or it is unknown."""
+    """Return when the key stops working, or None if it has no end or it is unknown."""
     try:
         at = datetime.fromisoformat(headers[HEADER])
     except (KeyError, ValueError):
@@ -31,11 +34,12 @@ def format_time_left(time: timedelta) -> str:
 
 
 def warn_of_expiry(headers: Mapping[str, str], settings: Settings) -> None:
-    """Warn if the key expires within a week."""
+    """Warn if the key stops working within a week."""
     at = expires_at(headers)
     if at and time_left(at) < SOON:
         write_stderr(
-            f"Warning: this API key expires in {format_time_left(time_left(at))}, at"
-            f" {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC. Rotate it on the API keys page.",
+            f"Warning: this API key stops working in {format_time_left(time_left(at))}, at"
+            f" {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC. Rotate it on the"
+            " API Keys page, or use its successor if it was rotated.",
             settings=settings,
         )

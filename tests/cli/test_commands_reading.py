@@ -50,8 +50,10 @@ def test_a_key_that_ends_within_the_week_is_warned_of(echopoint, sign):
     sign("flows:read", expires_in_days=8)
     later = echopoint("whoami")
 
-    assert "expires in 6 days" in soon.err
+    assert "stops working in 6 days" in soon.err
     assert "Rotate it" in soon.err
+    # The header has the end of a rotation too.
+    assert "use its successor if it was rotated" in soon.err
     assert later.err == ""
 
 

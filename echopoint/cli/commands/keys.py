@@ -85,14 +85,14 @@ def details(document: dict[str, Any]) -> list[tuple[str, str]]:
     scopes = ", ".join(one_line(scope) for scope in document["permissions"])
     if document["preset"]:
         scopes += f" (preset {document['preset']})"
-    expiry = "never"
+    end = "never"
     if text := document["expires_at"]:
         remaining = time_left(datetime.fromisoformat(text))
-        expiry = f"in {format_time_left(remaining)}, at {text}"
+        end = f"in {format_time_left(remaining)}, at {text}"
     return [
         ("Organization", document["organization_id"]),
         ("Scopes", scopes),
-        ("Expires", expiry),
+        ("Stops working", end),
         *rate_limit(document),
     ]
 
