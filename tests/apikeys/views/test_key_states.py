@@ -107,7 +107,11 @@ def test_revoking_says_whether_retiring_could_be_undone_instead(
         ("detail", "paused", "Then this key stops too: the new one is suspended."),
         ("detail", "paused", "Requests with it are refused: it is suspended."),
         ("retire", "arrived", "is refused; epk_live_"),
-        ("retire", "paused", ": it is suspended. You can undo this until"),
+        (
+            "retire",
+            "paused",
+            "are refused too, because it is suspended. You can undo this until",
+        ),
         ("revoke", "paused", ", is suspended."),
         ("retire", "orphaned", "is refused. You can undo this until"),
     ],
