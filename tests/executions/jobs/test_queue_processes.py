@@ -13,17 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.gunicorn_site import ROOT, free_port, manage, running_site, served
+from tests.gunicorn_site import ROOT, free_port, served
 
-LEASE, POLL, SLOTS = 3, 8, 2  # seconds, seconds, threads of each process
-JOBS = 50
+LEASE, POLL, SLOTS = 3, 6, 2  # seconds, seconds, threads of each process
+JOBS = 30
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(tmp_path_factory, running_site):
     with running_site(
         tmp_path_factory.mktemp("site"),
-        pages=False,
         RUNNER_LEASE_SECONDS=str(LEASE),
         RUNNER_POLL_SECONDS=str(POLL),
         RUNNER_MAX_WAITING=str(SLOTS),
@@ -62,10 +61,7 @@ def issue_key(site):
 
     def issue_key(name):
         told = ("--organization", site.demo["organization_id"], "--name", name)
-        issued = manage(
-            site.environment, "issue_api_key", *told, "--preset", "runner", "--json"
-        )
-        return json.loads(issued)
+        return site.command("issue_api_key", *told, "--preset", "runner")
 
     return issue_key
 
@@ -159,20 +155,13 @@ def test_a_waiting_runner_gets_a_job_that_is_launched_later(asking, launch):
     assert time.monotonic() - launched < POLL - 2
 
 
-def test_a_waiting_runner_gets_204_after_the_poll_time(site, secret):
-    answer, seconds = ask(site, secret)
-
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert POLL <= seconds < 2 * POLL
-
-
 def test_a_waiting_runner_whose_key_is_revoked_gets_no_job(
     site, asking, issue_key, secret, launch
 ):
     key = issue_key("leaked")
     waiting = asking(secret=key["secret"])
 
-    manage(site.environment, "revoke_api_key", key["id"], "--reason", "leaked")
+    site.command("revoke_api_key", key["id"], "--reason", "leaked")
     execution = launch()
 
     answer, _ = waiting.result(POLL + 5)
@@ -196,7 +185,7 @@ def test_a_disconnected_client_gets_no_job(site, pipeline, secret, asking, launc
     assert answer.json()["execution_id"] == execution
 
 
-def test_requests_find_a_free_thread_while_many_polls_wait(site, pipeline, asking):
+def test_many_polls_get_204_and_those_that_wait_leave_threads_free(pipeline, asking):
     polls = [asking(settle=0.1, name=f"r{n}") for n in range(12)]
 
     began = time.monotonic()
@@ -204,8 +193,11 @@ def test_requests_find_a_free_thread_while_many_polls_wait(site, pipeline, askin
         assert pipeline.get("/permissions").status_code == 200
 
     assert time.monotonic() - began < POLL - 2
-    waited = [seconds >= POLL for _, seconds in (p.result(POLL * 2) for p in polls)]
-    assert 1 <= waited.count(True) <= 2 * 2 * SLOTS
+    ended = [poll.result(POLL * 2) for poll in polls]
+    assert {(a.status_code, a.content) for a, _ in ended} == {(204, b"")}
+    waited = [seconds for _, seconds in ended if seconds >= POLL]
+    assert 1 <= len(waited) <= 2 * 2 * SLOTS
+    assert max(waited) < 2 * POLL
 
 
 def test_a_stopping_server_ends_waiting_polls(site, pipeline, asking):
@@ -221,7 +213,7 @@ def test_a_stopping_server_ends_waiting_polls(site, pipeline, asking):
         stopped_in = time.monotonic() - began
 
     assert answer.status_code == 204
-    assert stopped_in < POLL - 3
+    assert stopped_in < POLL - 2
 
 
 # Last, because a killed runner occupies its slot until the server notices.
@@ -230,9 +222,11 @@ def test_each_job_is_completed_once_though_a_runner_is_killed(
 ):
     before = total(pipeline, "completed")
     victim, victim_output = start_runner("victim", 600)
-    others = [start_runner(name, 0.02) for name in ("one", "two")]
-    executions = [launch() for _ in range(JOBS)]
+    # Others that start sooner could take every job.
+    executions = [launch()]
     (lost,) = until(victim_output, 15)
+    others = [start_runner(name, 0.02) for name in ("one", "two")]
+    executions += [launch() for _ in range(JOBS - 1)]
     victim.send_signal(signal.SIGKILL)
 
     until(lambda: total(pipeline, "completed") == before + JOBS, 40)
