@@ -21,6 +21,7 @@ from tests.tenants import create_organization, create_user
 # Fixtures that tests of every app share.
 pytest_plugins = [
     "tests.temporary_databases",
+    "tests.prepared_sites",
     "tests.migration_states",
     "tests.concurrency",
     "tests.leak_search",

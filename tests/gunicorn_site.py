@@ -127,33 +127,37 @@ def run(environment, *arguments):
     ).stdout
 
 
+def environment_of(folder, url, **variables):
+    """Return the environment of a site with a free port; `variables` override it."""
+    return {
+        "PATH": os.environ["PATH"],
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "API_KEY_PEPPERS": f"1:{secrets.token_urlsafe(48)}",
+        "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "DATABASE_URL": url,
+        "ALLOWED_HOSTS": "localhost,127.0.0.1",
+        "HTTPS": "false",
+        "DEMO": "true",
+        "PORT": str(free_port()),
+        "STATIC_ROOT": str(folder / "static"),
+    } | variables
+
+
 @contextmanager
-def running_site(folder, *, pages=True, unix_socket=None, log=None, **settings):
+def running_site(folder, *, pages=True, **variables):
     """Yield the site, served by gunicorn with two processes while the block runs.
 
-    Without its pages it is there sooner: their static files are not collected. It
-    listens on a port, or on a unix socket with this path.
+    Without its pages it is there sooner: their static files are not collected. Tests
+    get one much sooner from the fixture of this name.
     """
-    port = free_port()
     with database(folder) as url:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "SECRET_KEY": secrets.token_urlsafe(48),
-            "API_KEY_PEPPERS": f"1:{secrets.token_urlsafe(48)}",
-            "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-            "DATABASE_URL": url,
-            "ALLOWED_HOSTS": "localhost,127.0.0.1",
-            "HTTPS": "false",
-            "DEMO": "true",
-            "PORT": str(port),
-            "STATIC_ROOT": str(folder / "static"),
-        } | settings
+        environment = environment_of(folder, url, **variables)
         manage(environment, "migrate", "--verbosity", "0")
         if pages:
             manage(environment, "collectstatic", "--noinput", "--verbosity", "0")
         remember = str(folder / "demo.json")
         demo = json.loads(manage(environment, "demo", "--json", "--remember", remember))
-        with served(environment, unix_socket or port, log):
+        with served(environment, int(environment["PORT"])):
             yield Site(environment, demo)
 
 

@@ -8,7 +8,6 @@ import urllib.request
 import pytest
 
 from echopoint.core.metrics import Metrics
-from tests.gunicorn_site import running_site
 
 TOKEN = secrets.token_urlsafe(32)
 
@@ -45,9 +44,9 @@ def test_losses_are_counted_only_after_start():
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(tmp_path_factory, running_site):
     folder = tmp_path_factory.mktemp("site")
-    with running_site(folder, pages=False, METRICS_TOKEN=TOKEN) as site:
+    with running_site(folder, METRICS_TOKEN=TOKEN) as site:
         yield site
 
 

@@ -7,17 +7,13 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from django.db import connection
 
 from apikeys.scopes import SCOPES
 from echopoint.core.base62 import checksum
-from tests.gunicorn_site import manage, running_site
 from tests.raw_http import exchange
 
-RENAME = """
-from django.db import connection
-with connection.cursor() as cursor:
-    cursor.execute("ALTER TABLE webhooks_capturedrequest RENAME TO elsewhere")
-"""
+RENAME = "ALTER TABLE webhooks_capturedrequest RENAME TO elsewhere"
 KINDS = {
     "json": {"LOG_FORMAT": "json", "DEBUG": "true", "LOG_LEVEL": "debug"},
     "line": {"LOG_FORMAT": "line", "DEBUG": "false", "LOG_REQUESTS": "true"},
@@ -41,10 +37,10 @@ class Sent:
 
     def key(self):
         command = ["issue_api_key", "--organization", self.site.demo["organization_id"]]
-        command += ["--name", "markers", "--json"]
+        command += ["--name", "markers"]
         for scope in SCOPES:
             command += ["--scope", scope]
-        return json.loads(manage(self.site.environment, *command))["secret"]
+        return self.site.command(*command)["secret"]
 
     def new(self, name):
         self.markers[name] = marker(name.replace(" ", "-"))
@@ -97,7 +93,8 @@ class Sent:
         """Send to a webhook whose table is missing, so that the site fails with all data in scope."""
         _, webhook = self.call("POST", "/webhooks", {"name": "Orders"})
         path = f"/webhook/{json.loads(webhook)['id']}"
-        manage(self.site.environment, "shell", "-v0", "-c", RENAME)
+        with self.site.database(), connection.cursor() as cursor:
+            cursor.execute(RENAME)
         body = {"card": self.new("a captured body")}
         status, self.failure = self.call(
             "POST", f"{path}?q={self.new('a captured query')}", body
@@ -109,14 +106,12 @@ class Sent:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def sent(request, tmp_path_factory):
+def sent(request, tmp_path_factory, running_site):
     folder = tmp_path_factory.mktemp("site")
     options = {"GUNICORN_CMD_ARGS": f"--access-logfile {folder / 'access'}"}
     with (
         (folder / "log").open("w") as log,
-        running_site(
-            folder, pages=False, log=log, **options, **KINDS[request.param]
-        ) as site,
+        running_site(folder, log=log, **options, **KINDS[request.param]) as site,
     ):
         made = Sent(site, folder)
         made.kind = request.param

@@ -13,7 +13,6 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.test import Client
 
 from echopoint.core.availability import is_unavailable
-from tests.gunicorn_site import running_site
 
 SLOWEST = 15  # seconds; without limits there would be no end
 
@@ -49,11 +48,9 @@ def wait_until_served(site):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(tmp_path_factory, running_site):
     folder = tmp_path_factory.mktemp("site")
-    with running_site(
-        folder, pages=False, DEBUG="false", DATABASE_LOCK_SECONDS="1"
-    ) as s:
+    with running_site(folder, DEBUG="false", DATABASE_LOCK_SECONDS="1") as s:
         yield s
 
 

@@ -5,8 +5,6 @@ import re
 import httpx
 import pytest
 
-from tests.gunicorn_site import running_site
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -14,14 +12,12 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def site(folder):
+def site(folder, running_site):
     path = str(folder / "site.socket")
     with (
         (folder / "log").open("w") as log,
         # With DEBUG pages work without collectstatic.
-        running_site(
-            folder, pages=False, unix_socket=path, log=log, DEBUG="true"
-        ) as site,
+        running_site(folder, unix_socket=path, log=log, DEBUG="true") as site,
     ):
         site.socket = path
         yield site

@@ -7,8 +7,6 @@ from contextlib import closing, contextmanager
 
 import psycopg
 
-from tests.gunicorn_site import running_site
-
 USED = "SELECT count(*) FROM apikeys_apikey WHERE first_used_at IS NOT NULL"
 AT_ONCE = 10  # seconds; without the limit it would be 20 on SQLite, and no end else
 
@@ -32,9 +30,11 @@ def locked(url):
         connection.close()
 
 
-def test_requests_and_the_sign_in_page_are_served_while_writes_are_locked(tmp_path):
+def test_requests_and_the_sign_in_page_are_served_while_writes_are_locked(
+    tmp_path, running_site
+):
     # With DEBUG the sign-in page works without collectstatic.
-    with running_site(tmp_path, pages=False, DEBUG="true") as site:
+    with running_site(tmp_path, DEBUG="true") as site:
         secret, url = site.demo["secret"], site.environment["DATABASE_URL"]
         used = read(url, USED)
         with locked(url):

@@ -6,7 +6,6 @@ import time
 import pytest
 
 from tests.core.keys import KEY
-from tests.gunicorn_site import running_site
 from tests.raw_http import exchange
 
 PRIVATE = KEY[22:65]
@@ -35,11 +34,11 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def site(folder):
+def site(folder, running_site):
     options = {"GUNICORN_CMD_ARGS": f"--access-logfile {folder / 'access'}"}
     with (
         (folder / "errors").open("w") as log,
-        running_site(folder, pages=False, log=log, **options) as site,
+        running_site(folder, log=log, **options) as site,
     ):
         yield site
 

@@ -4,12 +4,10 @@ import json
 
 import pytest
 
-from tests.gunicorn_site import running_site
-
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with running_site(tmp_path_factory.mktemp("demo"), pages=False) as site:
+def site(tmp_path_factory, running_site):
+    with running_site(tmp_path_factory.mktemp("demo")) as site:
         yield site
 
 
