@@ -1,12 +1,16 @@
 """A start without a required setting names it, and how to create it."""
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 
 from tests.paths import ROOT
 
@@ -40,10 +44,30 @@ def manage(project, *arguments, **environment):
     )
 
 
-def test_a_complete_environment_starts(project):
-    result = manage(project, "check", **COMPLETE)
+@pytest.fixture
+def refusal(project, monkeypatch):
+    """Return a function that reads the settings with these variables: the error."""
+    settings = str(project / "echopoint/settings.py")
 
-    assert result.returncode == 0, result.stderr
+    def refusal(variables):
+        for name in {*os.environ} - {"PATH"}:
+            monkeypatch.delenv(name)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        # manage.py turns this exception, and no other, into a message.
+        with pytest.raises(ImproperlyConfigured) as error:
+            runpy.run_path(settings)
+        return str(error.value)
+
+    return refusal
+
+
+def test_an_incomplete_environment_stops_the_start(project):
+    result = manage(project, "check")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("Not configured: SECRET_KEY is not set. ")
+    assert len(result.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -55,15 +79,11 @@ def test_a_complete_environment_starts(project):
         ("DATABASE_URL", "postgres://"),
     ],
 )
-def test_a_missing_setting_is_named_with_how_to_make_it(project, name, how):
-    environment = {k: v for k, v in COMPLETE.items() if k != name}
+def test_a_missing_setting_is_named_with_how_to_make_it(refusal, name, how):
+    said = refusal({k: v for k, v in COMPLETE.items() if k != name})
 
-    result = manage(project, "check", **environment)
-
-    assert result.returncode == 1
-    assert f"{name} is not set" in result.stderr
-    assert how in result.stderr
-    assert "Traceback" not in result.stderr
+    assert f"{name} is not set" in said
+    assert how in said
 
 
 @pytest.mark.parametrize(
@@ -73,14 +93,11 @@ def test_a_missing_setting_is_named_with_how_to_make_it(project, name, how):
         ({"EMAIL_URL": "smtp://m"}, "EMAIL_FROM"),
     ],
 )
-def test_what_a_setting_needs_is_named(project, setting, needed):
-    result = manage(project, "check", **COMPLETE | setting)
-
-    assert result.returncode == 1
-    assert needed in result.stderr.splitlines()[-1]
+def test_what_a_setting_needs_is_named(refusal, setting, needed):
+    assert needed in refusal(COMPLETE | setting)
 
 
-def test_the_deploy_check_finds_nothing(project):
+def test_a_complete_environment_starts_and_the_deploy_check_finds_nothing(project):
     result = manage(
         project,
         "check",
@@ -94,18 +111,19 @@ def test_the_deploy_check_finds_nothing(project):
     assert "no issues" in result.stdout + result.stderr
 
 
-def test_a_malformed_encryption_key_stops_the_start(project):
-    result = manage(project, "check", **COMPLETE | {"ENCRYPTION_KEYS": "short"})
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("ENCRYPTION_KEYS", "short", "environments.E001"),
+        ("API_KEY_PEPPERS", "1:short", "apikeys.E002"),
+    ],
+)
+def test_a_malformed_secret_stops_the_start(settings, name, value, error):
+    setattr(settings, name, value)
 
-    assert result.returncode == 1
-    assert "environments.E001" in result.stderr
-
-
-def test_a_weak_pepper_stops_the_start(project):
-    result = manage(project, "check", **COMPLETE | {"API_KEY_PEPPERS": "1:short"})
-
-    assert result.returncode == 1
-    assert "apikeys.E002" in result.stderr
+    # Every command runs the checks first.
+    with pytest.raises(SystemCheckError, match=error):
+        call_command("check")
 
 
 @pytest.mark.parametrize(
@@ -133,13 +151,11 @@ def test_a_weak_pepper_stops_the_start(project):
         ("RUNNER_POLL_SECONDS", "41", "Set it to 0 to 40"),
     ],
 )
-def test_a_mistyped_value_stops_the_start(project, name, value, said):
-    result = manage(project, "check", **COMPLETE | {name: value})
+def test_a_mistyped_value_stops_the_start(refusal, name, value, said):
+    message = refusal(COMPLETE | {name: value})
 
-    assert result.returncode == 1
-    assert said in result.stderr
-    assert "Traceback" not in result.stderr
-    assert "hunter2secret" not in result.stderr
+    assert said in message
+    assert "hunter2secret" not in message
 
 
 def made(project, folder, text=None):
@@ -167,25 +183,23 @@ def test_make_run_writes_an_env_that_starts(project, tmp_path):
 
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_an_env_from_before_gets_an_encryption_key_and_keeps_its_lines(
-    project, tmp_path, end
+    project, tmp_path, settings, end
 ):
     before = [f"{k}={v}" for k, v in COMPLETE.items() if k != "ENCRYPTION_KEYS"]
 
     lines = made(project, tmp_path, "\n".join(before) + end)
 
     assert lines[:-1] == before
-    assert manage(project, "check", **variables(lines)).returncode == 0
+    for name in ("SECRET_KEY", "API_KEY_PEPPERS", "ENCRYPTION_KEYS"):
+        setattr(settings, name, variables(lines)[name])
+    call_command("check")
 
 
 @pytest.fixture
-def old_database(project, tmp_path):
+def old_database(tmp_path, migrated_database, manage_in_process):
     """Return the URL of a demo database whose .env is lost."""
-    url = f"sqlite:///{tmp_path / 'old.sqlite3'}"
-    settings = variables(made(project, tmp_path)) | {"DATABASE_URL": url}
-    for command in ("migrate", "demo"):
-        result = manage(project, command, **settings)
-        assert result.returncode == 0, result.stderr
-    (tmp_path / ".env").unlink()
+    url = migrated_database()
+    manage_in_process(url, "demo", remember=tmp_path / "demo.json")
     return url
 
 
