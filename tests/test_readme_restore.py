@@ -13,25 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
+from django.core.management import CommandError
 from django.db import connection
 
+from apikeys.models import ApiKey
+from echopoint.core.refusals import Refused
 from tests.paths import ROOT
+from tests.prepared_sites import secrets_of_tests
 
 KIND = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[connection.vendor]
-TRIES = """
-import json, sys, django
-django.setup()
-from echopoint.core.refusals import Refused
-from apikeys.models import ApiKey
-def code(text):
-    try:
-        ApiKey.objects.authenticate(text, organization_id=sys.argv[1], ip=None)
-    except Refused as refusal:
-        return refusal.code
-    return "works"
-print(json.dumps({name: code(text) for name, text in json.load(sys.stdin).items()}))
-"""
 
 
 def commands(what):
@@ -49,14 +39,10 @@ class Installation:
             shutil.copytree(ROOT / name, folder / name)
         shutil.copy(ROOT / "manage.py", folder)
         self.folder = folder
-        self.environment = {
+        self.environment = secrets_of_tests() | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "SECRET_KEY": secrets.token_urlsafe(48),
-            "API_KEY_PEPPERS": f"1:{secrets.token_urlsafe(48)}",
-            "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
             "DATABASE_URL": url,
             "ALLOWED_HOSTS": "keys.example",
-            "DJANGO_SETTINGS_MODULE": "echopoint.settings",
         }
 
     def shell(self, script, *, given="", **more):
@@ -76,53 +62,78 @@ class Installation:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def answer(self, command):
-        return json.loads(self.run(f"python manage.py {command} --json"))
-
-    def tried(self, organization, **texts):
-        """Return "works" or the error code for each key."""
-        command = ["python", "-c", TRIES, organization]
-        return json.loads(self.run(shlex.join(command), given=json.dumps(texts)))
+    @property
+    def url(self):
+        """Return the URL of the database for processes in any folder."""
+        return self.environment["DATABASE_URL"].replace("///", f"///{self.folder}/")
 
 
 @pytest.fixture
-def site(tmp_path, fresh_database):
-    url = "sqlite:///db.sqlite3" if connection.vendor == "sqlite" else fresh_database()
-    site = Installation(tmp_path, url)
-    site.run("python manage.py migrate --verbosity 0")
-    return site
+def site(tmp_path, migrated_database):
+    url = migrated_database()
+    if connection.vendor == "sqlite":
+        Path(url.removeprefix("sqlite:///")).rename(tmp_path / "db.sqlite3")
+        url = "sqlite:///db.sqlite3"
+    return Installation(tmp_path, url)
 
 
 @pytest.fixture
-def organization(site):
-    command = "create_organization --name Acme --owner alice@acme.example"
-    return site.answer(command)["id"]
+def command(site, manage_in_process):
+    """Return a function that runs a command beside the README's: its JSON."""
+
+    def command(*arguments):
+        return manage_in_process(site.url, *arguments)
+
+    return command
 
 
 @pytest.fixture
-def issued(site, organization):
+def organization(command):
+    command_line = "create_organization --name Acme --owner alice@acme.example"
+    return command(*command_line.split())["id"]
+
+
+@pytest.fixture
+def issued(command, organization):
     """Return a function that issues a key and returns (id, secret)."""
 
     def issued(name):
-        key = site.answer(
-            f"issue_api_key --organization {organization} --name {name} --preset ci"
-        )
+        options = f"--organization {organization} --name {name} --preset ci"
+        key = command("issue_api_key", *options.split())
         return key["id"], key["secret"]
 
     return issued
 
 
+@pytest.fixture
+def tried(site, organization, default_database):
+    """Return a function that returns "works" or the error code for each key."""
+
+    def code(text):
+        try:
+            ApiKey.objects.authenticate(text, organization_id=organization, ip=None)
+        except Refused as refusal:
+            return refusal.code
+        return "works"
+
+    def tried(**texts):
+        with default_database(site.url):
+            return {name: code(text) for name, text in texts.items()}
+
+    return tried
+
+
 def test_what_a_restored_backup_revives_is_revoked_by_the_commands_of_the_readme(
-    site, organization, issued, fresh_database
+    site, organization, command, issued, tried, fresh_database
 ):
     untouched, revoked = issued("untouched"), issued("revoked")
     site.run(commands(f"back up {KIND}"))
     since = datetime.now(UTC).isoformat()
-    site.run(f"python manage.py revoke_api_key {revoked[0]} --reason leaked")
+    command("revoke_api_key", revoked[0], "--reason", "leaked")
     later = issued("later")
     site.run(commands("back up the audit"), ORG=organization)
     keys = {"untouched": untouched[1], "revoked": revoked[1], "later": later[1]}
-    assert site.tried(organization, **keys) == {
+    assert tried(**keys) == {
         "untouched": "works",
         "revoked": "API_KEY_REVOKED",
         "later": "works",
@@ -131,14 +142,14 @@ def test_what_a_restored_backup_revives_is_revoked_by_the_commands_of_the_readme
     if KIND == "PostgreSQL":
         site.environment["DATABASE_URL"] = fresh_database()
     site.run(commands(f"restore {KIND}"))
-    assert site.tried(organization, **keys) == {
+    assert tried(**keys) == {
         "untouched": "works",
         "revoked": "works",
         "later": "INVALID_API_KEY",
     }
     site.run(commands("after a restore"), TIME=since)
 
-    assert site.tried(organization, **keys) == {
+    assert tried(**keys) == {
         "untouched": "works",
         "revoked": "API_KEY_REVOKED",
         "later": "INVALID_API_KEY",
@@ -146,22 +157,21 @@ def test_what_a_restored_backup_revives_is_revoked_by_the_commands_of_the_readme
 
 
 def test_a_head_that_was_kept_shows_that_a_backup_is_older(
-    site, organization, issued, fresh_database
+    site, organization, command, issued, fresh_database
 ):
     site.run(commands(f"back up {KIND}"))
     issued("later")
     site.run(commands("back up the audit"), ORG=organization)
     last = (site.folder / "audit.ndjson").read_text().splitlines()[-1]
-    verify = (
-        f"python manage.py verify_audit --organization {organization} --expect-head"
-    )
-    site.run(f"{verify} {json.loads(last)['hash']}")
+    verify = ["verify_audit", "--organization", organization]
+    verify += ["--expect-head", json.loads(last)["hash"]]
+    command(*verify)
 
     if KIND == "PostgreSQL":
         site.environment["DATABASE_URL"] = fresh_database()
     site.run(commands(f"restore {KIND}"))
 
-    done = site.shell(f"{verify} {json.loads(last)['hash']}")
+    done = site.shell(shlex.join(["python", "manage.py", *verify]))
     assert done.returncode == 1
     assert "The expected head was not found" in done.stdout
 
@@ -181,15 +191,18 @@ def test_a_restored_database_refuses_peppers_that_are_not_its_own(
     assert "API_KEY_PEPPERS" in migrated.stderr
 
 
-def test_the_export_is_for_its_owner_alone_and_replaces_no_file(site, organization):
-    export = f"python manage.py export_audit audit.ndjson --organization {organization}"
-    said = site.answer(f"export_audit audit.ndjson --organization {organization}")
+def test_the_export_is_for_its_owner_alone_and_replaces_no_file(
+    tmp_path, organization, command
+):
+    path = tmp_path / "audit.ndjson"
+    export = ("export_audit", str(path), "--organization", organization)
+    said = command(*export)
 
-    path = site.folder / "audit.ndjson"
     lines = path.read_text().splitlines()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert said["events"] == len(lines)
-    again = site.shell(export)
-    assert again.returncode == 1
-    assert "The file cannot be created: File exists." in again.stderr
+    with pytest.raises(
+        CommandError, match=r"The file cannot be created: File exists\."
+    ):
+        command(*export)
     assert path.read_text().splitlines() == lines
