@@ -4,6 +4,7 @@ Organization acme has owner olive, admin alice and member bob. globex is another
 admin mallory.
 """
 
+import gc
 from contextlib import contextmanager
 
 import pytest
@@ -27,6 +28,20 @@ pytest_plugins = [
     "tests.leak_search",
     "tests.stored_chains",
 ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep the garbage collector from traversing the collected tests again and again.
+
+    They and the imported modules live until the end, and are most of the objects there are.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config, items):
