@@ -6,11 +6,9 @@ page, others each time; FUZZ_SEED repeats a run.
 
 import os
 import re
-from contextlib import contextmanager
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP
-from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
@@ -24,6 +22,7 @@ from echopoint.webhooks.models import Webhook
 from tests.fuzz.pages import pages, rows_of
 from tests.fuzz.texts import encoded, fields, texts, tried
 from tests.signing_in import sign_in
+from tests.undone import undone
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 SEED = os.environ.get("FUZZ_SEED")
@@ -62,15 +61,6 @@ def person(acme, settings):
     root = User.objects.create_superuser("root@acme.example", PASSWORD)
     acme.memberships.create(user=root, role=Membership.Role.OWNER)
     return root
-
-
-@contextmanager
-def undone():
-    """Roll back the changes of the block."""
-    cache.clear()
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize("name", sorted(pages()))

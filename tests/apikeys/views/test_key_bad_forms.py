@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from tests.apikeys.views.key_states import STATES
 from tests.signing_in import sign_in
+from tests.undone import undone
 
 FORMS = [
     "revoke",
@@ -34,16 +35,16 @@ BAD = {
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("page", FORMS)
-def test_bad_input_is_answered_in_every_state(make, acme, alice, page, state):
+def test_bad_input_is_answered_in_every_state(make, acme, alice, state):
     key = make(state)
     client = Client(raise_request_exception=False)
     sign_in(client, alice)
-    url = reverse(f"apikeys:{page}", args=[acme.pk, key.public_id])
 
-    statuses = {
-        name: client.post(url, dict.fromkeys(FIELDS, text)).status_code
-        for name, text in BAD.items()
-    }
-
-    assert set(statuses.values()) <= {200, 302, 400, 409}, statuses
+    for page in FORMS:
+        url = reverse(f"apikeys:{page}", args=[acme.pk, key.public_id])
+        with undone():
+            statuses = {
+                name: client.post(url, dict.fromkeys(FIELDS, text)).status_code
+                for name, text in BAD.items()
+            }
+        assert set(statuses.values()) <= {200, 302, 400, 409}, (page, statuses)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -31,13 +32,25 @@ def url(acme):
 
 
 @pytest.fixture
-def names(signed_in, url):
+def context_of(acme, alice):
+    """Return a function that returns the context of the list for a query.
+
+    The page is not rendered: that takes longer than all else.
+    """
+    shown = list_views.ApiKeyListView.as_view()
+
+    def context_of(query):
+        request = RequestFactory().get(f"/{query}")
+        request.user, request.session = alice, {}
+        return shown(request, organization=acme.pk).context_data
+
+    return context_of
+
+
+@pytest.fixture
+def names(context_of):
     """Return the names that the list shows for a query, in its order."""
-
-    def names(query=""):
-        return [key.name for key in signed_in.get(url + query).context["listed"]]
-
-    return names
+    return lambda query="": [key.name for key in context_of(query)["listed"]]
 
 
 @pytest.fixture
@@ -88,12 +101,12 @@ def test_a_filter_leaves_the_keys_it_names(names, keys, query, found):
     assert set(names(query)) == set(found.split())
 
 
-@pytest.mark.parametrize("status", ApiKey.Status.values)
-def test_the_statuses_of_the_filter_are_those_of_the_keys(keys, status):
-    listed = set(ApiKey.objects.in_status(status, at=NOW))
+def test_the_statuses_of_the_filter_are_those_of_the_keys(keys):
+    for status in ApiKey.Status.values:
+        listed = set(ApiKey.objects.in_status(status, at=NOW))
 
-    assert listed
-    assert listed == {k for k in ApiKey.objects.all() if k.status(NOW) == status}
+        assert listed, status
+        assert listed == {k for k in ApiKey.objects.all() if k.status(NOW) == status}
 
 
 def test_a_key_is_found_by_its_scope_and_its_preset(names, issue):
@@ -183,6 +196,23 @@ def test_a_key_in_the_address_is_refused_and_not_repeated(signed_in, url, issue)
     assert "contained part of an API key" in refused.text
 
 
+@pytest.fixture
+def walk(context_of):
+    """Return a function that returns the pages to the last one, and those from there back."""
+
+    def walk(query):
+        pages, links = ([], []), ("next", "previous")
+        for seen, link in zip(pages, links, strict=True):
+            while query:
+                context = context_of(query)
+                seen.append([key.name for key in context["listed"]])
+                last, query = query, context[link]
+            query = last
+        return pages[0], pages[1][::-1]
+
+    return walk
+
+
 @pytest.mark.parametrize(
     ("sort", "order"),
     [
@@ -198,7 +228,7 @@ def test_a_key_in_the_address_is_refused_and_not_repeated(signed_in, url, issue)
 )
 @pytest.mark.parametrize("size", [1, 2, 50])
 def test_pages_forth_and_back_show_every_key_once_in_order(
-    signed_in, url, issue, monkeypatch, sort, order, size
+    walk, issue, monkeypatch, sort, order, size
 ):
     for name, created, expires, used in [
         ("a", -9, None, -1),
@@ -213,22 +243,10 @@ def test_pages_forth_and_back_show_every_key_once_in_order(
         )
     monkeypatch.setattr(list_views.BaseKeyListView, "page_size", size)
 
-    forth, back = walk(signed_in, url, f"?sort={sort}")
+    forth, back = walk(f"?sort={sort}")
 
     assert [name for page in forth for name in page] == order.split()
     assert back == forth
-
-
-def walk(client, url, query):
-    """Return the pages from the first to the last, and those from there back."""
-    pages, links = ([], []), ("next", "previous")
-    for seen, link in zip(pages, links, strict=True):
-        while query:
-            context = client.get(url + query).context
-            seen.append([key.name for key in context["listed"]])
-            last, query = query, context[link]
-        query = last
-    return pages[0], pages[1][::-1]
 
 
 def test_a_bookmark_holds_its_place_when_its_row_is_gone(
@@ -271,7 +289,11 @@ def test_a_place_that_is_none_shows_the_first_page(signed_in, url, issue, place,
     assert "no longer valid" in response.text
 
 
-def test_the_list_asks_as_many_questions_for_one_key_as_for_many(signed_in, url, issue):
+def test_the_list_asks_as_many_questions_for_one_key_as_for_many(
+    signed_in, url, issue, monkeypatch
+):
+    monkeypatch.setattr(list_views.BaseKeyListView, "page_size", 10)
+
     def questions():
         with CaptureQueriesContext(connection) as queries:
             signed_in.get(f"{url}?sort=used")
@@ -279,7 +301,7 @@ def test_the_list_asks_as_many_questions_for_one_key_as_for_many(signed_in, url,
 
     issue()
     one = questions()
-    for _ in range(60):
+    for _ in range(15):
         issue()
 
     assert questions() == one
@@ -406,7 +428,7 @@ def test_an_odd_address_is_a_page_all_the_same(signed_in, url, issue, name):
 
     for text in ("\x00", "x" * 5000, "\ud800".encode("utf-8", "replace"), "'--", "[]"):
         assert signed_in.get(url, {name: text}).status_code == 200
-        assert signed_in.get(f"{url}?{name}=a&{name}=").status_code == 200
+    assert signed_in.get(f"{url}?{name}=a&{name}=").status_code == 200
 
 
 @pytest.mark.parametrize("text", ["\x00", "x" * 5000, "epk_live_", "é\u202e", "%00"])
@@ -563,9 +585,7 @@ def test_two_letters_match_the_start_of_words_and_a_notice_explains_it(
 
 @pytest.mark.parametrize("few", [0, 5000])
 @pytest.mark.parametrize("sort", ["", "created", "name", "-name", "-expiry", "used"])
-def test_few_keys_are_shown_as_many_are(
-    signed_in, url, keys, monkeypatch, few, sort, names
-):
+def test_few_keys_are_shown_as_many_are(walk, keys, monkeypatch, few, sort):
     monkeypatch.setattr("apikeys.db.index_probes.MAX_IDS", few)
     monkeypatch.setattr(list_views.BaseKeyListView, "page_size", 2)
 
@@ -576,7 +596,7 @@ def test_few_keys_are_shown_as_many_are(
         ("creator=command", set(keys) - {"revoked"}),
         ("q=re&status=all", {"retiring", "retired", "revoked"}),
     ]:
-        forth, back = walk(signed_in, url, f"?{query}&sort={sort}")
+        forth, back = walk(f"?{query}&sort={sort}")
 
         shown = [name for page in forth for name in page]
         assert (len(shown), set(shown)) == (len(found), found)
