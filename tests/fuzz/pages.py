@@ -1,5 +1,6 @@
 """Every page in the URLconf, with paths that can be requested."""
 
+from functools import cache
 from typing import NamedTuple
 
 from django.contrib import admin
@@ -29,6 +30,7 @@ def samples(parts, known):
     return {part: known.get(part, "1") for part in parts}
 
 
+@cache
 def pages():
     """Return all page views by name."""
     found = {}

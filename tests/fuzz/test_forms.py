@@ -6,15 +6,20 @@ page, others each time; FUZZ_SEED repeats a run.
 
 import os
 import re
+from copy import deepcopy
+from typing import NamedTuple
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from apikeys.actors import Actor
+from apikeys.models import ApiKey
 from echopoint.environments.models import VariableSet
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import Membership, User
@@ -22,6 +27,7 @@ from echopoint.webhooks.models import Webhook
 from tests.fuzz.pages import pages, rows_of
 from tests.fuzz.texts import encoded, fields, texts, tried
 from tests.signing_in import sign_in
+from tests.tenants import create_organization
 from tests.undone import undone
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
@@ -31,7 +37,7 @@ FORM = "application/x-www-form-urlencoded"
 KINDS = [FORM, FORM, FORM, "application/json", "multipart/form-data; boundary=x", "x"]
 MIA, PASSWORD = "mia@acme.example", "a passphrase of ours"
 
-fuzzed = settings(
+fuzzed = hypothesis_settings(
     max_examples=EXAMPLES or 6,
     derandomize=not EXAMPLES,
     database=None,
@@ -41,44 +47,60 @@ fuzzed = settings(
 )
 
 
-@pytest.fixture
-def world(acme, issue):
-    """Return values of path parameters: an organization, a key, and console rows."""
-    key, _ = issue()
-    definition = {"name": "f", "version": "1.0", "nodes": [], "edges": []}
-    Flow.objects.create(organization=acme, name="F", flow_definition=definition)
-    Webhook.objects.create(organization=acme, name="W").capture(method="GET")
-    with transaction.atomic():
-        VariableSet.objects.lock(acme)
-    TOTP.activate(User.objects.create_user(MIA, PASSWORD), "JBSWY3DPEHPK3PXP")
-    return {"organization": acme.pk, "public_id": key.public_id, "app_label": "auth"}
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker):
+    """Create the rows that all pages use, and undo them after the last page.
+
+    Returns the values of path parameters, and the cookies of the people who ask.
+    """
+    with django_db_blocker.unblock(), undone():
+        root = User.objects.create_superuser("root@acme.example", PASSWORD)
+        acme = create_organization("Acme", root, Membership.Role.OWNER)
+        key, _ = ApiKey.objects.issue(
+            organization=acme, name="K", scopes=["flows:read"], by=Actor.command("test")
+        )
+        definition = {"name": "f", "version": "1.0", "nodes": [], "edges": []}
+        Flow.objects.create(organization=acme, name="F", flow_definition=definition)
+        Webhook.objects.create(organization=acme, name="W").capture(method="GET")
+        with transaction.atomic():
+            VariableSet.objects.lock(acme)
+        TOTP.activate(User.objects.create_user(MIA, PASSWORD), "JBSWY3DPEHPK3PXP")
+        parts = {"organization": acme.pk, "public_id": key.public_id}
+        person, halfway = Client(), Client()
+        sign_in(person, root)
+        halfway.post(reverse("account_login"), {"login": MIA, "password": PASSWORD})
+        cookies = {"person": person.cookies, "halfway": halfway.cookies}
+        yield World(parts | {"app_label": "auth"}, cookies)
 
 
-@pytest.fixture
-def person(acme, settings):
-    """Return a user with access to all pages."""
-    settings.OPEN_SIGN_UP = True
-    root = User.objects.create_superuser("root@acme.example", PASSWORD)
-    acme.memberships.create(user=root, role=Membership.Role.OWNER)
-    return root
+class World(NamedTuple):
+    """What all pages use."""
+
+    parts: dict
+    cookies: dict
+
+    def client(self, name):
+        """Return a client of its own for the page, which may sign it out."""
+        client = Client(raise_request_exception=False)
+        client.cookies = deepcopy(self.cookies.get(name, client.cookies))
+        return client
 
 
 @pytest.mark.parametrize("name", sorted(pages()))
-def test_no_input_ends_in_a_500(name, world, person):
-    page = pages()[name]
+def test_no_input_ends_in_a_500(name, world, db, settings):
+    settings.OPEN_SIGN_UP = True
+    page, known = pages()[name], dict(world.parts)
     if model := rows_of(name):
         row = model._base_manager.first()
-        world["object_id"] = str(row.pk) if row else "1"
-    client = Client(raise_request_exception=False)
-    sign_in(client, person)
+        known["object_id"] = str(row.pk) if row else "1"
+    client = world.client("person")
     # Pages that require an anonymous user.
-    stranger = Client(raise_request_exception=False)
+    stranger = world.client("stranger")
     # Pages between the password and the second factor.
-    halfway = Client(raise_request_exception=False)
-    halfway.post(reverse("account_login"), {"login": MIA, "password": PASSWORD})
+    halfway = world.client("halfway")
     everyone = [client, stranger, halfway]
     with undone():
-        opened = [one.get(page.path(world, {})) for one in everyone]
+        opened = [one.get(page.path(known, {})) for one in everyone]
     names = {n for answer in opened for n in FIELD.findall(text_of(answer))}
 
     @fuzzed
@@ -96,7 +118,7 @@ def test_no_input_ends_in_a_500(name, world, person):
         body = encoded(pairs) if method == "POST" else ""
         with undone():
             answer = who.generic(
-                method, page.path(world, odd), body, kind, QUERY_STRING=query
+                method, page.path(known, odd), body, kind, QUERY_STRING=query
             )
         assert answer.status_code < 500, (method, answer.request["PATH_INFO"], pairs)
 
@@ -121,9 +143,9 @@ def test_there_are_pages_of_each_kind():
     assert len(pages()) > 100
 
 
-def test_fields_are_found(client, person, acme):
-    sign_in(client, person)
+def test_fields_are_found(world, db):
+    url = reverse("apikeys:policy", args=[world.parts["organization"]])
 
-    page = client.get(reverse("apikeys:policy", args=[acme.pk])).content.decode()
+    page = world.client("person").get(url).content.decode()
 
     assert "max_lifetime_days" in FIELD.findall(page)
