@@ -254,7 +254,8 @@ class Mail(socketserver.ThreadingTCPServer):
         self.url = f"smtp://127.0.0.1:{self.server_address[1]}"
 
     def start(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        # `shutdown` waits for the next poll.
+        threading.Thread(target=self.serve_forever, args=[0.02], daemon=True).start()
 
 
 class Letter(socketserver.StreamRequestHandler):

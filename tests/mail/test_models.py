@@ -53,6 +53,7 @@ def broken(request, server, settings):
             settings.EMAIL_PORT = probe.getsockname()[1]
     else:
         server.hangs.set()
+        settings.EMAIL_TIMEOUT = 0.05
     return server
 
 
@@ -62,6 +63,7 @@ def repair(broken, settings):
 
     def repair():
         broken.hangs.clear()
+        settings.EMAIL_TIMEOUT = 1
         settings.EMAIL_PORT = broken.server_address[1]
 
     return repair
