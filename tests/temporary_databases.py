@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from psycopg import sql
 
 from echopoint.management.other_database import ALIAS, connected
@@ -77,24 +78,76 @@ def fresh_database(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def django_db_setup(request, django_db_setup, tmp_path_factory, django_db_blocker):
+    """Copy the test database while it is new, for tests that need another like it.
+
+    Return the name of the copy, or None if no test needs one.
+    """
+    databases = Databases(tmp_path_factory.mktemp("copy"))
+    is_needed = any(
+        "migrated_template" in getattr(item, "fixturenames", ())
+        for item in request.session.items
+    )
+    with django_db_blocker.unblock():
+        yield copy_test_database(databases) if is_needed else None
+    databases.drop()
+
+
+def copy_test_database(databases):
+    if connection.vendor == "postgresql":
+        connection.close()  # PostgreSQL copies a database that nobody uses.
+        return databases.create("postgresql", connection.settings_dict["NAME"])
+    name = databases.create("sqlite")
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [name])
+    return name
+
+
+def make_copyable(database):
+    """Move the WAL of SQLite into the file, because only the file is copied."""
+    if database.vendor == "sqlite":
+        database.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def migrate_before(database, targets):
+    """Run all migrations except those after the targets, and what depends on these."""
+    executor = MigrationExecutor(database)
+    graph = executor.loader.graph
+    later = {
+        migration
+        for target in targets
+        for child in graph.node_map[target].children
+        if child.key[0] == target[0]
+        for migration in graph.backwards_plan(child.key)
+    }
+    leaves = graph.leaf_nodes()
+    plan = [
+        (migration, backwards)
+        for migration, backwards in executor.migration_plan(leaves)
+        if (migration.app_label, migration.name) not in later
+    ]
+    executor.migrate(leaves, plan)
+
+
+@pytest.fixture(scope="session")
 def migrated_template(tmp_path_factory, django_db_setup, django_db_blocker):
     """Return a function that returns the name of a migrated database, to copy from.
 
-    It is migrated to the targets, as `migrate` has them, or to the last migration.
+    It has all migrations, except those after the targets, and what depends on these.
     """
     databases = Databases(tmp_path_factory.mktemp("template"))
 
     @cache
     def migrated_template(vendor, *targets):
+        if vendor == connection.vendor and not targets:
+            return django_db_setup
         name = databases.create(vendor)
         with django_db_blocker.unblock(), connected(databases.url(vendor, name)) as new:
-            for target in targets or [()]:
-                call_command(
-                    "migrate", *target, database=ALIAS, interactive=False, verbosity=0
-                )
-            if vendor == "sqlite":
-                # Move the WAL into the file, because only the file is copied.
-                new.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if targets:
+                migrate_before(new, targets)
+            else:
+                call_command("migrate", database=ALIAS, interactive=False, verbosity=0)
+            make_copyable(new)
         return name
 
     yield migrated_template

@@ -13,7 +13,8 @@ from django.db import OperationalError, connection
 from apikeys import tokens
 from apikeys.checks import check_pepper_secrets
 from apikeys.models import PepperFingerprint
-from tests.gunicorn_site import database, manage
+from echopoint.management.other_database import ALIAS, connected
+from tests.gunicorn_site import manage
 
 ONE, TWO, THREE = "o" * 32, "t" * 32, "h" * 32
 
@@ -209,23 +210,22 @@ def test_a_database_that_does_not_answer_is_not_this_checks_to_report(peppers):
         assert changed() == []
 
 
-def test_a_database_from_before_trusts_its_first_migration(tmp_path):
-    with database(tmp_path) as url:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "SECRET_KEY": "s" * 60,
-            "API_KEY_PEPPERS": f"1:{ONE}",
-            "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-            "DATABASE_URL": url,
-        }
-        manage(environment, "migrate", "--verbosity", "0", "apikeys", "0008")
-        environment["API_KEY_PEPPERS"] = f"1:{TWO}"
+def test_a_database_from_before_trusts_its_first_migration(settings, migrated_database):
+    url = migrated_database(connection.vendor, ("apikeys", "0008_overlap_ends_at"))
+    settings.API_KEY_PEPPERS = f"1:{TWO}"
+    with connected(url):
+        call_command("check", databases=[ALIAS])
+        migrate(f"--database={ALIAS}")
+        call_command("check", databases=[ALIAS])
+    environment = {
+        "PATH": os.environ["PATH"],
+        "SECRET_KEY": "s" * 60,
+        "API_KEY_PEPPERS": f"1:{ONE}",
+        "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "DATABASE_URL": url,
+    }
 
-        manage(environment, "check", "--database", "default")
+    with pytest.raises(CalledProcessError) as stopped:
         manage(environment, "migrate", "--verbosity", "0")
 
-        manage(environment, "check", "--database", "default")
-        environment["API_KEY_PEPPERS"] = f"1:{ONE}"
-        with pytest.raises(CalledProcessError) as stopped:
-            manage(environment, "migrate", "--verbosity", "0")
-        assert "apikeys.E007" in stopped.value.stderr
+    assert "apikeys.E007" in stopped.value.stderr
