@@ -57,6 +57,18 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'API key',
+                'indexes': [
+                    models.Index(fields=['organization', '-created_at', '-id'], name='api_key_list'),
+                    models.Index(condition=models.Q(('revoked_at', None)), fields=['expires_at'], name='api_key_expiring'),
+                    models.Index(fields=['family_id'], name='api_key_family'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('scopes', []), _negated=True), name='api_key_scopes_not_empty'),
+                    models.CheckConstraint(condition=models.Q(('expires_at', None), ('expires_at__gt', models.F('created_at')), _connector='OR'), name='api_key_expires_after_created'),
+                    models.CheckConstraint(condition=models.Q(('retire_at', None), ('expires_at', None), ('retire_at__lte', models.F('expires_at')), _connector='OR'), name='api_key_retires_before_expiry'),
+                    models.UniqueConstraint(models.F('organization'), django.db.models.functions.text.Lower('name'), condition=models.Q(('retire_at', None), ('revoked_at', None)), name='api_key_name_unique'),
+                    models.UniqueConstraint(condition=models.Q(('revoked_at', None)), fields=('rotated_from',), name='api_key_one_live_successor'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -80,6 +92,14 @@ class Migration(migrations.Migration):
                 ('hash', models.CharField(max_length=64)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='audit_events', to='organizations.organization')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['organization', 'target_id', 'sequence'], name='audit_event_by_target'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('organization', 'sequence'), name='audit_event_sequence_unique'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Refusal',
@@ -91,6 +111,11 @@ class Migration(migrations.Migration):
                 ('last_ip', models.GenericIPAddressField(blank=True, null=True)),
                 ('key', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refusals', to='apikeys.apikey')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('key', 'reason', 'minute'), name='refusal_unique_in_minute'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='SpentNonce',
@@ -100,49 +125,5 @@ class Migration(migrations.Migration):
                 ('spent_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('key', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, to='apikeys.apikey')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='apikey',
-            index=models.Index(fields=['organization', '-created_at', '-id'], name='api_key_list'),
-        ),
-        migrations.AddIndex(
-            model_name='apikey',
-            index=models.Index(condition=models.Q(('revoked_at', None)), fields=['expires_at'], name='api_key_expiring'),
-        ),
-        migrations.AddIndex(
-            model_name='apikey',
-            index=models.Index(fields=['family_id'], name='api_key_family'),
-        ),
-        migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('scopes', []), _negated=True), name='api_key_scopes_not_empty'),
-        ),
-        migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at', None), ('expires_at__gt', models.F('created_at')), _connector='OR'), name='api_key_expires_after_created'),
-        ),
-        migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('retire_at', None), ('expires_at', None), ('retire_at__lte', models.F('expires_at')), _connector='OR'), name='api_key_retires_before_expiry'),
-        ),
-        migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.UniqueConstraint(models.F('organization'), django.db.models.functions.text.Lower('name'), condition=models.Q(('retire_at', None), ('revoked_at', None)), name='api_key_name_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.UniqueConstraint(condition=models.Q(('revoked_at', None)), fields=('rotated_from',), name='api_key_one_live_successor'),
-        ),
-        migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['organization', 'target_id', 'sequence'], name='audit_event_by_target'),
-        ),
-        migrations.AddConstraint(
-            model_name='auditevent',
-            constraint=models.UniqueConstraint(fields=('organization', 'sequence'), name='audit_event_sequence_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='refusal',
-            constraint=models.UniqueConstraint(fields=('key', 'reason', 'minute'), name='refusal_unique_in_minute'),
         ),
     ]

@@ -28,6 +28,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-created_at', '-id'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['organization', '-created_at', '-id'], name='collection_list'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -67,14 +70,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-created_at', '-id'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['collection', '-created_at', '-id'], name='saved_request_list'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='collection',
-            index=models.Index(fields=['organization', '-created_at', '-id'], name='collection_list'),
-        ),
-        migrations.AddIndex(
-            model_name='savedrequest',
-            index=models.Index(fields=['collection', '-created_at', '-id'], name='saved_request_list'),
         ),
     ]

@@ -25,6 +25,11 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField()),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='organizations.organization')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('organization', 'name'), name='environment_name_unique'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='VariableSet',
@@ -35,6 +40,11 @@ class Migration(migrations.Migration):
                 ('flow', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='variable_set', to='flows.flow')),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='organizations.organization')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('flow', None)), fields=('organization',), name='variable_set_of_organization_unique'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Variable',
@@ -49,21 +59,11 @@ class Migration(migrations.Migration):
                 ('environment', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='variables', to='environments.environment')),
                 ('variable_set', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='variables', to='environments.variableset')),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='environment',
-            constraint=models.UniqueConstraint(fields=('organization', 'name'), name='environment_name_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='variableset',
-            constraint=models.UniqueConstraint(condition=models.Q(('flow', None)), fields=('organization',), name='variable_set_of_organization_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='variable',
-            constraint=models.UniqueConstraint(condition=models.Q(('environment', None)), fields=('variable_set', 'key'), name='variable_key_unique_in_set'),
-        ),
-        migrations.AddConstraint(
-            model_name='variable',
-            constraint=models.UniqueConstraint(fields=('environment', 'key'), name='variable_key_unique_in_environment'),
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('environment', None)), fields=('variable_set', 'key'), name='variable_key_unique_in_set'),
+                    models.UniqueConstraint(fields=('environment', 'key'), name='variable_key_unique_in_environment'),
+                ],
+            },
         ),
     ]

@@ -59,6 +59,17 @@ class Migration(migrations.Migration):
                 ('launched_by_key', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='apikeys.apikey')),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='organizations.organization')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['organization', '-started_at', '-id'], name='execution_list'),
+                    models.Index(fields=['flow', '-started_at', '-id'], name='execution_of_flow'),
+                    models.Index(condition=models.Q(('completed_by_key__isnull', False)), fields=['completed_by_key', '-published_at'], name='execution_completed_by'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('idempotency_digest', ''), _negated=True), fields=('organization', 'flow', 'idempotency_digest'), name='execution_launched_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('completed_at', None), ('status__in', ['pending', 'running'])), models.Q(('completed_at__isnull', False), ('sealed_inputs', None), ('status__in', ['completed', 'failed', 'cancelled'])), _connector='OR'), name='execution_ended_without_secrets'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='NodeResult',
@@ -82,6 +93,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['position'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('execution', 'node_id'), name='node_result_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -95,6 +109,14 @@ class Migration(migrations.Migration):
                 ('last_seen_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='organizations.organization')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['organization', 'last_seen_at'], name='runner_live'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('organization', 'runner_id', 'boot_id'), name='runner_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='RunnerJob',
@@ -112,6 +134,14 @@ class Migration(migrations.Migration):
                 ('execution', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='job', to='executions.execution')),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='organizations.organization')),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('finished_at', None)), fields=['organization', 'queued_at', 'id'], name='runner_job_queue'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('boot_id', None), ('claimed_at', None), ('lease_expires_at', None)), models.Q(('boot_id__isnull', False), ('claimed_at__isnull', False), ('lease_expires_at__isnull', False)), _connector='OR'), name='runner_job_claimed_with_a_lease'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='JobEvent',
@@ -125,50 +155,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['sequence'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('job', 'sequence'), name='job_event_once'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(fields=['organization', '-started_at', '-id'], name='execution_list'),
-        ),
-        migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(fields=['flow', '-started_at', '-id'], name='execution_of_flow'),
-        ),
-        migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(condition=models.Q(('completed_by_key__isnull', False)), fields=['completed_by_key', '-published_at'], name='execution_completed_by'),
-        ),
-        migrations.AddConstraint(
-            model_name='execution',
-            constraint=models.UniqueConstraint(condition=models.Q(('idempotency_digest', ''), _negated=True), fields=('organization', 'flow', 'idempotency_digest'), name='execution_launched_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='execution',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('completed_at', None), ('status__in', ['pending', 'running'])), models.Q(('completed_at__isnull', False), ('sealed_inputs', None), ('status__in', ['completed', 'failed', 'cancelled'])), _connector='OR'), name='execution_ended_without_secrets'),
-        ),
-        migrations.AddConstraint(
-            model_name='noderesult',
-            constraint=models.UniqueConstraint(fields=('execution', 'node_id'), name='node_result_once'),
-        ),
-        migrations.AddIndex(
-            model_name='runner',
-            index=models.Index(fields=['organization', 'last_seen_at'], name='runner_live'),
-        ),
-        migrations.AddConstraint(
-            model_name='runner',
-            constraint=models.UniqueConstraint(fields=('organization', 'runner_id', 'boot_id'), name='runner_once'),
-        ),
-        migrations.AddIndex(
-            model_name='runnerjob',
-            index=models.Index(condition=models.Q(('finished_at', None)), fields=['organization', 'queued_at', 'id'], name='runner_job_queue'),
-        ),
-        migrations.AddConstraint(
-            model_name='runnerjob',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('boot_id', None), ('claimed_at', None), ('lease_expires_at', None)), models.Q(('boot_id__isnull', False), ('claimed_at__isnull', False), ('lease_expires_at__isnull', False)), _connector='OR'), name='runner_job_claimed_with_a_lease'),
-        ),
-        migrations.AddConstraint(
-            model_name='jobevent',
-            constraint=models.UniqueConstraint(fields=('job', 'sequence'), name='job_event_once'),
         ),
     ]

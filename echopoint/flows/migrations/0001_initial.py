@@ -27,6 +27,11 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='organizations.organization')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['organization', '-created_at', '-id'], name='flow_list'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='FlowTag',
@@ -35,13 +40,10 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=64)),
                 ('flow', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tag_rows', to='flows.flow')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='flow',
-            index=models.Index(fields=['organization', '-created_at', '-id'], name='flow_list'),
-        ),
-        migrations.AddConstraint(
-            model_name='flowtag',
-            constraint=models.UniqueConstraint(fields=('name', 'flow'), name='flow_tag_unique'),
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('name', 'flow'), name='flow_tag_unique'),
+                ],
+            },
         ),
     ]

@@ -24,6 +24,11 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='organizations.organization')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['organization', '-created_at', '-id'], name='webhook_list'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='CapturedRequest',
@@ -41,13 +46,10 @@ class Migration(migrations.Migration):
                 ('search_text', models.TextField(blank=True, editable=False)),
                 ('webhook', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='requests', to='webhooks.webhook')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='webhook',
-            index=models.Index(fields=['organization', '-created_at', '-id'], name='webhook_list'),
-        ),
-        migrations.AddIndex(
-            model_name='capturedrequest',
-            index=models.Index(fields=['webhook', '-received_at', '-id'], name='captured_request_list'),
+            options={
+                'indexes': [
+                    models.Index(fields=['webhook', '-received_at', '-id'], name='captured_request_list'),
+                ],
+            },
         ),
     ]
