@@ -5,6 +5,8 @@ A migration that rebuilds the table on SQLite drops its triggers, and must put t
 
 from django.db import migrations
 
+from echopoint.core.migrating import RunWithoutModels
+
 POSTGRESQL = [
     """
     CREATE FUNCTION apikeys_audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -103,7 +105,7 @@ class Migration(migrations.Migration):
     dependencies = [("apikeys", "0001_initial")]
 
     operations = [
-        migrations.RunPython(
+        RunWithoutModels(
             run({"postgresql": POSTGRESQL, "sqlite": SQLITE}),
             run({"postgresql": POSTGRESQL_UNDO, "sqlite": SQLITE_UNDO}),
         )

@@ -6,6 +6,8 @@ SQLite has nothing of the kind, and reads all keys of an organization for these 
 
 from django.db import ProgrammingError, migrations, transaction
 
+from echopoint.core.migrating import RunWithoutModels
+
 EXTENSIONS = ("pg_trgm", "btree_gin")
 # As Django writes `icontains`, and `Holds` asks for scopes.
 INDEXES = {
@@ -53,4 +55,4 @@ def drop(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("apikeys", "0005_rare_filters")]
 
-    operations = [migrations.RunPython(create, drop)]
+    operations = [RunWithoutModels(create, drop)]

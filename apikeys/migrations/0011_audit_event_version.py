@@ -7,6 +7,8 @@ from importlib import import_module
 
 from django.db import migrations, models
 
+from echopoint.core.migrating import RunWithoutModels
+
 append_only = import_module("apikeys.migrations.0002_audit_append_only")
 TABLE = "apikeys_auditevent"
 TRIGGERS = [sql for sql in append_only.SQLITE if f"ON {TABLE}" in sql]
@@ -39,13 +41,13 @@ class Migration(migrations.Migration):
     dependencies = [("apikeys", "0010_creators_by_organization")]
 
     operations = [
-        migrations.RunPython(run_on_sqlite(UNDO), run_on_sqlite(TRIGGERS)),
+        RunWithoutModels(run_on_sqlite(UNDO), run_on_sqlite(TRIGGERS)),
         migrations.AddField(
             model_name="auditevent",
             name="version",
             field=models.PositiveSmallIntegerField(default=1),
             preserve_default=False,
         ),
-        migrations.RunPython(run_on_sqlite(TRIGGERS), run_on_sqlite(UNDO)),
-        migrations.RunPython(migrations.RunPython.noop, require_version_1),
+        RunWithoutModels(run_on_sqlite(TRIGGERS), run_on_sqlite(UNDO)),
+        RunWithoutModels(RunWithoutModels.noop, require_version_1),
     ]

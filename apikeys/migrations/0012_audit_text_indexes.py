@@ -5,6 +5,8 @@ SQLite reads the events of the organization for these filters.
 
 from django.db import migrations
 
+from echopoint.core.migrating import RunWithoutModels
+
 # As Django writes `icontains`.
 INDEXES = {
     "audit_event_actor_text": "organization_id, upper(actor_label::text) gin_trgm_ops",
@@ -29,4 +31,4 @@ def drop(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("apikeys", "0011_audit_event_version")]
 
-    operations = [migrations.RunPython(create, drop)]
+    operations = [RunWithoutModels(create, drop)]

@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+from echopoint.core.migrating import RunWithoutModels
+
 # Of PostgreSQL alone: for text within names, by the organization first.
 TEXT_INDEX = (
     "CREATE INDEX api_key_name_text ON apikeys_apikey USING gin"
@@ -28,7 +30,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(index_text(AFTER), index_text(BEFORE)),
+        RunWithoutModels(index_text(AFTER), index_text(BEFORE)),
         migrations.RemoveConstraint(
             model_name='apikey',
             name='api_key_name_unique',

@@ -10,6 +10,7 @@ from importlib import import_module
 import echopoint.core.fields
 from django.db import migrations
 from echopoint.core.characters import fold
+from echopoint.core.migrating import RunWithoutModels
 
 versions = import_module("apikeys.migrations.0011_audit_event_version")
 texts = import_module("apikeys.migrations.0012_audit_text_indexes")
@@ -67,7 +68,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(
+        RunWithoutModels(
             versions.run_on_sqlite(versions.UNDO), versions.run_on_sqlite(versions.TRIGGERS)
         ),
         migrations.AddField(
@@ -82,11 +83,11 @@ class Migration(migrations.Migration):
             field=echopoint.core.fields.FoldedField(default='', max_length=LENGTH, of='target_label'),
             preserve_default=False,
         ),
-        migrations.RunPython(trigger("DISABLE"), migrations.RunPython.noop),
+        RunWithoutModels(trigger("DISABLE"), RunWithoutModels.noop),
         migrations.RunPython(fill, migrations.RunPython.noop),
-        migrations.RunPython(trigger("ENABLE"), migrations.RunPython.noop),
-        migrations.RunPython(index_folded, index_labels),
-        migrations.RunPython(
+        RunWithoutModels(trigger("ENABLE"), RunWithoutModels.noop),
+        RunWithoutModels(index_folded, index_labels),
+        RunWithoutModels(
             versions.run_on_sqlite(versions.TRIGGERS), versions.run_on_sqlite(versions.UNDO)
         ),
     ]

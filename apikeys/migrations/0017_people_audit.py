@@ -6,6 +6,8 @@ Its triggers have a function of their own: those of organizations are dropped wi
 import echopoint.core.fields
 from django.db import migrations, models
 
+from echopoint.core.migrating import RunWithoutModels
+
 EVENTS, CHAIN = "apikeys_installationevent", "apikeys_installationchain"
 FUNCTION = "apikeys_installation_append_only"
 REFUSE = "BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END"
@@ -130,7 +132,7 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('sequence',), name='installation_event_sequence_unique')],
             },
         ),
-        migrations.RunPython(
+        RunWithoutModels(
             run({"postgresql": POSTGRESQL, "sqlite": SQLITE}),
             run({"postgresql": POSTGRESQL_UNDO, "sqlite": SQLITE_UNDO}),
         ),

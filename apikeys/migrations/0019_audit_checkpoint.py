@@ -7,6 +7,8 @@ and put them back: they refer to each other's table.
 
 from django.db import migrations, models
 
+from echopoint.core.migrating import RunWithoutModels
+
 GENESIS = "0" * 64
 CHAINS = (
     (
@@ -198,7 +200,7 @@ class Migration(migrations.Migration):
     dependencies = [("apikeys", "0018_rate_limits")]
 
     operations = [
-        migrations.RunPython(migrations.RunPython.noop, put_back_chain_triggers),
+        RunWithoutModels(RunWithoutModels.noop, put_back_chain_triggers),
         *columns("auditchain"),
         *columns("installationchain"),
         migrations.AlterField(
@@ -211,9 +213,9 @@ class Migration(migrations.Migration):
             name='action',
             field=models.CharField(choices=[('api_key.created', 'Created'), ('api_key.secret_displayed', 'Secret displayed'), ('api_key.rotated', 'Rotated'), ('api_key.rotation_cancelled', 'Rotation cancelled'), ('api_key.retired', 'Retired'), ('api_key.unretired', 'Retirement undone'), ('api_key.suspended', 'Suspended'), ('api_key.resumed', 'Resumed'), ('api_key.revoked', 'Revoked'), ('api_key.rate_limit_changed', 'Rate limit changed'), ('api_key.first_used', 'First used'), ('api_key.retired_used', 'Used after it retired'), ('api_key.renamed', 'Renamed'), ('policy.updated', 'Policy updated'), ('audit.exported', 'Audit exported'), ('audit.pruned', 'Old events deleted'), ('organization.created', 'Organization created'), ('organization.changed', 'Organization changed'), ('membership.added', 'Member added'), ('membership.removed', 'Member removed'), ('membership.role_changed', 'Role changed'), ('person.signed_in', 'Signed in'), ('person.sign_in_failed', 'Sign-in failed'), ('person.password_changed', 'Password changed'), ('person.password_reset', 'Password reset'), ('person.second_factor_added', 'Second factor added'), ('person.second_factor_removed', 'Second factor removed'), ('person.recovery_codes_made', 'Recovery codes generated'), ('variable.written', 'Variable written'), ('variable.deleted', 'Variable deleted'), ('variable.all_deleted', 'All variables deleted'), ('environment.created', 'Environment created'), ('environment.deleted', 'Environment deleted'), ('console.added', 'Added in the console'), ('console.changed', 'Changed in the console'), ('console.deleted', 'Deleted in the console')], max_length=40),
         ),
-        migrations.RunPython(
+        RunWithoutModels(
             run(postgresql=postgresql, sqlite=sqlite),
             run(postgresql=postgresql_undo, sqlite=sqlite_undo),
         ),
-        migrations.RunPython(migrations.RunPython.noop, refuse_after_pruning),
+        RunWithoutModels(RunWithoutModels.noop, refuse_after_pruning),
     ]

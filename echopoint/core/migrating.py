@@ -1,11 +1,24 @@
 """Operations shared by migrations."""
 
-from django.db import migrations
+from django.db import migrations, router
 
 OCTETS = {
     "postgresql": "OCTET_LENGTH(CAST({} AS TEXT))",
     "sqlite": "LENGTH(CAST({} AS BLOB))",
 }
+
+
+class RunWithoutModels(migrations.RunPython):
+    """Like `RunPython`, but forwards the function gets no models.
+
+    `RunPython` renders all models of the project before it, which takes longer than most
+    of the statements.
+    """
+
+    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        alias = schema_editor.connection.alias
+        if router.allow_migrate(alias, app_label, **self.hints):
+            self.code(None, schema_editor)
 
 
 def fill_stored_bytes(table, *columns, of=None):
@@ -27,4 +40,4 @@ def fill_stored_bytes(table, *columns, of=None):
         # The names are constants of our migrations, so the SQL is safe.
         editor.execute(f"UPDATE {table} SET stored_bytes = {total}")  # noqa: S608
 
-    return migrations.RunPython(fill, migrations.RunPython.noop)
+    return RunWithoutModels(fill, RunWithoutModels.noop)
