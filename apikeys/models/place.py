@@ -98,10 +98,14 @@ class KeyPlaceManager(BufferedManager):
         if not surplus:
             return
         other = others[0] if others else self.model(key_id=key_id, digest=OTHERS.digest)
+        changed = {}
         for row in surplus:
-            (newest_of_client(row, remaining) or other).absorb(row)
+            newest = newest_of_client(row, remaining)
+            if newest:
+                changed[newest.pk] = newest
+            (newest or other).absorb(row)
         self.filter(pk__in=[row.pk for row in surplus]).delete()
-        self.bulk_update(remaining, COUNTED)
+        self.bulk_update(changed.values(), COUNTED)
         if other.merged:
             other.kind, other.name = OTHERS.kind, OTHERS.name
             other.save()
