@@ -102,27 +102,31 @@ def test_what_a_taken_address_takes_leaves_no_account_and_one_mail(alice, work):
     assert mail.outbox == []
 
 
+# Longer than the work takes.
+PACE = 0.3
+
+
 @pytest.mark.parametrize("is_known", [True, False])
 @pytest.mark.parametrize("page", [RESET, SIGN_UP])
-def test_the_answer_comes_at_a_whole_second(alice, settings, page, is_known):
-    settings.ACCOUNT_ANSWER_SECONDS = 1
+def test_the_answer_comes_at_its_time(alice, settings, page, is_known):
+    settings.ACCOUNT_ANSWER_SECONDS = PACE
     email = alice.email if is_known else NOBODY
     form = {"email": email, "password1": NEW, "password2": NEW}
     begun = time.monotonic()
 
     assert Client().post(page, form).status_code == 302
 
-    assert time.monotonic() - begun >= 1
+    assert time.monotonic() - begun >= PACE
 
 
 def test_what_takes_longer_is_answered_at_the_next_multiple(
     alice, settings, monkeypatch
 ):
-    settings.ACCOUNT_ANSWER_SECONDS = 1
+    settings.ACCOUNT_ANSWER_SECONDS = PACE
     encode = MD5PasswordHasher.encode
 
     def slowly(self, password, salt):
-        time.sleep(1.1)
+        time.sleep(PACE * 1.1)
         return encode(self, password, salt)
 
     monkeypatch.setattr(MD5PasswordHasher, "encode", slowly)
@@ -131,4 +135,4 @@ def test_what_takes_longer_is_answered_at_the_next_multiple(
 
     Client().post(SIGN_UP, form)
 
-    assert time.monotonic() - begun >= 2
+    assert time.monotonic() - begun >= 2 * PACE
