@@ -191,6 +191,8 @@ def install(folder, python):
     command = [
         *(str(python), "-I", "-m", "pip", "install", "--quiet", "--no-input"),
         *("--disable-pip-version-check", "--only-binary=:all:", "--no-deps"),
+        # Python compiles the few modules that a run imports; pip would compile all.
+        "--no-compile",
         *("--require-hashes", "-r", str(LOCK)),
     ]
     with commands_stopped():
