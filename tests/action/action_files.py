@@ -14,6 +14,8 @@ DOCUMENT = yaml.safe_load((ACTION / "action.yml").read_text())
 
 KEY = "epk_live_AAAAAAAAAAAA_" + "k" * 49
 
+SHELL = ["/bin/bash", "--noprofile", "--norc", "-e", "-o", "pipefail"]
+
 
 def outputs_of(text):
     """Return the outputs in a GITHUB_OUTPUT file."""

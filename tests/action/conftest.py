@@ -1,16 +1,21 @@
 """The action, run as GitHub runs it."""
 
+import fcntl
 import os
 import re
 import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.action.action_files import ACTION, DOCUMENT, KEY, outputs_of
+from tests.action.action_files import ACTION, DOCUMENT, KEY, SHELL, outputs_of
 from tests.cli.fake_api import standing_in
 
+# The real one, as on GitHub: a shim of a version manager takes longer than a step.
+PYTHON_FOLDER = Path(sys._base_executable).parent
 EXPRESSION = re.compile(r"\$\{\{\s*inputs\.([a-z-]+)\s*\}\}")
 
 
@@ -30,8 +35,31 @@ def expanded(text, inputs):
 
 @pytest.fixture(scope="session")
 def runner_temp(tmp_path_factory):
-    """Return the folder of one job: steps after the first one find what it installed."""
-    return tmp_path_factory.mktemp("runner-temp")
+    """Return the folder of one job: steps after the first one find what it installed.
+
+    The workers of pytest-xdist share it, because an installation takes many seconds.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return tmp_path_factory.mktemp("runner-temp")
+    folder = tmp_path_factory.getbasetemp().parent / "runner-temp"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def one_installation(runner_temp):
+    """Return a context manager that lets one worker at a time run a step that installs."""
+
+    @contextmanager
+    def one_installation():
+        with open(runner_temp / "lock", "w") as lock:
+            # Released when the file closes.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if (runner_temp / "echopoint-cli/requirements.lock").exists():
+                fcntl.flock(lock, fcntl.LOCK_UN)
+            yield
+
+    return one_installation
 
 
 @pytest.fixture
@@ -57,7 +85,7 @@ def prepared(tmp_path, runner_temp):
             own = {n: expanded(v, inputs) for n, v in step.get("env", {}).items()}
             scripts.append((script, own))
         env = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{PYTHON_FOLDER}:{os.environ['PATH']}",
             "HOME": os.environ.get("HOME", "/"),
             "CI": "true",
             "GITHUB_ACTIONS": "true",
@@ -79,7 +107,7 @@ def prepared(tmp_path, runner_temp):
 
 
 @pytest.fixture
-def step(prepared, tmp_path):
+def step(prepared, one_installation):
     """Return the action's step: `step({"flow-id": id})` runs it to its end."""
 
     def step(inputs, **environment):
@@ -88,15 +116,16 @@ def step(prepared, tmp_path):
         Path(env["GITHUB_STEP_SUMMARY"]).write_text("")
         log, code = "", 0
         for script, own in scripts:
-            ended = subprocess.run(
-                ["/bin/bash", "--noprofile", "--norc", "-e", "-o", "pipefail", script],
-                env=env | own,
-                cwd=workspace,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=300,
-            )
+            with one_installation():
+                ended = subprocess.run(
+                    [*SHELL, script],
+                    env=env | own,
+                    cwd=workspace,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    timeout=300,
+                )
             log, code = log + ended.stdout, code or ended.returncode
         return StepResult(
             code,

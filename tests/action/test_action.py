@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.action.action_files import ACTION, DOCUMENT, KEY, outputs_of
+from tests.action.action_files import ACTION, DOCUMENT, KEY, SHELL, outputs_of
 
 NODE = {
     "id": "wait",
@@ -47,6 +47,7 @@ NASTY = [
     "%0A::error::x",
     "${{ github.token }}",
 ]
+BEGINNINGS = [text for text in NASTY if text.startswith(("$(", "::", "--", "%"))]
 
 
 def commands(log):
@@ -215,7 +216,8 @@ def only_our_commands(log):
     return all(command.startswith(ours) for command in commands(log))
 
 
-@pytest.mark.parametrize("nasty", NASTY)
+# All in one value, and those that mean something where a value begins.
+@pytest.mark.parametrize("nasty", ["\n".join(NASTY), *BEGINNINGS])
 def test_an_input_is_data_whatever_it_holds(step, given, api, nasty, tmp_path):
     flow = api.add_flow("F")
 
@@ -228,19 +230,20 @@ def test_an_input_is_data_whatever_it_holds(step, given, api, nasty, tmp_path):
     assert only_our_commands(ended.log)
 
 
-@pytest.mark.parametrize("nasty", [n for n in NASTY if "\n" not in n])
-def test_a_variable_is_data_whatever_it_holds(step, given, api, nasty, tmp_path):
-    variables = {"url": "{{url}}", "other": "{{other}}"}
+def test_variables_are_data_whatever_they_hold(step, given, api, tmp_path):
+    values = {f"v{i}": f"x{n}y" for i, n in enumerate(NASTY) if "\n" not in n}
+    variables = {name: f"{{{{{name}}}}}" for name in [*values, "other"]}
     node = NODE | {"type": "set_variable", "data": {"variables": variables}}
-    api.inputs = {"url": "of the launch", "other": "kept"}
+    api.inputs = dict.fromkeys(values, "of the launch") | {"other": "kept"}
     flow = api.add_flow("F", nodes=[node])
+    lines = "".join(f"\r\n  {name}={value}\n" for name, value in values.items())
 
-    ended = step(given | {"flow-id": flow, "variables": f"\r\n  url=x{nasty}y\n"})
+    ended = step(given | {"flow-id": flow, "variables": lines})
 
     (execution,) = api.executions.values()
     recorded = execution["result"]["execution_results"]["wait"]
     assert ended.code == 0, ended.log
-    assert recorded["inputs"] == {"url": f"x{nasty}y", "other": "kept"}
+    assert recorded["inputs"] == values | {"other": "kept"}
     assert not list(tmp_path.glob("**/ran"))
     assert only_our_commands(ended.log)
 
@@ -431,20 +434,23 @@ def test_a_key_that_is_refused_ends_with_3(step, given, api):
     assert "API&#95;KEY&#95;REVOKED" in ended.summary
 
 
-def test_a_cancelled_job_publishes_a_failed_result(prepared, given, api):
+def test_a_cancelled_job_publishes_a_failed_result(
+    prepared, one_installation, given, api
+):
     flow = api.add_flow(nodes=[NODE | {"data": {"duration": 60_000}}])
     env, ((script, own),), workspace = prepared(given | {"flow-id": flow})
-    process = subprocess.Popen(
-        ["/bin/bash", "--noprofile", "--norc", "-e", "-o", "pipefail", script],
-        env=env | own,
-        cwd=workspace,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    for line in process.stdout:
-        if "launched as execution" in line:
-            break
+    with one_installation():
+        process = subprocess.Popen(
+            [*SHELL, script],
+            env=env | own,
+            cwd=workspace,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for line in process.stdout:
+            if "launched as execution" in line:
+                break
 
     process.send_signal(signal.SIGINT)
 
