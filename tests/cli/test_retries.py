@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from echopoint.cli.flow_runs import flow_run
+
 REFUSED = {"errors": [{"code": "TOO_MANY_REQUESTS", "message": "Too many."}]}
 
 
@@ -173,7 +175,8 @@ def test_whatever_the_faults_nothing_is_sent_more_than_three_times(
     assert len(api.requests_to(path)) == 3
 
 
-def test_a_launch_waits_no_longer_than_the_flow_may_take(echopoint, api):
+def test_a_launch_waits_no_longer_than_the_flow_may_take(echopoint, api, monkeypatch):
+    monkeypatch.setattr(flow_run, "GRACE", 0.3)
     api.fail("/launch$", away("60"))
 
     ended = echopoint("flows", "run", api.add_flow(), "--poll-timeout", "200ms")

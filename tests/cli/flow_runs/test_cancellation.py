@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from echopoint.cli.flow_runs import external_runner, flow_run
 from echopoint.cli.flow_runs.external_runner import GRACE
 from tests.cli.command_process import started
 from tests.cli.engine.flows import chain, node, request
@@ -72,8 +73,6 @@ def test_ctrl_c_while_launching_publishes_what_was_launched(api, runner):
     api.fail("/launch$", 1.0)
     arguments = [flow, "--runner-binary", runner(*SLEEPS), "-o", "json", "--debug"]
 
-    with started("--help", until="nothing") as process:
-        process.communicate()
     process = subprocess.Popen(
         [sys.executable, "-m", "echopoint.cli", "flows", "run", *arguments],
         stdout=subprocess.PIPE,
@@ -120,7 +119,7 @@ def test_a_second_ctrl_c_does_not_wait_for_a_stubborn_runner(api, runner, tmp_pa
     ) as process:
         process.send_signal(signal.SIGINT)
         for line in process.stderr:
-            if "Another Ctrl-C" in line:
+            if "Press Ctrl-C again" in line:
                 break
         before = time.monotonic()
         process.send_signal(signal.SIGINT)
@@ -161,13 +160,14 @@ def test_a_flow_that_takes_too_long_ends_with_4_and_is_published(
 
 
 def test_a_runner_that_ignores_being_asked_is_made_to_end(
-    echopoint, api, runner, tmp_path
+    echopoint, api, runner, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(external_runner, "GRACE", 0.3)
     program = runner(*STUBBORN)
 
     ended = echopoint(
         *("flows", "run", api.add_flow(), "--runner-binary", program),
-        *("--poll-timeout", "1s", "--cleanup-timeout", "1s"),
+        *("--poll-timeout", "1s", "--cleanup-timeout", "200ms"),
     )
 
     (execution,) = api.executions.values()
@@ -247,7 +247,10 @@ def test_cleaning_up_has_an_end_and_the_result_is_published(
     assert results["always"]["error_code"] == "CANCELLED"
 
 
-def test_a_launch_that_is_never_answered_ends_with_the_time_limit(echopoint, api):
+def test_a_launch_that_is_never_answered_ends_with_the_time_limit(
+    echopoint, api, monkeypatch
+):
+    monkeypatch.setattr(flow_run, "GRACE", 0.3)
     api.fail("/launch$", 30.0)
     before = time.monotonic()
 
