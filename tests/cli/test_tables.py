@@ -1,9 +1,12 @@
 """Tables, and their colours, on a terminal and where there is none."""
 
+import sys
+
 import pytest
 
+from echopoint.cli.main import run_command
 from tests.cli.engine.flows import node
-from tests.cli.terminals import run, shown_on_a_terminal
+from tests.cli.terminals import read_all, shown_on_a_terminal, terminal
 
 GREEN = "\x1b[32m"
 
@@ -111,11 +114,19 @@ COLOURS = [
 
 
 @pytest.mark.parametrize(("environment", "expected"), COLOURS)
-def test_colours_follow_their_conventions(api, environment, expected):
+def test_colours_follow_their_conventions(
+    echopoint, api, monkeypatch, environment, expected
+):
+    for name, value in ({"TERM": "xterm", "COLUMNS": "100"} | environment).items():
+        monkeypatch.setenv(name, value)
     arguments = ["flows", "run", api.add_flow("Smoke")]
 
-    on_terminal = shown_on_a_terminal(*arguments, **environment)
-    in_a_pipe = run(*arguments, environment=environment)
+    with monkeypatch.context() as patch, terminal() as (shown, end):
+        with open(end, "w") as stdout:
+            patch.setattr(sys, "stdout", stdout)
+            assert run_command(arguments) == 0
+        on_terminal = read_all(shown)
+    in_a_pipe = echopoint(*arguments)
 
     assert "Smoke" in on_terminal
     assert "Smoke" in in_a_pipe.out
