@@ -97,12 +97,13 @@ def test_a_body_that_contradicts_its_content_encoding_is_an_error(body, encoding
     ("compress", "encoding"),
     [
         (gzipped, "gzip"),
-        (brotli.compress, "br"),
+        # The best quality, which is the default, takes seconds.
+        (partial(brotli.compress, quality=5), "br"),
         (zstandard.compress, "zstd"),
     ],
 )
 def test_a_bomb_in_a_bomb_is_stopped_before_it_goes_off(compress, encoding):
-    bomb = compress(compress(b"\0" * 200_000_000))
+    bomb = compress(compress(b"\0" * 100_000_000))
     tracemalloc.start()
 
     with pytest.raises(TooLarge):
