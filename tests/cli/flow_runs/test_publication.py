@@ -60,9 +60,16 @@ def test_after_three_failures_the_result_is_shown_and_said_to_be_unpublished(
 def test_pauses_are_2_and_4_seconds(run_one, api, monkeypatch):
     monkeypatch.delenv("ECHOPOINT_RETRY_PAUSE")
     api.fail("/complete$", (500, {"errors": []}), times=2)
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    monkeypatch.setattr("echopoint.cli.api_client.asyncio.sleep", sleep)
 
     ended = run_one()
 
+    assert pauses == [2, 4]
     assert "Trying again in 2 s" in ended.err
     assert "Trying again in 4 s" in ended.err
 
@@ -198,13 +205,13 @@ def test_a_conflict_that_cannot_be_explained_is_an_error(run_one, api):
 
 
 def test_an_api_that_is_silent_is_given_up(run_one, api, monkeypatch):
-    monkeypatch.setenv("ECHOPOINT_REQUEST_TIMEOUT", "0.3")
+    monkeypatch.setenv("ECHOPOINT_REQUEST_TIMEOUT", "0.1")
     api.fail("/launch$", 1.5, times=3)
 
     ended = run_one()
 
     assert ended.code == 3
-    assert "did not answer within 0.3 s" in ended.json["error_message"]
+    assert "did not answer within 0.1 s" in ended.json["error_message"]
 
 
 def test_an_api_that_is_not_there_is_named(echopoint, monkeypatch):
