@@ -90,11 +90,12 @@ def runner(tmp_path):
     """Return a function that creates an external runner from lines of Python.
 
     The lines can use `package`, and write their result with `result(status, nodes)`.
+    They have only the standard library: without site-packages Python starts sooner.
     """
 
     def runner(*lines):
         path = tmp_path / "runner"
-        path.write_text("\n".join([f"#!{sys.executable}", PRELUDE, *lines]))
+        path.write_text("\n".join([f"#!{sys.executable} -IS", PRELUDE, *lines]))
         path.chmod(0o700)
         return str(path)
 

@@ -261,7 +261,7 @@ class Handler(BaseHTTPRequestHandler):
 def standing_in():
     """Yield the running server."""
     server = StandIn()
-    thread = threading.Thread(target=server.serve_forever, args=[0.05], daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
     thread.start()
     try:
         yield server
