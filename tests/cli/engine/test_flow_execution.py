@@ -203,7 +203,7 @@ def test_the_order_is_that_of_the_edges_then_of_the_definition():
 
 
 def test_nodes_that_are_ready_run_together():
-    slow = [node("delay", id, {"duration": 400}) for id in "abcd"]
+    slow = [node("delay", id, {"duration": 250}) for id in "abcd"]
 
     document = run(flow(*slow))
 
@@ -233,10 +233,10 @@ def test_no_more_run_at_once_than_the_bound(service, monkeypatch):
 def test_a_node_that_waited_for_its_turn_does_not_count_the_waiting(monkeypatch):
     monkeypatch.setattr("echopoint.cli.engine.flow_execution.MAX_CONCURRENT", 1)
 
-    document = run(flow(*(node("delay", id, {"duration": 300}) for id in "abc")))
+    document = run(flow(*(node("delay", id, {"duration": 200}) for id in "abc")))
 
     results = list(document["result"]["execution_results"].values())
-    assert max(one["duration_ms"] for one in results) < 600
+    assert max(one["duration_ms"] for one in results) < 500
     assert results[1]["started_at"] >= results[0]["executed_at"]
 
 
@@ -401,7 +401,7 @@ def test_a_cancelled_run_ends_wherever_it_is(service, path):
 
     async def cancel_soon():
         cancelled = asyncio.Event()
-        asyncio.get_running_loop().call_later(0.5, cancelled.set)
+        asyncio.get_running_loop().call_later(0.3, cancelled.set)
         return await run_flow(package(definition), cancelled=cancelled)
 
     began = time.monotonic()
@@ -454,7 +454,7 @@ def test_nodes_that_always_run_do_so_when_a_run_is_cancelled(service):
 
 
 def test_a_node_that_always_runs_and_was_running_goes_on(service):
-    slow = node("delay", "slow", {"duration": 1000}) | {"run_when": "always"}
+    slow = node("delay", "slow", {"duration": 500}) | {"run_when": "always"}
 
     document = cancelled_run(flow(slow, variables("b")), cleanup=20)
 
@@ -470,7 +470,7 @@ def test_cleaning_up_ends_with_its_time(service):
         request(id, f"{service.url}/silent") | {"run_when": "always"} for id in "abc"
     ]
 
-    document = cancelled_run(chain(slow, *tidy), cleanup=0.5)
+    document = cancelled_run(chain(slow, *tidy), cleanup=0.3)
 
     assert outcomes(document) == {
         "slow": "CANCELLED",
