@@ -439,7 +439,7 @@ def test_a_cancelled_job_publishes_a_failed_result(
 ):
     flow = api.add_flow(nodes=[NODE | {"data": {"duration": 60_000}}])
     env, ((script, own),), workspace = prepared(given | {"flow-id": flow})
-    with one_installation():
+    with one_installation(env):
         process = subprocess.Popen(
             [*SHELL, script],
             env=env | own,
