@@ -37,7 +37,12 @@ def databases_entry(url):
     config = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True} | config
     if config["ENGINE"] == "django.db.backends.postgresql":
         config["ENGINE"] = "echopoint.core.postgresql"
-        config["OPTIONS"] = CONNECTION_LIMITS | config.get("OPTIONS", {})
+        config["OPTIONS"] = (
+            CONNECTION_LIMITS
+            # Cursors that prepare their statements do so; Django turns it off by default.
+            | {"prepare_threshold": 5}
+            | config.get("OPTIONS", {})
+        )
     if config["ENGINE"] == "django.db.backends.sqlite3":
         if config["NAME"] != ":memory:":
             config["NAME"] = str(BASE_DIR / config["NAME"])

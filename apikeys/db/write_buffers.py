@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from itertools import islice
+from operator import add
 
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connections
@@ -41,6 +42,10 @@ class WriteBuffers:
 
     def schedule_flush(self):
         """Flush in a few seconds, unless a flush is scheduled already."""
+        # Without the lock, which every request would take. A flush clears the timer before
+        # it takes the entries, so a timer seen here still has them before it.
+        if self._timer is not None:
+            return
         # Tests set None and flush explicitly.
         seconds = getattr(settings, "API_KEY_COUNT_SECONDS", SECONDS)
         with self._lock:
@@ -215,7 +220,7 @@ class CountingManager(BufferedManager):
         self.enqueue(identity, (sums, latest))
 
     def merge(self, older, newer):
-        sums = tuple(map(sum, zip(older[0], newer[0], strict=True)))
+        sums = tuple(map(add, older[0], newer[0]))
         pairs = zip(newer[1], older[1], strict=True)
         return sums, tuple(old if new is None else new for new, old in pairs)
 

@@ -20,6 +20,7 @@ from apikeys.models.usability import Usability
 from apikeys.models.use_recording import UseRecording
 from apikeys.scopes import PRESETS, canonical, missing
 from echopoint.core.client_metadata import USER_AGENT_LENGTH
+from echopoint.core.deferred_fields import DeferredTogether
 from echopoint.core.fields import FoldedField
 from echopoint.organizations.models import Organization
 
@@ -30,7 +31,9 @@ def new_family():
     return uuid.uuid4()
 
 
-class ApiKey(Usability, Stopping, Rotation, RequestLimit, UseRecording, models.Model):
+class ApiKey(
+    Usability, Stopping, Rotation, RequestLimit, UseRecording, DeferredTogether
+):
     """A credential of an organization; it outlives the account of its creator."""
 
     public_id = models.CharField(

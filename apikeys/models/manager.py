@@ -22,6 +22,13 @@ from echopoint.organizations.models import Organization
 
 ISSUE = "api_key:create"  # a permission of roles
 OTHER_NAME = "Choose another name, or revoke that key first."
+# What a request with a key needs to be allowed or refused, and counted.
+DECIDING_FIELDS = (
+    *("public_id", "digest", "pepper_version", "scopes"),
+    *("expires_at", "retire_at", "suspended_at", "revoked_at"),
+    *("first_used_at", "last_used_at", "requests_per_minute"),
+    *("organization__id", "organization__requests_per_minute"),
+)
 MAX_SCOPES = 100  # per request, more than the catalog has
 INVALID = (
     "This API key is not valid. Check that it was copied whole and is still in use."
@@ -240,8 +247,12 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
 
     @cached_property
     def by_public_id(self):
-        """Look up a key with its organization by public id."""
-        return CompiledLookup(self.model, "public_id", "organization")
+        """Look up a key by public id, with the fields that decide about a request.
+
+        Other fields are deferred: they load when they are used, with one query for all.
+        """
+        keys = self.model._base_manager.select_related("organization")
+        return CompiledLookup(keys.only(*DECIDING_FIELDS), "public_id")
 
 
 def is_usable(at):

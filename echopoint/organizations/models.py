@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from echopoint.core import ids
 from echopoint.core.audit_log import audit_log
+from echopoint.core.deferred_fields import DeferredTogether
 from echopoint.core.locks import for_change, for_delete
 from echopoint.core.names import refuse_secret, validate_name
 from echopoint.organizations import roles
@@ -126,7 +127,7 @@ class OrganizationManager(models.Manager):
         return organization
 
 
-class Organization(models.Model):
+class Organization(DeferredTogether):
     """A tenant, with the policy that limits its keys."""
 
     id = models.CharField(

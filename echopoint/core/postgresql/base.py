@@ -1,14 +1,19 @@
-"""Django's PostgreSQL backend, with client-side timeouts.
+"""Django's PostgreSQL backend, with client-side timeouts and prepared reads.
 
 PostgreSQL's own timeouts do not fire if the server hangs, and TCP's do not while its
 machine acknowledges packets. So the client needs a timeout of its own.
 """
 
+import logging
 import time
+from contextlib import contextmanager
 from types import ModuleType
 
 import psycopg
+from django.db import Error
 from django.db.backends.postgresql import base
+
+logger = logging.getLogger(__name__)
 
 SILENT = "The database does not answer."
 USABLE_WITHIN = 1  # seconds, for a connection that answers to `SELECT 1`
@@ -45,6 +50,18 @@ class AnsweringConnection(psycopg.Connection):
             self.note_silence()
             raise psycopg.OperationalError(SILENT) from None
 
+    @contextmanager
+    def brief_wait(self):
+        """Wait for answers no longer than `USABLE_WITHIN`, if waits are limited."""
+        if not self.answer_seconds:
+            yield
+            return
+        self.answer_seconds = USABLE_WITHIN
+        try:
+            yield
+        finally:
+            del self.answer_seconds
+
     @classmethod
     def note_silence(cls):
         if cls.answer_seconds:
@@ -58,15 +75,78 @@ answering_psycopg.__dict__.update(
 )
 
 
+# SQLSTATEs (PostgreSQL, appendix A): invalid_sql_statement_name and
+# duplicate_prepared_statement come from a pooler that gives each transaction another
+# connection; feature_not_supported is "cached plan must not change result type", after a
+# migration that changed the type of a column.
+FOREIGN_STATEMENT = {"26000", "42P05"}
+OUTDATED_PLAN = "0A000"
+
+
+class PreparingCursor(base.ServerBindingCursor):
+    """A cursor whose statements are planned once per connection, not once per call."""
+
+    is_enabled = True  # of the process
+
+    def execute(self, query, params=None):
+        return super().execute(query, params, prepare=self.is_enabled)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     Database = answering_psycopg
 
-    def is_usable(self):
-        if self.connection is None or not self.connection.answer_seconds:
-            return super().is_usable()
-        # Short, because after this check the request still has to open a new connection.
-        self.connection.answer_seconds = USABLE_WITHIN
+    def read_row(self, sql, params):
+        """Return the first row of a SELECT, or None; one round trip.
+
+        Django checks a connection with `SELECT 1` before its first statement in a request,
+        which is a second round trip. Here the statement is the check: if the connection
+        has broken since the last request, the statement runs again on a new one. That is
+        safe because it only reads, and no transaction is open yet.
+        """
+        is_check = (
+            self.connection is not None
+            and self.health_check_enabled
+            and not self.health_check_done
+            and not self.pool  # it gives out healthy connections only
+        )
+        self.health_check_done = True
+        if not is_check:
+            return self._read_prepared(sql, params)
         try:
+            with self.connection.brief_wait():
+                return self._read_prepared(sql, params)
+        except Error:
+            if self.in_atomic_block or self.is_usable():
+                raise
+        self.close()
+        return self._read_prepared(sql, params)
+
+    def _read_prepared(self, sql, params):
+        try:
+            return self._read(sql, params)
+        except Error as error:
+            state = getattr(error.__cause__, "sqlstate", None)
+            if self.in_atomic_block or state not in {*FOREIGN_STATEMENT, OUTDATED_PLAN}:
+                raise
+        if state in FOREIGN_STATEMENT:
+            PreparingCursor.is_enabled = False
+            logger.warning(
+                "Statements are not prepared any more: the database forgets them. The"
+                " pooler in front of it must support prepared statements."
+            )
+        elif not self.pool:
+            self.close()
+        return self._read(sql, params)
+
+    def _read(self, sql, params):
+        self.ensure_connection()
+        with self._prepare_cursor(PreparingCursor(self.connection)) as cursor:
+            cursor.execute(sql, params)
+            return cursor.fetchone()
+
+    def is_usable(self):
+        if self.connection is None:
+            return False
+        # Brief, because after this check the request still has to open a new connection.
+        with self.connection.brief_wait():
             return super().is_usable()
-        finally:
-            del self.connection.answer_seconds

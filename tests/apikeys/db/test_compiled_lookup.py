@@ -14,7 +14,8 @@ from echopoint.core.client_metadata import Client
 
 @pytest.fixture
 def lookup():
-    return CompiledLookup(ApiKey, "public_id", "organization")
+    queryset = ApiKey._base_manager.select_related("organization")
+    return CompiledLookup(queryset, "public_id")
 
 
 def values(instance):
@@ -71,6 +72,23 @@ def test_row_and_organization_come_in_one_query(lookup, key, django_assert_num_q
     with django_assert_num_queries(1):
         found = lookup(key.public_id)
         assert found.organization.name == "Acme"
+
+
+def test_fields_that_are_left_out_are_deferred(key):
+    queryset = ApiKey._base_manager.select_related("organization")
+    lookup = CompiledLookup(
+        queryset.only("public_id", "retire_at", "organization__name"), "public_id"
+    )
+    expected = queryset.get(pk=key.pk)
+
+    found = lookup(key.public_id)
+
+    assert found.get_deferred_fields() == {
+        field.attname for field in ApiKey._meta.concrete_fields
+    } - {"id", "public_id", "retire_at", "organization_id"}
+    assert "requests_per_minute" in found.organization.get_deferred_fields()
+    assert values(found) == values(expected)
+    assert values(found.organization) == values(expected.organization)
 
 
 def test_every_call_queries_the_database(lookup, key, django_assert_num_queries):
