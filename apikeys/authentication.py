@@ -12,6 +12,9 @@ from echopoint.organizations.models import Membership
 
 KEY_HEADER = "X-Api-Key"
 ORGANIZATION_HEADER = "X-Organization-Id"
+# Their names in the WSGI environment. `request.headers` would copy all headers first.
+KEY_META = "HTTP_X_API_KEY"
+ORGANIZATION_META = "HTTP_X_ORGANIZATION_ID"
 
 
 class RefusedRequest(exceptions.APIException):
@@ -53,7 +56,7 @@ def organization_named_by(request):
 
     Raise `OrganizationRequired` for a missing, malformed or repeated header.
     """
-    text = request.headers.get(ORGANIZATION_HEADER)
+    text = request.META.get(ORGANIZATION_META)
     view = request.parser_context["view"]
     if text is None and not getattr(view, "requires_organization", True):
         return None
@@ -81,7 +84,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
     """Let `X-Api-Key` decide alone; leave requests without it to the next class."""
 
     def authenticate(self, request):
-        text = request.headers.get(KEY_HEADER)
+        text = request.META.get(KEY_META)
         if text is None:
             return None
         client = Client.of(request)

@@ -4,6 +4,7 @@ import ipaddress
 import logging
 import re
 import threading
+from functools import lru_cache
 
 from django.conf import settings
 
@@ -14,6 +15,7 @@ WRAPPED = re.compile(
     r"(?P<v4>[0-9.]+):[0-9]{1,5}"
     r"|\[(?P<v6>[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[^\[\]]+)?)\](:[0-9]{1,5})?"
 )
+LONGEST_HOP = 100  # characters; addresses with a zone and a port have fewer
 # Acquired by the first unknown address and never released: one warning per process.
 first_unknown = threading.Lock()
 
@@ -40,6 +42,11 @@ def forwarded_entries(request):
 
 def parse_hop(hop):
     """Return the IP address of a hop without port and zone, or None if it is invalid."""
+    return parse_address(hop) if len(hop) <= LONGEST_HOP else None
+
+
+@lru_cache(maxsize=1024)
+def parse_address(hop):
     text = hop.strip(" \t")
     if match := WRAPPED.fullmatch(text):
         text = match["v4"] or match["v6"]

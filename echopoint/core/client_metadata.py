@@ -7,6 +7,10 @@ from echopoint.core.client_address import address
 from echopoint.core.redaction import cleaned, holds_a_secret
 
 USER_AGENT_LENGTH = 200
+MAX_KNOWN = 1024
+# User agents that contain no secret, and are stored as they are: clients send the same one
+# with every request, and the search takes longer than the rest of the check of a key.
+known_user_agents = set()
 
 
 class Client(NamedTuple):
@@ -20,17 +24,31 @@ class Client(NamedTuple):
     @classmethod
     def of(cls, request):
         """Read the metadata of an HTTP request, Django's or DRF's."""
+        # DRF's request looks every attribute up in Django's.
+        request = getattr(request, "_request", request)
         match = request.resolver_match
         return cls(
             ip=address(request),
-            user_agent=one_line(request.headers.get("User-Agent", "")),
+            user_agent=user_agent(request.META.get("HTTP_USER_AGENT", "")),
             request_id=getattr(request, "id", ""),
             route=f"{request.method} /{match.route}" if match else "",
         )
 
 
+def user_agent(text) -> str:
+    """Return a User-Agent as `one_line` does."""
+    if text in known_user_agents:
+        return text
+    stored = one_line(text)
+    if stored == text:
+        if len(known_user_agents) >= MAX_KNOWN:
+            known_user_agents.clear()
+        known_user_agents.add(text)
+    return stored
+
+
 def one_line(text) -> str:
-    """Return a User-Agent in printable characters, redacted and truncated."""
+    """Return a text of a client in printable characters, redacted and truncated."""
     plain = decode_client_text(text)
     if plain != text and holds_a_secret(plain):
         text = plain
