@@ -15,6 +15,7 @@ from apikeys.actors import Actor
 from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey
 from apikeys.models.use_recording import audited_retired_uses
+from echopoint.core.rate_limits import process_counts
 from echopoint.organizations.models import Membership
 from tests.api_client import ApiClient
 from tests.tenants import create_organization, create_user
@@ -64,8 +65,9 @@ def _clear_counters():
 
 @pytest.fixture(autouse=True)
 def _clear_cache():
-    """Reset the sign-in limits, which count in the cache."""
+    """Reset the limits of sign-ins and requests."""
     cache.clear()
+    process_counts.clear()
 
 
 @contextmanager

@@ -4,9 +4,20 @@ import pytest
 from django.core.cache import cache
 
 from echopoint.core import rate_limits
-from echopoint.core.rate_limits import WINDOW, hit
+from echopoint.core.rate_limits import WINDOW, hit, process_counts
 
 NOON = 1_700_000_040  # the beginning of a minute
+
+
+@pytest.fixture(params=["process", "cache"], autouse=True)
+def counters(request, settings):
+    """Count in this process, and in the cache as with Redis."""
+    settings.REDIS_URL = {"process": "", "cache": "redis://127.0.0.1"}[request.param]
+
+
+@pytest.fixture
+def shared(settings):
+    settings.REDIS_URL = "redis://127.0.0.1"
 
 
 def test_a_window_takes_its_quota_and_no_more():
@@ -38,7 +49,7 @@ def test_the_fields_are_those_of_the_draft():
     }
 
 
-def test_two_first_requests_at_once_are_two(monkeypatch):
+def test_two_first_requests_at_once_are_two(monkeypatch, shared):
     """Another process adds the counter between our read and write."""
     add = cache.add
 
@@ -51,7 +62,22 @@ def test_two_first_requests_at_once_are_two(monkeypatch):
     assert hit("key", "a", 5, now=NOON).remaining == 3
 
 
-def test_a_count_that_the_cache_does_not_keep_lets_the_request_in(monkeypatch):
+def test_a_count_that_the_cache_does_not_keep_lets_the_request_in(monkeypatch, shared):
     monkeypatch.setattr(rate_limits.cache, "add", lambda *args: False)
 
     assert not hit("key", "a", 5, now=NOON).is_exceeded
+
+
+def test_counts_of_earlier_windows_are_dropped():
+    for name in "abc":
+        hit("key", name, 5, now=NOON)
+
+    hit("key", "a", 5, now=NOON + WINDOW)
+
+    assert len(process_counts._counts) <= 1
+
+
+def test_threads_count_each_request(at_once):
+    at_once(4, lambda n: [hit("key", "a", 10_000, now=NOON) for _ in range(500)])
+
+    assert hit("key", "a", 10_000, now=NOON).remaining == 10_000 - 2001
