@@ -98,8 +98,8 @@ class ApiViewSet(GenericViewSet):
                 response[name] = ", ".join([value, *others])
         auth = getattr(request, "_auth", None)
         if isinstance(auth, ApiKey) and auth.ends_at:
-            ends_at = auth.ends_at.astimezone(UTC)
-            response["X-Api-Key-Expires-At"] = f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"
+            ends_at = auth.ends_at.astimezone(UTC).replace(microsecond=0, tzinfo=None)
+            response["X-Api-Key-Expires-At"] = f"{ends_at.isoformat()}Z"
         return response
 
 
