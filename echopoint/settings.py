@@ -169,19 +169,21 @@ MIDDLEWARE = [
     "echopoint.core.middleware.BrowserHeadersMiddleware",
     "echopoint.webhooks.cors.ReceiverOriginsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
+    # Requests with an API key skip all classes of `page_middleware`.
+    "echopoint.page_middleware.KeyRequestMiddleware",
+    "echopoint.page_middleware.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "echopoint.core.middleware.NullCharacterMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "echopoint.page_middleware.Session",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "echopoint.page_middleware.Authentication",
     # Pages require sign-in unless a view is marked otherwise.
-    "echopoint.accounts.middleware.SignInRequiredMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "echopoint.page_middleware.SignInRequired",
+    "echopoint.page_middleware.Message",
     "allauth.account.middleware.AccountMiddleware",
-    "echopoint.accounts.reauthentication.ReauthenticationMiddleware",
-    "echopoint.accounts.known_browser.KnownBrowserMiddleware",
+    "echopoint.page_middleware.Reauthentication",
+    "echopoint.page_middleware.KnownBrowser",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "echopoint.urls"

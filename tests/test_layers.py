@@ -95,6 +95,7 @@ ROOT_MODULES = {
     "demo",
     "management",
     "metrics",
+    "page_middleware",
 }
 
 

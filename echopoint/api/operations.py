@@ -44,12 +44,18 @@ def operations():
 def routed_operations():
     """Yield the operations of the current URLconf, without the cache."""
     for path, callback in view_patterns(get_resolver().url_patterns):
-        view = getattr(callback, "cls", None)
-        if isinstance(view, type) and issubclass(view, ApiViewSet):
+        if is_api_view(callback):
+            view = callback.cls
             for method, action in callback.actions.items():
                 # DRF routes HEAD to the action of GET; it is no operation of its own.
                 if method != "head" or action != callback.actions.get("get"):
                     yield Operation(method.upper(), openapi_path(path), view, action)
+
+
+def is_api_view(callback):
+    """Return True if the view function serves actions of the REST API."""
+    view = getattr(callback, "cls", None)
+    return isinstance(view, type) and issubclass(view, ApiViewSet)
 
 
 def view_patterns(entries, prefix=""):

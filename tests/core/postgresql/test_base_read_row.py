@@ -107,12 +107,15 @@ def test_a_connection_that_is_killed_later_is_not_replaced(requests_begin):
 
 
 def test_a_transaction_is_not_continued_on_another_connection(requests_begin):
-    requests_begin()
-
-    with pytest.raises(OperationalError), transaction.atomic():
+    def read_later():
         connection.health_check_done = False
         kill_backend()
         connection.read_row("SELECT %s::int", [1])
+
+    requests_begin()
+
+    with pytest.raises(OperationalError), transaction.atomic():
+        read_later()
     connection.close()
 
 
