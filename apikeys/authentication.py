@@ -84,10 +84,11 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
     """Let `X-Api-Key` decide alone; leave requests without it to the next class."""
 
     def authenticate(self, request):
-        text = request.META.get(KEY_META)
+        # DRF's request looks every attribute up in Django's.
+        text = request._request.META.get(KEY_META)
         if text is None:
             return None
-        client = Client.of(request)
+        client = Client.of(request._request)
         try:
             key = self.key_for(request, text, client)
             # Set before the limit is enforced: a 429 response reports the limit too.

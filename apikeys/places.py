@@ -41,14 +41,18 @@ class Place(NamedTuple):
     @property
     def digest(self) -> str:
         """Return the identity of the place among those of a key, 32 hex characters."""
-        parts = "\n".join([self.kind, self.id or self.name, self.address])
-        return hashlib.sha256(parts.encode()).hexdigest()[:32]
+        return digest_of("\n".join([self.kind, self.id or self.name, self.address]))
 
     @property
     def label(self) -> str:
         if self.kind == CLIENT:
             return f"{self.name} from {self.address or 'an unknown address'}"
         return self.name
+
+
+@lru_cache(maxsize=1024)
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class Sighting(NamedTuple):
@@ -69,7 +73,7 @@ class Sighting(NamedTuple):
 
     def merge(self, other: "Sighting") -> "Sighting":
         """Combine two sightings."""
-        earlier, later = sorted((self, other))
+        earlier, later = (self, other) if self <= other else (other, self)
         return Sighting(
             earlier.first,
             max(self.last, other.last),

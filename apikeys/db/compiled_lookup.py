@@ -120,8 +120,12 @@ class FetchedRow(NamedTuple):
         query, values = self.query, list(self.values)
         connection = query.compiler.connection
         for position, (functions, expression) in query.converters.items():
-            for function in functions:
-                values[position] = function(values[position], expression, connection)
+            # NULL is None in every type.
+            if values[position] is not None:
+                for function in functions:
+                    values[position] = function(
+                        values[position], expression, connection
+                    )
         instance = query.own.create(values, connection.alias)
         for related in query.related:
             related.attach(instance, related.create(values, connection.alias))

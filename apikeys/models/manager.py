@@ -26,7 +26,7 @@ OTHER_NAME = "Choose another name, or revoke that key first."
 DECIDING_FIELDS = (
     *("public_id", "digest", "pepper_version", "scopes"),
     *("expires_at", "retire_at", "suspended_at", "revoked_at"),
-    *("first_used_at", "last_used_at", "requests_per_minute"),
+    *("last_used_at", "requests_per_minute"),
     *("organization__id", "organization__requests_per_minute"),
 )
 MAX_SCOPES = 100  # per request, more than the catalog has

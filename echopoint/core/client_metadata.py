@@ -24,8 +24,6 @@ class Client(NamedTuple):
     @classmethod
     def of(cls, request):
         """Read the metadata of an HTTP request, Django's or DRF's."""
-        # DRF's request looks every attribute up in Django's.
-        request = getattr(request, "_request", request)
         match = request.resolver_match
         return cls(
             ip=address(request),

@@ -9,6 +9,29 @@ def read_row(connection, sql, params):
     """
     if connection.vendor == "postgresql":
         return connection.read_row(sql, params)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return cursor.fetchone()
+    if needs_wrapper(connection):
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            return cursor.fetchone()
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        # SQLite's placeholders are question marks; `CompiledLookup` has only one.
+        cursor = connection.connection.execute(sql.replace("%s", "?"), params)
+        try:
+            return cursor.fetchone()
+        finally:
+            # An unfinished statement would keep the WAL from being truncated.
+            cursor.close()
+
+
+def needs_wrapper(connection):
+    """Return True if a statement must go through Django's cursor.
+
+    The cursor costs more than the statement. It calls wrappers, logs statements, and
+    refuses those in a transaction that has failed.
+    """
+    return (
+        connection.execute_wrappers
+        or connection.queries_logged
+        or connection.needs_rollback
+    )

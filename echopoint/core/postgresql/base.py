@@ -13,6 +13,8 @@ import psycopg
 from django.db import Error
 from django.db.backends.postgresql import base
 
+from echopoint.core.row_reads import needs_wrapper
+
 logger = logging.getLogger(__name__)
 
 SILENT = "The database does not answer."
@@ -140,7 +142,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _read(self, sql, params):
         self.ensure_connection()
-        with self._prepare_cursor(PreparingCursor(self.connection)) as cursor:
+        cursor = PreparingCursor(self.connection)
+        if needs_wrapper(self):
+            with self._prepare_cursor(cursor) as wrapped:
+                wrapped.execute(sql, params)
+                return wrapped.fetchone()
+        with self.wrap_database_errors:
             cursor.execute(sql, params)
             return cursor.fetchone()
 
