@@ -10,9 +10,7 @@ def read_row(connection, sql, params):
     if connection.vendor == "postgresql":
         return connection.read_row(sql, params)
     if needs_wrapper(connection):
-        with connection.cursor() as cursor:
-            cursor.execute(sql, params)
-            return cursor.fetchone()
+        return read_wrapped(connection, sql, params)
     connection.ensure_connection()
     with connection.wrap_database_errors:
         # SQLite's placeholders are question marks; `CompiledLookup` has only one.
@@ -22,6 +20,13 @@ def read_row(connection, sql, params):
         finally:
             # An unfinished statement would keep the WAL from being truncated.
             cursor.close()
+
+
+def read_wrapped(connection, sql, params):
+    """Return the first row of a SELECT, or None, through Django's cursor."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchone()
 
 
 def needs_wrapper(connection):

@@ -13,7 +13,7 @@ import psycopg
 from django.db import Error
 from django.db.backends.postgresql import base
 
-from echopoint.core.row_reads import needs_wrapper
+from echopoint.core.row_reads import needs_wrapper, read_wrapped
 
 logger = logging.getLogger(__name__)
 
@@ -141,15 +141,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self._read(sql, params)
 
     def _read(self, sql, params):
-        self.ensure_connection()
-        cursor = PreparingCursor(self.connection)
         if needs_wrapper(self):
-            with self._prepare_cursor(cursor) as wrapped:
-                wrapped.execute(sql, params)
-                return wrapped.fetchone()
+            return read_wrapped(self, sql, params)
+        self.ensure_connection()
         with self.wrap_database_errors:
-            cursor.execute(sql, params)
-            return cursor.fetchone()
+            return PreparingCursor(self.connection).execute(sql, params).fetchone()
 
     def is_usable(self):
         if self.connection is None:
