@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from apikeys.exceptions import FreshSignInRequired
 from echopoint.accounts import reauthentication
-from echopoint.core import current
+from echopoint.core import context
 from echopoint.core.client_metadata import Client
 from echopoint.organizations.models import Membership
 
@@ -58,12 +58,12 @@ class Actor:
     @classmethod
     def present(cls):
         """Return the actor of the current request, or of the current command."""
-        request = current.get_request()
+        request = context.get_request()
         if request is None:
-            name = current.get_command()
+            name = context.get_command()
             known = cls("system", "command line", "the command line", "command")
             return cls.command(name) if name else known
-        via = "admin" if current.is_console(request) else "page"
+        via = "admin" if context.is_console(request) else "page"
         client = Client.of(request)
         if request.user.is_authenticated:
             return cls.person(request.user, via=via, client=client)

@@ -2,7 +2,7 @@
 
 Accounts and organizations report their changes here; the app `apikeys` registers the
 implementation at startup. The actor is taken from the current request or command, see
-`core.current`.
+`core.context`.
 """
 
 from typing import Protocol

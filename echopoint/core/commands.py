@@ -5,7 +5,7 @@ import json
 from django.core.management.base import BaseCommand
 from django.db import DEFAULT_DB_ALIAS
 
-from echopoint.core import current
+from echopoint.core import context
 from echopoint.core.redaction import cleaned
 
 
@@ -30,7 +30,7 @@ class AnsweringCommand(BaseCommand):
         return parser
 
     def execute(self, *args, **options):
-        with current.set_command(type(self).__module__.rpartition(".")[2]):
+        with context.set_command(type(self).__module__.rpartition(".")[2]):
             return super().execute(*args, **options)
 
     def answer(self, options, fields, *lines):

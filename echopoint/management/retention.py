@@ -18,7 +18,7 @@ from apikeys.models import (
     SpentNonce,
 )
 from apikeys.models.audit_chain import BrokenChain
-from echopoint.core.batches import delete_in_batches
+from echopoint.core.batch_deletion import delete_in_batches
 from echopoint.executions.models import Execution
 from echopoint.mail.models import MailMessage
 from echopoint.organizations.models import Organization

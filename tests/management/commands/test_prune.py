@@ -129,7 +129,7 @@ def test_all_sessions_can_be_deleted(prune, client, alice):
 def test_captured_requests_older_than_the_setting_are_deleted(
     prune, webhook, settings, globex, monkeypatch
 ):
-    monkeypatch.setattr("echopoint.core.batches.BATCH", 2)
+    monkeypatch.setattr("echopoint.core.batch_deletion.BATCH", 2)
     settings.KEEP_CAPTURED_REQUESTS_DAYS = 30
     theirs = Webhook.objects.create(organization=globex, name="Theirs")
     for one in (webhook, theirs):

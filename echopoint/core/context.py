@@ -3,14 +3,14 @@
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from allauth.core import context
+from allauth.core import context as allauth_context
 
 command_name = ContextVar("command_name", default="")
 
 
 def get_request():
     """Return the request this thread is serving, or None."""
-    return context.request
+    return allauth_context.request
 
 
 def get_command():
