@@ -12,6 +12,7 @@ from types import ModuleType
 import psycopg
 from django.db import Error
 from django.db.backends.postgresql import base
+from psycopg.types.datetime import TimestamptzLoader
 
 from echopoint.core.row_reads import needs_wrapper, read_wrapped
 
@@ -96,6 +97,8 @@ class PreparingCursor(base.ServerBindingCursor):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     Database = answering_psycopg
+    # The cursor of `read_row`: making one takes a fifth of the time of the statement.
+    reader = None
 
     def read_row(self, sql, params):
         """Return the first row of a SELECT, or None; one round trip.
@@ -144,8 +147,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if needs_wrapper(self):
             return read_wrapped(self, sql, params)
         self.ensure_connection()
+        if self.reader is None or self.reader.connection is not self.connection:
+            self.reader = PreparingCursor(self.connection)
+            # Django's own loader is in Python, and ends in the same time zone.
+            self.reader.adapters.register_loader("timestamptz", TimestamptzLoader)
         with self.wrap_database_errors:
-            return PreparingCursor(self.connection).execute(sql, params).fetchone()
+            return self.reader.execute(sql, params).fetchone()
 
     def is_usable(self):
         if self.connection is None:
