@@ -14,6 +14,8 @@ bind = os.environ.get("BIND", "127.0.0.1:8000")
 # Keep header names with an underscore for webhooks. `pre_request` removes them, so that
 # X_Api_Key cannot pass for X-Api-Key.
 header_map = "dangerous"
+# Nothing uses this socket, and its folder may be read-only, as in the container.
+control_socket_disable = True
 
 EXPOSED = (
     "Listening on %s, which other machines may reach: slow clients can block all threads."

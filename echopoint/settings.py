@@ -162,6 +162,9 @@ INSTALLED_APPS = [
     "echopoint.mail",
     "echopoint.demo",
 ]
+# Without GZipMiddleware: pages have secrets beside what a request says, such as a search, and
+# the length of a compressed page reveals them (BREACH). The random bytes that Django adds only
+# make the attack slower. Static files and the OpenAPI document are compressed.
 MIDDLEWARE = [
     "echopoint.health.HealthMiddleware",
     "echopoint.core.middleware.RequestIdMiddleware",

@@ -2,11 +2,13 @@
 
 import pytest
 from django.http import HttpResponse
+from django.test import Client
 from django.urls import path
 
 from echopoint.api.operations import is_api_view, view_patterns
 from echopoint.page_middleware import api_roots, first_segment
 from echopoint.urls import urlpatterns as site_patterns
+from tests.paths import ROOT
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -97,3 +99,12 @@ def test_a_page_below_a_path_of_the_api_is_refused(api, settings):
 
     assert response.status_code == 403
     assert b"signed-in" not in response.content
+
+
+@pytest.mark.django_db
+def test_neither_the_site_nor_nginx_compresses_a_page_with_a_secret_in_it():
+    page = Client().get("/accounts/login/?next=/x", headers={"Accept-Encoding": "gzip"})
+
+    assert b"csrfmiddlewaretoken" in page.content
+    assert "Content-Encoding" not in page
+    assert "    gzip off;\n" in (ROOT / "echopoint/nginx.conf").read_text()

@@ -2,14 +2,16 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from echopoint.api.document import DocumentView
 
 READS = ["get", "head"]
 
 urlpatterns = [
     path(
         "openapi.json",
-        login_not_required(SpectacularJSONAPIView.as_view(http_method_names=READS)),
+        login_not_required(DocumentView.as_view(http_method_names=READS)),
         name="openapi",
     ),
     path(
