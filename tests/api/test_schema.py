@@ -207,7 +207,9 @@ def without_database(request):
 def too_many(api, monkeypatch):
     """Return the refusal of a request beyond the limit, 17 s before the minute ends."""
     with monkeypatch.context() as patched:
-        patched.setattr(rate_limits, "increment", lambda key: 601)
+        patched.setattr(
+            rate_limits.process_counts, "increment", lambda window, name: 601
+        )
         patched.setattr(rate_limits, "time", clock_at(43))
         return api("flows:read").get("/flows")
 
