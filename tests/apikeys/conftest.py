@@ -1,5 +1,6 @@
 """Fixtures of the tests of keys: tampering with the audit, and query plans."""
 
+import json
 from importlib import import_module
 
 import pytest
@@ -52,3 +53,44 @@ def explained():
         return plans
 
     return explained
+
+
+def nodes_of(plan):
+    """Yield the nodes of a plan."""
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes_of(inner)
+
+
+@pytest.fixture
+def rows_read():
+    """Return a function that runs another, and returns (rows read, nodes) of a table.
+
+    Rows that a filter removed were read too.
+    """
+
+    def rows_read(table, call):
+        nodes = []
+
+        def explain(execute, sql, params, many, context):
+            with connection.connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
+                [(plans,)] = cursor.fetchall()
+            plans = json.loads(plans) if isinstance(plans, str) else plans
+            nodes.extend(nodes_of(plans[0]["Plan"]))
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(explain):
+            call()
+        nodes = [node for node in nodes if node.get("Relation Name") == table]
+        removed = ("Rows Removed by Filter", "Rows Removed by Index Recheck")
+        read = sum(
+            (node["Actual Rows"] + sum(node.get(name, 0) for name in removed))
+            * node["Actual Loops"]
+            for node in nodes
+        )
+        return read, [
+            f"{node['Node Type']} {node.get('Index Name', '')}" for node in nodes
+        ]
+
+    return rows_read
