@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.concurrency",
     "tests.leak_search",
     "tests.stored_chains",
+    "tests.query_plans",
 ]
 
 

@@ -50,7 +50,7 @@ class Entry(NamedTuple):
 def timeline(key):
     """Return the latest events about a key as `Entry`, newest first."""
     events = AuditEvent.objects.for_org(key.organization).filter(target_id=key.rest_id)
-    newest = events.order_by("-sequence")[:NEWEST]
+    newest = events.order_by("-at", "-pk")[:NEWEST]
     return [Entry(event, in_words(event)) for event in newest]
 
 

@@ -5,7 +5,8 @@ LIMIT 50` it may scan a million rows. Each filter is probed on its own index fir
 matches at most `MAX_IDS` rows, the list is restricted to those ids.
 """
 
-from django.db.models import Q
+from django.db import connections
+from django.db.models import BooleanField, F, Func, Q, Value
 from django.utils import timezone
 
 from apikeys.models.querysets import ENDS_AT, has_status
@@ -24,27 +25,48 @@ STATUS_INDEX_COLUMNS = {
 }
 
 
-def selective_ids(filters):
+class IsAnyOf(Func):
+    """Whether a column has one of the values of an array: one parameter, however many."""
+
+    template = "%(expressions)s)"
+    arg_joiner = " = ANY("
+    output_field = BooleanField()
+
+
+def with_ids(rows, ids):
+    """Return only the rows with these primary keys.
+
+    `pk__in` has a parameter for each id. With thousands, PostgreSQL and its driver spend
+    more time on those than on the rows.
+    """
+    if not ids:
+        return rows.none()
+    if connections[rows.db].vendor != "postgresql":
+        return rows.filter(pk__in=ids)
+    return rows.filter(IsAnyOf(F("pk"), Value(ids)))
+
+
+def selective_ids(filters, maximum=None):
     """Return the ids that the first selective filter matches, or None.
 
     Each filter is a list of querysets. Together they are the keys that it matches; each
     is in the order of its index.
     """
     for parts in filters:
-        ids = probe(parts)
+        ids = probe(parts, maximum or MAX_IDS)
         if ids is not None:
             return ids
     return None
 
 
-def probe(parts):
-    """Return the ids of the keys in all parts, or None if there are more than `MAX_IDS`."""
+def probe(parts, maximum):
+    """Return the ids of the keys in all parts, or None if there are more than `maximum`."""
     ids = []
     for part in parts:
         # LIMIT bounds the work. Without it, a filter that matches a million keys would
         # read them all before it is rejected.
-        ids += part.values_list("pk", flat=True)[: MAX_IDS + 1 - len(ids)]
-        if len(ids) > MAX_IDS:
+        ids += part.values_list("pk", flat=True)[: maximum + 1 - len(ids)]
+        if len(ids) > maximum:
             return None
     return ids
 

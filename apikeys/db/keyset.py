@@ -39,10 +39,15 @@ class Order(NamedTuple):
     optional: bool = False  # whether rows may have no value
     # Conditions of the partial indexes that hold this order, one part of the rows each.
     index_conditions: tuple = (Q(),)
+    # Whether the index of the order also has the columns of the filters. Rows that do not
+    # match are then skipped in the index, and never read.
+    covers_filters: bool = False
 
     def unindexed(self):
         """Return this order with the index disabled, for rows selected by primary key."""
-        return self._replace(value=Unindexed(self.value), index_conditions=(Q(),))
+        return self._replace(
+            value=Unindexed(self.value), index_conditions=(Q(),), covers_filters=False
+        )
 
 
 class Cursor(NamedTuple):
@@ -154,21 +159,21 @@ def read_rows(rows, order, count, cursor, backwards):
     for part in parts:
         if len(found) < count:
             missing = count - len(found)
-            found += first_rows(part, order.index_conditions, direction, missing)
+            found += first_rows(part, order, direction, missing)
     return found
 
 
-def first_rows(rows, index_conditions, direction, count):
+def first_rows(rows, order, direction, count):
     """Return the first `count` rows.
 
     With several partial indexes, the first rows of each are found along its index, and
     the result is sorted. As one query the planner could use none of them.
     """
     rows = rows.order_by(f"{direction}sort_value", f"{direction}pk")
-    if len(index_conditions) > 1:
+    if len(order.index_conditions) > 1 or order.covers_filters:
         ids = [
             pk
-            for condition in index_conditions
+            for condition in order.index_conditions
             for pk in rows.filter(condition).values_list("pk", flat=True)[:count]
         ]
         rows = rows.filter(pk__in=ids)

@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from apikeys.audit.events import grouped
 from apikeys.audit.wording import count_in_words
 from apikeys.db import keyset
+from apikeys.db.index_probes import selective_ids, with_ids
 from apikeys.forms.filters import (
     KEY_IN_ADDRESS,
     Choice,
@@ -20,19 +21,12 @@ from apikeys.forms.filters import (
 from apikeys.models.audit import EXACT_ID
 from echopoint.core.redaction import holds_a_secret
 
-COUNTED = 1000  # counting stops here, to bound the cost of a request
-MAX_SEQUENCE = 2**63 - 1
+COUNTED = 1000  # more are not counted, and not shown as a number
+TEXTS = ("key", "actor")
 UTC = "UTC"
 NO_ZONE = "This zone is unknown here, so the times are read as UTC."
 TIMES = {"since": "From", "until": "Until"}
 NO_YEAR = "In UTC, this is outside the years 1 to 9999."
-
-
-def sequence_number(value):
-    """Return the sequence of an event; raise `ValueError`."""
-    if type(value) is not int or not 0 < value <= MAX_SEQUENCE:
-        raise ValueError("Not the sequence of an event.")
-    return value
 
 
 def time_zone(name):
@@ -98,7 +92,8 @@ class AuditFilterForm(FilterForm):
         error_messages={"max_length": NO_ZONE},
     )
 
-    count = None  # of matching events, set by `apply`
+    # Set by `apply`; the count of matching events is exact if they are few.
+    count, has_few_matches = None, False
 
     def __init__(self, data, *, actions):
         super().__init__(data)
@@ -157,38 +152,43 @@ class AuditFilterForm(FilterForm):
     @property
     def order(self):
         """Return the order, newest first. A few events are selected by id, then sorted."""
-        order = keyset.Order(F("sequence"), True, sequence_number)
+        order = keyset.Order(F("at"), True, keyset.parse_time)
         return order.unindexed() if self.has_few_matches else order
 
-    @property
-    def has_few_matches(self):
-        return self.count is not None and self.count <= COUNTED
-
     def apply(self, events):
-        """Return the matching events, selected by primary key if they are few."""
-        matching = self.matching(events)
-        if not self.filter_count:
-            return matching
-        # The index of an exact value is sorted by sequence. Requesting that order makes
-        # PostgreSQL use the index, even if its statistics, which cover all
-        # organizations, predict many matches.
-        order = ["sequence"] if self.is_exact else []
-        ids = list(
-            matching.order_by(*order).values_list("pk", flat=True)[: COUNTED + 1]
-        )
-        self.count = len(ids)
-        return events.filter(pk__in=ids) if self.has_few_matches else matching
+        """Return the matching events, selected by primary key if they are few.
 
-    @property
-    def is_exact(self):
-        """Whether a filter matches one exact value, not part of a text or a time."""
-        texts = (self.cleaned_data[name] for name in ("key", "actor"))
-        return bool(self.cleaned_data["action"] or any(map(EXACT_ID.fullmatch, texts)))
+        Ids and times together are a range of one index, in the order of the list. Each
+        text has an index of its own, which knows no order, so more events are worth being
+        selected.
+        """
+        used = [name for name in QUERIES if self.cleaned_data[name]]
+        texts = [name for name in used if self.is_text(name)]
+        exact = [name for name in used if name not in texts]
+        if not used:
+            return events
+        ids = None
+        if exact:
+            # Sorted like its index, which PostgreSQL then uses even if its statistics,
+            # which cover all organizations, predict many matches.
+            probe = self.matching(events, exact).order_by("at", "pk")
+            ids = selective_ids([[probe]], COUNTED)
+        matching = self.matching(events, used)
+        if texts:
+            rows = matching if ids is None else with_ids(matching, ids)
+            ids = selective_ids([[rows]])
+        self.has_few_matches = ids is not None
+        self.count = len(ids) if self.has_few_matches else COUNTED + 1
+        return with_ids(events, ids) if self.has_few_matches else matching
 
-    def matching(self, events):
-        for name, query in QUERIES.items():
+    def is_text(self, name):
+        """Whether this filter is a part of a text, not an id or a time."""
+        return name in TEXTS and not EXACT_ID.fullmatch(self.cleaned_data[name])
+
+    def matching(self, events, names):
+        for name in names:
             if self.cleaned_data[name]:
-                events = query(events, self.cleaned_data[name])
+                events = QUERIES[name](events, self.cleaned_data[name])
         return events
 
     @property
@@ -196,7 +196,7 @@ class AuditFilterForm(FilterForm):
         """Return the number of matching events as text, up to COUNTED."""
         if self.count is None:
             return ""
-        if not self.has_few_matches:
+        if self.count > COUNTED:
             return f"More than {COUNTED:,} events match"
         return f"{count_in_words(self.count, 'event')} match{'es' if self.count == 1 else ''}"
 

@@ -8,14 +8,13 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 
 from apikeys.models import ApiKey
+from apikeys.models.querysets import LABEL_OF_PERSON
 
 MAX_OPTIONS = 200  # above this, a text field replaces the select
 MAX_MATCHES = 50
 TOO_MANY = f"More than {MAX_MATCHES} people match. Type more of the e-mail address."
 LEFT, COMMAND = "left", "command"
 GROUPS = {LEFT: "People who left", COMMAND: "Commands"}
-# The label of a person contains an @, even after their account was deleted.
-PERSON = Q(created_by_label__contains="@")
 NO_KEY = Q(pk__in=[])
 
 
@@ -61,17 +60,21 @@ class Creators:
         Raise `ValidationError` if too many people match.
         """
         if text == COMMAND:
-            return CreatorSelection([], ~PERSON)
+            return CreatorSelection([], ~LABEL_OF_PERSON)
         if text == LEFT:
             left = self.queryset().filter(is_member=False)
-            return CreatorSelection(list(left.values_list("pk", flat=True)), PERSON)
+            return CreatorSelection(
+                list(left.values_list("pk", flat=True)), LABEL_OF_PERSON
+            )
         if any(person.pk == text for person in self.people):
             return CreatorSelection([text])
         matching = self.queryset().filter(Q(pk=text) | Q(email__icontains=text))
         people = list(matching.values_list("pk", flat=True)[: MAX_MATCHES + 1])
         if len(people) > MAX_MATCHES:
             raise forms.ValidationError(TOO_MANY)
-        return CreatorSelection(people, PERSON & Q(created_by_label__icontains=text))
+        return CreatorSelection(
+            people, LABEL_OF_PERSON & Q(created_by_label__icontains=text)
+        )
 
 
 class SuggestInput(forms.TextInput):

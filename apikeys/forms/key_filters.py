@@ -6,7 +6,7 @@ from django import forms
 from django.db.models import F
 
 from apikeys.db import keyset
-from apikeys.db.index_probes import LIVE_OR_REVOKED, selective_ids
+from apikeys.db.index_probes import LIVE_OR_REVOKED, selective_ids, with_ids
 from apikeys.forms.creators import GROUPS, SuggestInput
 from apikeys.forms.filters import Choice, FilterForm, validate_not_secret
 from apikeys.forms.key_queries import (
@@ -148,8 +148,10 @@ class KeyFilterForm(FilterForm):
         order = keyset.Order(value, sort.startswith("-"), read, optional)
         if self.has_few_matches:
             return order.unindexed()
-        apart = self.cleaned_data["status"] == ANY
-        return order._replace(index_conditions=LIVE_OR_REVOKED) if apart else order
+        if self.cleaned_data["status"] == ANY:
+            order = order._replace(index_conditions=LIVE_OR_REVOKED)
+        searched = self.cleaned_data["q"] and sort.removeprefix("-") == "name"
+        return order._replace(covers_filters=bool(searched))
 
     @property
     def order_label(self):
@@ -170,7 +172,7 @@ class KeyFilterForm(FilterForm):
             probes += [parts] if parts else []
         ids = selective_ids(probes)
         self.has_few_matches = ids is not None
-        return keys.filter(pk__in=ids) if self.has_few_matches else keys
+        return with_ids(keys, ids) if self.has_few_matches else keys
 
     def filters(self):
         """Yield (query, value) of each filter in use."""

@@ -12,7 +12,7 @@ from apikeys.exceptions import OrganizationMismatch, ScopeDenied
 from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.late_use import LateUseManager
 from apikeys.models.manager import ApiKeyManager
-from apikeys.models.querysets import ENDS_AT, IDLE_SINCE
+from apikeys.models.querysets import ENDS_AT, IDLE_SINCE, LABEL_OF_PERSON
 from apikeys.models.request_limit import RequestLimit
 from apikeys.models.rotation import Rotation
 from apikeys.models.stopping import Stopping
@@ -184,6 +184,19 @@ class ApiKey(
             models.Index(
                 fields=["organization", "created_by", "created_at", "id"],
                 name="api_key_creator",
+            ),
+            # Without an account, the label says whether a command or a person who has
+            # left created the key. There may be many of one kind and few of the other.
+            *(
+                models.Index(
+                    fields=["organization", "created_by", "created_at", "id"],
+                    condition=Q(created_by=None) & is_person,
+                    name=name,
+                )
+                for name, is_person in (
+                    ("api_key_by_deleted_person", LABEL_OF_PERSON),
+                    ("api_key_by_command", ~LABEL_OF_PERSON),
+                )
             ),
         ]
 

@@ -31,6 +31,8 @@ COUNTED = 100  # the summary stops counting here, so that its cost is bounded
 RECENTLY = timedelta(days=7)
 ENDS_AT = Coalesce("retire_at", "expires_at")
 IDLE_SINCE = Coalesce("last_used_at", "created_at")
+# The label of a person contains an @, even after their account was deleted.
+LABEL_OF_PERSON = Q(created_by_label__contains="@")
 UNLIMITED = 2**31 - 1
 # A loose index scan: jumps from one creator to the next in `api_key_creator`. PostgreSQL
 # has none of its own, so a DISTINCT or a join with the users may read all keys of the

@@ -74,5 +74,25 @@ def paginate(queryset, search, large_columns=(), total=None):
     """
     pagination = search.get("pagination") or {}
     limit, offset = pagination.get("limit", DEFAULT_LIMIT), pagination.get("offset", 0)
-    rows = fetch_page(queryset, offset, limit, large_columns)
+    first = next(iter(queryset.query.order_by), None)
+    if getattr(first, "nulls_last", None) and first.descending and not large_columns:
+        rows = valued_first(queryset, first.expression.name, offset, limit)
+    else:
+        rows = fetch_page(queryset, offset, limit, large_columns)
     return rows, queryset.count() if total is None else total
+
+
+def valued_first(queryset, column, offset, limit):
+    """Return a page of the rows in descending order, those without a value last.
+
+    An index that is read backwards begins with the rows without a value, so PostgreSQL
+    would sort all rows. The two kinds of rows are read one after the other instead.
+    """
+    valued = queryset.filter(**{f"{column}__isnull": False})
+    valued = valued.order_by(f"-{column}", "-pk")
+    rows = list(valued[offset : offset + limit])
+    if len(rows) < limit:
+        start = 0 if rows else offset - valued.count()
+        others = queryset.filter(**{column: None}).order_by("-pk")
+        rows += others[start : start + limit - len(rows)]
+    return rows

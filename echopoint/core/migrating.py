@@ -1,5 +1,6 @@
 """Operations shared by migrations."""
 
+from django.contrib.postgres import operations
 from django.db import migrations, router
 
 OCTETS = {
@@ -19,6 +20,55 @@ class RunWithoutModels(migrations.RunPython):
         alias = schema_editor.connection.alias
         if router.allow_migrate(alias, app_label, **self.hints):
             self.code(None, schema_editor)
+
+
+def drop_index(schema_editor, name):
+    """Drop an index if it is there, without a lock for which writers would wait."""
+    is_postgresql = schema_editor.connection.vendor == "postgresql"
+    how = "CONCURRENTLY " if is_postgresql else ""
+    schema_editor.execute(f"DROP INDEX {how}IF EXISTS {schema_editor.quote_name(name)}")
+
+
+class IndexOperation:
+    """An operation that takes no lock on PostgreSQL for which writers would wait.
+
+    Its migration is `atomic = False`. SQLite has only the plain operation.
+    """
+
+    plain = concurrent = None  # the operations of Django
+
+    def of(self, schema_editor):
+        is_postgresql = schema_editor.connection.vendor == "postgresql"
+        return self.concurrent if is_postgresql else self.plain
+
+    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        self.of(schema_editor).database_forwards(
+            self, app_label, schema_editor, from_state, to_state
+        )
+
+    def database_backwards(self, app_label, schema_editor, from_state, to_state):
+        self.of(schema_editor).database_backwards(
+            self, app_label, schema_editor, from_state, to_state
+        )
+
+
+class AddIndex(IndexOperation, operations.AddIndexConcurrently):
+    """Add an index in place of one that a failed attempt left, which may be invalid."""
+
+    plain, concurrent = migrations.AddIndex, operations.AddIndexConcurrently
+
+    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        drop_index(schema_editor, self.index.name)
+        super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
+class RemoveIndex(IndexOperation, operations.RemoveIndexConcurrently):
+    """Remove an index."""
+
+    plain, concurrent = migrations.RemoveIndex, operations.RemoveIndexConcurrently
+
+    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        drop_index(schema_editor, self.name)
 
 
 def fill_stored_bytes(table, *columns, of=None):

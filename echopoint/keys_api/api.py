@@ -7,7 +7,7 @@ from django.http import Http404
 from rest_framework.response import Response
 
 from apikeys.actors import Actor
-from apikeys.db.index_probes import selective_ids
+from apikeys.db.index_probes import selective_ids, with_ids
 from apikeys.models import ApiKey
 from apikeys.permissions import ANY_CALLER
 from apikeys.policy import DEFAULT
@@ -92,8 +92,17 @@ class ApiKeyViewSet(OrgScopedViewSet):
         )
         return self.show(issued, 201)
 
+    def use_filters(self, rules):
+        """Return the conditions for the last use."""
+        bounds = {"last_used_after": "gte", "last_used_before": "lte"}
+        return {
+            f"last_used_at__{bound}": rules[name]
+            for name, bound in bounds.items()
+            if name in rules
+        }
+
     def searched(self, queryset, search):
-        rules = search.get("filter", {})
+        keys, rules = queryset, search.get("filter", {})
         if "ids" in rules:
             ids = [id.removeprefix("key_") for id in rules["ids"] if id[:4] == "key_"]
             queryset = queryset.filter(public_id__in=ids)
@@ -101,17 +110,20 @@ class ApiKeyViewSet(OrgScopedViewSet):
             # Also filter the folded name: the index is on that column.
             names = rules["names"]
             queryset = queryset.filter(name__in=names, name_key__in=names)
-        if "last_used_after" in rules:
-            queryset = queryset.filter(last_used_at__gte=rules["last_used_after"])
-        if "last_used_before" in rules:
-            queryset = queryset.filter(last_used_at__lte=rules["last_used_before"])
+        probes = []
+        if used := self.use_filters(rules):
+            queryset = queryset.filter(**used)
+            probes.append(keys.filter(**used).order_by("last_used_at", "pk"))
         if text := search.get("full_text_search"):
             # Ids match by prefix only, which the index supports.
             by_id = Q(public_id__startswith=text.removeprefix("key_"))
-            queryset = queryset.filter(Q(name_key__contains=text) | by_id)
-            ids = selective_ids([[queryset]])
-            if ids is not None:
-                queryset = queryset.filter(pk__in=ids)
+            has_text = Q(name_key__contains=text) | by_id
+            queryset = queryset.filter(has_text)
+            # In no order, or the index of that order would be searched for the text.
+            probes.append(keys.filter(has_text).order_by())
+        ids = selective_ids([probe] for probe in probes)
+        if ids is not None:
+            queryset = with_ids(queryset, ids)
         return super().searched(queryset, search)
 
     def rotate(self, request, id):

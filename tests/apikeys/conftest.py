@@ -1,4 +1,4 @@
-"""Fixtures of the tests of keys: tampering with the audit, and query plans."""
+"""Fixtures of the tests of keys: tampering with the audit."""
 
 from importlib import import_module
 
@@ -31,24 +31,3 @@ def tamper(db):
             return cursor.rowcount
 
     return tamper
-
-
-@pytest.fixture
-def explained():
-    """Return a function that runs another, and returns the plans of its queries."""
-
-    def explained(call):
-        plans = []
-
-        def explain(execute, sql, params, many, context):
-            result = execute(sql, params, many, context)
-            with connection.connection.cursor() as cursor:
-                cursor.execute(f"EXPLAIN {sql}", params)
-                plans.append("\n".join(line for (line,) in cursor.fetchall()))
-            return result
-
-        with connection.execute_wrapper(explain):
-            call()
-        return plans
-
-    return explained

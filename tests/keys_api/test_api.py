@@ -513,3 +513,22 @@ def test_the_verdict_is_told_as_the_document_says(rotating, api, alice):
 
     assert list(told) == list(RotationVerdictSerializer().fields)
     assert list(told["places"][0]) == list(RotationPlaceSerializer().fields)
+
+
+def test_keys_without_a_use_come_last_on_every_page(people, issue):
+    now = timezone.now()
+    keys = [issue()[0] for _ in range(7)]
+    for minutes, key in enumerate(keys[:4]):
+        at = now - timedelta(minutes=minutes)
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=at)
+    expected = [key.rest_id for key in keys[:4] + keys[:3:-1]]
+
+    for offset in range(9):
+        for limit in (1, 3, 20):
+            pagination = {"offset": offset, "limit": limit}
+            search = {"sort_by": "last_used_at", "pagination": pagination}
+            body = people.post("/api-keys/search", search).json()
+
+            assert body["total"] == 7
+            found = [item["id"] for item in body["items"]]
+            assert found == expected[offset : offset + limit]

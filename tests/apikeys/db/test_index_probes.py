@@ -14,6 +14,7 @@ from apikeys.forms.key_filters import SORTS, KeyFilterForm
 from apikeys.models import ApiKey, Refusal
 from tests.apikeys.filter_indexes import FILTERS
 from tests.bench_list import fill, people
+from tests.query_plans import nodes_of
 
 pytestmark = pytest.mark.postgresql
 KEYS = 3000
@@ -67,6 +68,7 @@ def test_few_are_sorted_and_not_looked_for_in_the_order(many, explained):
         assert len(plans) > 1
         for plan in plans[1:]:
             assert " Sort " in plan
+            assert "(id = ANY (" in plan
             assert "api_key_live" not in plan
 
 
@@ -82,6 +84,38 @@ def test_many_are_read_in_their_order(many, explained, monkeypatch):
             assert not filters.has_few_matches
             assert any("api_key_live" in plan for plan in plans), query
             assert not any(" Seq Scan on apikeys_apikey" in plan for plan in plans)
+
+
+def test_names_without_the_text_are_skipped_in_the_index(many, explained, monkeypatch):
+    monkeypatch.setattr(index_probes, "MAX_IDS", 50)
+
+    for query in ("q=production&sort=name", "status=all&q=production&sort=-name"):
+        filters = form(many, query)
+
+        plans = explained(lambda filters=filters: listed(many, filters))
+
+        *found, rows = plans
+        assert any(
+            re.search("Index Only Scan .*using api_key_live_name", plan)
+            for plan in found[1:]
+        ), query
+        assert "api_key_live_name" not in rows, query
+
+
+def test_keys_of_commands_are_not_looked_for_among_those_of_people(many, rows_read):
+    keys = ApiKey.objects.for_org(many).filter(revoked_at=None, created_by=None)
+    by_command = keys.exclude(created_by_label__contains="@").count()
+    ApiKey.objects.for_org(many).exclude(created_by=None).update(
+        created_by=None, created_by_label="gone@example.com"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE apikeys_apikey")
+    filters = form(many, "creator=command")
+
+    read, nodes = rows_read("apikeys_apikey", lambda: listed(many, filters))
+
+    assert filters.has_few_matches
+    assert read == 2 * by_command, nodes
 
 
 def test_retired_keys_in_use_are_found_by_their_refusals(many, explained):
@@ -108,13 +142,6 @@ def test_creators_are_found_without_reading_their_keys_or_all_users(many):
     )
     assert len(found) == 5
     assert steps <= 20
-
-
-def nodes_of(plan):
-    """Yield the nodes of a plan."""
-    yield plan
-    for inner in plan.get("Plans", ()):
-        yield from nodes_of(inner)
 
 
 def test_a_role_that_may_not_create_extensions_is_told_what_to_do(db):

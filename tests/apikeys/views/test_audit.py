@@ -3,13 +3,14 @@
 import csv
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from apikeys.actors import Actor
 from apikeys.audit.export import as_csv, escape_formulas
@@ -210,7 +211,7 @@ def test_pages_of_few_and_of_many_matches_are_alike(signed_in, url, issue, monke
         return numbers
 
     few = pages()
-    monkeypatch.setattr("apikeys.forms.audit_filters.COUNTED", 2)
+    monkeypatch.setattr("apikeys.db.index_probes.MAX_IDS", 2)
 
     assert few == pages() == [[6, 5], [4, 3], [2, 1]]
 
@@ -306,6 +307,22 @@ def test_pages_of_events_hold_each_once(signed_in, url, issue, monkeypatch):
     assert numbers == [[6, 5], [4, 3], [2, 1]]
     back = signed_in.get(url + context["previous"]).context["listed"]
     assert [event.sequence for event in back] == [4, 3]
+
+
+def test_events_are_listed_by_time_not_by_number(signed_in, url, acme, alice):
+    now = timezone.now()
+    for minutes in (2, 3, 1):  # as servers whose clocks differ record them
+        AuditEvent.objects.record(
+            AuditEvent.Action.POLICY_UPDATED,
+            organization=acme,
+            actor=Actor.command("test"),
+            target=("organization", acme.pk, acme.name),
+            at=now - timedelta(minutes=minutes),
+        )
+
+    for query in ("", "?action=policy.updated"):
+        listed = signed_in.get(url + query).context["listed"]
+        assert [event.sequence for event in listed] == [3, 1, 2]
 
 
 def test_a_place_that_is_none_shows_the_first_page(signed_in, url, issue):
