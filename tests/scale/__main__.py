@@ -23,6 +23,8 @@ def main():
         from tests.scale.claims import CLAIMS
 
         failed = sum(not holds(claim, servers) for claim in CLAIMS)
+        if failed:
+            say(servers[0].logged()[-10_000:])
     say(f"{len(CLAIMS)} claims, {failed} failed, {time.monotonic() - begun:.0f} s")
     sys.exit(failed > 0)
 

@@ -23,6 +23,7 @@ def two_servers(folder):
     """Yield two running servers of one site."""
     os.environ.setdefault("DATABASE_URL", POSTGRESQL)
     redis = os.environ.get("REDIS_URL", REDIS)
+    (folder / "static").mkdir()  # empty, or each process would warn
     with database(folder) as url:
         first = Site(
             folder,
