@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help env setup run test test-browser fuzz fuzz-engine faults screenshots lint bench bench-quick bench-list bench-memory lock
+.PHONY: help env setup run test test-browser fuzz fuzz-engine faults scale-test screenshots lint bench bench-quick bench-list bench-memory lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -65,6 +65,9 @@ fuzz-engine: setup ## Run FUZZ_RUNS (10000) random flows against random answers
 
 faults: setup ## Kill, hang, fill and restart real processes; needs root, nginx, Redis, PostgreSQL
 	$(BIN)/python -m pytest --quiet tests/faults
+
+scale-test: setup ## Check two servers with one PostgreSQL and one Redis
+	$(BIN)/python -m tests.scale
 
 screenshots: setup ## Write screenshots of every page and state to screenshots/
 	$(BIN)/python -m pytest --quiet tests/browser/screenshots.py

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+from contextlib import suppress
 
 from gunicorn import util
 
@@ -60,6 +61,7 @@ def post_worker_init(worker):
     format_logs(worker.log)
     respond_with_json_errors()
     close_long_polls_on_stop(worker)
+    close_listeners_on_stop(worker)
     send_queued_mail()
 
 
@@ -120,6 +122,38 @@ def close_long_polls_on_stop(worker):
     signal.signal(signal.SIGTERM, close_and_stop)
     # As gunicorn does: do not interrupt the system calls of running requests.
     signal.siginterrupt(signal.SIGTERM, False)
+
+
+def close_listeners_on_stop(worker):
+    """When the worker stops, accept the connections that wait, and refuse later ones.
+
+    gunicorn would let them wait until its last request ends, and then reset them. A load
+    balancer may send a refused request to another server, but not one that was cut.
+    """
+    set_accept_enabled = getattr(worker, "set_accept_enabled", None)
+    if set_accept_enabled is None:  # not the worker with threads
+        return
+
+    def set_and_close(enabled):
+        set_accept_enabled(enabled)
+        if enabled or worker.alive:
+            return
+        listeners, worker.sockets = worker.sockets, []
+        for listener in listeners:
+            with suppress(OSError):
+                accept_waiting(worker, listener)
+            # The master has closed its own, unless it only replaces its workers.
+            listener.close()
+
+    worker.set_accept_enabled = set_and_close
+
+
+def accept_waiting(worker, listener):
+    for _ in range(worker.cfg.backlog):
+        accepted = worker.nr_conns
+        worker.accept(listener)
+        if worker.nr_conns == accepted:
+            return
 
 
 def worker_int(worker):

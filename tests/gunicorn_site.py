@@ -40,8 +40,10 @@ def database(folder):
     name = f"site_{secrets.token_hex(6)}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-        yield re.sub(r"/[^/]*$", f"/{name}", url)
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        try:
+            yield re.sub(r"/[^/]*$", f"/{name}", url)
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def free_port():

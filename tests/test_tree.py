@@ -8,7 +8,7 @@ from tests.paths import ROOT
 TESTS = ROOT / "tests"
 NAMED_PATH = re.compile(r"\b(?<![/.\w-])(?:apikeys|echopoint|tests)/[\w/]+\.py\b")
 # Folders for a way of testing instead of a package.
-NOT_MIRRORS = {"action", "browser", "faults", "fuzz", "releases"}
+NOT_MIRRORS = {"action", "browser", "faults", "fuzz", "releases", "scale"}
 
 
 def package_of(path):

@@ -8,8 +8,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import rfc8785
-
 EventData = dict[str, Any]
 
 GENESIS = "0" * 64
@@ -56,6 +54,8 @@ FIELDS = {
     ),
 }
 EVENT_FIELDS = (*FIELDS[1], "hash", "version")
+# Beyond these, JSON libraries that read numbers as floats change integers.
+GREATEST = 2**53 - 1
 UNKNOWN_VERSION = "has a version that this program does not know"
 
 
@@ -84,10 +84,16 @@ def escaped_json(hashed: EventData) -> bytes:
 
 
 def canonical_json(hashed: EventData) -> bytes:
-    """Return canonical JSON (RFC 8785). Raise `ValueError` for values that are not portable."""
+    """Return canonical JSON (RFC 8785). Raise `ValueError` for values that are not portable.
+
+    Of portable values this is what Python's encoder writes, faster than a library for all
+    values.
+    """
     if not is_portable(hashed):
-        raise ValueError("Details are JSON without floats, with names in ASCII.")
-    return rfc8785.dumps(hashed)
+        raise ValueError(
+            "Details are JSON without floats and large integers, with names in ASCII."
+        )
+    return encode_canonically(hashed).encode()
 
 
 def is_portable(value: Any) -> bool:
@@ -96,14 +102,21 @@ def is_portable(value: Any) -> bool:
     Databases may store 1e2 as 100, which changes the hash. RFC 8785 sorts names by UTF-16
     code units, which most libraries do only for ASCII names.
     """
+    if value is None or isinstance(value, str):
+        return True
+    if isinstance(value, int):
+        return -GREATEST <= value <= GREATEST
     if isinstance(value, dict):
-        names = all(isinstance(name, str) and name.isascii() for name in value)
-        return names and all(map(is_portable, value.values()))
-    if isinstance(value, list):
-        return all(map(is_portable, value))
-    return isinstance(value, str | int | None)
+        for name, content in value.items():
+            if not (isinstance(name, str) and name.isascii() and is_portable(content)):
+                return False
+        return True
+    return isinstance(value, list) and all(map(is_portable, value))
 
 
+encode_canonically = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":")
+).encode
 CANONICAL = {1: escaped_json, 2: canonical_json}
 
 

@@ -19,9 +19,8 @@ from tests.gunicorn_site import ROOT, UNLIMITED, free_port, manage
 class Site:
     """gunicorn with two workers, and the demo organization in its database."""
 
-    def __init__(self, folder, postgresql, **settings):
+    def __init__(self, folder, postgresql, *, static_files=True, **settings):
         self.postgresql = postgresql
-        self.port = free_port()
         self.log = folder / "log"
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -32,16 +31,22 @@ class Site:
             "ALLOWED_HOSTS": "localhost,127.0.0.1",
             "HTTPS": "false",
             "DEMO": "true",
-            "PORT": str(self.port),
             "STATIC_ROOT": str(folder / "static"),
             **UNLIMITED,
         } | settings
+        self.listen()
         manage(self.environment, "migrate", "--verbosity", "0")
-        manage(self.environment, "collectstatic", "--noinput", "--verbosity", "0")
+        if static_files:
+            manage(self.environment, "collectstatic", "--noinput", "--verbosity", "0")
         remember = str(folder / "demo.json")
         demo = manage(self.environment, "demo", "--json", "--remember", remember)
         self.demo = json.loads(demo)
+
+    def listen(self):
+        """Choose a port."""
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = self.environment | {"PORT": str(self.port)}
 
     @cached_property
     def secret(self):

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 import rfc8785
 from django.db import models
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apikeys.audit import hash_chain
 from apikeys.audit.hash_chain import (
@@ -21,6 +23,14 @@ from apikeys.audit.hash_chain import (
 from apikeys.models import AuditEvent
 from tests.apikeys.audit.event_data import chain, event_data
 from tests.paths import ROOT
+
+portable = st.recursive(
+    st.none() | st.booleans() | st.integers(1 - 2**53, 2**53 - 1) | st.text(),
+    lambda values: (
+        st.lists(values)
+        | st.dictionaries(st.text(st.characters(codec="ascii")), values)
+    ),
+)
 
 
 def walked(records, **options):
@@ -73,6 +83,11 @@ def test_version_2_is_canonical_json():
     hashed = {name: made[name] for name in FIELDS[2]}
     assert made["hash"] == hashlib.sha256(rfc8785.dumps(hashed)).hexdigest()
     assert hashed["at"] == "2026-06-01T12:00:01.000Z"
+
+
+@given(portable)
+def test_canonical_json_is_that_of_the_library(value):
+    assert hash_chain.canonical_json({"a": value}) == rfc8785.dumps({"a": value})
 
 
 def test_version_1_is_sorted_json_in_ascii():

@@ -72,6 +72,14 @@ def test_each_event_follows_the_one_before_it(chain, acme):
     assert (end.length, end.head) == (5, hashes[-1])
 
 
+def test_records_are_the_events_as_dicts(chain, acme):
+    records = list(AuditEvent.objects.for_org(acme).order_by("sequence").records())
+
+    assert [list(record.items()) for record in records] == [
+        list(event.as_dict().items()) for event in chain
+    ]
+
+
 def test_the_hash_can_be_computed_by_anyone_from_the_row(record, acme):
     event = AuditEvent.objects.get(pk=record(reason="é").pk)
 

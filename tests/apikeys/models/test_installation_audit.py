@@ -83,6 +83,14 @@ def test_events_form_a_chain_that_is_named_in_what_is_hashed(chain):
     assert hash_chain.event_hash(record) == chain[0].hash
 
 
+def test_records_are_the_events_as_dicts(chain):
+    records = list(InstallationEvent.objects.order_by("sequence").records())
+
+    assert [list(record.items()) for record in records] == [
+        list(event.as_dict().items()) for event in chain
+    ]
+
+
 def test_a_kept_event_is_read_back_as_it_was_hashed(chain):
     for event in InstallationEvent.objects.all():
         assert event.compute_hash() == event.hash

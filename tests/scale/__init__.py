@@ -1,0 +1,1 @@
+"""Claims about a site on several servers, checked on two: `make scale-test`."""
