@@ -92,7 +92,8 @@ def valued_first(queryset, column, offset, limit):
     valued = valued.order_by(f"-{column}", "-pk")
     rows = list(valued[offset : offset + limit])
     if len(rows) < limit:
-        start = 0 if rows else offset - valued.count()
+        # A key may get a value between the two queries, so the difference may be negative.
+        start = 0 if rows else max(offset - valued.count(), 0)
         others = queryset.filter(**{column: None}).order_by("-pk")
         rows += others[start : start + limit - len(rows)]
     return rows
