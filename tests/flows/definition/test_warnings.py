@@ -261,7 +261,8 @@ def test_warnings_take_no_time(text):
 
     warnings_of(definition, ())
 
-    assert time.process_time() - started < 2
+    # Work that grows with the square of the text would take minutes.
+    assert time.process_time() - started < 20
 
 
 def test_the_answers_to_writing_a_flow_have_warnings(key):
