@@ -18,6 +18,9 @@ from tests.paths import ROOT
 POSTGRESQL = "postgres://postgres@127.0.0.1:5432/postgres"
 MARKS = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.S)
 CHART = ROOT / ".github" / "bench.svg"
+IMAGE = (
+    "![Bar chart of the time that authentication adds to a request](.github/bench.svg)"
+)
 # {section: (rounds, rounds of a quick run)}
 SECTIONS = {
     ("in_process", "postgresql"): (3000, 400),
@@ -71,7 +74,9 @@ def publish(rows):
     """Write the tables into the README, and the chart beside it."""
     readme = ROOT / "README.md"
     text = readme.read_text()
-    readme.write_text(MARKS.sub(lambda match: f"\n{report(rows)}\n", text))
+    if not MARKS.search(text):
+        raise RuntimeError("The README has no place for the tables.")
+    readme.write_text(MARKS.sub(lambda match: f"\n{IMAGE}\n\n{report(rows)}\n", text))
     CHART.write_text(chart(rows))
 
 
