@@ -1,7 +1,7 @@
 """The middleware of pages, which requests with an API key skip.
 
-Such a request has no session, no cookies and no forms, and `ApiKeyAuthentication` alone
-decides about it. Without its headers and its session, it takes about half the time.
+Such a request has no session, no cookies and no forms: `ApiKeyAuthentication` alone decides
+about it, and these classes would only take time.
 """
 
 from functools import cache
