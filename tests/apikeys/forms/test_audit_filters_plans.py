@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from apikeys.audit.events import choices
 from apikeys.db import index_probes, keyset
-from apikeys.forms.audit_filters import COUNTED, AuditFilterForm
+from apikeys.forms.audit_filters import AuditFilterForm
 from apikeys.models import AuditEvent
 
 pytestmark = pytest.mark.postgresql
@@ -114,8 +114,9 @@ def test_ids_and_times_in_any_combination_read_few_events(many, rows_read):
 
         read, nodes = rows_read("apikeys_auditevent", pages)
 
-        # To count them, and once or twice to show them; of 40,000.
-        assert read <= 3 * COUNTED + 200, (query, nodes)
+        # Of 40,000: to count them, and once or twice to show them. If only a few thousand
+        # match, PostgreSQL may also read and sort all of these.
+        assert read <= EVENTS // 4, (query, nodes)
         assert not any("Seq Scan" in node for node in nodes), query
 
 
