@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from apikeys.audit.events import choices
 from apikeys.db import index_probes, keyset
-from apikeys.forms.audit_filters import AuditFilterForm
+from apikeys.forms.audit_filters import COUNTED, AuditFilterForm
 from apikeys.models import AuditEvent
 
 pytestmark = pytest.mark.postgresql
