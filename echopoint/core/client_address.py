@@ -42,12 +42,13 @@ def forwarded_entries(request):
 
 def parse_hop(hop):
     """Return the IP address of a hop without port and zone, or None if it is invalid."""
-    return parse_address(hop) if len(hop) <= LONGEST_HOP else None
+    text = hop.strip(" \t")
+    return parse_address(text) if len(text) <= LONGEST_HOP else None
 
 
 @lru_cache(maxsize=1024)
-def parse_address(hop):
-    text = hop.strip(" \t")
+def parse_address(text):
+    """Return the address in a hop. Clients come back, and a bounded text bounds the cache."""
     if match := WRAPPED.fullmatch(text):
         text = match["v4"] or match["v6"]
     try:

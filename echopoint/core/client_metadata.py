@@ -8,8 +8,9 @@ from echopoint.core.redaction import cleaned, holds_a_secret
 
 USER_AGENT_LENGTH = 200
 MAX_KNOWN = 1024
-# User agents that contain no secret, and are stored as they are: clients send the same one
-# with every request, and the search takes longer than the rest of the check of a key.
+# User agents that are stored as they were sent. A client sends the same one with every
+# request, and need not wait for the search for secrets in it each time. Those that hold a
+# secret are not kept here.
 known_user_agents = set()
 
 
@@ -34,7 +35,7 @@ class Client(NamedTuple):
 
 
 def user_agent(text) -> str:
-    """Return a User-Agent as `one_line` does."""
+    """Return what is stored of a User-Agent."""
     if text in known_user_agents:
         return text
     stored = one_line(text)

@@ -58,6 +58,7 @@ def seen(client, issue):
         (1, f"6.6.6.6, {CLIENT}", PROXY),
         (1, f"6.6.6.6,{CLIENT}", PROXY),
         (1, f"unknown, _hidden,, {CLIENT}", PROXY),
+        (1, f"6.6.6.6,{' ' * 200}{CLIENT}", PROXY),
         (2, f"{CLIENT}, {OUTER}", PROXY),
         (2, f"6.6.6.6, {CLIENT}, {OUTER}", PROXY),
         (1, CLIENT, ""),
@@ -80,6 +81,7 @@ UNKNOWN = [
     pytest.param(3, f"{CLIENT}, {OUTER}", "", "had 2 entries", id="too few of three"),
     pytest.param(1, "unknown", PROXY, "entry 1 from the right", id="unknown"),
     pytest.param(2, f"_hidden, {OUTER}", PROXY, "entry 2 from", id="obfuscated"),
+    pytest.param(1, f"fe80::1%{'z' * 100}", PROXY, "entry 1 from", id="too long"),
 ]
 
 
