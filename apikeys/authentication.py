@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.http.request import HttpHeaders
 from rest_framework import authentication, exceptions
 
 from apikeys.exceptions import OrganizationMismatch, OrganizationRequired
@@ -13,8 +14,8 @@ from echopoint.organizations.models import Membership
 KEY_HEADER = "X-Api-Key"
 ORGANIZATION_HEADER = "X-Organization-Id"
 # Their names in the WSGI environment. `request.headers` would copy all headers first.
-KEY_META = "HTTP_X_API_KEY"
-ORGANIZATION_META = "HTTP_X_ORGANIZATION_ID"
+KEY_META = HttpHeaders.to_wsgi_name(KEY_HEADER)
+ORGANIZATION_META = HttpHeaders.to_wsgi_name(ORGANIZATION_HEADER)
 
 
 class RefusedRequest(exceptions.APIException):

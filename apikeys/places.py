@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from django.http.request import HttpHeaders
+
 from echopoint.core.client_metadata import Client, one_line
 from echopoint.core.redaction import cleaned
 
@@ -89,7 +91,7 @@ def place_of(request, client: Client) -> Place:
     )
 
 
-META_NAME = f"HTTP_{CI_HEADER.upper().replace('-', '_')}"
+META_NAME = HttpHeaders.to_wsgi_name(CI_HEADER)
 
 
 def pipeline_in(header: str) -> Place | None:
