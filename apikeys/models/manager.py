@@ -227,8 +227,8 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         row = self.by_public_id.fetch(token.public_id)
         # An unknown id and a wrong secret do the same work and get the same message.
         # Otherwise the response, or its time, would reveal which public ids exist. So the
-        # digest is compared even without a row, and a model instance, which takes longer
-        # than everything else here, is created only after the secret is proven.
+        # digest is compared even without a row, and a model instance, which takes time
+        # too, is created only after the secret is proven.
         stored = row and (row.column("digest"), row.column("pepper_version"))
         if not tokens.matches(token, *(stored or (None, None))):
             raise KeyRejected("INVALID_API_KEY", INVALID)
