@@ -12,13 +12,11 @@ from rest_framework.response import Response
 from rest_framework_api_key.models import APIKey
 from rest_framework_api_key.permissions import HasAPIKey
 
-from apikeys.actors import Actor
 from apikeys.authentication import ApiKeyAuthentication
-from apikeys.models import ApiKey
 from apikeys.permissions import HasRequiredScopes
 from echopoint.api.actions import Action
 from echopoint.api.viewsets import ApiViewSet
-from echopoint.organizations.models import Organization, User
+from tests.bench.keys import issue, owner
 
 NO_AUTHENTICATION = "no authentication"
 OURS = "Echopoint"
@@ -50,19 +48,9 @@ class MeasuredView(ApiViewSet):
         return Response({"ok": True})
 
 
-def owner():
-    return User.objects.get_or_create(email="bench@example.com")[0]
-
-
 def our_headers():
-    organization = Organization.objects.create_with_owner("Bench", owner())
-    _, secret = ApiKey.objects.issue(
-        organization=organization,
-        name="bench",
-        scopes=["flows:read"],
-        by=Actor.command("bench"),
-    )
-    return {"X-Api-Key": secret, "X-Organization-Id": organization.pk}
+    key, secret = issue()
+    return {"X-Api-Key": secret, "X-Organization-Id": key.organization_id}
 
 
 def api_key_headers():

@@ -1,16 +1,15 @@
-"""What authentication adds to a view, in one process and without the network.
-
-Prints rows as JSON, for the database of DATABASE_URL.
-"""
+"""What authentication adds to a view, in one process and without the network."""
 
 import statistics
-import sys
-import time
 from types import SimpleNamespace
 
-import django
+from django.db import connection
+from django.test import RequestFactory
 
-ROUNDS = 3000
+from tests.bench.contenders import CONTENDERS, NO_AUTHENTICATION, OURS
+from tests.bench.results import DATABASES, Row
+from tests.bench.timing import in_turns
+
 WARM_UP = 100
 GOALS = {  # our overhead divided by the peer's
     "postgresql": {
@@ -24,53 +23,35 @@ GOALS = {  # our overhead divided by the peer's
         "django-rest-knox": 0.20,
     },
 }
-NAMES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
 
-class Calls:
-    """Calls of one contender's view, and their microseconds."""
+def request_of(contender):
+    """Return a function that calls the contender's view with a new request."""
+    view = contender.view()
+    headers = {"User-Agent": "python-requests/2.32.5", **contender.headers()}
+    factory = RequestFactory(headers=headers)
 
-    def __init__(self, contender):
-        from django.test import RequestFactory
-
-        self.name, self.times = contender.name, []
-        self.view = contender.view()
-        headers = {"User-Agent": "python-requests/2.32.5", **contender.headers()}
-        self.factory = RequestFactory(headers=headers)
-
-    def call(self):
-        request = self.factory.get("/flows")
+    def call():
+        request = factory.get("/flows")
         # Set by the URL resolver and the middleware otherwise.
         request.resolver_match = SimpleNamespace(route="flows")
         request.id = "0" * 32
-        start = time.perf_counter()
-        response = self.view(request)
-        elapsed = time.perf_counter() - start
+        response = view(request)
         if response.status_code != 200:
-            raise RuntimeError(f"{self.name}: {response.data}")
-        return elapsed * 1e6
+            raise RuntimeError(f"{contender.name}: {response.data}")
+
+    return call
 
 
 def measure(rounds):
-    """Return {contender: microseconds of each call}; they take turns in every round."""
-    from tests.bench.contenders import CONTENDERS
-
-    calls = [Calls(contender) for contender in CONTENDERS]
-    for _ in range(WARM_UP):
-        for each in calls:
-            each.call()
-    for _ in range(rounds):
-        for each in calls:
-            each.times.append(each.call())
-    return {each.name: each.times for each in calls}
+    calls = {contender.name: request_of(contender) for contender in CONTENDERS}
+    in_turns(calls, WARM_UP)
+    return rows(in_turns(calls, rounds), connection.vendor)
 
 
 def rows(measured, vendor):
     """Return the rows: medians and p99 of each contender, and ours divided by theirs."""
-    from tests.bench.contenders import NO_AUTHENTICATION, OURS
-    from tests.bench.results import Row
-
-    group = f"Overhead of authentication in process, {NAMES[vendor]}"
+    group = f"Overhead of authentication in process, {DATABASES[vendor]}"
     medians = {name: statistics.median(times) for name, times in measured.items()}
     base = medians[NO_AUTHENTICATION]
     found = [
@@ -79,7 +60,7 @@ def rows(measured, vendor):
             f"{name}, median" if name == NO_AUTHENTICATION else f"{name} adds, median",
             medians[name] - (0 if name == NO_AUTHENTICATION else base),
             "µs",
-            note=f"p99 of the whole request {percentile(times, 99):,.0f} µs",
+            note=f"p99 of the whole request {statistics.quantiles(times, n=100)[-1]:,.0f} µs",
         )
         for name, times in measured.items()
     ]
@@ -91,28 +72,3 @@ def rows(measured, vendor):
         Row(group, f"ours ÷ {peer}", ours / (medians[peer] - base), goal=goal)
         for peer, goal in GOALS[vendor].items()
     ]
-
-
-def percentile(times, n):
-    return statistics.quantiles(times, n=100)[n - 1]
-
-
-def main(rounds):
-    from django.db import connection
-    from django.test.utils import setup_databases, teardown_databases
-
-    from apikeys.db.write_buffers import write_buffers
-    from tests.bench.results import dump
-
-    databases = setup_databases(verbosity=0, interactive=False)
-    try:
-        sys.stdout.write(dump(rows(measure(rounds), connection.vendor)))
-        # Write pending counts now: later their table is gone.
-        write_buffers.flush()
-    finally:
-        teardown_databases(databases, verbosity=0)
-
-
-if __name__ == "__main__":
-    django.setup()
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)

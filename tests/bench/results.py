@@ -5,6 +5,7 @@ import operator
 from dataclasses import asdict, dataclass
 
 SIGNS = {"<=": operator.le, ">=": operator.ge}
+DATABASES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
 
 @dataclass(frozen=True)
