@@ -5,6 +5,7 @@ import os
 import re
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -159,16 +160,5 @@ class Balancer:
 
 def at_once(work, arguments):
     """Call the function with each of the arguments, in a thread each; return the results."""
-    results = []
-
-    def call(argument):
-        results.append(work(argument))
-
-    threads = [threading.Thread(target=call, args=[a]) for a in arguments]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if len(results) != len(threads):
-        raise RuntimeError("A client failed; its traceback is above.")
-    return results
+    with ThreadPoolExecutor(len(arguments)) as pool:
+        return list(pool.map(work, arguments))
