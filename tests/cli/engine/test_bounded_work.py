@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from echopoint.cli.engine import bounded_work
+from echopoint.cli.engine import bounded_work, node_execution
 from echopoint.cli.engine.bounded_work import run_bounded
 from echopoint.cli.engine.exceptions import NodeFailed
 from echopoint.cli.engine.threads import DaemonThreads
@@ -22,10 +22,19 @@ SQUARE = "$[?$[?@ == -1]]"
 
 @pytest.fixture
 def limit(monkeypatch):
-    """Return a way to set the limit."""
+    """Return a way to set the limit, of all work or of one step of a node."""
 
-    def limit(seconds):
-        monkeypatch.setattr(bounded_work, "MAX_SECONDS", seconds)
+    def limit(seconds, of=""):
+        async def limited(what, *work):
+            with pytest.MonkeyPatch.context() as patch:
+                if what.startswith(of):
+                    patch.setattr(bounded_work, "MAX_SECONDS", seconds)
+                return await run_bounded(what, *work)
+
+        if of:
+            monkeypatch.setattr(node_execution, "run_bounded", limited)
+        else:
+            monkeypatch.setattr(bounded_work, "MAX_SECONDS", seconds)
         monkeypatch.setattr(bounded_work, "CHECK_SECONDS", 0.01)
 
     return limit
@@ -108,7 +117,7 @@ def test_what_the_work_raises_is_raised():
 
 @pytest.mark.parametrize("part", ["assertions", "outputs"])
 def test_a_path_that_asks_for_too_much_is_no_failed_assertion(limit, part):
-    limit(0.2)
+    limit(0.2, of="Checking the assertions")
     many = {
         "assertions": [assertion("exists", kind="jsonPath", path=SQUARE)],
         "outputs": [{"name": "a", "extractor": {"type": "jsonPath", "path": SQUARE}}],
@@ -125,13 +134,12 @@ def test_a_path_that_asks_for_too_much_is_no_failed_assertion(limit, part):
 
 
 HIDING = {"inputs": {"key": "s3cret-value"}, "secrets": ["key"]}
-# Takes most of a second to search, in many steps: several times the limit on a fast machine,
-# while what comes before stays far below it on a slow one.
+# Takes most of a second to search, in many steps.
 MANY = [{"text": "abc %41 token=xyz", "coded": "Zm9vYmFyYmF6" * 3}] * 16_000
 
 
 def test_a_response_that_takes_too_long_to_record_fails_with_a_reason(limit, service):
-    limit(0.1)
+    limit(0.1, of="Recording the response")
 
     result = run_node(request("a", f"{service.url}/bomb?size=6000000"), **HIDING)
 
@@ -140,7 +148,7 @@ def test_a_response_that_takes_too_long_to_record_fails_with_a_reason(limit, ser
 
 
 def test_a_request_that_takes_too_much_to_record_is_not_sent(limit, service):
-    limit(0.1)
+    limit(0.1, of="Recording the request")
     large = request("a", f"{service.url}/echo", method="POST", body=MANY)
 
     result = run_node(large, **HIDING)
@@ -151,7 +159,7 @@ def test_a_request_that_takes_too_much_to_record_is_not_sent(limit, service):
 
 
 def test_inputs_that_take_too_much_to_record_fail_their_node(limit):
-    limit(0.02)  # nothing comes before
+    limit(0.02, of="Recording the inputs")
     inputs = {"key": "s3cret-value", "large": MANY[:2000]}
     reads = node("set_variable", "a", {"variables": {"x": "{{large}}"}})
 
