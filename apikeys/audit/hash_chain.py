@@ -56,6 +56,8 @@ FIELDS = {
 EVENT_FIELDS = (*FIELDS[1], "hash", "version")
 # Beyond these, JSON libraries that read numbers as floats change integers.
 GREATEST = 2**53 - 1
+DELETED = "was deleted"
+DOES_NOT_FOLLOW = "does not follow the event before it"
 UNKNOWN_VERSION = "has a version that this program does not know"
 
 
@@ -64,6 +66,14 @@ class BrokenLink(NamedTuple):
 
     sequence: int
     reason: str
+
+
+class Position(NamedTuple):
+    """The event that a walk continues from: its sequence, version and hash."""
+
+    sequence: int
+    version: int
+    hash: str
 
 
 def event_hash(event: EventData) -> str:
@@ -159,6 +169,9 @@ class Walk:
     `base_hash`. A later event with the action `PRUNED` records this deletion, and makes
     `is_sealed` true. Without it anyone could delete the oldest events unnoticed. If a
     file starts later than its chain, the missing events may have been deleted so.
+
+    A complete chain can be checked in parts: the walk of a later part starts at the event
+    before its first, and `join` adds its findings to those of the parts before it.
     """
 
     def __init__(
@@ -168,11 +181,13 @@ class Walk:
         is_complete: bool = True,
         base: int = 0,
         base_hash: str = GENESIS,
+        start: Position | None = None,
     ) -> None:
         self.events = 0
         self.base, self.base_hash = base, base_hash
         self.is_sealed = base == 0
-        self.sequence, self.version, self.head = base, 1, base_hash
+        self.start = start or Position(base, 1, base_hash)
+        self.sequence, self.version, self.head = self.start
         self.since: datetime | None = None
         self.until: datetime | None = None
         self.gaps: list[tuple[int, int]] = []
@@ -192,7 +207,7 @@ class Walk:
         missing = self.sequence + 1, event["sequence"] - 1
         has_gap = missing[0] <= missing[1]
         if has_gap and self.is_complete:
-            self.broken = BrokenLink(missing[0], "was deleted")
+            self.broken = BrokenLink(missing[0], DELETED)
         elif reason := self._problem(event, has_gap):
             self.broken = BrokenLink(event["sequence"], reason)
         else:
@@ -200,6 +215,34 @@ class Walk:
                 self._accept_gap(missing, event)
             self._accept(event)
             self._accept_seal(event)
+
+    def join(self, part: "Walk") -> None:
+        """Continue with the walk of the next part, as if with `add` for its events."""
+        if not part.events and not part.broken:
+            return
+        start = part.start
+        if start.sequence > self.sequence:
+            self.broken = BrokenLink(self.sequence + 1, DELETED)
+        elif start != (self.sequence, self.version, self.head):
+            self.broken = BrokenLink(start.sequence + 1, DOES_NOT_FOLLOW)
+        else:
+            self._accept_part(part)
+
+    def _accept_part(self, part: "Walk") -> None:
+        if part.since and part.until:
+            self.since = min(self.since or part.since, part.since)
+            self.until = max(self.until or part.until, part.until)
+        self.events += part.events
+        self.events_after += part.events
+        self.sequence, self.version = part.sequence, part.version
+        self.head, self.broken = part.head, part.broken
+        self.is_sealed |= part.is_sealed
+        if (
+            part.protected_from is not None
+        ):  # an event of the part has the expected head
+            self.expected_head_at = part.expected_head_at
+            self.protected_from = part.protected_from
+            self.events_after = part.events_after
 
     def _problem(self, event: EventData, has_gap: bool) -> str:
         if event["sequence"] <= self.sequence:
@@ -215,7 +258,7 @@ class Walk:
         if event["version"] < self.version:
             return "has an older version than the event before it"
         if not has_gap and event["prev_hash"] != self.head:
-            return "does not follow the event before it"
+            return DOES_NOT_FOLLOW
         return ""
 
     def _accept_gap(self, missing: tuple[int, int], event: EventData) -> None:
