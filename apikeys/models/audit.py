@@ -142,14 +142,15 @@ class AuditEventManager(AppendingManager.from_queryset(AuditEventQuerySet)):
         """Return the first `BrokenLink` of the organization's chain, or None."""
         return self.walk(organization).broken
 
-    def walk(self, organization, *, expected_head=""):
-        """Check the organization's chain; return the `Walk`."""
+    def walk(self, organization, *, expected_head="", map=map):
+        """Check the organization's chain; return the `Walk`. For `map` see `walk_chain`."""
         chains = AuditChain.objects.db_manager(self.db)
         return self.walk_chain(
             self.for_org(organization),
             lambda: chains.of(organization),
             expected_head=expected_head,
             is_begun=organization.api_keys.exists(),
+            map=map,
         )
 
 

@@ -5,7 +5,8 @@ from django.utils import timezone
 
 from apikeys.audit import events as audit_events
 from apikeys.audit import hash_chain
-from apikeys.audit.hash_chain import GENESIS, BrokenLink, Walk
+from apikeys.audit.hash_chain import DELETED, GENESIS, BrokenLink, Walk
+from apikeys.models import chain_ranges
 from echopoint.core.fields import FoldedField
 from echopoint.core.redaction import cleaned
 
@@ -168,7 +169,7 @@ class AppendingManager(models.Manager):
             if walk.broken:
                 return walk
         if walk.sequence != through:
-            walk.broken = BrokenLink(walk.sequence + 1, "was deleted")
+            walk.broken = BrokenLink(walk.sequence + 1, DELETED)
         return walk
 
     def last_before(self, events, end, before):
@@ -184,7 +185,8 @@ class AppendingManager(models.Manager):
         """Check a chain; return the `Walk`.
 
         `read_end` returns the recorded end as it is at the call. `is_begun` says that the
-        chain cannot be empty.
+        chain cannot be empty. `map` calls the check of each range, here or in other
+        processes, and yields the results in order; the first broken link ends the walk.
 
         The walk takes no lock, so other processes may append and prune during it. A
         broken link counts only if the base is still the same; otherwise the events were
@@ -196,28 +198,27 @@ class AppendingManager(models.Manager):
             if not walk.broken or read_end().base == end.base:
                 return walk
 
-    def _walk(self, events, end, read_end, *, expected_head="", is_begun=False):
+    def _walk(
+        self, events, end, read_end, *, expected_head="", is_begun=False, map=map
+    ):
         walk = Walk(base=end.base, base_hash=end.base_hash, expected_head=expected_head)
-        events = events.order_by("sequence")
-        for event in events.filter(sequence__lte=end.length).records():
-            if not walk.events and end.base and event["sequence"] <= end.base:
-                # Pruned, but not deleted yet. The remaining ones must lead to the base.
-                walk.sequence, walk.head = event["sequence"] - 1, event["prev_hash"]
-            walk.add(event)
+        ranges = chain_ranges.split(self.model, self.db, end, expected_head)
+        for part in map(chain_ranges.check, ranges):
+            walk.join(part)
             if walk.broken:
                 return walk
-        beyond = events.filter(sequence__gt=end.length)
+        beyond = events.filter(sequence__gt=end.length).order_by("sequence")
         wrong_end = self._wrong_end(end, walk, is_begun)
         walk.broken = wrong_end or self._stray(beyond, read_end)
         return walk
 
     def _wrong_end(self, end, walk, is_begun):
         if walk.sequence < end.length:
-            return BrokenLink(walk.sequence + 1, "was deleted")
+            return BrokenLink(walk.sequence + 1, DELETED)
         if not walk.is_sealed:
             return BrokenLink(end.base, "was deleted, and no event says why")
         if not end.length and is_begun:
-            return BrokenLink(1, "was deleted")
+            return BrokenLink(1, DELETED)
         if walk.head != end.head:
             return BrokenLink(
                 end.length, "was changed: it is not the recorded end of the chain"

@@ -67,10 +67,10 @@ class InstallationEventManager(AppendingManager.from_queryset(EventQuerySet)):
         event = {"actor": by, "target": target, "at": at}
         return self.prune_chain(self.all(), ends.get_end, ends.lock, before, **event)
 
-    def walk(self, *, expected_head=""):
-        """Check the chain; return the `Walk`."""
+    def walk(self, **options):
+        """Check the chain; return the `Walk`. For `expected_head` and `map` see `walk_chain`."""
         ends = InstallationChain.objects.db_manager(self.db)
-        return self.walk_chain(self.all(), ends.get_end, expected_head=expected_head)
+        return self.walk_chain(self.all(), ends.get_end, **options)
 
     def is_begun(self):
         """Whether there is a chain to check."""
