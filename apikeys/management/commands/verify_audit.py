@@ -1,3 +1,4 @@
+import os
 import sys
 from contextlib import nullcontext
 
@@ -5,6 +6,7 @@ from django.core.management.base import CommandError
 
 from apikeys.audit import exported_file, report
 from apikeys.audit.hash_chain import INSTALLATION
+from apikeys.management.long_chains import checking_map
 from apikeys.models import AuditEvent, InstallationEvent
 from echopoint.core.commands import AnsweringCommand
 from echopoint.organizations.commands import organization_named
@@ -43,12 +45,25 @@ class Command(AnsweringCommand):
             help="FILE was exported with filters: do not fail because of missing events",
         )
 
-    def handle(self, *, file, organization, filtered, **options):
+        parser.add_argument(
+            "--jobs",
+            type=int,
+            metavar="N",
+            default=cpu_count(),
+            help="processes that check a long chain of the database; default: the CPUs,"
+            " %(default)s",
+        )
+
+    def handle(self, *, file, organization, filtered, jobs, **options):
         head = parse_head(options["expect_head"])
         if filtered and not file:
             raise CommandError("--filtered needs a FILE.")
-        walk = self.walk_file if file else self.walk_database
-        walks = walk(file, organization, head)
+        if jobs < 1:
+            raise CommandError("--jobs must be at least 1.")
+        if file:
+            walks = self.walk_file(file, organization, head)
+        else:
+            walks = self.walk_database(organization, head, jobs)
         results = [report.is_intact(walk) for walk in walks.values()]
         lines = [f"{id}: {report.in_words(w)}" for id, w in walks.items()]
         if file and any(map(report.may_end_early, walks.values())):
@@ -58,7 +73,7 @@ class Command(AnsweringCommand):
         if False in results or is_lost or (None in results and not filtered):
             raise SystemExit(1)
 
-    def walk_database(self, file, organization, head):
+    def walk_database(self, organization, head, jobs):
         if organization == INSTALLATION:
             chosen, installation = [], True
         elif organization:
@@ -67,10 +82,11 @@ class Command(AnsweringCommand):
             chosen = list(Organization.objects.order_by("pk"))
             installation = InstallationEvent.objects.is_begun()
         require_single([*chosen, *[INSTALLATION] * installation], head)
-        walk = AuditEvent.objects.walk
-        walks = {org.pk: walk(org, expected_head=head) for org in chosen}
-        if installation:
-            walks[INSTALLATION] = InstallationEvent.objects.walk(expected_head=head)
+        with checking_map(jobs, sys.stderr) as map:
+            options = {"expected_head": head, "map": map}
+            walks = {o.pk: AuditEvent.objects.walk(o, **options) for o in chosen}
+            if installation:
+                walks[INSTALLATION] = InstallationEvent.objects.walk(**options)
         return walks
 
     def walk_file(self, file, organization, head):
@@ -107,6 +123,13 @@ def count_events(organization_id):
     if organization_id == INSTALLATION:
         return InstallationEvent.objects.count()
     return AuditEvent.objects.filter(organization=organization_id).count()
+
+
+def cpu_count():
+    """Return the number of CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def parse_head(text):
