@@ -90,6 +90,22 @@ def test_canonical_json_is_that_of_the_library(value):
     assert hash_chain.canonical_json({"a": value}) == rfc8785.dumps({"a": value})
 
 
+@pytest.mark.parametrize("codes", [range(0xD800), range(0xE000, 0x110000)])
+def test_canonical_json_escapes_every_character_as_the_library_does(codes):
+    text = "".join(map(chr, codes))
+
+    assert hash_chain.canonical_json({"a": text}) == rfc8785.dumps({"a": text})
+
+
+def test_canonical_json_may_be_nested_deeper_than_orjson_writes():
+    value = []
+    for _ in range(300):
+        value = [value]
+
+    text = hash_chain.canonical_json({"a": value})
+    assert text == b'{"a":' + b"[" * 301 + b"]" * 301 + b"}"
+
+
 def test_version_1_is_sorted_json_in_ascii():
     made = event_data(version=1, details={"é": 2**60})
 
