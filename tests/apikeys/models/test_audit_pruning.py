@@ -350,7 +350,7 @@ def test_events_that_are_deleted_during_a_walk_break_nothing(chain, acme):
     def prune_before(execute, sql, params, many, context):
         nonlocal seen
         seen += 1
-        if seen == 2:
+        if seen == 3:
             prune()
         return execute(sql, params, many, context)
 
@@ -373,7 +373,7 @@ def test_events_that_are_being_deleted_break_nothing(record, acme, monkeypatch):
     def delete_before(execute, sql, params, many, context):
         nonlocal seen
         seen += 1
-        if seen == 2:
+        if seen == 3:
             old.filter(sequence__lte=3).delete()
         return execute(sql, params, many, context)
 
