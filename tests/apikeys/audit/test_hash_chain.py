@@ -158,6 +158,33 @@ def test_a_time_that_version_2_does_not_record_is_no_match():
     assert hash_chain.format_time(at, 2) == "2026-06-01T12:00:01.000001Z"
 
 
+@pytest.mark.parametrize(
+    ("text", "version_1", "version_2"),
+    [
+        ("2026-03-03 10:02:07.12+00", "10:02:07.120000+00:00", "10:02:07.120Z"),
+        ("2026-03-03 10:02:07.123+00", "10:02:07.123000+00:00", "10:02:07.123Z"),
+        ("2026-03-03 10:02:07.1234+00", "10:02:07.123400+00:00", "10:02:07.123400Z"),
+        ("2026-03-03 10:02:07+00", "10:02:07.000000+00:00", "10:02:07.000Z"),
+        ("2026-03-03 12:02:07.123+02", "10:02:07.123000+00:00", "10:02:07.123Z"),
+        ("2026-03-03 10:02:07.123000", "10:02:07.123000+00:00", "10:02:07.123Z"),
+        ("2026-03-03 10:02:07", "10:02:07.000000+00:00", "10:02:07.000Z"),
+    ],
+)
+def test_a_stored_time_is_written_as_its_version_hashes_it(text, version_1, version_2):
+    assert hash_chain.format_stored_time(text, 1) == f"2026-03-03T{version_1}"
+    assert hash_chain.format_stored_time(text, 2) == f"2026-03-03T{version_2}"
+
+
+@pytest.mark.parametrize("version", FIELDS)
+@pytest.mark.parametrize(
+    "text",
+    ["2026-03-03 10:02:07.12+00 BC", "infinity", "12026-03-03 10:02:07.12+00",
+     "2026-03-03 10:02:07.123+00 BC", "x"],
+)  # fmt: skip
+def test_a_stored_time_that_was_never_recorded_stays_as_it_is(text, version):
+    assert hash_chain.format_stored_time(text, version) == text
+
+
 def test_a_chain_may_go_from_an_older_version_to_a_newer():
     walk = walked(chain(1, 1, 2, 2))
 

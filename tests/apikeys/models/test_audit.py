@@ -241,6 +241,14 @@ def test_a_changed_event_is_named(chain, tamper, acme, sequence, column, value):
     assert verify(acme) == (sequence, "was changed")
 
 
+@pytest.mark.postgresql
+@pytest.mark.parametrize("at", ["2026-06-01 12:00 BC", "12026-06-01 12:00", "infinity"])
+def test_a_time_that_python_cannot_read_is_a_change(chain, tamper, acme, at):
+    tamper("UPDATE apikeys_auditevent SET at = %s WHERE sequence = 3", at)
+
+    assert verify(acme) == (3, "was changed")
+
+
 def test_a_changed_event_with_its_hash_made_right_breaks_the_next_link(
     chain, tamper, acme
 ):
