@@ -10,7 +10,7 @@ from django.views.generic import TemplateView, View
 
 from apikeys.audit import report
 from apikeys.audit.events import choices
-from apikeys.audit.export import FORMATS, record_export
+from apikeys.audit.export import FORMATS, in_blocks, record_export
 from apikeys.audit.timeline import Entry, in_words
 from apikeys.forms.audit_filters import AuditFilterForm
 from apikeys.models import AuditChain, AuditEvent
@@ -85,7 +85,8 @@ class AuditExportView(PostOnlyMixin, AuditMixin, View):
 
     def file_response(self, format, events):
         lines, content_type = FORMATS[format]
-        response = StreamingHttpResponse(lines(events), content_type=content_type)
+        blocks = in_blocks(lines(events))
+        response = StreamingHttpResponse(blocks, content_type=content_type)
         name = f"audit-{self.organization.pk}-{timezone.now():%Y%m%dT%H%M%SZ}.{format}"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response

@@ -57,7 +57,7 @@ def test_an_export_of_earlier_code_is_intact(check, version):
 
 @pytest.mark.parametrize("number", [1, 22, 23, 24])
 def test_a_changed_event_is_found(check, lines, number):
-    lines[number - 1] = lines[number - 1].replace('"via": "', '"via": "x')
+    lines[number - 1] = lines[number - 1].replace('"via":"', '"via":"x')
 
     code, said = check(lines)
 

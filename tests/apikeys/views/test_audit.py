@@ -418,7 +418,6 @@ def test_a_separator_at_the_start_is_one_too(text, cell):
 def test_other_text_with_separators_stays_as_it_is():
     for text in ("a;b", "Mozilla/5.0 (X11; Linux x86_64)", "a|b", ";", "a;", "a;;b"):
         assert escape_formulas(text) == text
-    assert escape_formulas({"reason": "x; y"}) == '{"reason": "x; y"}'
 
 
 def dialect_cells(text, delimiter):
