@@ -28,6 +28,7 @@ SECTIONS = {
     ("outcomes", "postgresql"): (2000, 300),
     ("over_http", "postgresql"): (12, 2),
     ("at_size", "postgresql"): (10_000_000, 100_000),
+    ("audit", "postgresql"): (1_000_000, 100_000),
 }
 
 
