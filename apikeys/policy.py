@@ -6,7 +6,8 @@ from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 
-from apikeys.exceptions import InvalidKeyRequest, ScopeDenied
+from apikeys import timestamps
+from apikeys.exceptions import InvalidKeyRequest, KeyConflict, ScopeDenied
 from apikeys.models.audit import AuditEvent
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization
@@ -84,6 +85,20 @@ def overlap(organization, requested):
             metadata={"minimum": 0, "maximum": int(maximum.total_seconds())},
         )
     return requested
+
+
+def require_not_frozen(organization):
+    """Raise `KeyConflict` while all keys of the organization are frozen.
+
+    A key that is issued at the same moment as the freeze is frozen too.
+    """
+    if organization.frozen_at:
+        since = timestamps.in_words(organization.frozen_at)
+        raise KeyConflict(
+            "ORGANIZATION_FROZEN",
+            f"All keys of {organization.name} have been frozen since {since}. End the"
+            " freeze first.",
+        )
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ from django.urls import path
 
 from apikeys.views.audit import AuditExportView, AuditListView, AuditVerifyView
 from apikeys.views.detail import ApiKeyDetailView
+from apikeys.views.freezing import FreezeView, UnfreezeView
 from apikeys.views.issue import ApiKeyIssueView
 from apikeys.views.limit import ApiKeyLimitView
 from apikeys.views.list import ApiKeyFindView, ApiKeyListView, ApiKeyRevokeSelectedView
@@ -24,6 +25,8 @@ urlpatterns = [
     path("new/", ApiKeyIssueView.as_view(), name="issue"),
     path("find/", ApiKeyFindView.as_view(), name="find"),
     path("revoke/", ApiKeyRevokeSelectedView.as_view(), name="revoke_selected"),
+    path("freeze/", FreezeView.as_view(), name="freeze"),
+    path("unfreeze/", UnfreezeView.as_view(), name="unfreeze"),
     path("audit/", AuditListView.as_view(), name="audit"),
     path("audit/export/", AuditExportView.as_view(), name="audit_export"),
     path("audit/verify/", AuditVerifyView.as_view(), name="audit_verify"),

@@ -19,6 +19,8 @@ PAGES = {
     "apikeys:limit": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:suspend": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:resume": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:freeze": {"GET": (403, 200), "POST": (403, 200)},
+    "apikeys:unfreeze": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:find": {"GET": (302, 302), "POST": (302, 302)},
     "apikeys:revoke_selected": {"GET": (403, 302), "POST": (403, 302)},
     "apikeys:audit": {"GET": (200, 200), "POST": (405, 405)},

@@ -37,6 +37,8 @@ class Action(TextChoices):
     AUDIT_PRUNED = "audit.pruned", "Old events deleted"
     ORGANIZATION_CREATED = "organization.created", "Organization created"
     ORGANIZATION_CHANGED = "organization.changed", "Organization changed"
+    FROZEN = "organization.frozen", "All keys frozen"
+    UNFROZEN = "organization.unfrozen", "Freeze ended"
     MEMBER_ADDED = "membership.added", "Member added"
     MEMBER_REMOVED = "membership.removed", "Member removed"
     ROLE_CHANGED = "membership.role_changed", "Role changed"
@@ -171,6 +173,22 @@ def audit_pruned(at, *, through=0, last_hash=""):
     return f"Up to event {through:,}, with the hash {short_hash(last_hash)}"
 
 
+def frozen(at, *, keys=0, has_more=False, reason=""):
+    many = f"{keys_in_words(keys, has_more)} stopped."
+    return f"{many} {reason}" if reason else many
+
+
+def unfrozen(at, *, keys=0, has_more=False, reason="", since=""):
+    many = f"{keys_in_words(keys, has_more)} work{'s' if keys == 1 else ''} again."
+    begun = f" Frozen since {time_in_words(since)}." if since else ""
+    return f"{many}{begun}{f' {reason}' if reason else ''}"
+
+
+def keys_in_words(keys, has_more):
+    count = count_in_words(keys, "key")
+    return f"More than {count}" if has_more else count
+
+
 WORDS = {
     Action.CREATED: created,
     Action.SECRET_DISPLAYED: no_words,
@@ -190,6 +208,8 @@ WORDS = {
     Action.AUDIT_PRUNED: audit_pruned,
     Action.ORGANIZATION_CREATED: no_words,
     Action.ORGANIZATION_CHANGED: people_wording.organization_changed,
+    Action.FROZEN: frozen,
+    Action.UNFROZEN: unfrozen,
     Action.MEMBER_ADDED: people_wording.member_added,
     Action.MEMBER_REMOVED: people_wording.member_removed,
     Action.ROLE_CHANGED: people_wording.role_changed,

@@ -7,6 +7,7 @@ from django.db.models import Max, OuterRef, Subquery, Sum
 from django.utils import timezone
 
 from apikeys.audit import events as audit_events
+from apikeys.audit.events import Action
 from apikeys.models import AuditEvent, Refusal
 
 NEWEST = 50
@@ -49,9 +50,27 @@ class Entry(NamedTuple):
 
 def timeline(key):
     """Return the latest events about a key as `Entry`, newest first."""
-    events = AuditEvent.objects.for_org(key.organization).filter(target_id=key.rest_id)
-    newest = events.order_by("-at", "-pk")[:NEWEST]
-    return [Entry(event, in_words(event)) for event in newest]
+    events = AuditEvent.objects.for_org(key.organization)
+    # Two queries, because each has an index of its own.
+    own = newest(events.filter(target_id=key.rest_id))
+    both = [*own, *newest(freezes_of(key, events))]
+    both.sort(key=lambda event: (event.at, event.pk), reverse=True)
+    return [Entry(event, in_words(event)) for event in both[:NEWEST]]
+
+
+def newest(events):
+    return list(events.order_by("-at", "-pk")[:NEWEST])
+
+
+def freezes_of(key, events):
+    """Return the freezes of the organization that the key went through.
+
+    A freeze has one event, not one for each of perhaps a million keys.
+    """
+    freezes = events.filter(
+        action__in=[Action.FROZEN, Action.UNFROZEN], at__gte=key.created_at
+    )
+    return freezes.filter(at__lte=key.revoked_at) if key.revoked_at else freezes
 
 
 def in_words(event):

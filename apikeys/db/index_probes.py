@@ -78,7 +78,7 @@ def status_parts(keys, statuses):
     Unsorted, the planner may estimate that a scan of the table is cheaper.
     """
     conditions = has_status(timezone.now())
-    for status in statuses:
+    for status in keys.own_statuses(statuses):
         part = keys.filter(conditions[status])
         if status == "active":
             # "expires_at IS NULL OR expires_at > now" is two ranges of the index. As one

@@ -8,11 +8,11 @@ from apikeys.db.index_probes import live_and_revoked_parts, status_parts
 from apikeys.forms.creators import MAX_MATCHES
 from apikeys.forms.filters import public_id_in
 from apikeys.models import ApiKey
-from apikeys.models.querysets import ENDS_AT, IDLE_SINCE
+from apikeys.models.querysets import ENDS_AT, IDLE_SINCE, WORKING
 from echopoint.core.characters import fold
 
 ANY = "all"
-USABLE = ("active", "retiring")
+USABLE = WORKING
 ALPHANUMERIC = r"[^\W_]"
 SEPARATORS = " -_./:@(["
 BY_CREATOR = ("created_by_id", "created_at")  # the order of the index

@@ -28,6 +28,7 @@ DECIDING_FIELDS = (
     *("expires_at", "retire_at", "suspended_at", "revoked_at"),
     *("last_used_at", "requests_per_minute"),
     *("organization__id", "organization__requests_per_minute"),
+    "organization__frozen_at",
 )
 MAX_SCOPES = 100  # per request, more than the catalog has
 INVALID = (
@@ -39,7 +40,7 @@ class ApiKeyQuerySet(ListedKeys):
     """Keys by their state."""
 
     def usable(self, at=None):
-        """Only keys that work at this moment."""
+        """Only keys that work at this moment, unless their organization is frozen."""
         return self.filter(is_usable(at or timezone.now()))
 
     def unrevoked(self):
@@ -90,10 +91,11 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         """Create a key and return it with its secret, which is not stored.
 
         `expires_in_days` is a number of days, None for no expiry, or `policy.DEFAULT`.
-        Raise `InvalidKeyRequest` for an invalid name, scopes or expiry, and `ScopeDenied`
-        for scopes that the role of `by` lacks.
+        Raise `InvalidKeyRequest` for an invalid name, scopes or expiry, `ScopeDenied` for
+        scopes that the role of `by` lacks, and `KeyConflict` while the keys are frozen.
         """
         by.require_fresh()
+        policy.require_not_frozen(organization)
         at = at or timezone.now()
         if rotated_from is None:
             # A successor has the name of its predecessor. If the rules for names have
@@ -256,7 +258,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
 
 
 def is_usable(at):
-    """Return the condition that a key works at this moment."""
+    """Return the condition that a key works at this moment, as far as its own row says."""
     return (
         (Q(expires_at=None) | Q(expires_at__gt=at))
         & (Q(retire_at=None) | Q(retire_at__gt=at))

@@ -34,6 +34,7 @@ IDLE_SINCE = Coalesce("last_used_at", "created_at")
 # The label of a person contains an @, even after their account was deleted.
 LABEL_OF_PERSON = Q(created_by_label__contains="@")
 UNLIMITED = 2**31 - 1
+WORKING = ("active", "retiring")  # own statuses, which a freeze suspends
 # A loose index scan: jumps from one creator to the next in `api_key_creator`. PostgreSQL
 # has none of its own, so a DISTINCT or a join with the users may read all keys of the
 # organization, which can be a million.
@@ -80,9 +81,9 @@ class CountUpTo(Subquery):
 
 
 def has_status(at):
-    """Return the condition of each status at this moment.
+    """Return the condition of each own status at this moment.
 
-    They must match `ApiKey.status`, or a list would show a key under another status.
+    They must match `ApiKey.own_status`, or a list would show a key under another status.
     """
     live = Q(revoked_at=None, suspended_at=None)
     # Repeat the condition on the sort expression, so that the index scan can start at the
@@ -102,8 +103,35 @@ def has_status(at):
 class ListedKeys(OrgOwnedQuerySet):
     """Filters of lists of keys."""
 
+    is_frozen = False
+
+    def for_org(self, organization):
+        """Only this organization's keys, with the organization: their status depends on it."""
+        keys = super().for_org(organization).select_related("organization")
+        keys.is_frozen = organization.frozen_at is not None
+        return keys
+
+    def _clone(self):
+        clone = super()._clone()
+        clone.is_frozen = self.is_frozen
+        return clone
+
+    def own_statuses(self, statuses):
+        """Return the own statuses of the keys that are in these statuses now.
+
+        A freeze suspends active and retiring keys. `has_status` leaves it out, so that its
+        conditions are on one table and have an index each.
+        """
+        if not self.is_frozen:
+            return list(statuses)
+        others = [status for status in statuses if status not in WORKING]
+        return [*others, *WORKING] if "suspended" in others else others
+
     def in_status(self, *statuses, at=None):
         """Only keys in one of these statuses at this moment."""
+        statuses = self.own_statuses(statuses)
+        if not statuses:
+            return self.none()
         conditions = has_status(at or timezone.now())
         in_any = Q()
         for status in statuses:

@@ -89,6 +89,7 @@ class Rotation(models.Model):
 
     def require_rotatable(self, at):
         """Raise `KeyConflict` unless a rotation can begin."""
+        policy.require_not_frozen(self.organization)
         status = self.status(at)
         if status == self.Status.RETIRING:
             raise KeyConflict(
@@ -155,6 +156,7 @@ class Rotation(models.Model):
         key = for_change(type(self).objects).get(pk=self.pk)
         if key.status(at) == self.Status.RETIRED:
             return False
+        policy.require_not_frozen(key.organization)
         if key.status(at) != self.Status.RETIRING:
             raise KeyConflict(
                 "CONFLICT",
@@ -205,6 +207,7 @@ class Rotation(models.Model):
 
     def require_unretirable(self, at):
         """Raise `KeyConflict` unless retiring can be undone."""
+        policy.require_not_frozen(self.organization)
         if self.can_be_unretired(at):
             return
         if self.status(at) == self.Status.RETIRED:
@@ -258,6 +261,7 @@ class Rotation(models.Model):
         by.require_fresh()
         at = at or timezone.now()
         key = for_change(type(self).objects).get(pk=self.pk)
+        policy.require_not_frozen(key.organization)
         if key.status(at) != self.Status.RETIRING:
             raise KeyConflict("CONFLICT", "There is no rotation of this key to cancel.")
         # Locked, so that a concurrent request cannot record the first use between this

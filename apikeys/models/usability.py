@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from apikeys.exceptions import KeyRejected
+from apikeys.models.querysets import WORKING
 
 
 class Usability(models.Model):
@@ -30,8 +31,14 @@ class Usability(models.Model):
     def status(self, at=None):
         """Return the status at this moment.
 
-        It is derived, not stored: nothing has to run when a date passes.
+        It is derived, not stored: nothing has to run when a date passes. A freeze of the
+        organization suspends every key that would work otherwise.
         """
+        own = self.own_status(at)
+        return self.Status.SUSPENDED if own in WORKING and self.is_frozen else own
+
+    def own_status(self, at=None):
+        """Return the status as the key's own row has it, whether it is frozen or not."""
         at = at or timezone.now()
         if self.revoked_at:
             return self.Status.REVOKED
@@ -43,10 +50,20 @@ class Usability(models.Model):
             return self.Status.EXPIRED
         return self.Status.RETIRING if self.retire_at else self.Status.ACTIVE
 
+    @property
+    def is_frozen(self):
+        """Whether all keys of the organization are frozen."""
+        return self.organization.frozen_at is not None
+
     @cached_property
     def state(self):
         """Return the status now, cached so that all parts of a page agree."""
         return self.status()
+
+    @cached_property
+    def own_state(self):
+        """Return the own status now, cached like `state`."""
+        return self.own_status()
 
     @property
     def works(self):
@@ -71,6 +88,8 @@ class Usability(models.Model):
         if status in STOPPED:
             since, advice = STOPPED[status]
             when = getattr(self, since)
+            if when is None:  # not suspended itself
+                when, advice = self.organization.frozen_at, FROZEN
             raise KeyRejected(
                 f"API_KEY_{status.upper()}",
                 f"This API key was {status} on {when:%Y-%m-%d at %H:%M} UTC. {advice}"
@@ -81,6 +100,7 @@ class Usability(models.Model):
 
 
 BLOCKED = "API_KEY_BLOCKED"
+FROZEN = "All keys of its organization are frozen. An admin can end the freeze."
 STOPPED = {
     Usability.Status.REVOKED: (
         "revoked_at",

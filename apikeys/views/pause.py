@@ -2,6 +2,7 @@
 
 from apikeys.forms.rotation import ResumeApiKeyForm, SuspendApiKeyForm
 from apikeys.models import ApiKey
+from apikeys.models.querysets import WORKING
 from apikeys.views.key import KeyActionView
 
 Status = ApiKey.Status
@@ -14,10 +15,11 @@ class ApiKeySuspendView(KeyActionView):
     template_name = "apikeys/suspend.html"
 
     def unavailable_reason(self):
-        if self.key.state == Status.SUSPENDED:
+        state = self.key.own_state
+        if state == Status.SUSPENDED:
             return "This key is already suspended."
-        state = self.key.state
-        return "" if self.key.works else f"This key is {state}: it cannot be suspended."
+        can_be = state in WORKING
+        return "" if can_be else f"This key is {state}: it cannot be suspended."
 
     def perform(self, reason):
         if self.key.suspend(by=self.actor, reason=reason):
@@ -32,12 +34,17 @@ class ApiKeyResumeView(KeyActionView):
     template_name = "apikeys/resume.html"
 
     def unavailable_reason(self):
-        suspended = self.key.state == Status.SUSPENDED
-        return "" if suspended else f"This key is {self.key.state}, not suspended."
+        if self.key.own_state == Status.SUSPENDED:
+            return ""
+        if self.key.state == Status.SUSPENDED:
+            return "All keys are frozen. End the freeze instead."
+        return f"This key is {self.key.state}, not suspended."
 
     def perform(self, reason):
         if not self.key.resume(by=self.actor, reason=reason):
             return "The key was not suspended; nothing changed."
         if self.key.works:
             return "The key is resumed. Requests with it work again."
+        if self.key.state == Status.SUSPENDED:
+            return "The key is resumed. Requests stay refused until the freeze ends."
         return f"The key is resumed, and it is {self.key.state}: requests stay refused."

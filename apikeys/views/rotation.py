@@ -13,8 +13,7 @@ from apikeys.views.secret_once import CreateKeyMixin
 from echopoint.core.refusals import Refused
 
 Status = ApiKey.Status
-
-
+FROZEN = "All keys are frozen. End the freeze first."
 VERDICT_CHANGED = (
     "The verdict has changed since you opened this page. Read the current one, then decide"
     " again."
@@ -123,6 +122,8 @@ class ApiKeyRetireView(RotationMixin, KeyActionView):
     def unavailable_reason(self):
         if self.key.state == Status.RETIRED:
             return "This key has already retired."
+        if self.key.is_frozen:
+            return FROZEN
         if self.key.state == Status.SUSPENDED and self.key.is_being_rotated():
             return "This key is suspended. Resume it before you retire it."
         return "" if self.key.state == Status.RETIRING else self.NOT_ROTATING
@@ -171,6 +172,8 @@ class ApiKeyCancelRotationView(RotationMixin, KeyActionView):
     template_name = "apikeys/cancel_rotation.html"
 
     def unavailable_reason(self):
+        if self.key.is_frozen:
+            return FROZEN
         if self.key.state == Status.SUSPENDED and self.key.retire_at:
             return "This key is suspended. Resume it before you cancel its rotation."
         if self.key.state != Status.RETIRING:

@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from apikeys.exceptions import KeyConflict
 from apikeys.models import SpentNonce
 from apikeys.models.nonce import SpentForm, StaleForm
 from echopoint.core.refusals import Refused
@@ -65,7 +66,8 @@ class CreateKeyMixin:
 
     def refuse(self, form, refusal):
         """Add the refusal to its field."""
-        field = refusal.field or "scopes"
+        is_of_scopes = not isinstance(refusal, KeyConflict)
+        field = refusal.field or ("scopes" if is_of_scopes else None)
         form.add_error(field if field in form.fields else None, refusal.message)
         return self.form_invalid(form)
 

@@ -49,6 +49,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
             body=ApiKeyCreateRequestSerializer,
             answer=ApiKeyCreateResponseSerializer,
             status=201,
+            conflicts=True,
         ),
         "search": Action(
             id="searchAPIKeys",

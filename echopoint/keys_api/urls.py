@@ -3,6 +3,7 @@
 from django.urls import path
 
 from echopoint.keys_api.api import ApiKeySelfViewSet, ApiKeyViewSet, PermissionViewSet
+from echopoint.keys_api.freezing import FreezeViewSet
 from echopoint.keys_api.me import MeViewSet
 
 urlpatterns = [
@@ -10,6 +11,10 @@ urlpatterns = [
     path("permissions", PermissionViewSet.as_view({"get": "list"})),
     path("api-keys", ApiKeyViewSet.as_view({"get": "list", "post": "create"})),
     path("api-keys/search", ApiKeyViewSet.as_view({"post": "search"})),
+    path(
+        "api-keys/freeze", FreezeViewSet.as_view({"get": "retrieve", "post": "start"})
+    ),
+    path("api-keys/unfreeze", FreezeViewSet.as_view({"post": "end"})),
     path("api-keys/self", ApiKeySelfViewSet.as_view({"get": "retrieve"})),
     path(
         "api-keys/<str:id>",

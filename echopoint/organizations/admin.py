@@ -90,6 +90,9 @@ class OrganizationAdmin(AuditedAdmin, ValidatedTextAdmin):
         "requests_per_minute",
         "keep_captured_requests_days",
         "keep_executions_days",
+        "frozen_at",
+        "frozen_by_label",
+        "freeze_reason",
     ]
     inlines = [MembershipInline]
 

@@ -175,6 +175,14 @@ class Organization(DeferredTogether):
         validators=[MinValueValidator(1), MaxValueValidator(MAX_KEPT_DAYS)],
         help_text="How long ended executions are kept.",
     )
+    # While set, no key of the organization works; see `apikeys.freezing`.
+    frozen_at = models.DateTimeField(null=True, blank=True, editable=False)
+    frozen_by_label = models.CharField(
+        max_length=255, blank=True, default="", db_default="", editable=False
+    )
+    freeze_reason = models.CharField(
+        max_length=255, blank=True, default="", db_default="", editable=False
+    )
 
     objects = OrganizationManager()
 

@@ -68,6 +68,14 @@ WAYS = {
             "apikeys/apikey/", action="revoke", _selected_action=w.key.pk, reason=text
         ),
     },
+    "organizations.Organization.freeze_reason": {
+        "page": lambda w, text: w.page("freeze", confirm=w.acme.name, reason=text),
+        "rest": lambda w, text: w.rest("POST", "/api-keys/freeze", {"reason": text}),
+        "end": lambda w, text: w.rest("POST", "/api-keys/unfreeze", {"reason": text}),
+        "command": lambda w, text: w.command(
+            "freeze_api_keys", organization=w.acme.pk, reason=text
+        ),
+    },
     "organizations.Organization.name": {
         "command": lambda w, text: w.command(
             "create_organization", name=text, owner="new@acme.example"

@@ -54,6 +54,7 @@ ANYTHING = {
     "organizations.User.id": MADE,
     "organizations.User.password": "a hash, whatever the password is",
     "organizations.Organization.id": MADE,
+    "organizations.Organization.frozen_by_label": LABEL,
     "mail.MailMessage.recipients": "addresses of accounts, which are guarded",
     "mail.MailMessage.subject": FIXED,
     "mail.MailMessage.sealed": "encrypted, until it is sent",
@@ -166,6 +167,7 @@ FREE_IN_BODIES = {
 }
 FREE_IN_FORMS = {
     "nonce": "made here, and good for nothing else",
+    "confirm": "compared, not stored",
     "shown_limits": "made here: the limits on the page",
     "shown_verdict": "made here: the verdict on the page",
     "username": "asked of nobody",
@@ -190,6 +192,7 @@ FREE_IN_COMMANDS = {
 }
 GUARDED_IN_COMMANDS = {
     ("issue_api_key", "name"),
+    ("freeze_api_keys", "reason"),
     ("revoke_api_key", "reason"),
     ("create_organization", "name"),
     ("create_organization", "owner"),

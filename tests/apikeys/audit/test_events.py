@@ -50,6 +50,8 @@ SAMPLES = {
     "count": (2, 3),
     "model": ("webhook", "collection"),
     "fields": (["name"], ["e-mail"]),
+    "keys": (2, 3),
+    "has_more": (False, True),
 }
 # Details that are never together: where a variable is.
 APART = {"environment": {"flow"}}

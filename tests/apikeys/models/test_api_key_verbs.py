@@ -7,6 +7,7 @@ import pytest
 from apikeys.actors import Actor
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict
 from apikeys.models import ApiKey, AuditEvent
+from echopoint.organizations.models import Organization
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -45,7 +46,7 @@ def stored(key):
     ],
 )
 def test_the_gravest_state_is_the_one_shown(dates, status):
-    assert ApiKey(**dates).status(NOW) == status
+    assert ApiKey(organization=Organization(), **dates).status(NOW) == status
 
 
 @pytest.mark.parametrize(
