@@ -11,6 +11,7 @@ from apikeys.views.list import ApiKeyFindView, ApiKeyListView, ApiKeyRevokeSelec
 from apikeys.views.pause import ApiKeyResumeView, ApiKeySuspendView
 from apikeys.views.policy import PolicyView
 from apikeys.views.revoke import ApiKeyRevokeView
+from apikeys.views.revoke_related import ApiKeyRevokeCreatorView, ApiKeyRevokeFamilyView
 from apikeys.views.rotation import (
     ApiKeyCancelRotationView,
     ApiKeyRetireView,
@@ -32,6 +33,16 @@ urlpatterns = [
     path("audit/verify/", AuditVerifyView.as_view(), name="audit_verify"),
     path("policy/", PolicyView.as_view(), name="policy"),
     path("<str:public_id>/revoke/", ApiKeyRevokeView.as_view(), name="revoke"),
+    path(
+        "<str:public_id>/revoke-family/",
+        ApiKeyRevokeFamilyView.as_view(),
+        name="revoke_family",
+    ),
+    path(
+        "<str:public_id>/revoke-creator/",
+        ApiKeyRevokeCreatorView.as_view(),
+        name="revoke_creator",
+    ),
     path("<str:public_id>/", ApiKeyDetailView.as_view(), name="detail"),
     path("<str:public_id>/rotate/", ApiKeyRotateView.as_view(), name="rotate"),
     path("<str:public_id>/retire/", ApiKeyRetireView.as_view(), name="retire"),

@@ -10,6 +10,8 @@ PAGES = {
     "apikeys:list": {"GET": (200, 200), "POST": (405, 405)},
     "apikeys:issue": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:revoke": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:revoke_family": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:revoke_creator": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:detail": {"GET": (200, 200), "POST": (405, 405)},
     "apikeys:rotation_status": {"GET": (200, 200), "POST": (405, 405)},
     "apikeys:rotate": {"GET": (403, 200), "POST": (403, 200)},

@@ -171,6 +171,8 @@ PAGES = {
     "apikeys:revoke_selected": lambda w: w.page(
         "revoke_selected", chosen=[w.suspended, w.successor, w.key]
     ),
+    "apikeys:revoke_family": lambda w: w.page("revoke_family", w.successor),
+    "apikeys:revoke_creator": lambda w: w.page("revoke_creator", w.key),
     "apikeys:freeze": lambda w: w.page("freeze", confirm=w.organization.name),
     "apikeys:unfreeze": lambda w: (
         freezing.freeze(w.organization, by=SYSTEM),
@@ -186,6 +188,7 @@ BY_PAGE = {
     "createAPIKey": "apikeys:issue",
     "rotateAPIKey": "apikeys:rotate",
     "deleteAPIKey": "apikeys:revoke",
+    "revokeAPIKeyFamily": "apikeys:revoke_family",
     "freezeAPIKeys": "apikeys:freeze",
     "unfreezeAPIKeys": "apikeys:unfreeze",
 }

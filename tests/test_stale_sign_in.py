@@ -31,6 +31,7 @@ GUARDED_OPERATIONS = {
     "createAPIKey": {"name": "new", "permissions": ["flows:read"]},
     "deleteAPIKey": None,
     "rotateAPIKey": {},
+    "revokeAPIKeyFamily": None,
     "freezeAPIKeys": {},
     "unfreezeAPIKeys": {},
 }

@@ -35,6 +35,8 @@ IDLE_SINCE = Coalesce("last_used_at", "created_at")
 LABEL_OF_PERSON = Q(created_by_label__contains="@")
 UNLIMITED = 2**31 - 1
 WORKING = ("active", "retiring")  # own statuses, which a freeze suspends
+# Keys that one request revokes: each takes a few milliseconds, and locks the audit's chain.
+MAX_REVOKED = 200
 # A loose index scan: jumps from one creator to the next in `api_key_creator`. PostgreSQL
 # has none of its own, so a DISTINCT or a join with the users may read all keys of the
 # organization, which can be a million.
@@ -188,6 +190,21 @@ class ListedKeys(OrgOwnedQuerySet):
         ids = RawSQL(CREATOR_IDS, values)  # noqa: S611, the text is ours
         return User.objects.filter(pk__in=ids)
 
+    def of_family(self, key):
+        """Only keys of the same organization and lineage of rotations as this one."""
+        return self.for_org(key.organization).filter(family_id=key.family_id)
+
+    def of_same_creator(self, key):
+        """Only keys of the organization that the person who created this one created.
+
+        No keys if a command created it. A deleted account is known by its label only.
+        """
+        keys = self.for_org(key.organization)
+        if key.created_by_id:
+            return keys.filter(created_by=key.created_by_id)
+        label = key.created_by_label
+        return keys.filter(LABEL_OF_PERSON, created_by=None, created_by_label=label)
+
     def outside(self, maximum, allow_non_expiring):
         """Return the keys whose lifetime a policy with these limits would refuse."""
         too_long = Q(expires_at__gt=F("created_at") + timedelta(days=maximum))
@@ -216,7 +233,10 @@ class ListedKeys(OrgOwnedQuerySet):
 
     @transaction.atomic
     def revoke(self, *, by, reason=""):
-        """Revoke all keys or none; return the keys that this call revoked."""
+        """Revoke all keys or none; return the keys that this call revoked.
+
+        Each is an event in the audit, so choose at most `MAX_REVOKED` in a request.
+        """
         # Lock order, to avoid deadlocks: keys by id, then the audit chain, which each
         # event locks. All other verbs lock in this order too.
         rows = for_change(self.select_related("organization"))

@@ -67,8 +67,18 @@ class BaseKeyListView(KeysetPaginationMixin, ApiKeysMixin, TemplateView):
         return context | {
             "with_revoked": context["filters"].query_string(status=ANY),
             "may_revoke": REVOKE in self.membership.permissions,
+            "created_by_one": created_by_one(context),
             "presets": PRESETS.values(),
         }
+
+
+def created_by_one(context):
+    """Return a listed key if the list is filtered by one creator, else None."""
+    selection = context["filters"].cleaned_data.get("creator")
+    if not selection or len(selection.people) != 1:
+        return None
+    keys = [key for key in context["listed"] if key.created_by_id in selection.people]
+    return keys[0] if keys else None
 
 
 def attention_items(counts):

@@ -61,6 +61,9 @@ class ApiKeyViewSet(OrgScopedViewSet):
             id="getAPIKey", scopes=["api_key:read"], answer=ApiKeyDetailSerializer
         ),
         "destroy": Action(id="deleteAPIKey", scopes=["api_key:delete"], status=204),
+        "revoke_family": Action(
+            id="revokeAPIKeyFamily", scopes=["api_key:delete"], status=204
+        ),
         "rotate": Action(
             id="rotateAPIKey",
             scopes=["api_key:create"],
@@ -147,6 +150,12 @@ class ApiKeyViewSet(OrgScopedViewSet):
         """Revoke the key immediately and permanently. The row is kept."""
         key = self.get_object()
         key.revoke(by=Actor.from_request(request, via="api"))
+        return Response(status=204)
+
+    def revoke_family(self, request, id):
+        """Revoke the key, its predecessors and its successors, all of them or none."""
+        family = ApiKey.objects.of_family(self.get_object()).unrevoked()
+        family.revoke(by=Actor.from_request(request, via="api"))
         return Response(status=204)
 
 

@@ -20,5 +20,9 @@ urlpatterns = [
         "api-keys/<str:id>",
         ApiKeyViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
     ),
+    path(
+        "api-keys/<str:id>/revoke-family",
+        ApiKeyViewSet.as_view({"post": "revoke_family"}),
+    ),
     path("api-keys/<str:id>/rotate", ApiKeyViewSet.as_view({"post": "rotate"})),
 ]

@@ -1,12 +1,15 @@
 from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
 
 from echopoint.core.audit_log import audit_log
 from echopoint.organizations.console import ReadOnlyAdmin, ValidatedTextAdmin
@@ -59,6 +62,19 @@ class UserAdmin(AuditedAdmin, ValidatedTextAdmin, DjangoUserAdmin):
                 audit_log().lock_installation()
             return super().user_change_password(request, id, form_url)
 
+    def delete_model(self, request, obj):
+        self.delete_queryset(request, User.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request, queryset):
+        memberships = Membership.objects.filter(user__in=queryset)
+        removed = list(memberships.select_related("organization", "user"))
+        super().delete_queryset(request, queryset)
+        for membership in removed:
+            # The keys have no creator any more, only the label.
+            offer_revocation(
+                request, membership, created_by=None, created_by_label=membership.user
+            )
+
     def record_deletion(self, rows):
         memberships = Membership.objects.filter(user__in=rows)
         for membership in memberships.order_by("organization_id", "pk"):
@@ -109,6 +125,8 @@ class OrganizationAdmin(AuditedAdmin, ValidatedTextAdmin):
 
     def save_formset(self, request, form, formset, change):
         save_memberships(formset)
+        for membership in formset.deleted_objects:
+            offer_revocation(request, membership, created_by=membership.user_id)
 
     def record_addition(self, row):
         """Do nothing: `save_model` records it, before the members are added."""
@@ -126,6 +144,27 @@ def save_memberships(formset):
         membership.put()
 
 
+def offer_revocation(request, membership, **creator):
+    """Say how many unrevoked keys a removed member created, with a link to revoke them."""
+    organization = membership.organization
+    keys = organization.api_keys.unrevoked().filter(**creator)
+    if count := keys.count():
+        query = {
+            "organization__id__exact": organization.pk,
+            "revoked_at__isnull": True,
+        }
+        for name, value in creator.items():
+            if value is not None:
+                query[f"{name}__exact"] = value
+        text = (
+            '{} is no longer a member of {}. Keys that they created there: {}. <a href="{}">'
+            "Review and revoke them</a>, or leave them to the organization."
+        )
+        url = f"{reverse('admin:apikeys_apikey_changelist')}?{urlencode(query)}"
+        link = format_html(text, membership.user, organization, count, url)
+        messages.warning(request, link)
+
+
 @admin.register(Membership)
 class MembershipAdmin(AuditedAdmin, admin.ModelAdmin):
     """Memberships of users in organizations."""
@@ -140,12 +179,15 @@ class MembershipAdmin(AuditedAdmin, admin.ModelAdmin):
         obj.put()
 
     def delete_model(self, request, obj):
-        obj.end()
+        self.delete_queryset(request, Membership.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request, queryset):
+        removed = list(queryset.order_by("organization_id", "pk"))
         with transaction.atomic():
-            for membership in queryset.order_by("organization_id", "pk"):
+            for membership in removed:
                 membership.end()
+        for membership in removed:
+            offer_revocation(request, membership, created_by=membership.user_id)
 
     def record_addition(self, row):
         """Do nothing: the membership records it."""

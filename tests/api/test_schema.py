@@ -23,7 +23,7 @@ from tests.frozen_time import clock_at
 CONTRACT_IDS = {
     "getMe", "listAPIKeys", "createAPIKey", "searchAPIKeys", "getAPIKey", "deleteAPIKey",
     "getCurrentAPIKey", "listPermissions", "rotateAPIKey",
-    "getAPIKeyFreeze", "freezeAPIKeys", "unfreezeAPIKeys",
+    "getAPIKeyFreeze", "freezeAPIKeys", "unfreezeAPIKeys", "revokeAPIKeyFamily",
     "listFlows", "createFlow", "searchFlows", "listFlowTags", "getFlow", "updateFlow",
     "deleteFlow",
     "listWebhooks", "createWebhook", "getWebhook", "deleteWebhook", "searchWebhooks",
@@ -229,6 +229,7 @@ def test_limits_are_stated_where_they_can_be_reached(document):
     assert {n for n in stated if "429" not in stated[n]} == {
         *("listAPIKeys", "createAPIKey", "searchAPIKeys", "getAPIKey", "deleteAPIKey"),
         *("rotateAPIKey", "getMe"),
+        "revokeAPIKeyFamily",
         *("getAPIKeyFreeze", "freezeAPIKeys", "unfreezeAPIKeys"),
     }
 

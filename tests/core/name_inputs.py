@@ -56,6 +56,7 @@ WAYS = {
         "many": lambda w, text: w.page(
             "revoke_selected", key=w.key.public_id, reason=text
         ),
+        "family": lambda w, text: w.key_page("revoke_family", reason=text),
         "suspend": lambda w, text: w.key_page("suspend", reason=text),
         "resume": lambda w, text: [
             w.key.suspend(by=Actor.command("test")),

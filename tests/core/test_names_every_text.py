@@ -184,6 +184,7 @@ FREE_IN_COMMANDS = {
     "key_id": "an id, or a whole key, of which only the id counts",
     "overlap": "a length of time",
     "scope": "names of scopes; others are refused, and not repeated",
+    "created_by": "an account; others are refused, and not repeated",
     "issued_or_changed_since": "a time; others are refused, and not repeated",
     "from_export": "the path of a file",
     "file": "the path of a file",

@@ -532,3 +532,18 @@ def test_keys_without_a_use_come_last_on_every_page(people, issue):
             assert body["total"] == 7
             found = [item["id"] for item in body["items"]]
             assert found == expected[offset : offset + limit]
+
+
+def test_a_family_is_revoked_together(api, alice, issue):
+    old, _ = issue(name="CI")
+    other, _ = issue(name="other")
+    successor, _ = old.rotate(by=Actor.command("test"))
+    old.revoke(by=Actor.command("test"))
+    admin = api(user=alice)
+
+    response = admin.post(f"/api-keys/{old.rest_id}/revoke-family")
+
+    assert response.status_code == 204
+    assert [key.pk for key in ApiKey.objects.unrevoked()] == [other.pk]
+    assert admin.post(f"/api-keys/{old.rest_id}/revoke-family").status_code == 204
+    assert admin.post("/api-keys/key_none/revoke-family").status_code == 404

@@ -12,19 +12,23 @@ from apikeys.audit import exported_file
 from apikeys.audit.events import NO_CHANGES
 from apikeys.audit.hash_chain import whole_milliseconds
 from apikeys.models import ApiKey, PepperFingerprint
+from apikeys.models.querysets import LABEL_OF_PERSON
 from apikeys.representation import describe, rfc3339
 from echopoint.core.commands import AnsweringCommand
+from echopoint.core.redaction import cleaned
 from echopoint.core.refusals import Refused
 from echopoint.organizations.commands import organization_named
-from echopoint.organizations.models import Organization
+from echopoint.organizations.models import Organization, User
 
 NO_SUCH_KEY = (
     "There is no key with this id. The API Keys page shows the ids of all keys."
 )
+NO_SUCH_CREATOR = "No unrevoked key was created by an account with this address or id."
 ONE_OR_MANY = (
-    "Name one key, or give --issued-or-changed-since TIME or --pepper-version N."
+    "Name one key, or give --issued-or-changed-since TIME, --created-by WHO or"
+    " --pepper-version N."
 )
-FOR_MANY = "That option goes with --issued-or-changed-since TIME: {}."
+NOT_HERE = "That option does not go with the others: {}."
 INVALID_TIME = (
     "TIME must be like 2026-11-25T17:00Z, in UTC unless it has another offset."
 )
@@ -51,6 +55,11 @@ class Command(AnsweringCommand):
     def add_arguments(self, parser):
         parser.add_argument("key_id", nargs="?", help="the id of the key, key_…")
         parser.add_argument("--reason", required=True, help="for the record")
+        parser.add_argument(
+            "--family",
+            action="store_true",
+            help="also the keys that it replaced, and those that replaced it",
+        )
         many = parser.add_argument_group("many keys")
         many.add_argument(
             "--issued-or-changed-since",
@@ -63,6 +72,12 @@ class Command(AnsweringCommand):
             metavar="FILE",
             help="also the keys that were changed since, according to an audit export"
             " (NDJSON)",
+        )
+        many.add_argument(
+            "--created-by",
+            metavar="WHO",
+            help="all unrevoked keys that a person created; an e-mail address, or the id"
+            " of the account",
         )
         many.add_argument(
             "--pepper-version",
@@ -78,22 +93,39 @@ class Command(AnsweringCommand):
         )
 
     def handle(
-        self, *, key_id, reason, issued_or_changed_since, pepper_version, **options
+        self,
+        *,
+        key_id,
+        reason,
+        issued_or_changed_since,
+        created_by,
+        pepper_version,
+        **options,
     ):
-        chosen_by = (key_id, issued_or_changed_since, pepper_version)
+        chosen_by = (key_id, issued_or_changed_since, created_by, pepper_version)
         if sum(choice is not None for choice in chosen_by) != 1:
             raise CommandError(ONE_OR_MANY)
+        if key_id is None:
+            refuse_options(["family"], options)
         if issued_or_changed_since is not None:
             return self.revoke_changed(issued_or_changed_since, reason, options)
         refuse_options(["from_export"], options)
+        if created_by is not None:
+            return self.revoke_created_by(created_by, reason, options)
         if pepper_version is not None:
             require_lost(pepper_version)
             keys = unrevoked_keys(options).filter(pepper_version=pepper_version)
             what = f"of pepper version {pepper_version}"
             version = {"pepper_version": pepper_version}
             return self.revoke_many(keys, what, reason, options, **version)
-        refuse_options(["organization", "dry_run"], options)
-        return self.revoke_one(key_id, reason, options)
+        refuse_options(["organization"], options)
+        key = key_named(key_id)
+        if options["family"]:
+            keys = ApiKey.objects.of_family(key).unrevoked()
+            what = f"of the family of {key.rest_id}"
+            return self.revoke_many(keys, what, reason, options, key_id=key.rest_id)
+        refuse_options(["dry_run"], options)
+        return self.revoke_one(key, reason, options)
 
     def revoke_changed(self, since, reason, options):
         """Revoke keys that were issued or changed since; print the end of the export."""
@@ -117,11 +149,19 @@ class Command(AnsweringCommand):
             **extra,
         )
 
-    def revoke_one(self, key_id, reason, options):
-        try:
-            key = ApiKey.objects.get_by_any_id(key_id)
-        except ApiKey.DoesNotExist:
-            raise CommandError(NO_SUCH_KEY) from None
+    def revoke_created_by(self, who, reason, options):
+        """Revoke the keys of an account, or of a deleted one with this address."""
+        address = User.objects.normalize_email(who)
+        left = LABEL_OF_PERSON & Q(created_by=None, created_by_label=address)
+        keys = unrevoked_keys(options).filter(
+            Q(created_by=who) | Q(created_by__email=address) | left
+        )
+        if not (options["dry_run"] or keys.exists()):
+            raise CommandError(NO_SUCH_CREATOR)
+        what = "that this person created"
+        self.revoke_many(keys, what, reason, options, created_by=cleaned(who))
+
+    def revoke_one(self, key, reason, options):
         changed = revoke(ApiKey.objects.filter(pk=key.pk), reason)
         key.refresh_from_db()
         done = "is revoked" if changed else "was revoked before; nothing changed"
@@ -140,16 +180,24 @@ class Command(AnsweringCommand):
         self.answer(options, answer, *summary, *notes)
 
 
+def key_named(text):
+    """Return the key with this id; raise `CommandError`."""
+    try:
+        return ApiKey.objects.get_by_any_id(text)
+    except ApiKey.DoesNotExist:
+        raise CommandError(NO_SUCH_KEY) from None
+
+
 def refuse_options(names, options):
-    """Raise `CommandError` if one of these options is given with a single key."""
+    """Raise `CommandError` if one of these options is given."""
     for name in names:
         if options[name]:
-            raise CommandError(FOR_MANY.format(f"--{name.replace('_', '-')}"))
+            raise CommandError(NOT_HERE.format(f"--{name.replace('_', '-')}"))
 
 
 def unrevoked_keys(options):
     """Return the unrevoked keys of the chosen organization, or of all."""
-    keys = ApiKey.objects.unrevoked()
+    keys = ApiKey.objects.unrevoked().select_related("organization")
     if options["organization"]:
         keys = keys.for_org(organization_named(options["organization"]))
     return keys

@@ -190,6 +190,42 @@ def test_one_key_or_many(issue, tmp_path):
     assert len(live()) == 1
 
 
+def revoked(capsys, *arguments):
+    """Revoke with --json; return the names of the keys in the answer."""
+    call_command("revoke_api_key", *arguments, *REASON, "--json")
+    return {key["name"] for key in json.loads(capsys.readouterr().out)["keys"]}
+
+
+def test_a_family_is_revoked_together(issue, capsys):
+    old, _ = issue(name="CI")
+    issue(name="other")
+    old.rotate(by=SYSTEM)
+
+    assert revoked(capsys, old.rest_id, "--family", "--dry-run") == {"CI"}
+    assert live() == {"CI", "other"}
+    assert revoked(capsys, old.rest_id, "--family") == {"CI"}
+    assert live() == {"other"}
+    assert "--family" in failure("--created-by", "x", "--family", *REASON)
+
+
+@pytest.mark.parametrize("who", ["id", "address", "address of a deleted account"])
+def test_all_keys_of_a_person_are_revoked(issue, acme, globex, alice, capsys, who):
+    by = Actor.person(alice, via="test", is_fresh=True)
+    issue(name="alice's", by=by)
+    globex.memberships.create(user=alice, role="admin")
+    issue(name="of globex", organization=globex, by=by)
+    issue(name="a command's")
+    named = alice.pk if who == "id" else "Alice@acme.example"
+    if "deleted" in who:
+        alice.delete()
+    chosen = ["--created-by", named]
+
+    assert revoked(capsys, *chosen, "--organization", acme.pk) == {"alice's"}
+    assert revoked(capsys, *chosen) == {"of globex"}
+    assert live() == {"a command's"}
+    assert "No unrevoked key was created by" in failure(*chosen, *REASON)
+
+
 # After a restore: the changes are in an export, and in the database no more.
 
 
