@@ -9,6 +9,7 @@ from echopoint.core.client_metadata import Client
 from echopoint.organizations.models import Membership
 
 NOT_SIGNED_IN = "someone not signed in"
+LEAK_REPORTER = "someone who reported a leak"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class Actor:
     def visitor(cls, client):
         """Return the actor for a request without a sign-in."""
         return cls("visitor", "", NOT_SIGNED_IN, "page", client=client)
+
+    @classmethod
+    def reporter(cls, client, *, via, label=LEAK_REPORTER):
+        """Return the actor for whoever presented a leaked key, signed in or not."""
+        return cls("visitor", "", label, via, client=client)
 
     @classmethod
     def key(cls, key, client):

@@ -22,6 +22,7 @@ LIMITS = (
     "requests_per_minute",
     "keep_captured_requests_days",
     "keep_executions_days",
+    "leak_action",
 )
 # The setting that bounds a limit, and the reason in the message. 0 means unbounded.
 SITE_LIMITS = {

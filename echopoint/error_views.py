@@ -16,7 +16,10 @@ from echopoint.api.exceptions import (
 from echopoint.core.availability import RETRY_AFTER, is_unavailable
 from echopoint.organizations.views import RoleRefused
 
-PAGE_PREFIXES = ("/orgs/", "/accounts/", "/admin/", "/docs/", "/static/")
+PAGE_PREFIXES = (
+    *("/orgs/", "/accounts/", "/admin/", "/docs/", "/static/"),
+    "/leaked/",
+)
 
 
 def is_page(request):

@@ -16,6 +16,7 @@ from apikeys.authentication import KEY_META
 from echopoint.accounts.known_browser import KnownBrowserMiddleware
 from echopoint.accounts.middleware import SignInRequiredMiddleware
 from echopoint.accounts.reauthentication import ReauthenticationMiddleware
+from echopoint.api.keyless_views import is_keyless
 from echopoint.api.operations import is_api_view, operations
 
 # For a response that a browser shows although it is none (OWASP, "REST Security").
@@ -39,7 +40,7 @@ class KeyRequestMiddleware:
 
     def process_view(self, request, view, args, kwargs):
         # A page below a path of the API would be served without its sign-in.
-        if request.skips_pages and not is_api_view(view):
+        if request.skips_pages and not (is_api_view(view) or is_keyless(view)):
             raise PermissionDenied
 
 

@@ -330,6 +330,14 @@ CAPTURES_PER_MINUTE = integer("CAPTURES_PER_MINUTE", 600, least=1)
 CAPTURES_PER_MINUTE_AND_ORGANIZATION = integer(
     "CAPTURES_PER_MINUTE_AND_ORGANIZATION", 3000, least=1
 )
+# Reports of leaked keys from one address. They respond after a multiple of these seconds, so
+# that the time does not reveal whether a key was found.
+LEAK_REPORTS_PER_MINUTE = integer("LEAK_REPORTS_PER_MINUTE", 30, least=1)
+LEAK_REPORT_SECONDS = 1
+# The public keys of GitHub's secret scanning partner program. Empty: its reports are refused.
+GITHUB_SECRET_SCANNING_KEYS_URL = service_urls.https_url(
+    "GITHUB_SECRET_SCANNING_KEYS_URL"
+)
 LAUNCHES_PER_MINUTE = integer("LAUNCHES_PER_MINUTE", 600, least=1)
 # Quotas of an organization. A megabyte is a million bytes.
 MAX_WEBHOOKS = integer("MAX_WEBHOOKS", 1000, least=1)
@@ -430,6 +438,7 @@ SPECTACULAR_SETTINGS = {
         "echopoint.flows.schema.add_definition",
         "echopoint.executions.schema.add_shapes",
         "echopoint.webhooks.schema.add_receiver",
+        "echopoint.keys_api.schema.add_leak_reports",
     ],
 }
 

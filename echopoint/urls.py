@@ -6,6 +6,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from apikeys.views.leaked import LeakedKeysView
+
 # Sign in to the console through allauth, with second factor and rate limits.
 admin.site.login = secure_admin_login(admin.site.login)
 
@@ -18,6 +20,9 @@ urlpatterns = [
     path("", include("echopoint.environments.urls")),
     path("", include("echopoint.executions.urls")),
     path("", include("echopoint.organizations.urls")),
+    path("leaked/", LeakedKeysView.as_view(), name="leaked"),
+    # Without the slash, as people type it.
+    path("leaked", RedirectView.as_view(pattern_name="leaked")),
     path("accounts/", include("echopoint.accounts.urls")),
     path("orgs/<str:organization>/api-keys/", include("apikeys.urls")),
     path("admin/", admin.site.urls),

@@ -16,6 +16,7 @@ os.environ["TRUSTED_PROXIES"] = "0"
 os.environ["EMAIL_URL"] = "dummymail://"
 os.environ["EMAIL_FROM"] = "Echopoint <keys@echopoint.example>"
 os.environ["OPEN_SIGN_UP"] = "false"
+os.environ["GITHUB_SECRET_SCANNING_KEYS_URL"] = ""
 
 from echopoint.settings import *  # noqa: E402
 
@@ -24,8 +25,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"]["BACKEND"] = (  # noqa: F405
     "django.contrib.staticfiles.storage.StaticFilesStorage"
 )
-# Only tests of this delay set it.
-ACCOUNT_ANSWER_SECONDS = 0
+# Only tests of these delays set them.
+ACCOUNT_ANSWER_SECONDS = LEAK_REPORT_SECONDS = 0
 # Tests flush counters and send mail explicitly.
 MAIL_POLL_SECONDS = None
 API_KEY_COUNT_SECONDS = None

@@ -53,9 +53,9 @@ class World:
         self.organization.memberships.create(user=self.other)
         self.person = ApiClient(self.organization)
         self.person.client = browser
-        self.key, _ = self.issue("key")
+        self.key, self.secret = self.issue("key")
         self.rotating, _ = self.issue("rotating")
-        self.successor, _ = self.rotating.rotate(by=SYSTEM)
+        self.successor, self.successor_secret = self.rotating.rotate(by=SYSTEM)
         self.retired, _ = self.issue("retired")
         self.retired.rotate(by=SYSTEM)
         self.retired.retire(by=SYSTEM)
@@ -130,7 +130,8 @@ POLICY = {
     "default_lifetime_days": 30,
     "max_lifetime_days": 300,
     "max_overlap_days": 7,
-    "shown_limits": "90 365 False 7 None None None",
+    "leak_action": "suspend",
+    "shown_limits": "90 365 False 7 None None None suspend",
     "confirm": "yes",
 }
 VALUE = {"value": "2", "secret": False}
@@ -271,7 +272,17 @@ def prune():
         manager.prune_on_write()
 
 
+def report_leaks(world):
+    """Report two keys, as anybody does."""
+    return Client(raise_request_exception=False).post(
+        "/api-keys/leaked",
+        {"keys": [world.secret, world.successor_secret]},
+        content_type="application/json",
+    )
+
+
 TRACES = {
+    "a leak report": report_leaks,
     "a first use": lambda w: use(w.successor),
     "a use of a retired key": lambda w: w.retired.record_refusal("API_KEY_RETIRED"),
     "a request with a key": lambda w: w.program.get("/flows"),

@@ -16,6 +16,10 @@ from tests.url_paths import paths
 OUTSIDE = {
     "": "a redirect to the pages",
     "openapi.json": "the document, public",
+    "api-keys/leaked": "reports of leaked keys, keyless",
+    "api-keys/leaked/github": "the same, signed by GitHub",
+    "leaked/": "the same, for people, signed in or not",
+    "leaked": "the same, as people type it",
     "docs/": "the document, for people",
     "docs": "the same, as people type it",
     "admin": "the console, as people type it",

@@ -91,6 +91,7 @@ VERBS = {
     "suspend": lambda key, by: key.suspend(by=by),
     "resume": lambda key, by: key.resume(by=by),
     "revoke": lambda key, by: key.revoke(by=by),
+    "report_leak": lambda key, by: key.report_leak(by=by, source="api"),
     "limit_requests": lambda key, by: key.limit_requests(40, by=by),
     "revoke selected": lambda key, by: ApiKey.objects.all().revoke(by=by),
     "policy": lambda key, by: policy.change(

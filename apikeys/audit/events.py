@@ -28,6 +28,7 @@ class Action(TextChoices):
     SUSPENDED = "api_key.suspended", "Suspended"
     RESUMED = "api_key.resumed", "Resumed"
     REVOKED = "api_key.revoked", "Revoked"
+    LEAK_REPORTED = "api_key.leak_reported", "Reported as leaked"
     LIMIT_CHANGED = "api_key.rate_limit_changed", "Rate limit changed"
     FIRST_USED = "api_key.first_used", "First used"
     RETIRED_USED = "api_key.retired_used", "Used after it retired"
@@ -133,6 +134,19 @@ def reason_only(at, *, reason=""):
     return reason
 
 
+REPORTERS = {
+    "api": "By someone who sent the whole key to the API.",
+    "page": "By someone who entered the whole key on the page for leaked keys.",
+    "github": "By GitHub secret scanning",
+}
+
+
+def leak_reported(at, *, source="", found_in="", url=""):
+    reporter = REPORTERS.get(source, source)
+    place = " ".join(part for part in (found_in.replace("_", " "), url) if part)
+    return f"{reporter.removesuffix('.')}: {place}" if place else reporter
+
+
 def limit_changed(at, *, before=None, after=None):
     of_policy = "the organization's limit"
     return f"From {before or of_policy} to {after or of_policy}, per minute."
@@ -199,6 +213,7 @@ WORDS = {
     Action.SUSPENDED: reason_only,
     Action.RESUMED: reason_only,
     Action.REVOKED: reason_only,
+    Action.LEAK_REPORTED: leak_reported,
     Action.LIMIT_CHANGED: limit_changed,
     Action.FIRST_USED: route_only,
     Action.RETIRED_USED: route_only,

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from apikeys.audit.wording import count_in_words
 from apikeys.policy import LIMITS, beyond_site
-from echopoint.organizations.models import Organization
+from echopoint.organizations.models import LeakAction, Organization
 
 LABELS = {
     "default_lifetime_days": "Default lifetime, in days",
@@ -17,6 +17,7 @@ LABELS = {
     "requests_per_minute": "Requests per minute of a key",
     "keep_captured_requests_days": "Keep captured requests, in days",
     "keep_executions_days": "Keep executions, in days",
+    "leak_action": "A key that is reported as leaked",
 }
 # The setting that applies if a policy sets no limit.
 SITE_SETTINGS = {
@@ -48,6 +49,8 @@ class PolicyForm(forms.ModelForm):
         }
         help_texts = {
             "allow_non_expiring": "Let people create keys that never expire.",
+            "leak_action": "Applies if someone proves that they have the complete secret. A"
+            " suspended key can be rotated or resumed; a revoked one never works again.",
         }
 
     def __init__(self, *args, instance, **kwargs):
@@ -110,6 +113,8 @@ def in_words(name, value):
     """Return the value of a limit as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if name == "leak_action":
+        return "suspended" if value == LeakAction.SUSPEND else "revoked"
     if value is None:
         return f"{default_in_words(name)} (default)"
     if name == "requests_per_minute":

@@ -28,6 +28,8 @@ SAME_AS_CURRENT = "as-before"
 
 def overlap_choices(key, *, at):
     """Return the overlaps that the policy allows, as (seconds, label)."""
+    if key.is_stopped_leak:
+        return [("0", "None: this key is revoked")]
     maximum = timedelta(days=key.organization.max_overlap_days)
     usual = policy.overlap(key.organization, None)
     return [
@@ -88,6 +90,8 @@ class RotateApiKeyForm(forms.Form):
         overlap.choices = overlap_choices(key, at=at)
         usual = policy.overlap(organization, None)
         overlap.initial = str(int(usual.total_seconds()))
+        if key.is_stopped_leak:
+            overlap.initial = "0"
         scopes = self.fields["scopes"]
         valid = [name for name in key.scopes if name not in key.lapsed_scopes]
         scopes.choices = [(name, name) for name in valid]

@@ -11,6 +11,7 @@ from apikeys import tokens
 from apikeys.exceptions import OrganizationMismatch, ScopeDenied
 from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.late_use import LateUseManager
+from apikeys.models.leak_report import LeakReport
 from apikeys.models.manager import ApiKeyManager
 from apikeys.models.querysets import ENDS_AT, IDLE_SINCE, LABEL_OF_PERSON
 from apikeys.models.request_limit import RequestLimit
@@ -32,7 +33,13 @@ def new_family():
 
 
 class ApiKey(
-    Usability, Stopping, Rotation, RequestLimit, UseRecording, DeferredTogether
+    Usability,
+    Stopping,
+    LeakReport,
+    Rotation,
+    RequestLimit,
+    UseRecording,
+    DeferredTogether,
 ):
     """A credential of an organization; it outlives the account of its creator."""
 
@@ -85,6 +92,9 @@ class ApiKey(
     # The end of the chosen overlap; after retire(), `retire_at` is earlier.
     overlap_ends_at = models.DateTimeField(null=True, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
+    # The last time that somebody presented the whole key as leaked; a stopped key keeps
+    # the first.
+    leak_reported_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by_label = models.CharField(max_length=255, blank=True)
     revoke_reason = models.CharField(max_length=255, blank=True)

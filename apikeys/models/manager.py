@@ -28,7 +28,7 @@ DECIDING_FIELDS = (
     *("expires_at", "retire_at", "suspended_at", "revoked_at"),
     *("last_used_at", "requests_per_minute"),
     *("organization__id", "organization__requests_per_minute"),
-    "organization__frozen_at",
+    *("organization__frozen_at", "leak_reported_at"),
 )
 MAX_SCOPES = 100  # per request, more than the catalog has
 INVALID = (

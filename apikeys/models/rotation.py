@@ -15,6 +15,7 @@ from echopoint.core.locks import for_change
 from echopoint.core.redaction import cleaned
 
 Action = AuditEvent.Action
+REPLACED = "Replaced after its secret was reported as leaked."
 
 
 class Rotation(models.Model):
@@ -50,13 +51,16 @@ class Rotation(models.Model):
         Both keys work for `overlap`, a timedelta, by default seven days or what the
         policy allows. The successor has the same name, organization and family, the
         same scopes or a subset in `scopes`, and the same lifetime, within the policy.
-        Raise `KeyConflict` for a key that is not active, `InvalidKeyRequest` for values
+        A key that is suspended after a leak is revoked, without an overlap. Raise
+        `KeyConflict` for any other key that is not active, `InvalidKeyRequest` for values
         that the policy refuses.
         """
         by.require_fresh()
         at = at or timezone.now()
         key = for_change(type(self).objects).get(pk=self.pk)
         key.require_rotatable(at)
+        if key.is_stopped_leak:
+            overlap = key.overlap_of_leaked(overlap)
         retire_at = at + policy.overlap(key.organization, overlap)
         key.retire_at = min(retire_at, key.expires_at or retire_at)
         key.overlap_ends_at = key.retire_at
@@ -82,10 +86,28 @@ class Rotation(models.Model):
             scopes=successor.scopes,
             dropped=key.lapsed_scopes,
         )
+        if key.is_stopped_leak:
+            # It must not be resumed any more.
+            key.revoke(by=by, reason=REPLACED, at=at)
         self.refresh_from_db()
         return successor, secret
 
     rotate.alters_data = True
+
+    @property
+    def is_stopped_leak(self):
+        """Whether the key is suspended, and was reported as leaked."""
+        return bool(self.leak_reported_at and self.suspended_at and not self.revoked_at)
+
+    def overlap_of_leaked(self, requested):
+        """Return no overlap; raise `InvalidKeyRequest` if another one is requested."""
+        if requested:
+            raise InvalidKeyRequest(
+                "overlap_seconds",
+                "This key was reported as leaked: it does not work during an overlap.",
+                metadata={"maximum": 0},
+            )
+        return timedelta(0)
 
     def require_rotatable(self, at):
         """Raise `KeyConflict` unless a rotation can begin."""
@@ -97,9 +119,17 @@ class Rotation(models.Model):
                 "This key is already being rotated. Retire it or cancel the rotation"
                 " first.",
             )
+        if self.is_replaceable_leak(at):
+            return
         if status != self.Status.ACTIVE:
             advice = self.advice_instead_of_rotating(status, at)
             raise KeyConflict("CONFLICT", f"This key is {status}. {advice}")
+
+    def is_replaceable_leak(self, at=None):
+        """Whether the key is suspended after a leak, and a rotation can replace it."""
+        at = at or timezone.now()
+        has_expired = bool(self.expires_at) and self.expires_at <= at
+        return self.is_stopped_leak and not self.retire_at and not has_expired
 
     def advice_instead_of_rotating(self, status, at):
         if status == self.Status.RETIRED:
@@ -108,6 +138,8 @@ class Rotation(models.Model):
             return "It cannot be rotated. Create another."
         if self.ends_at and self.ends_at <= at:
             return "It has also expired, so resuming it does not help. Create another."
+        if self.retire_at and self.is_stopped_leak:
+            return "It was reported as leaked, and has a successor already. Revoke it."
         if self.retire_at:
             return "It is already being rotated. Resume it to continue the rotation."
         return "Resume it before you rotate it."

@@ -90,6 +90,8 @@ class Usability(models.Model):
             when = getattr(self, since)
             if when is None:  # not suspended itself
                 when, advice = self.organization.frozen_at, FROZEN
+            elif status == self.Status.SUSPENDED and self.leak_reported_at:
+                advice = LEAKED
             raise KeyRejected(
                 f"API_KEY_{status.upper()}",
                 f"This API key was {status} on {when:%Y-%m-%d at %H:%M} UTC. {advice}"
@@ -100,6 +102,7 @@ class Usability(models.Model):
 
 
 BLOCKED = "API_KEY_BLOCKED"
+LEAKED = "Its secret was reported as leaked. Ask an admin for another key."
 FROZEN = "All keys of its organization are frozen. An admin can end the freeze."
 STOPPED = {
     Usability.Status.REVOKED: (

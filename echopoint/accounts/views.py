@@ -1,12 +1,12 @@
 """Sign-in, sign-up and password reset."""
 
-import time
-
 from allauth.account import views as account
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
+
+from echopoint.core.response_time import rounded_up_to
 
 
 class SignInView(account.LoginView):
@@ -20,16 +20,12 @@ class ConstantTimeMixin:
     """Delays responses to a multiple of ACCOUNT_ANSWER_SECONDS.
 
     The response time must not reveal whether an account exists. Both cases do the same
-    work, but not to the millisecond. A response that takes longer waits for the next
-    multiple, because adding a fixed delay would preserve the difference.
+    work, but not to the millisecond.
     """
 
     def post(self, request, *args, **kwargs):
-        started = time.monotonic()
-        response = super().post(request, *args, **kwargs)
-        if seconds := settings.ACCOUNT_ANSWER_SECONDS:
-            time.sleep((started - time.monotonic()) % seconds)
-        return response
+        with rounded_up_to(settings.ACCOUNT_ANSWER_SECONDS):
+            return super().post(request, *args, **kwargs)
 
 
 @method_decorator(login_not_required, name="dispatch")

@@ -34,6 +34,16 @@ def address(request) -> str | None:
     return ip
 
 
+def network(ip):
+    """Return what counts as one client: an IPv4 address, or the /64 of an IPv6 address.
+
+    All clients with an unknown address, None, count as one.
+    """
+    if ip is None or ":" not in ip:
+        return ip or "unknown"
+    return str(ipaddress.ip_network((ip, 64), strict=False))
+
+
 def forwarded_entries(request):
     """Return the entries of X-Forwarded-For. WSGI servers join repeated header lines."""
     header = request.META.get("HTTP_X_FORWARDED_FOR", "")

@@ -46,7 +46,7 @@ def user_agent(text) -> str:
     return stored
 
 
-def one_line(text) -> str:
+def one_line(text, length=USER_AGENT_LENGTH) -> str:
     """Return a text of a client in printable characters, redacted and truncated."""
     plain = decode_client_text(text)
     if plain != text and holds_a_secret(plain):
@@ -54,4 +54,4 @@ def one_line(text) -> str:
     # Redact before replacing and truncating: a shortened secret is no longer recognized.
     text = cleaned(text)
     text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return text[:USER_AGENT_LENGTH]
+    return text[:length]

@@ -1,4 +1,4 @@
-"""Settings from EMAIL_URL, EMAIL_FROM and REDIS_URL. A mistyped value stops the start.
+"""Settings that are URLs of services, and EMAIL_FROM. A mistyped value stops the start.
 
 Error messages never quote a URL, because it contains the password.
 """
@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
-from echopoint.core.environment import env, parse_boolean, query_options
+from echopoint.core.environment import env, parse_boolean, query_options, string
 
 MAIL_BOOLEANS = {"EMAIL_USE_TLS", "EMAIL_USE_SSL"}
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 REDIS_BOOLEANS = {"retry_on_timeout", "socket_keepalive", "ssl_check_hostname"}
 
@@ -64,6 +65,24 @@ def require_sender(value):
             "EMAIL_FROM is not an e-mail address. Set it to keys@example.com or"
             " Name <keys@example.com>."
         )
+
+
+def https_url(name):
+    """Return an https URL from a variable, or an empty string; http only to this machine."""
+    value = string(name)
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port  # the port raises if it is invalid
+    except ValueError:
+        host = None
+    is_safe = host and (parts.scheme == "https" or host in LOOPBACK)
+    if not is_safe or parts.scheme not in {"http", "https"} or "@" in parts.netloc:
+        raise ImproperlyConfigured(
+            f"{name} is not an https URL. Set it to one, or leave it out."
+        )
+    return value
 
 
 def require_redis(url):

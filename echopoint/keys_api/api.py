@@ -134,7 +134,8 @@ class ApiKeyViewSet(OrgScopedViewSet):
         """Issue a successor; both keys work until the overlap ends.
 
         Scopes can be removed, but not added. Scopes that are no longer in the catalog are
-        dropped. Keys that are not active cannot be rotated (409).
+        dropped. Keys that are not active cannot be rotated (409), except those that were
+        suspended after a leak: these are revoked, without an overlap.
         """
         key, body = self.get_object(), self.body()
         seconds = body.get("overlap_seconds")

@@ -55,6 +55,7 @@ class ApiKeyDetailSerializer(ApiKeySerializer):
     """An API key with its current rotation, or null."""
 
     requests_per_minute = serializers.IntegerField(source="requests_allowed")
+    leak_reported_at = serializers.DateTimeField(allow_null=True)
     rotation = serializers.SerializerMethodField()
 
     @extend_schema_field(RotationVerdictSerializer(allow_null=True))

@@ -4,6 +4,8 @@ from django.urls import path
 
 from echopoint.keys_api.api import ApiKeySelfViewSet, ApiKeyViewSet, PermissionViewSet
 from echopoint.keys_api.freezing import FreezeViewSet
+from echopoint.keys_api.github_leaks import GitHubLeakReportView
+from echopoint.keys_api.leaks import LeakReportView
 from echopoint.keys_api.me import MeViewSet
 
 urlpatterns = [
@@ -15,6 +17,8 @@ urlpatterns = [
         "api-keys/freeze", FreezeViewSet.as_view({"get": "retrieve", "post": "start"})
     ),
     path("api-keys/unfreeze", FreezeViewSet.as_view({"post": "end"})),
+    path("api-keys/leaked", LeakReportView.as_view()),
+    path("api-keys/leaked/github", GitHubLeakReportView.as_view()),
     path("api-keys/self", ApiKeySelfViewSet.as_view({"get": "retrieve"})),
     path(
         "api-keys/<str:id>",

@@ -106,6 +106,7 @@ class OrganizationAdmin(AuditedAdmin, ValidatedTextAdmin):
         "requests_per_minute",
         "keep_captured_requests_days",
         "keep_executions_days",
+        "leak_action",
         "frozen_at",
         "frozen_by_label",
         "freeze_reason",

@@ -127,6 +127,11 @@ class OrganizationManager(models.Manager):
         return organization
 
 
+class LeakAction(models.TextChoices):
+    SUSPEND = "suspend", "Suspend it"
+    REVOKE = "revoke", "Revoke it"
+
+
 class Organization(DeferredTogether):
     """A tenant, with the policy that limits its keys."""
 
@@ -174,6 +179,13 @@ class Organization(DeferredTogether):
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_KEPT_DAYS)],
         help_text="How long ended executions are kept.",
+    )
+    leak_action = models.CharField(
+        max_length=10,
+        choices=LeakAction.choices,
+        default=LeakAction.SUSPEND,
+        db_default=LeakAction.SUSPEND,
+        help_text="What happens to a key that is reported as leaked.",
     )
     # While set, no key of the organization works; see `apikeys.freezing`.
     frozen_at = models.DateTimeField(null=True, blank=True, editable=False)

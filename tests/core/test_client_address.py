@@ -7,7 +7,7 @@ from django.core import mail
 from django.urls import reverse
 
 from apikeys.models import AuditEvent
-from echopoint.core.client_address import first_unknown
+from echopoint.core.client_address import first_unknown, network
 from echopoint.organizations.models import User
 from echopoint.webhooks.models import CapturedRequest, Webhook
 from tests.signing_in import set_back
@@ -283,3 +283,17 @@ def test_the_audit_has_an_event_without_an_address(
     seen()
 
     assert AuditEvent.objects.get(action="api_key.first_used").ip == ""
+
+
+@pytest.mark.parametrize(
+    ("ip", "counted_as"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        (None, "unknown"),
+    ],
+)
+def test_an_ipv6_network_counts_as_one_client(ip, counted_as):
+    assert network(ip) == counted_as

@@ -167,6 +167,7 @@ FREE_IN_BODIES = {
 }
 FREE_IN_FORMS = {
     "nonce": "made here, and good for nothing else",
+    "keys": "compared, not stored",
     "confirm": "compared, not stored",
     "shown_limits": "made here: the limits on the page",
     "shown_verdict": "made here: the verdict on the page",

@@ -73,3 +73,40 @@ def test_a_mistyped_redis_url_is_refused(url):
 )
 def test_a_valid_redis_url_is_accepted(url):
     service_urls.require_redis(url)
+
+
+URL_NAME = "GITHUB_SECRET_SCANNING_KEYS_URL"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.github.com/meta/public_keys/secret_scanning",
+        "https://github.example:8443/keys",
+        "http://127.0.0.1:9000/keys",
+        "http://localhost/keys",
+        "",
+    ],
+)
+def test_an_https_url_is_accepted_and_http_only_to_this_machine(monkeypatch, url):
+    monkeypatch.setenv(URL_NAME, url)
+
+    assert service_urls.https_url(URL_NAME) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.github.com/keys",
+        "http://api.github.com/keys",
+        "ftp://127.0.0.1/keys",
+        "https://",
+        "https://keys.example:x/",
+        f"https://me:{PASSWORD}@keys.example/",
+        "https://[::1/keys",
+    ],
+)
+def test_any_other_url_is_refused(monkeypatch, url):
+    monkeypatch.setenv(URL_NAME, url)
+
+    assert URL_NAME in error_of(service_urls.https_url, URL_NAME)

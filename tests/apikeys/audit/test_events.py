@@ -51,6 +51,9 @@ SAMPLES = {
     "model": ("webhook", "collection"),
     "fields": (["name"], ["e-mail"]),
     "keys": (2, 3),
+    "source": ("api", "github"),
+    "found_in": ("commit", "issue_title"),
+    "url": ("https://a.test", "https://b.test"),
     "has_more": (False, True),
 }
 # Details that are never together: where a variable is.

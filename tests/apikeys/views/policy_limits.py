@@ -4,5 +4,6 @@ LIMITS = {
     "default_lifetime_days": "60",
     "max_lifetime_days": "80",
     "max_overlap_days": "7",
+    "leak_action": "suspend",
 }
-SHOWN_LIMITS = "90 365 False 7 None None None"
+SHOWN_LIMITS = "90 365 False 7 None None None suspend"

@@ -327,7 +327,11 @@ def test_the_policys_preview_says_when_a_retiring_key_ends(make, client, acme, o
     sign_in(client, olive)
     url = reverse("apikeys:policy", args=[acme.pk])
     limits = {"default_lifetime_days": 30, "max_lifetime_days": 30}
-    seen = {"max_overlap_days": 7, "shown_limits": "90 365 False 7 None None None"}
+    seen = {
+        "max_overlap_days": 7,
+        "leak_action": "suspend",
+        "shown_limits": "90 365 False 7 None None None suspend",
+    }
 
     said = text(client.post(url, limits | seen))
 

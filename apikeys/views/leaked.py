@@ -1,0 +1,54 @@
+"""The page on which anyone reports leaked keys, signed in or not."""
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import FormView
+
+from apikeys import leaks
+from apikeys.actors import Actor
+from apikeys.forms.leaked import LeakedKeysForm
+from apikeys.leaks import Finding, Reporter
+from echopoint.core.client_metadata import Client
+from echopoint.core.response_time import rounded_up_to
+
+SENT = "sent"
+
+
+@method_decorator(
+    [login_not_required, never_cache, sensitive_post_parameters("keys")],
+    name="dispatch",
+)
+class LeakedKeysView(FormView):
+    """Stop the live keys among the texts. The response never says which they are."""
+
+    http_method_names = ["get", "head", "post"]
+    form_class = LeakedKeysForm
+    template_name = "apikeys/leaked.html"
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(is_sent=SENT in self.request.GET, **kwargs)
+
+    def post(self, request, *args, **kwargs):
+        client = Client.of(request)
+        rate = leaks.count_report(client)
+        if rate.is_exceeded:
+            response = render(
+                request, "429.html", {"wait": f"{rate.reset} seconds"}, status=429
+            )
+            response["Retry-After"] = str(rate.reset)
+            return response
+        return super().post(request, *args, **kwargs)
+
+    def form_valid(self, form):
+        findings = [Finding(text) for text in form.cleaned_data["keys"]]
+        actor = Actor.reporter(Client.of(self.request), via="page")
+        site_url = self.request.build_absolute_uri("/").rstrip("/")
+        with rounded_up_to(settings.LEAK_REPORT_SECONDS):
+            leaks.report(findings, Reporter(actor, "page", site_url))
+        return HttpResponseRedirect(f"{reverse('leaked')}?{SENT}")
