@@ -91,7 +91,7 @@ class RotateApiKeyForm(forms.Form):
         usual = policy.overlap(organization, None)
         overlap.initial = str(int(usual.total_seconds()))
         if key.is_stopped_leak:
-            overlap.initial = "0"
+            overlap.initial, overlap.help_text = "0", ""
         scopes = self.fields["scopes"]
         valid = [name for name in key.scopes if name not in key.lapsed_scopes]
         scopes.choices = [(name, name) for name in valid]

@@ -17,8 +17,8 @@ from echopoint.keys_api.serializers import ExactSerializer
 
 # The same for every text, so that a report is no way to test a key.
 ACCEPTED = {
-    "message": "Received. Live keys among these texts are stopped, and their owners are"
-    " told."
+    "message": "Received. Live keys among these texts are stopped, and their organizations"
+    " see the report."
 }
 
 

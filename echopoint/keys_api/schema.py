@@ -6,8 +6,8 @@ from echopoint.keys_api.leaks import ACCEPTED, LeakReportSerializer
 
 REPORT_NOTE = (
     "No credential is needed. A live key whose complete text is among these is suspended or"
-    " revoked, as its organization chose, and its owners are told by mail. The response is"
-    " the same for any text, and nothing of it is stored. An address may send a limited"
+    " revoked, as its organization chose, which sees the report. The response is the same"
+    " for any text, and nothing of it is stored. An address may send a limited"
     " number of reports per minute."
 )
 GITHUB_NOTE = (

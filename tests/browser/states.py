@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 from tests.browser.gallery import press
+from tests.browser.new_keys import create
 
 
 class Walk:
@@ -28,6 +29,8 @@ class Walk:
             page.goto(self.keys + path)
             yield name
         yield from self.a_key_from_its_making_to_its_end()
+        yield from self.a_leaked_key()
+        yield from self.a_freeze()
 
     def a_key_from_its_making_to_its_end(self):
         page = self.page
@@ -62,6 +65,46 @@ class Walk:
         press(page, "Revoke this key")
         page.goto(detail)
         yield "key-revoked"
+        page.goto(detail + "revoke-family/")
+        yield "revoke-family"
+
+    def a_leaked_key(self):
+        page = self.page
+        name = f"Leaked {id(page)}"
+        page.goto(self.keys)
+        secret = create(page, name)
+        page.goto("/leaked/")
+        yield "leaked"
+        page.get_by_label("Leaked keys").fill("x\n" * 101)
+        press(page, "Report")
+        yield "leaked-refused"
+        page.get_by_label("Leaked keys").fill(secret)
+        press(page, "Report")
+        yield "leaked-reported"
+        page.goto(self.keys)
+        page.get_by_role("link", name=name).first.click()
+        detail = page.url
+        yield "key-reported"
+        for action in ("resume", "rotate", "revoke-creator"):
+            page.goto(f"{detail}{action}/")
+            yield f"{action}-reported"
+
+    def a_freeze(self):
+        page = self.page
+        page.goto(self.keys + "freeze/")
+        yield "freeze"
+        press(page, "Freeze all keys")
+        yield "freeze-refused"
+        confirm = page.get_by_label("to confirm")
+        confirm.fill(page.locator(".brand-organization").text_content().split(",")[0])
+        press(page, "Freeze all keys")
+        yield "list-frozen"
+        page.get_by_role("row").get_by_role("link").first.click()
+        yield "key-frozen"
+        press(page, "End the freeze", "link")
+        yield "unfreeze"
+        press(page, "End the freeze")
+        yield "freeze-ended"
 
 
 def signed_out_states(page):

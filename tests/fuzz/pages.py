@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.contrib import admin
 from django.urls import NoReverseMatch, URLResolver, get_resolver, reverse
 
-PAGES = ("/orgs/", "/accounts/", "/admin/", "/docs/")
+PAGES = ("/orgs/", "/accounts/", "/admin/", "/docs/", "/leaked/")
 
 
 class Page(NamedTuple):
