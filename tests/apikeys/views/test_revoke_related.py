@@ -77,6 +77,16 @@ def test_all_keys_of_a_person_are_revoked_and_no_others(
     assert live() == {"olive's", "a command's", "of globex"}
 
 
+def test_a_family_ends_at_the_organization(send, issue, globex):
+    key, _ = issue(name="ours")
+    foreign, _ = issue(name="theirs", organization=globex)
+    ApiKey.objects.filter(pk=foreign.pk).update(family_id=key.family_id)
+
+    send("revoke_family", key, {})
+
+    assert live() == {"theirs"}
+
+
 def test_keys_of_a_deleted_account_are_found_by_their_label(send, issue, bob, acme):
     acme.memberships.filter(user=bob).update(role="admin")
     key, _ = issue(name="bob's", by=made_by(bob))
