@@ -32,6 +32,20 @@ class OrganizationMismatch(Refused):
     code = "ORGANIZATION_MISMATCH"
 
 
+class AddressNotAllowed(Refused):
+    """The key may not be used from the client's address, which is None if unknown."""
+
+    code = "IP_NOT_ALLOWED"
+
+    def __init__(self, address):
+        where = f"from {address}" if address else "from an unknown address"
+        super().__init__(
+            f"This API key may not be used {where}. Send the request from an address in the"
+            " key's list, or ask an admin of the organization to change the list.",
+            metadata={"address": address and str(address)},
+        )
+
+
 class TooManyRequests(Refused):
     """The key exceeds its `RateLimit`; `wait` is in seconds."""
 

@@ -7,7 +7,7 @@ Addresses are compared as IPv4 whenever they have an IPv4 form: `::ffff:203.0.11
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import (
     IPv4Address,
@@ -23,11 +23,8 @@ from typing import NamedTuple
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-MAX_NETWORKS = 50  # per list
 MAPPED_PREFIX = 96  # of ::ffff:0:0/96, which holds the IPv4 addresses
 PREFIX = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
-# A text that is meant as a network, whether or not it is one. Names of ranges never are.
-LIKE_A_NETWORK = re.compile(r"[0-9.]*|.*[/:].*", re.DOTALL)
 NOT_A_NETWORK = (
     "is not a network. Write an address, such as 203.0.113.9, or a network, such as"
     " 203.0.113.0/24 or 2001:db8::/32"
@@ -172,20 +169,6 @@ def as_text(network: Network) -> str:
     """Return "203.0.113.0/24", or "203.0.113.9" for a single address."""
     is_one = network.prefixlen == network.max_prefixlen
     return str(network.network_address if is_one else network)
-
-
-def parse_networks(texts: Sequence[str]) -> list[Network]:
-    """Return the networks of a list; raise `InvalidNetwork` with a whole sentence."""
-    networks: list[Network] = []
-    for text in texts:
-        try:
-            network = parse_network(text)
-        except InvalidNetwork as error:
-            raise InvalidNetwork(f"{text} {error}.") from None
-        require_new(network, networks)
-        networks.append(network)
-    require_some_left_out(networks)
-    return networks
 
 
 def require_new(network: Network, others: Iterable[Network]) -> None:

@@ -86,6 +86,10 @@ VERBS = {
     "resume": lambda key, by: key.resume(by=by),
     "revoke": lambda key, by: key.revoke(by=by),
     "limit_requests": lambda key, by: key.limit_requests(40, by=by),
+    # Only a wider list needs it: `BEFORE` restricts the key.
+    "set_allowed_networks": lambda key, by: key.set_allowed_networks(
+        ["192.0.2.1"] if by is SYSTEM else None, by=by
+    ),
     "revoke selected": lambda key, by: ApiKey.objects.all().revoke(by=by),
     "policy": lambda key, by: policy.change(
         key.organization, by=by, max_overlap_days=1
@@ -96,6 +100,7 @@ BEFORE = {
     "unretire": ["rotate", "retire"],
     "cancel_rotation": ["rotate"],
     "resume": ["suspend"],
+    "set_allowed_networks": ["set_allowed_networks"],
 }
 
 

@@ -13,7 +13,6 @@ from apikeys.networks import (
     as_text,
     parse_address,
     parse_network,
-    parse_networks,
     read_allow_list,
     suggested_network,
 )
@@ -79,27 +78,6 @@ def test_a_network_has_one_spelling(text, listed):
 def test_what_is_not_a_network_is_refused_with_the_reason(text, why):
     with pytest.raises(InvalidNetwork, match=why):
         parse_network(text)
-
-
-@pytest.mark.parametrize(
-    ("texts", "why"),
-    [
-        (["10.0.0.1", "10.0.0.1/32"], "10.0.0.1 is listed twice. Remove one."),
-        (["10.0.0.0/8", "10.1.0.0/16"], "10.1.0.0/16 is part of 10.0.0.0/8."),
-        (["10.1.0.0/16", "10.0.0.0/8"], "10.1.0.0/16 is part of 10.0.0.0/8."),
-        (["::/1", "8000::/1"], "Together these are every IPv6 address"),
-        (["10.0.0.0/8", "0.0.0.0/0"], "0.0.0.0/0 is every IPv4 address"),
-    ],
-)
-def test_a_list_without_an_effect_is_refused_with_the_reason(texts, why):
-    with pytest.raises(InvalidNetwork, match=why):
-        parse_networks(texts)
-
-
-def test_neighbours_and_networks_of_both_versions_may_be_listed_together():
-    texts = ["10.0.0.0/9", "10.128.0.0/9", "2001:db8::/32", "192.0.2.7"]
-
-    assert [as_text(network) for network in parse_networks(texts)] == texts
 
 
 @pytest.mark.parametrize(

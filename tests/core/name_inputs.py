@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from apikeys.actors import Actor
 from apikeys.exceptions import InvalidKeyRequest
-from apikeys.models import ApiKey, SpentNonce
+from apikeys.models import ApiKey, NetworkRange, SpentNonce
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import User
 from tests.executions.definitions import definition, node
@@ -66,6 +66,14 @@ WAYS = {
         ),
         "console": lambda w, text: w.console(
             "apikeys/apikey/", action="revoke", _selected_action=w.key.pk, reason=text
+        ),
+    },
+    "apikeys.NetworkRange.name": {
+        "verb": lambda w, text: w.verb(
+            NetworkRange.objects.add,
+            organization=w.acme,
+            name=text,
+            networks=["192.0.2.1"],
         ),
     },
     "organizations.Organization.name": {

@@ -48,6 +48,9 @@ SAMPLES = {
     "environment": ("staging", "production"),
     "secret": (False, True),
     "count": (2, 3),
+    "allowed_networks": (["192.0.2.1"], ["192.0.2.2"]),
+    "networks": (["192.0.2.1"], ["192.0.2.2"]),
+    "keys": (1, 2),
     "model": ("webhook", "collection"),
     "fields": (["name"], ["e-mail"]),
 }
@@ -56,6 +59,8 @@ APART = {"environment": {"flow"}}
 BEFORE_AND_AFTER = {
     Action.RENAMED: ("a", "b"),
     Action.LIMIT_CHANGED: (40, None),
+    Action.NETWORKS_CHANGED: (["192.0.2.1"], None),
+    Action.RANGE_CHANGED: (["192.0.2.1"], ["192.0.2.2"]),
     Action.POLICY_UPDATED: ({"max_overlap_days": 7}, {"max_overlap_days": 14}),
     Action.ROLE_CHANGED: ("admin", "member"),
     Action.ORGANIZATION_CHANGED: ("a", "b"),
@@ -171,6 +176,31 @@ def test_every_action_is_recorded_by_something_or_is_not_offered():
             {"before": {"max_overlap_days": 7}, "after": {"max_overlap_days": 14}},
             "max overlap days: 7 to 14.",
         ),
+        (
+            Action.CREATED,
+            {"scopes": ["a"], "allowed_networks": ["Office", "192.0.2.1"]},
+            "Scopes: a. No expiry. Only from Office, 192.0.2.1.",
+        ),
+        (
+            Action.NETWORKS_CHANGED,
+            {"before": None, "after": ["Office", "192.0.2.1"]},
+            "Restricted to Office, 192.0.2.1.",
+        ),
+        (
+            Action.NETWORKS_CHANGED,
+            {"before": ["Office", "192.0.2.1"], "after": ["192.0.2.2", "Office"]},
+            "Added 192.0.2.2. Removed 192.0.2.1.",
+        ),
+        (
+            Action.NETWORKS_CHANGED,
+            {"before": ["Office"], "after": None},
+            "No longer restricted; the list was Office.",
+        ),
+        (
+            Action.RANGE_CHANGED,
+            {"before": ["192.0.2.1"], "after": ["192.0.2.0/24"], "keys": 1},
+            "Added 192.0.2.0/24. Removed 192.0.2.1. 1 key updated.",
+        ),
         (Action.RENAMED, {"before": "a", "after": "b"}, "From “a” to “b”."),
         (
             Action.SIGNED_IN,
@@ -219,6 +249,8 @@ def test_an_event_reads_as_a_sentence(action, details, said):
         (Action.ROTATED, {"successor": "key_b", "retire_at": "2026-06-02T12:00:00"}),
         (Action.POLICY_UPDATED, {"after": "x"}),
         (Action.AUDIT_EXPORTED, {"format": 7}),
+        (Action.NETWORKS_CHANGED, {"before": 7, "after": ["192.0.2.1"]}),
+        (Action.RANGE_CREATED, {"networks": [7]}),
         (Action.REVOKED, ["a list"]),
         (Action.SIGNED_IN, {"methods": 7}),
         (Action.CONSOLE_DELETED, {"count": "x"}),
