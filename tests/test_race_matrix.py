@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from apikeys.actors import Actor
 from apikeys.db.write_buffers import write_buffers
-from apikeys.models import ApiKey, InstallationEvent
+from apikeys.models import ApiKey, InstallationEvent, NetworkRange
 from echopoint.api.operations import operations
 from echopoint.collections.models import Collection, Folder, SavedRequest
 from echopoint.core.client_metadata import Client as CallerClient
@@ -63,6 +63,13 @@ class World:
         _, secret = self.issue("program", PROGRAM)
         self.program = ApiClient(self.organization, secret)
         self.make_content()
+        self.office = NetworkRange.objects.add(
+            self.organization, name="Office", networks=["192.0.2.0/24"], by=SYSTEM
+        )
+        self.home = NetworkRange.objects.add(
+            self.organization, name="Home", networks=["203.0.113.0/24"], by=SYSTEM
+        )
+        self.rotating.set_allowed_networks(["Office"], by=SYSTEM)
 
     def seen_by(self, browser):
         """Return the same organization with another session."""
@@ -181,6 +188,14 @@ BY_PAGE = {
     "deleteAPIKey": "apikeys:revoke",
 }
 REST = {
+    "updateAPIKey": rest("updateAPIKey", {"allowed_networks": ["Office"]}, id="key"),
+    "createNetworkRange": rest(
+        "createNetworkRange", {"name": "new", "networks": ["192.0.2.1"]}
+    ),
+    "updateNetworkRange": rest(
+        "updateNetworkRange", {"networks": ["198.51.100.0/24"]}, id="office"
+    ),
+    "deleteNetworkRange": rest("deleteNetworkRange", id="home"),
     "createWebhook": rest("createWebhook", {"name": "new"}),
     "deleteWebhook": rest("deleteWebhook", id="webhook"),
     "createFlow": rest(

@@ -163,10 +163,13 @@ class NetworkRange(models.Model):
         """Replace the networks, also for the keys that refer to the range.
 
         Return whether anything changed. Networks that were not in the range before need a
-        recent sign-in. Raise `InvalidKeyRequest` for invalid networks.
+        recent sign-in. Raise `InvalidKeyRequest` for invalid networks, `KeyConflict` for
+        a range that was deleted.
         """
         after = parse_entries(networks, field="networks")
-        row = for_change(type(self).objects).get(pk=self.pk)
+        row = for_change(type(self).objects.filter(pk=self.pk)).first()
+        if row is None:
+            raise KeyConflict("CONFLICT", "This range was deleted.")
         if not Coverage(row.parsed).covers(Coverage(after)):
             by.require_fresh()
         before, self.networks = row.networks, list(map(as_text, after))

@@ -24,6 +24,7 @@ from echopoint.keys_api.serializers import (
     ApiKeyRotateResponseSerializer,
     ApiKeySearchRequestSerializer,
     ApiKeySerializer,
+    ApiKeyUpdateRequestSerializer,
     PermissionQuerySerializer,
     PermissionSerializer,
 )
@@ -59,6 +60,13 @@ class ApiKeyViewSet(OrgScopedViewSet):
         "retrieve": Action(
             id="getAPIKey", scopes=["api_key:read"], answer=ApiKeyDetailSerializer
         ),
+        "partial_update": Action(
+            id="updateAPIKey",
+            scopes=["api_key:create"],
+            body=ApiKeyUpdateRequestSerializer,
+            answer=ApiKeyDetailSerializer,
+            conflicts=True,
+        ),
         "destroy": Action(id="deleteAPIKey", scopes=["api_key:delete"], status=204),
         "rotate": Action(
             id="rotateAPIKey",
@@ -88,9 +96,21 @@ class ApiKeyViewSet(OrgScopedViewSet):
             name=body["name"],
             scopes=body["permissions"],
             expires_in_days=body.get("expires_in_days", DEFAULT),
+            allowed_networks=body.get("allowed_networks"),
             by=Actor.from_request(request, via="api"),
         )
         return self.show(issued, 201)
+
+    def partial_update(self, request, id):
+        """Change where the key may be used from. Null allows any address.
+
+        A list that allows more addresses than before needs a recent sign-in.
+        """
+        key, body = self.get_object(), self.body()
+        if "allowed_networks" in body:
+            by = Actor.from_request(request, via="api")
+            key.set_allowed_networks(body["allowed_networks"], by=by)
+        return self.show(key)
 
     def use_filters(self, rules):
         """Return the conditions for the last use."""

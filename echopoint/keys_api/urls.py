@@ -4,6 +4,7 @@ from django.urls import path
 
 from echopoint.keys_api.api import ApiKeySelfViewSet, ApiKeyViewSet, PermissionViewSet
 from echopoint.keys_api.me import MeViewSet
+from echopoint.keys_api.network_ranges import NetworkRangeViewSet
 
 urlpatterns = [
     path("me", MeViewSet.as_view({"get": "retrieve"})),
@@ -13,7 +14,19 @@ urlpatterns = [
     path("api-keys/self", ApiKeySelfViewSet.as_view({"get": "retrieve"})),
     path(
         "api-keys/<str:id>",
-        ApiKeyViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        ApiKeyViewSet.as_view(
+            {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+        ),
+    ),
+    path(
+        "network-ranges",
+        NetworkRangeViewSet.as_view({"get": "list", "post": "create"}),
+    ),
+    path(
+        "network-ranges/<str:id>",
+        NetworkRangeViewSet.as_view(
+            {"get": "retrieve", "put": "update", "delete": "destroy"}
+        ),
     ),
     path("api-keys/<str:id>/rotate", ApiKeyViewSet.as_view({"post": "rotate"})),
 ]

@@ -22,7 +22,9 @@ from tests.frozen_time import clock_at
 
 CONTRACT_IDS = {
     "getMe", "listAPIKeys", "createAPIKey", "searchAPIKeys", "getAPIKey", "deleteAPIKey",
-    "getCurrentAPIKey", "listPermissions", "rotateAPIKey",
+    "getCurrentAPIKey", "listPermissions", "rotateAPIKey", "updateAPIKey",
+    "listNetworkRanges", "createNetworkRange", "getNetworkRange", "updateNetworkRange",
+    "deleteNetworkRange",
     "listFlows", "createFlow", "searchFlows", "listFlowTags", "getFlow", "updateFlow",
     "deleteFlow",
     "listWebhooks", "createWebhook", "getWebhook", "deleteWebhook", "searchWebhooks",
@@ -227,7 +229,9 @@ def test_limits_are_stated_where_they_can_be_reached(document):
     # People manage keys, and have no such limit.
     assert {n for n in stated if "429" not in stated[n]} == {
         *("listAPIKeys", "createAPIKey", "searchAPIKeys", "getAPIKey", "deleteAPIKey"),
-        *("rotateAPIKey", "getMe"),
+        *("rotateAPIKey", "updateAPIKey", "getMe"),
+        *("listNetworkRanges", "createNetworkRange", "getNetworkRange"),
+        *("updateNetworkRange", "deleteNetworkRange"),
     }
 
 

@@ -69,6 +69,9 @@ WAYS = {
         ),
     },
     "apikeys.NetworkRange.name": {
+        "rest": lambda w, text: w.rest(
+            "POST", "/network-ranges", {"name": text, "networks": ["192.0.2.1"]}
+        ),
         "verb": lambda w, text: w.verb(
             NetworkRange.objects.add,
             organization=w.acme,

@@ -245,6 +245,13 @@ def test_a_range_in_use_is_not_deleted(issue, office):
     assert details("deleted")
 
 
+def test_a_range_that_was_deleted_is_not_changed(office):
+    NetworkRange.objects.get().remove(by=SYSTEM)
+
+    with pytest.raises(KeyConflict, match="was deleted"):
+        office.change([RUNNERS], by=SYSTEM)
+
+
 def test_a_range_that_is_gone_allows_nothing(issue, add, office):
     add("Home", RUNNERS)
     key, _ = issue(allowed_networks=["Office", "Home"])
