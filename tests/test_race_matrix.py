@@ -172,6 +172,16 @@ PAGES = {
     "apikeys:unretire": lambda w: w.page("unretire", w.retired),
     "apikeys:cancel_rotation": lambda w: w.page("cancel_rotation", w.rotating),
     "apikeys:limit": lambda w: w.page("limit", w.key, requests_per_minute=40),
+    "apikeys:networks": rest(
+        "updateAPIKey", {"allowed_networks": ["Office"]}, id="key"
+    ),
+    "apikeys:range_new": rest(
+        "createNetworkRange", {"name": "new", "networks": ["192.0.2.1"]}
+    ),
+    "apikeys:range": rest(
+        "updateNetworkRange", {"networks": ["198.51.100.0/24"]}, id="office"
+    ),
+    "apikeys:range_delete": rest("deleteNetworkRange", id="home"),
     "apikeys:suspend": lambda w: w.page("suspend", w.key),
     "apikeys:resume": lambda w: w.page("resume", w.suspended),
     "apikeys:revoke_selected": lambda w: w.page(
@@ -186,16 +196,12 @@ BY_PAGE = {
     "createAPIKey": "apikeys:issue",
     "rotateAPIKey": "apikeys:rotate",
     "deleteAPIKey": "apikeys:revoke",
+    "updateAPIKey": "apikeys:networks",
+    "createNetworkRange": "apikeys:range_new",
+    "updateNetworkRange": "apikeys:range",
+    "deleteNetworkRange": "apikeys:range_delete",
 }
 REST = {
-    "updateAPIKey": rest("updateAPIKey", {"allowed_networks": ["Office"]}, id="key"),
-    "createNetworkRange": rest(
-        "createNetworkRange", {"name": "new", "networks": ["192.0.2.1"]}
-    ),
-    "updateNetworkRange": rest(
-        "updateNetworkRange", {"networks": ["198.51.100.0/24"]}, id="office"
-    ),
-    "deleteNetworkRange": rest("deleteNetworkRange", id="home"),
     "createWebhook": rest("createWebhook", {"name": "new"}),
     "deleteWebhook": rest("deleteWebhook", id="webhook"),
     "createFlow": rest(

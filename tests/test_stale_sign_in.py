@@ -19,7 +19,14 @@ from apikeys.models import ApiKey, AuditEvent, NetworkRange
 from apikeys.models.manager import ApiKeyManager, ApiKeyQuerySet
 from echopoint.api.operations import operations
 from echopoint.organizations.models import Membership, Organization, User
-from tests.page_table import CHANGES, PAGES, prepare_key
+from tests.page_table import (
+    CHANGES,
+    KEY_PAGES,
+    PAGES,
+    RANGE_PAGES,
+    prepare_key,
+    prepare_range,
+)
 from tests.signing_in import sign_in
 from tests.url_paths import paths
 
@@ -77,6 +84,8 @@ EXEMPT_PAGES = {
     "apikeys:find": "reads; by POST, as a whole key may be pasted",
     "apikeys:audit_export": "reads, and records that it did",
     "apikeys:audit_verify": "reads",
+    "apikeys:range_new": "no key refers to it yet",
+    "apikeys:range_delete": "no key may refer to it any more",
 }
 VERBS = {
     "issue": lambda key, by: ApiKey.objects.issue(
@@ -112,6 +121,7 @@ def snapshot():
     """Return the rows that the guarded changes could write."""
     return [
         list(ApiKey.objects.order_by("pk").values()),
+        list(NetworkRange.objects.order_by("pk").values()),
         list(Organization.objects.order_by("pk").values()),
         list(Membership.objects.order_by("pk").values()),
         list(User.objects.order_by("pk").values("pk", "email", "password", "is_staff")),
@@ -208,14 +218,15 @@ def test_a_stale_session_is_told_so_before_the_state_of_the_key(stale, key):
 @pytest.mark.parametrize("page", sorted(set(CHANGES) - EXEMPT_PAGES.keys()))
 def test_a_page_asks_for_a_fresh_sign_in(stale, key, acme, page):
     prepare_key(page, key)
-    has_key = "revoke_selected" not in page and page not in {
-        "apikeys:issue",
-        "apikeys:policy",
-    }
-    args = [acme.pk, key.public_id] if has_key else [acme.pk]
+    args = [acme.pk]
+    if page in KEY_PAGES:
+        args.append(key.public_id)
+    if page in RANGE_PAGES:
+        args.append(prepare_range(acme).pk)
     before = snapshot()
+    form = {"key": key.public_id, "name": "new", "networks": "198.51.100.7"}
 
-    asked = stale.post(reverse(page, args=args), {"key": key.public_id, "name": "new"})
+    asked = stale.post(reverse(page, args=args), form)
 
     assert asked.status_code == 302
     assert asked["Location"].startswith("/accounts/reauthenticate/?")

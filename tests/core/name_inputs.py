@@ -69,6 +69,7 @@ WAYS = {
         ),
     },
     "apikeys.NetworkRange.name": {
+        "page": lambda w, text: w.page("range_new", name=text, networks="192.0.2.1"),
         "rest": lambda w, text: w.rest(
             "POST", "/network-ranges", {"name": text, "networks": ["192.0.2.1"]}
         ),

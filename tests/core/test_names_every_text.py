@@ -172,6 +172,8 @@ FREE_IN_BODIES = {
 FREE_IN_FORMS = {
     "nonce": "made here, and good for nothing else",
     "shown_limits": "made here: the limits on the page",
+    "allowed_networks": "networks and names of ranges; others are refused",
+    "networks": "networks; others are refused",
     "shown_verdict": "made here: the verdict on the page",
     "username": "asked of nobody",
     "login": "compared, not stored",
