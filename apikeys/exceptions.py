@@ -73,6 +73,15 @@ class ScopeDenied(Refused):
         self.missing = missing
 
 
+class PeopleOnly(Refused):
+    """The request needs a person; no API key may make it."""
+
+    def __init__(self):
+        super().__init__(
+            "API keys cannot do this. Sign in and do it as a person.",
+        )
+
+
 class FreshSignInRequired(Refused):
     """The change requires a recent sign-in; the message has the URL."""
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apikeys.views.audit import AuditExportView, AuditListView, AuditVerifyView
+from apikeys.views.check import ApiKeyCheckView
 from apikeys.views.detail import ApiKeyDetailView
 from apikeys.views.issue import ApiKeyIssueView
 from apikeys.views.limit import ApiKeyLimitView
@@ -59,6 +60,7 @@ urlpatterns = [
         name="rotation_status",
     ),
     path("<str:public_id>/limit/", ApiKeyLimitView.as_view(), name="limit"),
+    path("<str:public_id>/check/", ApiKeyCheckView.as_view(), name="check"),
     path("<str:public_id>/networks/", ApiKeyNetworksView.as_view(), name="networks"),
     path("<str:public_id>/suspend/", ApiKeySuspendView.as_view(), name="suspend"),
     path("<str:public_id>/resume/", ApiKeyResumeView.as_view(), name="resume"),

@@ -20,6 +20,7 @@ PAGES = {
     "apikeys:unretire": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:cancel_rotation": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:limit": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:check": {"GET": (200, 200), "POST": (405, 405)},
     "apikeys:networks": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:suspend": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:resume": {"GET": (403, 200), "POST": (403, 302)},

@@ -304,7 +304,7 @@ def test_every_change_is_in_the_matrix():
         operation.operation_id
         for operation in operations()
         if operation.method != "GET" and "search" not in operation.operation_id
-    }
+    } - {"checkAPIKey"}
     assert changing - REST.keys() == BY_PAGE.keys()
     assert set(ALL_CHANGES) - PAGES.keys() == {"apikeys:find", "apikeys:audit_verify"}
 

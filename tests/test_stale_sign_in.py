@@ -44,6 +44,7 @@ GUARDED_OPERATIONS = {
 EXEMPT_OPERATIONS = {
     "createNetworkRange": "no key refers to it yet",
     "deleteNetworkRange": "no key may refer to it any more",
+    "checkAPIKey": "reads",
     "searchAPIKeys": "reads",
     "searchFlows": "reads",
     "searchWebhooks": "reads",

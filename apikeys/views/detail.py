@@ -4,9 +4,11 @@ from django.views.generic import TemplateView
 
 from apikeys.audit.timeline import refused_attempts, timeline
 from apikeys.exceptions import AddressNotAllowed
+from apikeys.forms.check import CheckForm
 from apikeys.forms.rotation import scope_entries
 from apikeys.models import KeyPlace
 from apikeys.models.seen_addresses import refused_addresses
+from apikeys.views.check import usual_question
 from apikeys.views.key import SingleKeyMixin
 from apikeys.views.rotation import RotationMixin
 
@@ -21,6 +23,7 @@ class ApiKeyDetailView(RotationMixin, SingleKeyMixin, TemplateView):
         return super().get_context_data(
             scopes=scope_entries(self.key.scopes),
             attempts=attempts,
+            check_form=CheckForm(initial=usual_question(self)),
             refused_from=unlisted_addresses(self.key, attempts),
             places=KeyPlace.objects.shown(self.key),
             timeline=timeline(self.key),

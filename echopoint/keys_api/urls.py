@@ -28,5 +28,6 @@ urlpatterns = [
             {"get": "retrieve", "put": "update", "delete": "destroy"}
         ),
     ),
+    path("api-keys/<str:id>/check", ApiKeyViewSet.as_view({"post": "check"})),
     path("api-keys/<str:id>/rotate", ApiKeyViewSet.as_view({"post": "rotate"})),
 ]
