@@ -32,6 +32,20 @@ class OrganizationMismatch(Refused):
     code = "ORGANIZATION_MISMATCH"
 
 
+class AddressNotAllowed(Refused):
+    """The key may not be used from the client's address, which is None if unknown."""
+
+    code = "IP_NOT_ALLOWED"
+
+    def __init__(self, address):
+        where = f"from {address}" if address else "from an unknown address"
+        super().__init__(
+            f"This API key may not be used {where}. Send the request from an address in the"
+            " key's list, or ask an admin of the organization to change the list.",
+            metadata={"address": address and str(address)},
+        )
+
+
 class TooManyRequests(Refused):
     """The key exceeds its `RateLimit`; `wait` is in seconds."""
 
@@ -57,6 +71,15 @@ class ScopeDenied(Refused):
             metadata={"required_scopes": sorted(required), "missing_scopes": missing},
         )
         self.missing = missing
+
+
+class PeopleOnly(Refused):
+    """The request needs a person; no API key may make it."""
+
+    def __init__(self):
+        super().__init__(
+            "API keys cannot do this. Sign in and do it as a person.",
+        )
 
 
 class FreshSignInRequired(Refused):

@@ -5,11 +5,12 @@ from django.utils import timezone
 from rest_framework import exceptions, permissions
 
 from apikeys.authentication import RefusedRequest
-from apikeys.exceptions import ScopeDenied
+from apikeys.exceptions import PeopleOnly, ScopeDenied
 from apikeys.models import ApiKey, KeyUsage
 from apikeys.models.place import KeyUse
 from apikeys.places import place_of
 from apikeys.scopes import missing
+from echopoint.core.refusals import Refused
 from echopoint.organizations.models import Membership
 
 NOT_SERVED = {None, "metadata"}  # methods without an action, and OPTIONS
@@ -54,15 +55,15 @@ class HasRequiredScopes(permissions.BasePermission):
         required = scopes_for(request.auth, view)
         if not request.user.is_authenticated:
             raise exceptions.NotAuthenticated(NO_CREDENTIAL)
-        self.require_accepted(request, view)
         try:
-            self.require_scopes(request.auth, required)
-        except ScopeDenied as denial:
+            require_admitted(request.auth, accepts=view.accepts, scopes=required)
+        except Refused as refusal:
             if isinstance(request.auth, ApiKey):
+                lacking = getattr(refusal, "missing", ())
                 request.auth.record_refusal(
-                    denial.code, ip=request.user.client.ip, scopes=denial.missing
+                    refusal.code, ip=request.user.client.ip, scopes=lacking
                 )
-            raise RefusedRequest(denial) from None
+            raise RefusedRequest(refusal) from None
         if isinstance(request.auth, ApiKey):
             # Recorded here, not in the authentication: only an allowed request is a use.
             # A refused one must not make an old key look used.
@@ -73,26 +74,24 @@ class HasRequiredScopes(permissions.BasePermission):
             view.use = KeyUse(request.auth, place, at)
         return True
 
-    def require_accepted(self, request, view):
-        """Raise unless the view accepts this kind of credential."""
-        if isinstance(request.auth, view.accepts):
-            return
-        if isinstance(request.auth, ApiKey):
-            request.auth.record_refusal("FORBIDDEN", ip=request.user.client.ip)
-            raise exceptions.PermissionDenied(
-                "API keys cannot do this. Sign in and do it as a person."
-            )
+
+def require_admitted(auth, *, accepts, scopes):
+    """Raise unless the caller is of an accepted kind and has all scopes.
+
+    `Refused` is the answer to a key or a member; `NotAuthenticated` to a person where only
+    a key is accepted.
+    """
+    if not isinstance(auth, tuple(accepts)):
+        if isinstance(auth, ApiKey):
+            raise PeopleOnly
         raise exceptions.NotAuthenticated(
             "Only an API key can do this. Send it in the header X-Api-Key."
         )
-
-    def require_scopes(self, auth, required):
-        """Raise `ScopeDenied` unless the key, or the member's role, has all scopes."""
-        if isinstance(auth, ApiKey):
-            auth.require_scopes(*required)
-        elif lacking := missing(auth.permissions if auth else (), required):
-            raise ScopeDenied(
-                f"Your role lacks {', '.join(lacking)}. Ask an admin of the organization.",
-                required=required,
-                missing=lacking,
-            )
+    if isinstance(auth, ApiKey):
+        auth.require_scopes(*scopes)
+    elif lacking := missing(auth.permissions if auth else (), scopes):
+        raise ScopeDenied(
+            f"Your role lacks {', '.join(lacking)}. Ask an admin of the organization.",
+            required=scopes,
+            missing=lacking,
+        )

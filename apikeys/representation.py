@@ -13,6 +13,7 @@ def describe(key) -> dict:
         "expires_at": rfc3339(key.expires_at),
         "last_used_at": rfc3339(key.last_used_at),
         "permissions": key.scopes,
+        "allowed_networks": key.allowed_networks,
     }
 
 

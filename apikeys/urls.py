@@ -3,11 +3,19 @@
 from django.urls import path
 
 from apikeys.views.audit import AuditExportView, AuditListView, AuditVerifyView
+from apikeys.views.check import ApiKeyCheckView
 from apikeys.views.detail import ApiKeyDetailView
 from apikeys.views.freezing import FreezeView, UnfreezeView
 from apikeys.views.issue import ApiKeyIssueView
 from apikeys.views.limit import ApiKeyLimitView
 from apikeys.views.list import ApiKeyFindView, ApiKeyListView, ApiKeyRevokeSelectedView
+from apikeys.views.network_ranges import (
+    NetworkRangeChangeView,
+    NetworkRangeCreateView,
+    NetworkRangeDeleteView,
+    NetworkRangeListView,
+)
+from apikeys.views.networks import ApiKeyNetworksView
 from apikeys.views.pause import ApiKeyResumeView, ApiKeySuspendView
 from apikeys.views.policy import PolicyView
 from apikeys.views.revoke import ApiKeyRevokeView
@@ -32,6 +40,14 @@ urlpatterns = [
     path("audit/export/", AuditExportView.as_view(), name="audit_export"),
     path("audit/verify/", AuditVerifyView.as_view(), name="audit_verify"),
     path("policy/", PolicyView.as_view(), name="policy"),
+    path("ranges/", NetworkRangeListView.as_view(), name="ranges"),
+    path("ranges/new/", NetworkRangeCreateView.as_view(), name="range_new"),
+    path("ranges/<uuid:range_id>/", NetworkRangeChangeView.as_view(), name="range"),
+    path(
+        "ranges/<uuid:range_id>/delete/",
+        NetworkRangeDeleteView.as_view(),
+        name="range_delete",
+    ),
     path("<str:public_id>/revoke/", ApiKeyRevokeView.as_view(), name="revoke"),
     path(
         "<str:public_id>/revoke-family/",
@@ -58,6 +74,8 @@ urlpatterns = [
         name="rotation_status",
     ),
     path("<str:public_id>/limit/", ApiKeyLimitView.as_view(), name="limit"),
+    path("<str:public_id>/check/", ApiKeyCheckView.as_view(), name="check"),
+    path("<str:public_id>/networks/", ApiKeyNetworksView.as_view(), name="networks"),
     path("<str:public_id>/suspend/", ApiKeySuspendView.as_view(), name="suspend"),
     path("<str:public_id>/resume/", ApiKeyResumeView.as_view(), name="resume"),
 ]

@@ -1,8 +1,11 @@
 """All pages of an organization: expected statuses by role, and the key each page needs."""
 
+from uuid import uuid4
+
 from django.urls import get_resolver
 
 from apikeys.actors import Actor
+from apikeys.models import NetworkRange
 from tests.url_paths import paths
 
 # Expected status by page and method: (member, admin[, owner if different from admin])
@@ -19,6 +22,8 @@ PAGES = {
     "apikeys:unretire": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:cancel_rotation": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:limit": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:check": {"GET": (200, 200), "POST": (405, 405)},
+    "apikeys:networks": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:suspend": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:resume": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:freeze": {"GET": (403, 200), "POST": (403, 200)},
@@ -28,6 +33,10 @@ PAGES = {
     "apikeys:audit": {"GET": (200, 200), "POST": (405, 405)},
     "apikeys:audit_export": {"GET": (403, 302), "POST": (403, 400)},
     "apikeys:audit_verify": {"GET": (302, 302), "POST": (302, 302)},
+    "apikeys:ranges": {"GET": (200, 200), "POST": (405, 405)},
+    "apikeys:range_new": {"GET": (403, 200), "POST": (403, 200)},
+    "apikeys:range": {"GET": (403, 200), "POST": (403, 200)},
+    "apikeys:range_delete": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:policy": {"GET": (200, 200), "POST": (403, 403, 200)},
 }
 
@@ -43,6 +52,9 @@ def organization_pages():
 
 KEY_PAGES = sorted(
     name for name, path in organization_pages().items() if "public_id" in path
+)
+RANGE_PAGES = sorted(
+    name for name, path in organization_pages().items() if "range_id" in path
 )
 CHANGES = sorted(page for page in PAGES if PAGES[page]["POST"] != (405, 405))
 ROTATING = {
@@ -62,3 +74,15 @@ def prepare_key(page, key):
         key.retire(by=by)
     if page == "apikeys:resume":
         key.suspend(by=by)
+    if page == "apikeys:networks":
+        key.set_allowed_networks(["192.0.2.1"], by=by)
+
+
+def prepare_range(organization):
+    """Return a range for the pages of one."""
+    return NetworkRange.objects.add(
+        organization,
+        name=f"range {uuid4().hex[:8]}",
+        networks=["192.0.2.1"],
+        by=Actor.command("test"),
+    )

@@ -5,14 +5,16 @@ from django.middleware.csrf import _get_new_csrf_string as get_token_string
 from django.test import Client
 from django.urls import reverse
 
-from apikeys.models import ApiKey, AuditEvent
+from apikeys.models import ApiKey, AuditEvent, NetworkRange
 from echopoint.organizations.models import User
 from tests.page_table import (
     CHANGES,
     KEY_PAGES,
     PAGES,
+    RANGE_PAGES,
     organization_pages,
     prepare_key,
+    prepare_range,
 )
 from tests.signing_in import sign_in
 
@@ -46,6 +48,8 @@ def visit(issue, acme):
             key, _ = issue()
             prepare_key(page, key)
             args.append(key.public_id)
+        if page in RANGE_PAGES:
+            args.append(prepare_range(acme).pk)
         visit.before = rows()
         client = Client(**options)
         if user:
@@ -61,7 +65,11 @@ def visit(issue, acme):
 
 def rows():
     """Return the rows that the pages could change."""
-    return [list(ApiKey.objects.order_by("pk").values()), AuditEvent.objects.count()]
+    models = (ApiKey, NetworkRange)
+    return [
+        *(list(model.objects.order_by("pk").values()) for model in models),
+        AuditEvent.objects.count(),
+    ]
 
 
 @pytest.mark.parametrize(("page", "method", "expected"), ROWS)
@@ -110,8 +118,8 @@ def test_only_post_makes_changes(visit, page, method, olive):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("page", KEY_PAGES)
-def test_another_tenants_key_is_not_found_through_the_own_organization(
+@pytest.mark.parametrize("page", [*KEY_PAGES, *RANGE_PAGES])
+def test_another_tenants_row_is_not_found_through_the_own_organization(
     visit, page, method, mallory, globex
 ):
     allowed = PAGES[page][method] != (405, 405)

@@ -18,6 +18,7 @@ from apikeys.audit.timeline import REASONS
 from apikeys.authentication import KEY_HEADER, ORGANIZATION_HEADER
 from apikeys.db.index_probes import STATUS_INDEX_COLUMNS
 from apikeys.exceptions import (
+    AddressNotAllowed,
     OrganizationMismatch,
     OrganizationRequired,
     ScopeDenied,
@@ -392,7 +393,7 @@ def test_the_server_keeps_what_the_command_line_tells_of_a_ci_job():
 
 def test_each_reason_for_which_a_key_is_refused_has_words():
     refusals = (OrganizationRequired, OrganizationMismatch, ScopeDenied, Refused)
-    refusals += (TooManyRequests,)
+    refusals += (AddressNotAllowed, TooManyRequests)
     codes = {f"API_KEY_{status.upper()}" for status in STOPPED}
     codes |= {refusal.code for refusal in refusals} | {BLOCKED}
 

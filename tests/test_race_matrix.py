@@ -19,7 +19,7 @@ from django.utils import timezone
 from apikeys import freezing
 from apikeys.actors import Actor
 from apikeys.db.write_buffers import write_buffers
-from apikeys.models import ApiKey, InstallationEvent
+from apikeys.models import ApiKey, InstallationEvent, NetworkRange
 from echopoint.api.operations import operations
 from echopoint.collections.models import Collection, Folder, SavedRequest
 from echopoint.core.client_metadata import Client as CallerClient
@@ -64,6 +64,13 @@ class World:
         _, secret = self.issue("program", PROGRAM)
         self.program = ApiClient(self.organization, secret)
         self.make_content()
+        self.office = NetworkRange.objects.add(
+            self.organization, name="Office", networks=["192.0.2.0/24"], by=SYSTEM
+        )
+        self.home = NetworkRange.objects.add(
+            self.organization, name="Home", networks=["203.0.113.0/24"], by=SYSTEM
+        )
+        self.rotating.set_allowed_networks(["Office"], by=SYSTEM)
 
     def seen_by(self, browser):
         """Return the same organization with another session."""
@@ -167,6 +174,16 @@ PAGES = {
     "apikeys:unretire": lambda w: w.page("unretire", w.retired),
     "apikeys:cancel_rotation": lambda w: w.page("cancel_rotation", w.rotating),
     "apikeys:limit": lambda w: w.page("limit", w.key, requests_per_minute=40),
+    "apikeys:networks": rest(
+        "updateAPIKey", {"allowed_networks": ["Office"]}, id="key"
+    ),
+    "apikeys:range_new": rest(
+        "createNetworkRange", {"name": "new", "networks": ["192.0.2.1"]}
+    ),
+    "apikeys:range": rest(
+        "updateNetworkRange", {"networks": ["198.51.100.0/24"]}, id="office"
+    ),
+    "apikeys:range_delete": rest("deleteNetworkRange", id="home"),
     "apikeys:suspend": lambda w: w.page("suspend", w.key),
     "apikeys:resume": lambda w: w.page("resume", w.suspended),
     "apikeys:revoke_selected": lambda w: w.page(
@@ -192,6 +209,10 @@ BY_PAGE = {
     "revokeAPIKeyFamily": "apikeys:revoke_family",
     "freezeAPIKeys": "apikeys:freeze",
     "unfreezeAPIKeys": "apikeys:unfreeze",
+    "updateAPIKey": "apikeys:networks",
+    "createNetworkRange": "apikeys:range_new",
+    "updateNetworkRange": "apikeys:range",
+    "deleteNetworkRange": "apikeys:range_delete",
 }
 REST = {
     "createWebhook": rest("createWebhook", {"name": "new"}),
@@ -306,7 +327,7 @@ def test_every_change_is_in_the_matrix():
         operation.operation_id
         for operation in operations()
         if operation.method != "GET" and "search" not in operation.operation_id
-    }
+    } - {"checkAPIKey"}
     assert changing - REST.keys() == BY_PAGE.keys()
     assert set(ALL_CHANGES) - PAGES.keys() == {"apikeys:find", "apikeys:audit_verify"}
 

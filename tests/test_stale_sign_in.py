@@ -15,11 +15,18 @@ from django.urls import get_resolver, reverse
 from apikeys import freezing, policy
 from apikeys.actors import Actor
 from apikeys.exceptions import FreshSignInRequired
-from apikeys.models import ApiKey, AuditEvent
+from apikeys.models import ApiKey, AuditEvent, NetworkRange
 from apikeys.models.manager import ApiKeyManager, ApiKeyQuerySet
 from echopoint.api.operations import operations
 from echopoint.organizations.models import Membership, Organization, User
-from tests.page_table import CHANGES, KEY_PAGES, PAGES, prepare_key
+from tests.page_table import (
+    CHANGES,
+    KEY_PAGES,
+    PAGES,
+    RANGE_PAGES,
+    prepare_key,
+    prepare_range,
+)
 from tests.signing_in import sign_in
 from tests.url_paths import paths
 
@@ -34,11 +41,16 @@ GUARDED_OPERATIONS = {
     "revokeAPIKeyFamily": None,
     "freezeAPIKeys": {},
     "unfreezeAPIKeys": {},
+    "updateAPIKey": {"allowed_networks": None},
+    "updateNetworkRange": {"networks": ["198.51.100.0/24"]},
 }
 BEFORE_OPERATIONS = {
     "unfreezeAPIKeys": lambda key: freezing.freeze(key.organization, by=SYSTEM)
 }
 EXEMPT_OPERATIONS = {
+    "createNetworkRange": "no key refers to it yet",
+    "deleteNetworkRange": "no key may refer to it any more",
+    "checkAPIKey": "reads",
     "searchAPIKeys": "reads",
     "searchFlows": "reads",
     "searchWebhooks": "reads",
@@ -79,6 +91,8 @@ EXEMPT_PAGES = {
     "apikeys:find": "reads; by POST, as a whole key may be pasted",
     "apikeys:audit_export": "reads, and records that it did",
     "apikeys:audit_verify": "reads",
+    "apikeys:range_new": "no key refers to it yet",
+    "apikeys:range_delete": "no key may refer to it any more",
 }
 VERBS = {
     "issue": lambda key, by: ApiKey.objects.issue(
@@ -93,6 +107,10 @@ VERBS = {
     "revoke": lambda key, by: key.revoke(by=by),
     "report_leak": lambda key, by: key.report_leak(by=by, source="api"),
     "limit_requests": lambda key, by: key.limit_requests(40, by=by),
+    # Only a wider list needs it: `BEFORE` restricts the key.
+    "set_allowed_networks": lambda key, by: key.set_allowed_networks(
+        ["192.0.2.1"] if by is SYSTEM else None, by=by
+    ),
     "revoke selected": lambda key, by: ApiKey.objects.all().revoke(by=by),
     "policy": lambda key, by: policy.change(
         key.organization, by=by, max_overlap_days=1
@@ -106,6 +124,7 @@ BEFORE = {
     "cancel_rotation": ["rotate"],
     "resume": ["suspend"],
     "unfreeze": ["freeze"],
+    "set_allowed_networks": ["set_allowed_networks"],
 }
 
 
@@ -113,6 +132,7 @@ def snapshot():
     """Return the rows that the guarded changes could write."""
     return [
         list(ApiKey.objects.order_by("pk").values()),
+        list(NetworkRange.objects.order_by("pk").values()),
         list(Organization.objects.order_by("pk").values()),
         list(Membership.objects.order_by("pk").values()),
         list(User.objects.order_by("pk").values("pk", "email", "password", "is_staff")),
@@ -156,27 +176,38 @@ def test_every_operation_is_guarded_or_exempt_with_a_reason():
     assert not GUARDED_OPERATIONS.keys() & EXEMPT_OPERATIONS.keys()
 
 
-def send(client, operation, key, body):
-    """Send the operation on the key, as a member of its organization."""
+@pytest.fixture
+def office(acme):
+    """Return a range, which can be made wider."""
+    return NetworkRange.objects.add(
+        acme, name="Office", networks=["192.0.2.1"], by=SYSTEM
+    )
+
+
+def send(client, operation, row, body):
+    """Send the operation on the key or range, as a member of its organization."""
     return client.generic(
         operation.method,
-        operation.path.replace("{id}", key.rest_id),
+        operation.path.replace("{id}", getattr(row, "rest_id", str(row.pk))),
         json.dumps(body) if body is not None else "",
         content_type="application/json",
-        headers={"X-Organization-Id": key.organization_id},
+        headers={"X-Organization-Id": row.organization_id},
     )
 
 
 @pytest.mark.parametrize("name", GUARDED_OPERATIONS)
 def test_the_api_asks_for_a_fresh_sign_in_and_says_where(
-    stale, signed_in_now, key, name
+    stale, signed_in_now, key, office, name
 ):
     operation, body = changing_operations()[name], GUARDED_OPERATIONS[name]
     if prepare := BEFORE_OPERATIONS.get(name):
         prepare(key)
+    row = office if "Range" in name else key
+    # A key without a list could not be used from more addresses than now.
+    key.set_allowed_networks(["Office"], by=SYSTEM)
     before = snapshot()
 
-    refused = send(stale, operation, key, body)
+    refused = send(stale, operation, row, body)
 
     (error,) = refused.json()["errors"]
     assert (refused.status_code, error["code"]) == (403, "FRESH_SIGN_IN_REQUIRED")
@@ -184,7 +215,7 @@ def test_the_api_asks_for_a_fresh_sign_in_and_says_where(
     assert error["metadata"] == {"sign_in_url": url}
     assert url in error["message"]
     assert snapshot() == before
-    assert send(signed_in_now, operation, key, body).status_code in {200, 201, 204}
+    assert send(signed_in_now, operation, row, body).status_code in {200, 201, 204}
     assert snapshot() != before
 
 
@@ -200,10 +231,15 @@ def test_a_stale_session_is_told_so_before_the_state_of_the_key(stale, key):
 @pytest.mark.parametrize("page", sorted(set(CHANGES) - EXEMPT_PAGES.keys()))
 def test_a_page_asks_for_a_fresh_sign_in(stale, key, acme, page):
     prepare_key(page, key)
-    args = [acme.pk, key.public_id] if page in KEY_PAGES else [acme.pk]
+    args = [acme.pk]
+    if page in KEY_PAGES:
+        args.append(key.public_id)
+    if page in RANGE_PAGES:
+        args.append(prepare_range(acme).pk)
     before = snapshot()
+    form = {"key": key.public_id, "name": "new", "networks": "198.51.100.7"}
 
-    asked = stale.post(reverse(page, args=args), {"key": key.public_id, "name": "new"})
+    asked = stale.post(reverse(page, args=args), form)
 
     assert asked.status_code == 302
     assert asked["Location"].startswith("/accounts/reauthenticate/?")

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.db.models import TextChoices
 
-from apikeys.audit import people_wording
+from apikeys.audit import network_wording, people_wording
 from apikeys.audit.hash_chain import whole_milliseconds
 from apikeys.audit.wording import count_in_words, period, short_hash, time_in_words
 from apikeys.scopes import PRESETS
@@ -30,10 +30,14 @@ class Action(TextChoices):
     REVOKED = "api_key.revoked", "Revoked"
     LEAK_REPORTED = "api_key.leak_reported", "Reported as leaked"
     LIMIT_CHANGED = "api_key.rate_limit_changed", "Rate limit changed"
+    NETWORKS_CHANGED = "api_key.networks_changed", "Allowed addresses changed"
     FIRST_USED = "api_key.first_used", "First used"
     RETIRED_USED = "api_key.retired_used", "Used after it retired"
     RENAMED = "api_key.renamed", "Renamed"
     POLICY_UPDATED = "policy.updated", "Policy updated"
+    RANGE_CREATED = "network_range.created", "Address range created"
+    RANGE_CHANGED = "network_range.changed", "Address range changed"
+    RANGE_DELETED = "network_range.deleted", "Address range deleted"
     AUDIT_EXPORTED = "audit.exported", "Audit exported"
     AUDIT_PRUNED = "audit.pruned", "Old events deleted"
     ORGANIZATION_CREATED = "organization.created", "Organization created"
@@ -66,7 +70,7 @@ NO_CHANGES = {Action.SECRET_DISPLAYED, Action.FIRST_USED, Action.RETIRED_USED}
 UNUSED = {Action.RENAMED}
 # By the first part of the action.
 GROUPS = {
-    "API keys": ("api_key",),
+    "API keys": ("api_key", "network_range"),
     "Organization": ("organization", "policy", "audit"),
     "Members": ("membership",),
     "Sign-ins and accounts": ("person",),
@@ -94,9 +98,10 @@ def no_words(at):
     return ""
 
 
-def created(at, *, scopes=(), preset="", expires_at=None):
+def created(at, *, scopes=(), preset="", expires_at=None, allowed_networks=None):
     end = f"Expires on {time_in_words(expires_at)}." if expires_at else "No expiry."
-    return f"{scopes_in_words(scopes, preset)} {end}"
+    origin = f" Only from {', '.join(allowed_networks)}." if allowed_networks else ""
+    return f"{scopes_in_words(scopes, preset)} {end}{origin}"
 
 
 def rotated(at, *, successor="", retire_at="", scopes=(), dropped=()):
@@ -215,10 +220,14 @@ WORDS = {
     Action.REVOKED: reason_only,
     Action.LEAK_REPORTED: leak_reported,
     Action.LIMIT_CHANGED: limit_changed,
+    Action.NETWORKS_CHANGED: network_wording.networks_changed,
     Action.FIRST_USED: route_only,
     Action.RETIRED_USED: route_only,
     Action.RENAMED: renamed,
     Action.POLICY_UPDATED: policy_updated,
+    Action.RANGE_CREATED: network_wording.range_networks,
+    Action.RANGE_CHANGED: network_wording.range_changed,
+    Action.RANGE_DELETED: network_wording.range_networks,
     Action.AUDIT_EXPORTED: audit_exported,
     Action.AUDIT_PRUNED: audit_pruned,
     Action.ORGANIZATION_CREATED: no_words,

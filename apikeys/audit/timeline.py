@@ -18,6 +18,7 @@ REASONS = {
     "API_KEY_EXPIRED": "The key had expired.",
     "API_KEY_BLOCKED": "The operator had blocked the key.",
     "API_KEY_SUSPENDED": "The key was suspended.",
+    "IP_NOT_ALLOWED": "The address was not in the key's list.",
     "ORGANIZATION_REQUIRED": "The request named no organization, or more than one.",
     "ORGANIZATION_MISMATCH": "The request named another organization, not the key's own.",
     "MISSING_REQUIRED_SCOPES": "The key lacks a scope that the request needs.",
@@ -28,6 +29,7 @@ REASONS = {
 
 TARGETS = {
     "api_key": "key",
+    "network_range": "address range",
     "organization": "organization",
     "user": "person",
     "variable": "variable",

@@ -8,13 +8,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from apikeys import timestamps
+from apikeys.forms.networks import TOO_LONG, allowed_networks_field
 from apikeys.models import ApiKey
 from apikeys.scopes import PRESETS, SCOPES
 from echopoint.core.names import validate_name
 
 USUAL_LIFETIMES = (1, 7, 30, 60, 90, 180, 365)  # days
 NO_EXPIRY = "never"
-TOO_LONG = "Use at most %(limit_value)s characters; you entered %(show_value)s."
 
 
 def scope_choices():
@@ -98,6 +98,7 @@ class IssueApiKeyForm(forms.Form):
         error_messages={"required": "Choose at least one scope, or a preset."},
     )
     expires_in_days = forms.ChoiceField(label="Expiry", widget=TimeSelect)
+    allowed_networks = allowed_networks_field(rows=3)
 
     def __init__(self, *args, organization, **kwargs):
         super().__init__(*args, **kwargs)
@@ -112,6 +113,9 @@ class IssueApiKeyForm(forms.Form):
     def clean_expires_in_days(self):
         choice = self.cleaned_data["expires_in_days"]
         return None if choice == NO_EXPIRY else int(choice)
+
+    def clean_allowed_networks(self):
+        return self.cleaned_data["allowed_networks"] or None
 
     def chosen_scopes(self):
         """Return the names of the selected scopes, in the catalog's order."""

@@ -11,11 +11,14 @@ from apikeys.forms.creators import GROUPS, SuggestInput
 from apikeys.forms.filters import Choice, FilterForm, validate_not_secret
 from apikeys.forms.key_queries import (
     ANY,
+    RESTRICTED,
+    UNRESTRICTED,
     created_by,
     expiring_within_days,
     in_status,
     in_use_or_revoked,
     is_short,
+    with_networks,
     with_scope,
     with_text,
     with_use,
@@ -37,6 +40,11 @@ USES = [
     ("90", "Unused for 90 days"),
     ("never", "Never used"),
     ("retired", "Used after it retired"),
+]
+NETWORKS = [
+    ("", "Any"),
+    (RESTRICTED, "Restricted to a list"),
+    (UNRESTRICTED, "Not restricted"),
 ]
 EXPIRIES = [
     ("", "Any"),
@@ -104,6 +112,9 @@ class KeyFilterForm(FilterForm):
         query=expiring_within_days, choices=EXPIRIES, label="Expires"
     )
     use = ChoiceFilter(query=with_use, choices=USES)
+    networks = ChoiceFilter(
+        query=with_networks, choices=NETWORKS, label="Allowed addresses"
+    )
     q = TextFilter(
         query=with_text,
         label="Search",

@@ -12,6 +12,7 @@ from apikeys.models.querysets import ENDS_AT, IDLE_SINCE, WORKING
 from echopoint.core.characters import fold
 
 ANY = "all"
+RESTRICTED, UNRESTRICTED = "listed", "any"
 USABLE = WORKING
 ALPHANUMERIC = r"[^\W_]"
 SEPARATORS = " -_./:@(["
@@ -79,6 +80,12 @@ def with_use(keys, use):
         return keys, [keys]
     keys = keys.unused_for(int(use))
     return keys, [keys.order_by(IDLE_SINCE)]
+
+
+def with_networks(keys, networks):
+    """Filter by whether the keys have a list of allowed addresses."""
+    keys = keys.filter(allow_list__isnull=networks == UNRESTRICTED)
+    return keys, [keys.order_by("created_at")]
 
 
 def with_text(keys, text):

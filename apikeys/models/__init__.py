@@ -3,6 +3,7 @@
 from apikeys.models.api_key import ApiKey
 from apikeys.models.audit import AuditChain, AuditEvent
 from apikeys.models.installation_audit import InstallationChain, InstallationEvent
+from apikeys.models.network_range import NetworkRange
 from apikeys.models.nonce import SpentNonce
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.place import KeyPlace
@@ -17,6 +18,7 @@ __all__ = [
     "InstallationEvent",
     "KeyPlace",
     "KeyUsage",
+    "NetworkRange",
     "PepperFingerprint",
     "Refusal",
     "SpentNonce",

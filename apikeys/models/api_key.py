@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from apikeys import tokens
 from apikeys.exceptions import OrganizationMismatch, ScopeDenied
+from apikeys.models.address_restriction import AddressRestriction
 from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.late_use import LateUseManager
 from apikeys.models.leak_report import LeakReport
@@ -34,6 +35,7 @@ def new_family():
 
 class ApiKey(
     Usability,
+    AddressRestriction,
     Stopping,
     LeakReport,
     Rotation,
@@ -89,6 +91,8 @@ class ApiKey(
     retire_at = models.DateTimeField(null=True, blank=True)
     # None: the limit of the organization.
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    # The stored `AllowList`. NULL is no list, and differs from every text.
+    allow_list = models.TextField(null=True, blank=True, editable=False)  # noqa: DJ001
     # The end of the chosen overlap; after retire(), `retire_at` is earlier.
     overlap_ends_at = models.DateTimeField(null=True, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
@@ -195,6 +199,17 @@ class ApiKey(
                 fields=["organization", "created_by", "created_at", "id"],
                 name="api_key_creator",
             ),
+            *(
+                models.Index(
+                    fields=["organization", "created_at", "id"],
+                    condition=Q(allow_list__isnull=is_open),
+                    name=name,
+                )
+                for name, is_open in (
+                    ("api_key_restricted", False),
+                    ("api_key_unrestricted", True),
+                )
+            ),
             # Without an account, the label says whether a command or a person who has
             # left created the key. There may be many of one kind and few of the other.
             *(
@@ -235,6 +250,15 @@ class ApiKey(
     def lapsed_scopes(self):
         """Return the scopes that were removed from the catalog; they allow nothing."""
         return [name for name in self.scopes if canonical(name) is None]
+
+    def require_allowed(self, *, organization_id, ip, at=None):
+        """Raise `Refused` unless the key works from this address for the organization.
+
+        This is the decision about a key; scopes come after it.
+        """
+        self.require_usable(at)
+        self.require_address(ip)
+        self.require_organization(organization_id)
 
     def require_organization(self, organization_id):
         """Raise `OrganizationMismatch` unless the id is that of the key's organization.

@@ -12,6 +12,7 @@ from apikeys.actors import Actor
 from apikeys.db.compiled_lookup import CompiledLookup
 from apikeys.exceptions import InvalidKeyRequest, KeyRejected, MalformedKey, ScopeDenied
 from apikeys.models.audit import AuditEvent, Immutable
+from apikeys.models.network_range import NetworkRange
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.querysets import ListedKeys
 from apikeys.scopes import canonical, missing, preset_of
@@ -26,7 +27,7 @@ OTHER_NAME = "Choose another name, or revoke that key first."
 DECIDING_FIELDS = (
     *("public_id", "digest", "pepper_version", "scopes"),
     *("expires_at", "retire_at", "suspended_at", "revoked_at"),
-    *("last_used_at", "requests_per_minute"),
+    *("last_used_at", "requests_per_minute", "allow_list"),
     *("organization__id", "organization__requests_per_minute"),
     *("organization__frozen_at", "leak_reported_at"),
 )
@@ -85,14 +86,17 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         by: Actor,
         expires_in_days=policy.DEFAULT,
         description: str = "",
+        allowed_networks: list[str] | None = None,
         rotated_from=None,
         at=None,
     ) -> tuple[models.Model, str]:
         """Create a key and return it with its secret, which is not stored.
 
         `expires_in_days` is a number of days, None for no expiry, or `policy.DEFAULT`.
-        Raise `InvalidKeyRequest` for an invalid name, scopes or expiry, `ScopeDenied` for
-        scopes that the role of `by` lacks, and `KeyConflict` while the keys are frozen.
+        `allowed_networks` has networks and names of ranges, or is None for any address. A
+        successor has the list of its predecessor. Raise `InvalidKeyRequest` for an invalid
+        name, scopes, expiry or list, `ScopeDenied` for scopes that the role of `by` lacks,
+        and `KeyConflict` while the keys are frozen.
         """
         by.require_fresh()
         policy.require_not_frozen(organization)
@@ -103,6 +107,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             self._require_text(name, description)
         self.require_name_is_free(organization, name, at, instead_of=rotated_from)
         scopes = self._checked_scopes(organization, scopes, by)
+        allowed = NetworkRange.objects.resolve(organization, allowed_networks)
         token = tokens.generate()
         pepper = tokens.current_pepper()
         PepperFingerprint.objects.record(pepper)
@@ -119,12 +124,14 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             created_by=by.user,
             created_by_label=by.label,
             expires_at=policy.expiry(organization, expires_in_days, at=at),
+            allow_list=allowed and allowed.stored,
             rotated_from=rotated_from,
         )
         if rotated_from:
             key.family_id = rotated_from.family_id
             key.namesake = rotated_from.namesake
             key.requests_per_minute = rotated_from.requests_per_minute
+            key.allow_list = rotated_from.allow_list
         try:
             with transaction.atomic():
                 key.save(force_insert=True)
@@ -140,6 +147,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             scopes=scopes,
             preset=key.preset,
             expires_at=key.expires_at and key.expires_at.isoformat(),
+            allowed_networks=key.allowed_networks,
         )
         key.record(AuditEvent.Action.SECRET_DISPLAYED, by, at=at)
         return key, token.text
@@ -215,9 +223,9 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
     ) -> models.Model:
         """Return the key with this text, if it may be used for this organization now.
 
-        `organization_id` is None for an endpoint that needs no organization. Raise
-        `KeyRejected` or `OrganizationMismatch`. Malformed text costs no query, any other
-        text one.
+        `organization_id` is None for an endpoint that needs no organization, `ip` for a
+        client whose address is unknown. Raise `KeyRejected`, `AddressNotAllowed` or
+        `OrganizationMismatch`. Malformed text costs no query, any other text one.
         """
         at = at or timezone.now()
         try:
@@ -238,8 +246,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         # From here on the caller has proven to hold the key, so the refusals may say why,
         # and are counted for it.
         try:
-            key.require_usable(at)
-            key.require_organization(organization_id)
+            key.require_allowed(organization_id=organization_id, ip=ip, at=at)
         except Refused as refusal:
             key.record_refusal(refusal.code, ip=ip, at=at)
             raise

@@ -3,8 +3,12 @@
 from django.views.generic import TemplateView
 
 from apikeys.audit.timeline import refused_attempts, timeline
+from apikeys.exceptions import AddressNotAllowed
+from apikeys.forms.check import CheckForm
 from apikeys.forms.rotation import scope_entries
 from apikeys.models import KeyPlace
+from apikeys.models.seen_addresses import refused_addresses
+from apikeys.views.check import usual_question
 from apikeys.views.key import SingleKeyMixin
 from apikeys.views.rotation import RotationMixin
 
@@ -15,10 +19,20 @@ class ApiKeyDetailView(RotationMixin, SingleKeyMixin, TemplateView):
     template_name = "apikeys/detail.html"
 
     def get_context_data(self, **kwargs):
+        attempts = refused_attempts(self.key)
         return super().get_context_data(
             scopes=scope_entries(self.key.scopes),
-            attempts=refused_attempts(self.key),
+            attempts=attempts,
+            check_form=CheckForm(initial=usual_question(self)),
+            refused_from=unlisted_addresses(self.key, attempts),
             places=KeyPlace.objects.shown(self.key),
             timeline=timeline(self.key),
             **kwargs,
         )
+
+
+def unlisted_addresses(key, attempts):
+    """Return the refused addresses that are not in the key's list now."""
+    if not any(attempt.code == AddressNotAllowed.code for attempt in attempts):
+        return []
+    return [r for r in refused_addresses(key) if not key.allows_address(r.address)]

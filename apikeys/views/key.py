@@ -10,7 +10,7 @@ from django.utils.functional import cached_property
 from django.views.generic import FormView
 
 from apikeys.audit.timeline import timeline
-from apikeys.exceptions import KeyConflict
+from apikeys.exceptions import FreshSignInRequired, KeyConflict
 from apikeys.last_execution import last_execution
 from apikeys.models import ApiKey
 from apikeys.views.base import ApiKeysMixin
@@ -97,6 +97,9 @@ class KeyActionView(SingleKeyMixin, FormView):
             message = self.perform(**form.cleaned_data)
         except KeyConflict as conflict:
             return self.render_conflict(conflict.message)
+        except FreshSignInRequired:
+            # Only some changes of this page need it, which the model decides.
+            return self.redirect_to_confirm()
         except Refused as refusal:
             known = refusal.field in form.fields
             form.add_error(refusal.field if known else None, refusal.message)

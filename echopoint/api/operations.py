@@ -27,6 +27,10 @@ class Operation(NamedTuple):
         return self.declared.id
 
     @property
+    def accepts(self):
+        return self.view.accepts
+
+    @property
     def scopes(self):
         return self.declared.key_scopes
 
@@ -82,5 +86,5 @@ def operations_for_scope(scope):
             "operation_id": operation.operation_id,
         }
         for operation in operations()
-        if scope in operation.scopes and ApiKey in operation.view.accepts
+        if scope in operation.scopes and ApiKey in operation.accepts
     ]

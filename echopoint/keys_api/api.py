@@ -4,10 +4,12 @@ from datetime import timedelta
 
 from django.db.models import Q
 from django.http import Http404
+from django.utils import timezone
 from rest_framework.response import Response
 
 from apikeys.actors import Actor
 from apikeys.db.index_probes import selective_ids, with_ids
+from apikeys.dry_run import would_be_allowed
 from apikeys.models import ApiKey
 from apikeys.permissions import ANY_CALLER
 from apikeys.policy import DEFAULT
@@ -15,6 +17,11 @@ from apikeys.scopes import PRESETS, SCOPES
 from echopoint.api.actions import Action, Many
 from echopoint.api.pagination import page_envelope
 from echopoint.api.viewsets import ApiViewSet, OrgScopedViewSet
+from echopoint.core.client_address import address
+from echopoint.keys_api.check import (
+    ApiKeyCheckRequestSerializer,
+    ApiKeyCheckResponseSerializer,
+)
 from echopoint.keys_api.serializers import (
     ApiKeyCreateRequestSerializer,
     ApiKeyCreateResponseSerializer,
@@ -24,6 +31,7 @@ from echopoint.keys_api.serializers import (
     ApiKeyRotateResponseSerializer,
     ApiKeySearchRequestSerializer,
     ApiKeySerializer,
+    ApiKeyUpdateRequestSerializer,
     PermissionQuerySerializer,
     PermissionSerializer,
 )
@@ -60,6 +68,19 @@ class ApiKeyViewSet(OrgScopedViewSet):
         "retrieve": Action(
             id="getAPIKey", scopes=["api_key:read"], answer=ApiKeyDetailSerializer
         ),
+        "partial_update": Action(
+            id="updateAPIKey",
+            scopes=["api_key:create"],
+            body=ApiKeyUpdateRequestSerializer,
+            answer=ApiKeyDetailSerializer,
+            conflicts=True,
+        ),
+        "check": Action(
+            id="checkAPIKey",
+            scopes=["api_key:read"],
+            body=ApiKeyCheckRequestSerializer,
+            answer=ApiKeyCheckResponseSerializer,
+        ),
         "destroy": Action(id="deleteAPIKey", scopes=["api_key:delete"], status=204),
         "revoke_family": Action(
             id="revokeAPIKeyFamily", scopes=["api_key:delete"], status=204
@@ -92,9 +113,33 @@ class ApiKeyViewSet(OrgScopedViewSet):
             name=body["name"],
             scopes=body["permissions"],
             expires_in_days=body.get("expires_in_days", DEFAULT),
+            allowed_networks=body.get("allowed_networks"),
             by=Actor.from_request(request, via="api"),
         )
         return self.show(issued, 201)
+
+    def partial_update(self, request, id):
+        """Change where the key may be used from. Null allows any address.
+
+        A list that allows more addresses than before needs a recent sign-in.
+        """
+        key, body = self.get_object(), self.body()
+        if "allowed_networks" in body:
+            by = Actor.from_request(request, via="api")
+            key.set_allowed_networks(body["allowed_networks"], by=by)
+        return self.show(key)
+
+    def check(self, request, id):
+        """Say whether the key would be allowed to make a request, without making it.
+
+        `error` is the error that the API would give. Nothing is counted or recorded. Rate
+        limits, quotas, and whether the things in the request exist are not part of the
+        answer.
+        """
+        key, body = self.get_object(), self.body()
+        ip, at = body.get("address", address(request)), body.get("at", timezone.now())
+        answer = would_be_allowed(key, body["operation"], ip=ip, at=at)
+        return self.show({"answer": answer, "ip": ip, "at": at})
 
     def use_filters(self, rules):
         """Return the conditions for the last use."""

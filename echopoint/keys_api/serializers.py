@@ -7,12 +7,14 @@ from apikeys.models import ApiKey
 from apikeys.models.manager import MAX_SCOPES
 from apikeys.models.moves import KINDS, State
 from apikeys.models.verdict import Kind
+from apikeys.network_entries import MAX_ENTRIES
 from apikeys.representation import describe_rotation
 from echopoint.api.fields import Choice, Integer, Name, Text
 from echopoint.api.operations import operations_for_scope
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
 
 MAX_DAYS = 2**31 - 1
+MAX_ENTRY = 100  # characters, more than a network or the name of a range has
 
 
 class ApiKeySerializer(serializers.Serializer):
@@ -25,6 +27,12 @@ class ApiKeySerializer(serializers.Serializer):
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
     permissions = serializers.ListField(child=serializers.CharField(), source="scopes")
+    allowed_networks = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="Networks, addresses and names of ranges from which the key may be used;"
+        " null for any address.",
+    )
 
 
 class RotationPlaceSerializer(serializers.Serializer):
@@ -56,6 +64,11 @@ class ApiKeyDetailSerializer(ApiKeySerializer):
 
     requests_per_minute = serializers.IntegerField(source="requests_allowed")
     leak_reported_at = serializers.DateTimeField(allow_null=True)
+    effective_networks = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="The networks that `allowed_networks` stands for now, or null.",
+    )
     rotation = serializers.SerializerMethodField()
 
     @extend_schema_field(RotationVerdictSerializer(allow_null=True))
@@ -106,6 +119,15 @@ class ExactSerializer(serializers.Serializer):
         return values
 
 
+class NetworksField(serializers.ListField):
+    """Networks, addresses, or names of ranges; the model checks each."""
+
+    child = Text(max_length=MAX_ENTRY)
+
+    def __init__(self, **options):
+        super().__init__(min_length=1, max_length=MAX_ENTRIES, **options)
+
+
 class ApiKeyCreateRequestSerializer(ExactSerializer):
     """A request to create a key."""
 
@@ -122,6 +144,15 @@ class ApiKeyCreateRequestSerializer(ExactSerializer):
     expires_in_days = Integer(
         min_value=1, max_value=MAX_DAYS, required=False, allow_null=True
     )
+    allowed_networks = NetworksField(required=False, allow_null=True)
+
+
+class ApiKeyUpdateRequestSerializer(ExactSerializer):
+    """A change of a key; absent fields stay as they are."""
+
+    example = {"allowed_networks": ["203.0.113.0/24", "2001:db8::/32"]}
+
+    allowed_networks = NetworksField(required=False, allow_null=True)
 
 
 class ApiKeyRotateRequestSerializer(ExactSerializer):

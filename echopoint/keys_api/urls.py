@@ -7,6 +7,7 @@ from echopoint.keys_api.freezing import FreezeViewSet
 from echopoint.keys_api.github_leaks import GitHubLeakReportView
 from echopoint.keys_api.leaks import LeakReportView
 from echopoint.keys_api.me import MeViewSet
+from echopoint.keys_api.network_ranges import NetworkRangeViewSet
 
 urlpatterns = [
     path("me", MeViewSet.as_view({"get": "retrieve"})),
@@ -22,11 +23,24 @@ urlpatterns = [
     path("api-keys/self", ApiKeySelfViewSet.as_view({"get": "retrieve"})),
     path(
         "api-keys/<str:id>",
-        ApiKeyViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        ApiKeyViewSet.as_view(
+            {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+        ),
     ),
     path(
         "api-keys/<str:id>/revoke-family",
         ApiKeyViewSet.as_view({"post": "revoke_family"}),
     ),
+    path(
+        "network-ranges",
+        NetworkRangeViewSet.as_view({"get": "list", "post": "create"}),
+    ),
+    path(
+        "network-ranges/<str:id>",
+        NetworkRangeViewSet.as_view(
+            {"get": "retrieve", "put": "update", "delete": "destroy"}
+        ),
+    ),
+    path("api-keys/<str:id>/check", ApiKeyViewSet.as_view({"post": "check"})),
     path("api-keys/<str:id>/rotate", ApiKeyViewSet.as_view({"post": "rotate"})),
 ]

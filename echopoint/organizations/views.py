@@ -37,10 +37,14 @@ class OrgViewMixin:
         if request.method == "POST" and self.post_permission:
             self.require(self.post_permission)
         if self.requires_recent_sign_in and not reauthentication.is_recent(request):
-            if request.method == "POST":
-                reauthentication.store_form(request)
-            return reauthentication.redirect_to_confirm(request)
+            return self.redirect_to_confirm()
         return super().dispatch(request, *args, **kwargs)
+
+    def redirect_to_confirm(self):
+        """Redirect to the re-authentication; keep the submitted form until afterwards."""
+        if self.request.method == "POST":
+            reauthentication.store_form(self.request)
+        return reauthentication.redirect_to_confirm(self.request)
 
     def require(self, permission):
         """Raise `RoleRefused` unless the member's role has the permission."""

@@ -22,8 +22,11 @@ from tests.frozen_time import clock_at
 
 CONTRACT_IDS = {
     "getMe", "listAPIKeys", "createAPIKey", "searchAPIKeys", "getAPIKey", "deleteAPIKey",
-    "getCurrentAPIKey", "listPermissions", "rotateAPIKey",
     "getAPIKeyFreeze", "freezeAPIKeys", "unfreezeAPIKeys", "revokeAPIKeyFamily",
+    "getCurrentAPIKey", "listPermissions", "rotateAPIKey", "updateAPIKey",
+    "checkAPIKey",
+    "listNetworkRanges", "createNetworkRange", "getNetworkRange", "updateNetworkRange",
+    "deleteNetworkRange",
     "listFlows", "createFlow", "searchFlows", "listFlowTags", "getFlow", "updateFlow",
     "deleteFlow",
     "listWebhooks", "createWebhook", "getWebhook", "deleteWebhook", "searchWebhooks",
@@ -229,9 +232,11 @@ def test_limits_are_stated_where_they_can_be_reached(document):
     # People manage keys, and have no such limit.
     assert {n for n in stated if "429" not in stated[n]} == {
         *("listAPIKeys", "createAPIKey", "searchAPIKeys", "getAPIKey", "deleteAPIKey"),
-        *("rotateAPIKey", "getMe"),
         *("revokeAPIKeyFamily", "reportLeakedAPIKeysFromGitHub"),
         *("getAPIKeyFreeze", "freezeAPIKeys", "unfreezeAPIKeys"),
+        *("rotateAPIKey", "updateAPIKey", "checkAPIKey", "getMe"),
+        *("listNetworkRanges", "createNetworkRange", "getNetworkRange"),
+        *("updateNetworkRange", "deleteNetworkRange"),
     }
 
 

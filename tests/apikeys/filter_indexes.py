@@ -10,6 +10,7 @@ FILTERS = {
     "scope=environment:delete": "api_key_scopes",
     "creator=command": "(api_key_by_command|api_key_creator)",
     "expiring=7": "api_key_live_ends",
+    "networks=listed": "api_key_restricted",
     "use=90": "api_key_live_idle",
     "use=never": "api_key_live_used",
     "q=zebra": "api_key_name_text",

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from apikeys.actors import Actor
 from apikeys.exceptions import InvalidKeyRequest
-from apikeys.models import ApiKey, SpentNonce
+from apikeys.models import ApiKey, NetworkRange, SpentNonce
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import User
 from tests.executions.definitions import definition, node
@@ -75,6 +75,18 @@ WAYS = {
         "end": lambda w, text: w.rest("POST", "/api-keys/unfreeze", {"reason": text}),
         "command": lambda w, text: w.command(
             "freeze_api_keys", organization=w.acme.pk, reason=text
+        ),
+    },
+    "apikeys.NetworkRange.name": {
+        "page": lambda w, text: w.page("range_new", name=text, networks="192.0.2.1"),
+        "rest": lambda w, text: w.rest(
+            "POST", "/network-ranges", {"name": text, "networks": ["192.0.2.1"]}
+        ),
+        "verb": lambda w, text: w.verb(
+            NetworkRange.objects.add,
+            organization=w.acme,
+            name=text,
+            networks=["192.0.2.1"],
         ),
     },
     "organizations.Organization.name": {

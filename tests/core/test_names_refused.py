@@ -33,6 +33,7 @@ NAMES = [
     "apikeys.ApiKey.name",
     "apikeys.ApiKey.description",
     "apikeys.ApiKey.revoke_reason",
+    "apikeys.NetworkRange.name",
     "organizations.Organization.name",
     "organizations.User.name",
     "organizations.User.email",

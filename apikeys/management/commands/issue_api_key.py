@@ -25,14 +25,22 @@ class Command(AnsweringCommand):
         expiry = parser.add_mutually_exclusive_group()
         expiry.add_argument("--expires-in-days", type=int, metavar="N")
         expiry.add_argument("--no-expiry", action="store_true")
+        parser.add_argument(
+            "--allow-from",
+            action="append",
+            metavar="NETWORK",
+            help="an address, a network or the name of a range from which the key may be"
+            " used; repeatable. Without it, any address may",
+        )
 
-    def handle(self, *, organization, name, preset, scope, **options):
+    def handle(self, *, organization, name, preset, scope, allow_from, **options):
         try:
             key, secret = ApiKey.objects.issue(
                 organization=organization_named(organization),
                 name=name,
                 scopes=list(PRESETS[preset].scopes) if preset else scope,
                 expires_in_days=self.lifetime(options),
+                allowed_networks=allow_from,
                 by=Actor.command("issue_api_key"),
             )
         except Refused as refusal:
@@ -43,10 +51,11 @@ class Command(AnsweringCommand):
             else "until it is revoked"
         )
         fields = describe(key) | {"organization_id": organization, "secret": secret}
+        origin = f", from {', '.join(key.allowed_networks)}" if allow_from else ""
         self.answer(
             options,
             fields,
-            f"{key.rest_id} ({key.name}) works {until}, for {', '.join(key.scopes)}.",
+            f"{key.rest_id} ({key.name}) works {until}, for {', '.join(key.scopes)}{origin}.",
             "Its secret, shown only once:",
             secret,
         )

@@ -5,13 +5,13 @@ from django.utils import timezone
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
-from apikeys.exceptions import KeyRejected
 from apikeys.models import ApiKey
 from echopoint.api.actions import Action, Many
 from echopoint.api.exceptions import as_api_exception, errors_of
 from echopoint.api.parsers import IncompleteBody
 from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.core.client_address import address
+from echopoint.core.refusals import Refused
 from echopoint.executions.callers import Caller
 from echopoint.executions.completion import Completion
 from echopoint.executions.exceptions import ResultUnreadable
@@ -104,15 +104,16 @@ class RunnerJobViewSet(OrgScopedViewSet):
     def claim(self, runner):
         """Return a job for the runner, or None.
 
-        Raise `KeyRejected` if the key was revoked since the request began.
+        Raise `Refused` if the key was revoked or restricted since the request began.
         """
         # A request waits for many seconds. Without a second check, a revoked key could
         # still claim a job, and read its secrets.
         key = ApiKey.objects.by_public_id(self.request.auth.public_id)
+        ip = address(self.request)
         try:
-            key.require_usable()
-        except KeyRejected as refusal:
-            key.record_refusal(refusal.code, ip=address(self.request))
+            key.require_allowed(organization_id=self.organization.pk, ip=ip)
+        except Refused as refusal:
+            key.record_refusal(refusal.code, ip=ip)
             raise
         return RunnerJob.objects.claim(runner, key=key)
 

@@ -19,6 +19,7 @@ FIELDS = {
     "expires_at",
     "last_used_at",
     "permissions",
+    "allowed_networks",
     "status",
     "organization_id",
 }
@@ -67,12 +68,27 @@ def test_an_issued_key_is_told_in_the_fields_of_the_api(issued, acme):
     assert told["created_at"].endswith("Z")
 
 
+def test_a_key_is_issued_for_networks(issued, capsys, acme):
+    told = issued(
+        "--preset", "ci", "--allow-from", "192.0.2.0/24", "--allow-from", "::1"
+    )
+    words = ["issue_api_key", "--organization", acme.pk, "--preset", "ci"]
+    call_command(*words, "--name", "x", "--allow-from", "192.0.2.1")
+
+    assert told["allowed_networks"] == ["192.0.2.0/24", "::1"]
+    assert "runner:complete, from 192.0.2.1." in capsys.readouterr().out
+    refused = failure(*words, "--name", "y", "--allow-from", "192.0.2.1/24")
+    assert "Write 192.0.2.0/24 for the network" in refused
+    assert ApiKey.objects.count() == 2
+
+
 def test_an_issued_key_is_told_as_the_api_tells_it(issued, api, alice):
     told = issued("--scope", "flows:read")
 
     shown = api(user=alice).get(f"/api-keys/{told['id']}").json()
 
     assert shown.pop("rotation") is None
+    assert shown.pop("effective_networks") is None
     assert shown.pop("requests_per_minute") == 600
     assert shown.pop("leak_reported_at") is None
     assert {name: told[name] for name in shown} == shown

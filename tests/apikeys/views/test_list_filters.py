@@ -63,7 +63,11 @@ def keys(issue, alice):
         "retired": {"retire_at": days(-1)},
         "suspended": {"suspended_at": NOW},
         "revoked": {"revoked_at": NOW},
-        "idle": {"created_at": days(-100), "last_used_at": days(-95)},
+        "idle": {
+            "created_at": days(-100),
+            "last_used_at": days(-95),
+            "allow_list": '{"entries": ["::1"], "networks": ["::1"]}',
+        },
         "forgotten": {"created_at": days(-100)},
     }
     made = {}
@@ -84,6 +88,9 @@ def keys(issue, alice):
             for status in ("retiring", "expired", "retired", "suspended", "revoked")
         ],
         ("?status=all&use=never&expiring=30", ""),
+        ("?networks=listed", "idle"),
+        ("?networks=listed&status=active", "idle"),
+        ("?networks=any&status=active", "active forgotten"),
         ("?expiring=7", "active"),
         ("?expiring=90&use=90", "idle forgotten"),
         ("?status=usable&use=90", "idle forgotten"),

@@ -1,0 +1,43 @@
+"""Whether a key would be allowed to make a request, decided without the request.
+
+The decision is the API's own, see `ApiKey.require_allowed` and `permissions.require_admitted`.
+Nothing is counted or recorded. Rate limits and quotas are not part of it: they depend on
+other requests.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from apikeys.api_operations import ApiOperation
+from apikeys.permissions import require_admitted
+from apikeys.scopes import missing
+from echopoint.core.refusals import Refused
+
+
+class Answer(NamedTuple):
+    """The answer for one operation; `refusal` is the error of the API, or None."""
+
+    operation: ApiOperation
+    refusal: Refused | None
+    lacking: list[str]  # scopes
+
+    @property
+    def is_allowed(self) -> bool:
+        return self.refusal is None
+
+
+def would_be_allowed(
+    key, operation: ApiOperation, *, ip: str | None, at: datetime | None = None
+) -> Answer:
+    """Return the answer for a request with the key from the address.
+
+    The key is judged as it is now, at this moment or a later one: what a later change will
+    do is not known. The request names the organization of the key.
+    """
+    refusal = None
+    try:
+        key.require_allowed(organization_id=key.organization_id, ip=ip, at=at)
+        require_admitted(key, accepts=operation.accepts, scopes=operation.scopes)
+    except Refused as refused:
+        refusal = refused
+    return Answer(operation, refusal, missing(key.scopes, operation.scopes))
