@@ -2,6 +2,7 @@
 
 from apikeys.models.api_key import ApiKey
 from apikeys.models.audit import AuditChain, AuditEvent
+from apikeys.models.audit_label import AuditLabel
 from apikeys.models.installation_audit import InstallationChain, InstallationEvent
 from apikeys.models.nonce import SpentNonce
 from apikeys.models.pepper import PepperFingerprint
@@ -13,6 +14,7 @@ __all__ = [
     "ApiKey",
     "AuditChain",
     "AuditEvent",
+    "AuditLabel",
     "InstallationChain",
     "InstallationEvent",
     "KeyPlace",
