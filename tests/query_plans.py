@@ -3,7 +3,15 @@
 import json
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+
+
+@pytest.fixture(scope="module")
+def transaction_of_module(django_db_setup, django_db_blocker):
+    """Roll back after the tests of a module what its fixtures wrote; those of a test nest."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from django.db.models import Func, Q
 
+from apikeys.db.index_probes import with_ids
 from echopoint.core.cursors import decode_cursor, encode_cursor
 
 MAX_ID = 2**63 - 1
@@ -39,6 +40,9 @@ class Order(NamedTuple):
     optional: bool = False  # whether rows may have no value
     # Conditions of the partial indexes that hold this order, one part of the rows each.
     index_conditions: tuple = (Q(),)
+    # A function (sorted rows, count, descending=…) → ids of the first rows that it finds, and
+    # perhaps of others. It applies filters that no index serves in this order.
+    search: Callable | None = None
     # Whether the index of the order also has the columns of the filters. Rows that do not
     # match are then skipped in the index, and never read.
     covers_filters: bool = False
@@ -170,6 +174,9 @@ def first_rows(rows, order, direction, count):
     the result is sorted. As one query the planner could use none of them.
     """
     rows = rows.order_by(f"{direction}sort_value", f"{direction}pk")
+    if order.search:
+        ids = order.search(rows, count, descending=direction == "-")
+        return in_order(with_ids(rows, ids), direction)[:count]
     if len(order.index_conditions) > 1 or order.covers_filters:
         ids = [
             pk
@@ -178,6 +185,12 @@ def first_rows(rows, order, direction, count):
         ]
         rows = rows.filter(pk__in=ids)
     return rows[:count]
+
+
+def in_order(rows, direction):
+    """Sort rows that were selected by primary key."""
+    value = Unindexed("sort_value")
+    return rows.order_by(value.desc() if direction else value.asc(), f"{direction}pk")
 
 
 def is_after(cursor, descending):

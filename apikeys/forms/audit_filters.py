@@ -12,17 +12,22 @@ from apikeys.audit.events import grouped
 from apikeys.audit.wording import count_in_words
 from apikeys.db import keyset
 from apikeys.db.index_probes import selective_ids, with_ids
+from apikeys.db.label_search import LabelSearch
 from apikeys.forms.filters import (
     KEY_IN_ADDRESS,
     Choice,
     FilterForm,
     public_id_in,
+    short_text_notes,
 )
-from apikeys.models.audit import EXACT_ID
+from apikeys.models import AuditLabel
+from apikeys.models.audit import EXACT_ID, LETTERS
+from echopoint.core.characters import fold
 from echopoint.core.redaction import holds_a_secret
 
 COUNTED = 1000  # more are not counted, and not shown as a number
 TEXTS = ("key", "actor")
+KINDS = {"key": "target", "actor": "actor"}
 UTC = "UTC"
 NO_ZONE = "This zone is unknown here, so the times are read as UTC."
 TIMES = {"since": "From", "until": "Until"}
@@ -92,11 +97,13 @@ class AuditFilterForm(FilterForm):
         error_messages={"max_length": NO_ZONE},
     )
 
-    # Set by `apply`; the count of matching events is exact if they are few.
-    count, has_few_matches = None, False
+    # Set by `listed`: the number of matching events that were counted, up to COUNTED + 1,
+    # and whether there may be more; a search that finds those of a page.
+    count, are_all_counted, has_few_matches, search = None, True, False, None
 
-    def __init__(self, data, *, actions):
+    def __init__(self, data, *, organization, actions):
         super().__init__(data)
+        self.organization = organization
         self.fields["action"].choices = [("", "Any"), *grouped(actions)]
         try:
             self.zone = time_zone(self.data.get("tz") or UTC)
@@ -124,7 +131,13 @@ class AuditFilterForm(FilterForm):
 
     @property
     def notes(self):
-        """Return the times in UTC if they were entered in another zone."""
+        """Return how short texts are searched, and times of another zone in UTC."""
+        texts = [self.cleaned_data.get(name, "") for name in TEXTS]
+        short = [text for text in texts if len(fold(text)) < LETTERS]
+        return [*short_text_notes(*short), *self.times_in_utc]
+
+    @property
+    def times_in_utc(self):
         if "tz" not in self.params or str(self.zone) == UTC:
             return []
         times = [
@@ -152,38 +165,62 @@ class AuditFilterForm(FilterForm):
     @property
     def order(self):
         """Return the order, newest first. A few events are selected by id, then sorted."""
-        order = keyset.Order(F("at"), True, keyset.parse_time)
+        order = keyset.Order(
+            F("at"),
+            True,
+            keyset.parse_time,
+            search=getattr(self.search, "first_ids", None),
+        )
         return order.unindexed() if self.has_few_matches else order
 
     def apply(self, events):
-        """Return the matching events, selected by primary key if they are few.
+        """Return the matching events, selected by primary key if they are few."""
+        listed = self.listed(events)
+        return self.search.all_events(listed) if self.search else listed
 
-        Ids and times together are a range of one index, in the order of the list. Each
-        text has an index of its own, which knows no order, so more events are worth being
-        selected.
+    def listed(self, events):
+        """Return the events to list in `order`, selected by primary key if they are few.
+
+        Ids and times together are a range of one index, in the order of the list. Texts
+        are not: if many events match, the search of the order finds those of a page.
         """
+        texts = [name for name in TEXTS if self.is_text(name)]
         used = [name for name in QUERIES if self.cleaned_data[name]]
-        texts = [name for name in used if self.is_text(name)]
         exact = [name for name in used if name not in texts]
-        if not used:
-            return events
+        rows = self.matching(events, exact)
         ids = None
         if exact:
             # Sorted like its index, which PostgreSQL then uses even if its statistics,
             # which cover all organizations, predict many matches.
-            probe = self.matching(events, exact).order_by("at", "pk")
-            ids = selective_ids([[probe]], COUNTED)
-        matching = self.matching(events, used)
-        if texts:
-            rows = matching if ids is None else with_ids(matching, ids)
-            ids = selective_ids([[rows]])
+            ids = selective_ids([[rows.order_by("at", "pk")]], COUNTED)
+            self.count = COUNTED + 1 if ids is None else len(ids)
+        if texts and ids is None:
+            ids = self.search_texts(rows, texts)
+        elif texts:
+            found = self.matching(with_ids(rows, ids), texts)
+            ids = list(found.values_list("pk", flat=True))
+            self.count = len(ids)
         self.has_few_matches = ids is not None
-        self.count = len(ids) if self.has_few_matches else COUNTED + 1
-        return with_ids(events, ids) if self.has_few_matches else matching
+        return with_ids(events, ids) if self.has_few_matches else rows
+
+    def search_texts(self, events, texts):
+        """Return the ids of the events with these texts if they are few, or None."""
+        search = LabelSearch(
+            AuditLabel.objects.for_org(self.organization),
+            {KINDS[name]: QUERIES[name] for name in texts},
+            {KINDS[name]: self.cleaned_data[name] for name in texts},
+        )
+        ids, self.are_all_counted = search.newest(events, COUNTED + 1)
+        self.count = len(ids)
+        if self.are_all_counted:
+            return ids
+        self.search = search
+        return None
 
     def is_text(self, name):
-        """Whether this filter is a part of a text, not an id or a time."""
-        return name in TEXTS and not EXACT_ID.fullmatch(self.cleaned_data[name])
+        """Whether this filter is in use and a part of a text, not an id."""
+        text = self.cleaned_data[name]
+        return bool(text) and not EXACT_ID.fullmatch(text)
 
     def matching(self, events, names):
         for name in names:
@@ -198,6 +235,8 @@ class AuditFilterForm(FilterForm):
             return ""
         if self.count > COUNTED:
             return f"More than {COUNTED:,} events match"
+        if not self.are_all_counted:
+            return f"At least {self.count:,} events match"
         return f"{count_in_words(self.count, 'event')} match{'es' if self.count == 1 else ''}"
 
 

@@ -6,13 +6,19 @@ from urllib.parse import urlencode
 from django import forms
 from django.conf import settings
 
+from apikeys.db.text_conditions import is_short
 from apikeys.tokens import PUBLIC_ID_LENGTH
+from echopoint.core.characters import fold
 from echopoint.core.redaction import holds_a_secret
 
 KEY_IN_ADDRESS = (
     "The address of this page contained part of an API key, which was not used as a"
     " filter. Browser histories and logs store addresses: if it was a whole key, revoke"
     " it. Paste keys into the search box only."
+)
+SHORT = (
+    "Searches under three letters match the start of words only. Type more to search"
+    " within words."
 )
 
 
@@ -29,6 +35,11 @@ def public_id_in(text):
     id = rf"([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})"
     match = re.fullmatch(rf"{prefix}{id}(?:_(?:…|\.\.\.)?)?", text)
     return match and match[1]
+
+
+def short_text_notes(*texts):
+    """Return the remark on how short texts are searched, if one of them is short."""
+    return [SHORT] if any(is_short(fold(text)) for text in texts) else []
 
 
 class Choice(forms.ChoiceField):

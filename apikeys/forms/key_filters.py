@@ -8,7 +8,12 @@ from django.db.models import F
 from apikeys.db import keyset
 from apikeys.db.index_probes import LIVE_OR_REVOKED, selective_ids, with_ids
 from apikeys.forms.creators import GROUPS, SuggestInput
-from apikeys.forms.filters import Choice, FilterForm, validate_not_secret
+from apikeys.forms.filters import (
+    Choice,
+    FilterForm,
+    short_text_notes,
+    validate_not_secret,
+)
 from apikeys.forms.key_queries import (
     ANY,
     RESTRICTED,
@@ -17,7 +22,6 @@ from apikeys.forms.key_queries import (
     expiring_within_days,
     in_status,
     in_use_or_revoked,
-    is_short,
     with_networks,
     with_scope,
     with_text,
@@ -26,7 +30,6 @@ from apikeys.forms.key_queries import (
 from apikeys.models import ApiKey
 from apikeys.models.querysets import ENDS_AT
 from apikeys.scopes import PRESETS, SCOPES
-from echopoint.core.characters import fold
 
 STATUSES = [
     ("", "Not revoked"),
@@ -68,10 +71,6 @@ ORDERS = {
     "expiry": (ENDS_AT, keyset.parse_time, True),
     "used": (F("last_used_at"), keyset.parse_time, True),
 }
-SHORT = (
-    "Searches under three letters match the start of words only. Type more to search"
-    " within words."
-)
 
 
 def scope_choices():
@@ -150,7 +149,7 @@ class KeyFilterForm(FilterForm):
 
     @property
     def notes(self):
-        return [SHORT] if is_short(fold(self.cleaned_data.get("q", ""))) else []
+        return short_text_notes(self.cleaned_data.get("q", ""))
 
     @property
     def order(self):

@@ -5,17 +5,15 @@ import re
 from django.db.models import Q
 
 from apikeys.db.index_probes import live_and_revoked_parts, status_parts
+from apikeys.db.text_conditions import ALPHANUMERIC, holds
 from apikeys.forms.creators import MAX_MATCHES
 from apikeys.forms.filters import public_id_in
 from apikeys.models import ApiKey
 from apikeys.models.querysets import ENDS_AT, IDLE_SINCE, WORKING
-from echopoint.core.characters import fold
 
 ANY = "all"
 RESTRICTED, UNRESTRICTED = "listed", "any"
 USABLE = WORKING
-ALPHANUMERIC = r"[^\W_]"
-SEPARATORS = " -_./:@(["
 BY_CREATOR = ("created_by_id", "created_at")  # the order of the index
 
 
@@ -90,26 +88,8 @@ def with_networks(keys, networks):
 
 def with_text(keys, text):
     """Filter by text in the name, or by id."""
-    condition = name_condition(text)
+    condition = holds("name_key", text)
     if public_id := public_id_in(text):
         condition |= Q(public_id=public_id)
     keys = keys.filter(condition)
     return keys, [keys] if re.search(ALPHANUMERIC, text) else None
-
-
-def name_condition(text):
-    """Return the condition for the name. A short text matches the start of words only."""
-    text = fold(text)
-    if not is_short(text):
-        return Q(name_key__contains=text)
-    condition = Q(name_key__startswith=text)
-    for separator in SEPARATORS:
-        condition |= Q(name_key__contains=f"{separator}{text}")
-    return condition
-
-
-def is_short(text):
-    """Whether a text is too short for the trigram index to find it within words."""
-    return bool(re.match(ALPHANUMERIC, text)) and not re.search(
-        f"{ALPHANUMERIC}{{3}}", text
-    )

@@ -10,7 +10,7 @@ COLUMNS = ["organization", "created_at", "id"]
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("apikeys", "0021_keys_without_creator")]
+    dependencies = [("apikeys", "0023_fill_audit_labels")]
 
     operations = [
         migrations.AddField(

@@ -2,6 +2,7 @@
 
 from apikeys.models.api_key import ApiKey
 from apikeys.models.audit import AuditChain, AuditEvent
+from apikeys.models.audit_label import AuditLabel
 from apikeys.models.installation_audit import InstallationChain, InstallationEvent
 from apikeys.models.network_range import NetworkRange
 from apikeys.models.nonce import SpentNonce
@@ -14,6 +15,7 @@ __all__ = [
     "ApiKey",
     "AuditChain",
     "AuditEvent",
+    "AuditLabel",
     "InstallationChain",
     "InstallationEvent",
     "KeyPlace",

@@ -5,6 +5,7 @@ import re
 from django.db import models, transaction
 
 from apikeys.audit import events as audit_events
+from apikeys.db.text_conditions import holds
 from apikeys.models.audit_chain import (
     AppendingManager,
     ChainedEvent,
@@ -23,7 +24,18 @@ EXACT_ID = re.compile(
     rf"user_[0-9A-Za-z]{{{ID_LENGTH}}}|key_[0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}}"
 )
 SEARCHED_TYPES = ("api_key", "user")
-NO_EVENTS = models.Q(pk__in=[])
+NO_ROWS = models.Q(pk__in=[])
+LETTERS = 3  # of a text, from which on the trigram index finds it within words
+
+
+def label_holds(column, text):
+    """Return the condition for a text in a folded label."""
+    text = fold(text)
+    if not text:  # every label would hold it
+        return NO_ROWS
+    if len(text) < LETTERS:
+        return holds(column, text)
+    return models.Q(**{f"{column}__contains": text})
 
 
 class AuditChainManager(models.Manager):
@@ -76,7 +88,7 @@ class AuditEventQuerySet(EventQuerySet, OrgOwnedQuerySet):
         exact = models.Q(actor_id=text)
         if EXACT_ID.fullmatch(text):
             return self.filter(exact)
-        return self.filter(exact | self._has("actor_key", text))
+        return self.filter(exact | label_holds("actor_key", text))
 
     def about(self, text):
         """Only events about the key or person with this id, or with the text in its label.
@@ -85,14 +97,10 @@ class AuditEventQuerySet(EventQuerySet, OrgOwnedQuerySet):
         """
         if EXACT_ID.fullmatch(text):
             return self.filter(target_id=text)
-        named = self._has("target_key", text)
+        named = label_holds("target_key", text)
         if EXACT_ID.fullmatch(f"key_{text}"):
             named |= models.Q(target_id=f"key_{text}")
         return self.filter(named, target_type__in=SEARCHED_TYPES)
-
-    def _has(self, column, text):
-        # A text that folds to nothing would match every label.
-        return models.Q(**{f"{column}__contains": text}) if fold(text) else NO_EVENTS
 
     def extent(self):
         """Return the number of these events, their first and last time, and the last hash."""

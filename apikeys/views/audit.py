@@ -30,13 +30,12 @@ class AuditMixin(ApiKeysMixin):
     def get_filters(self):
         events = self.get_queryset()
         actions = events.actions() if self.chain.has_unused else choices()
-        return AuditFilterForm.read(self.request.GET, actions=actions)
+        return AuditFilterForm.read(
+            self.request.GET, organization=self.organization, actions=actions
+        )
 
     def get_queryset(self):
         return AuditEvent.objects.for_org(self.organization)
-
-    def get_rows(self, filters):
-        return filters.apply(self.get_queryset())
 
     def get_success_url(self):
         return reverse("apikeys:audit", args=[self.organization.pk])
@@ -47,6 +46,9 @@ class AuditListView(AuditMixin, KeysetPaginationMixin, TemplateView):
 
     template_name = "apikeys/audit.html"
     extra_context = {"tab": "audit"}
+
+    def get_rows(self, filters):
+        return filters.listed(self.get_queryset())
 
     def get_context_data(self, **kwargs):
         context = super().get_context_data(**kwargs)
@@ -72,7 +74,9 @@ class AuditExportView(PostOnlyMixin, AuditMixin, View):
             raise BadRequest
         # Streaming may take long. Without this bound the file would include events
         # recorded in the meantime, among them this export.
-        rows = self.get_rows(filters).filter(sequence__lte=self.chain.length)
+        rows = filters.apply(self.get_queryset()).filter(
+            sequence__lte=self.chain.length
+        )
         events = rows.order_by("sequence")
         record_export(
             events,

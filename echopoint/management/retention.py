@@ -10,6 +10,7 @@ from apikeys.actors import Actor
 from apikeys.models import (
     AuditChain,
     AuditEvent,
+    AuditLabel,
     InstallationChain,
     InstallationEvent,
     KeyPlace,
@@ -106,6 +107,8 @@ class OldAuditEvents:
             except BrokenChain as error:
                 self.failures.append(f"Old events of {end} were not deleted. {error}")
             deleted += delete_in_batches(rows.pruned_events(end))
+            if end.base and end.owner:
+                AuditLabel.objects.delete_unused(end.organization)
         return deleted
 
 

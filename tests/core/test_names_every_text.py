@@ -99,6 +99,8 @@ ANYTHING = {
     "apikeys.ApiKey.name_key": "what the name folds to",
     "apikeys.AuditEvent.actor_key": "what the label folds to",
     "apikeys.AuditEvent.target_key": "what the label folds to",
+    "apikeys.AuditLabel.key": "what the label folds to",
+    "apikeys.AuditLabel.subject_id": MADE,
     "apikeys.ApiKey.namesake": MADE,
     "apikeys.ApiKey.scopes": FIXED,
     "apikeys.ApiKey.allow_list": "networks, and names of ranges; others are refused",

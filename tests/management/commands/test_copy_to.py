@@ -95,7 +95,7 @@ def filled(tmp_path, version_1):  # noqa: F811
         methods=["password"],
     )
     for model in apps.get_models(include_auto_created=True):
-        if not model._base_manager.exists():
+        if model._meta.managed and not model._base_manager.exists():
             make(model)
     return answer
 
@@ -508,7 +508,9 @@ def test_the_connection_is_removed_afterwards(filled, migrated_database):
 
 
 def test_every_model_left_out_has_a_reason():
-    labels = {m._meta.label for m in apps.get_models(include_auto_created=True)}
+    models = apps.get_models(include_auto_created=True)
+    # Triggers fill tables that Django does not manage.
+    labels = {model._meta.label for model in models if model._meta.managed}
 
     assert set(copying.LEFT_OUT) <= labels
     assert all(copying.LEFT_OUT.values())
