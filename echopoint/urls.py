@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("echopoint.environments.urls")),
     path("", include("echopoint.executions.urls")),
     path("", include("echopoint.organizations.urls")),
+    path("accounts/notices/", include("echopoint.notices.urls")),
     path("accounts/", include("echopoint.accounts.urls")),
     path("orgs/<str:organization>/api-keys/", include("apikeys.urls")),
     path("admin/", admin.site.urls),

@@ -1,4 +1,4 @@
-"""Settings from EMAIL_URL, EMAIL_FROM and REDIS_URL. A mistyped value stops the start.
+"""Settings from EMAIL_URL, EMAIL_FROM, REDIS_URL and SITE_URL. A mistyped value stops the start.
 
 Error messages never quote a URL, because it contains the password.
 """
@@ -20,6 +20,7 @@ INVALID_EMAIL_URL = (
     "EMAIL_URL is not a valid mail server URL. Set it to"
     " smtp+tls://user:password@host:587."
 )
+INVALID_SITE_URL = "SITE_URL is not a valid URL. Set it to https://keys.example.com."
 INVALID_REDIS_URL = "REDIS_URL is not a valid Redis URL. Set it to redis://host:6379/0."
 
 
@@ -64,6 +65,28 @@ def require_sender(value):
             "EMAIL_FROM is not an e-mail address. Set it to keys@example.com or"
             " Name <keys@example.com>."
         )
+
+
+def site_url(url, hosts, *, is_https, port):
+    """Return the base URL of the site, without a trailing slash.
+
+    Without a URL, it is that of the first host that is not a wildcard; empty if there is
+    none.
+    """
+    if not url:
+        names = [host for host in hosts if not host.startswith(("*", "."))]
+        if not names:
+            return ""
+        return f"https://{names[0]}" if is_https else f"http://{names[0]}:{port}"
+    try:
+        parts = urlsplit(url)
+        is_base = parts.hostname and not (parts.query or parts.fragment)
+        parts.port  # noqa: B018, raises if invalid
+    except ValueError:
+        is_base = False
+    if not is_base or parts.username or parts.scheme not in ("http", "https"):
+        raise ImproperlyConfigured(INVALID_SITE_URL)
+    return url.rstrip("/")
 
 
 def require_redis(url):

@@ -58,6 +58,7 @@ BEFORE_AND_AFTER = {
     Action.LIMIT_CHANGED: (40, None),
     Action.POLICY_UPDATED: ({"max_overlap_days": 7}, {"max_overlap_days": 14}),
     Action.ROLE_CHANGED: ("admin", "member"),
+    Action.NOTICES_CHOSEN: ("own", "none"),
     Action.ORGANIZATION_CHANGED: ("a", "b"),
 }
 
