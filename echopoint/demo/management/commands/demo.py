@@ -16,6 +16,7 @@ from echopoint.organizations.models import Organization, User
 EMAIL = "demo@echopoint.example"
 ORGANIZATION = "Demo organization"
 KEY = "Demo pipeline"
+EXPIRING, DAYS_LEFT = "Demo report", 5
 
 
 class Command(AnsweringCommand):
@@ -39,6 +40,7 @@ class Command(AnsweringCommand):
             previous = stored.get(organization.pk, {})
             password = self.password(user, previous.get("password"))
             secret = self.secret(organization, previous.get("secret"))
+            self.expiring_key(organization)
             set_variables(organization, self.url)
         fields = {
             "url": self.url,
@@ -106,6 +108,21 @@ class Command(AnsweringCommand):
             by=actor,
         )
         return secret
+
+    def expiring_key(self, organization):
+        """Issue a key that expires in a few days, to show how people are warned."""
+        named = ApiKey.objects.for_org(organization).unrevoked().filter(name=EXPIRING)
+        if named.usable().exists():
+            return
+        actor = Actor.command("demo")
+        named.revoke(by=actor, reason="The demo issues another.")
+        ApiKey.objects.issue(
+            organization=organization,
+            name=EXPIRING,
+            scopes=["flows:read"],
+            expires_in_days=min(DAYS_LEFT, organization.max_lifetime_days),
+            by=actor,
+        )
 
     def works(self, secret, organization):
         try:
