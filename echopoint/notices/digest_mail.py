@@ -17,7 +17,7 @@ from echopoint.notices.models.choice import MANAGES_KEYS
 
 MOST_KEYS = 50  # described in one mail; the others are counted
 MOST_PLACES = 5  # of one key
-KEYS_BY_EXPIRY = "?status=all&sort=expiry"
+KEYS_BY_EXPIRY = "?sort=expiry"
 
 
 def digest(user, memberships, keys, at):
