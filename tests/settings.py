@@ -27,7 +27,7 @@ STORAGES["staticfiles"]["BACKEND"] = (  # noqa: F405
 # Only tests of this delay set it.
 ACCOUNT_ANSWER_SECONDS = 0
 # Tests flush counters and send mail explicitly.
-MAIL_POLL_SECONDS = None
+SENDER_POLL_SECONDS = None
 API_KEY_COUNT_SECONDS = None
 # Serve static files without collectstatic.
 WHITENOISE_AUTOREFRESH = True

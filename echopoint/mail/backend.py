@@ -1,7 +1,6 @@
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 
-from echopoint.core import context
 from echopoint.mail.models import MailMessage
 from echopoint.mail.sender import sender
 
@@ -15,8 +14,5 @@ class QueuedBackend(BaseEmailBackend):
     def send_messages(self, email_messages):
         for message in email_messages:
             MailMessage.objects.enqueue(message)
-        # The thread would end with the command, possibly with a message half sent, which
-        # then waits for the end of its lease. The servers' threads send it.
-        if not context.get_command():
-            transaction.on_commit(sender.wake)
+        transaction.on_commit(sender.wake)
         return len(email_messages)

@@ -13,7 +13,6 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from echopoint.core import context
 from echopoint.environments.keyring import keyring_of
 from echopoint.mail.models import GIVEN_UP_AFTER, LEASE, MailMessage
 from echopoint.organizations.models import User
@@ -226,19 +225,6 @@ def test_concurrent_senders_send_each_message_once(committing, server, at_once):
     assert sum(sent) == 30
     subjects = [re.search("Subject: (.*)\r", text)[1] for text in server.letters]
     assert sorted(subjects) == sorted(f"Number {n}" for n in range(30))
-
-
-def test_a_command_leaves_the_sending_to_the_servers(
-    db, server, django_capture_on_commit_callbacks
-):
-    with django_capture_on_commit_callbacks() as of_requests:
-        message().send()
-        mail.get_connection().send_messages([message()])
-    command = context.set_command("notify_expiring_keys")
-    with django_capture_on_commit_callbacks() as of_commands, command:
-        mail.get_connection().send_messages([message()])
-
-    assert (len(of_requests), of_commands) == (2, [])
 
 
 def test_a_message_arrives_complete(db, server):
