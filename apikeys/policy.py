@@ -39,6 +39,8 @@ SITE_LIMITS = {
         "the maximum of this site for executions",
     ),
 }
+# Days before the end of a key on which people are warned; 0 is the day of the end.
+NOTICE_DAYS = (30, 14, 7, 1, 0)
 DEFAULT = object()  # sentinel: use the organization's default (None means no expiry)
 
 
@@ -67,6 +69,11 @@ def expiry(organization, expires_in_days, *, at):
             metadata={"minimum": 1, "maximum": organization.max_lifetime_days},
         )
     return at + timedelta(days=expires_in_days)
+
+
+def notice_days(organization):
+    """Return the days before the end of a key on which people are warned, descending."""
+    return NOTICE_DAYS
 
 
 def overlap(organization, requested):

@@ -74,6 +74,10 @@ DEBUG = boolean("DEBUG", False)
 HTTPS = boolean("HTTPS", not DEBUG)
 ALLOWED_HOSTS = environment.host_names("ALLOWED_HOSTS")
 PORT = integer("PORT", 8000, least=1, most=65535)
+# The base of links in mail that no request causes.
+SITE_URL = service_urls.site_url(
+    string("SITE_URL"), ALLOWED_HOSTS, is_https=HTTPS, port=PORT
+)
 # Number of proxies that append to X-Forwarded-For. With 0 the header is ignored and the
 # client's address is the peer of the connection.
 TRUSTED_PROXIES = integer("TRUSTED_PROXIES", 0)
@@ -160,6 +164,7 @@ INSTALLED_APPS = [
     "echopoint.environments",
     "echopoint.executions",
     "echopoint.mail",
+    "echopoint.notices",
     "echopoint.demo",
 ]
 # Without GZipMiddleware: pages have secrets beside what a request says, such as a search, and

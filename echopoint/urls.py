@@ -23,6 +23,7 @@ urlpatterns = [
     path("leaked/", LeakedKeysView.as_view(), name="leaked"),
     # Without the slash, as people type it.
     path("leaked", RedirectView.as_view(pattern_name="leaked")),
+    path("accounts/notices/", include("echopoint.notices.urls")),
     path("accounts/", include("echopoint.accounts.urls")),
     path("orgs/<str:organization>/api-keys/", include("apikeys.urls")),
     path("admin/", admin.site.urls),

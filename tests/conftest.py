@@ -27,6 +27,7 @@ pytest_plugins = [
     "tests.migration_states",
     "tests.concurrency",
     "tests.leak_search",
+    "tests.mail_server",
     "tests.stored_chains",
     "tests.query_plans",
 ]

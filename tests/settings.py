@@ -28,7 +28,7 @@ STORAGES["staticfiles"]["BACKEND"] = (  # noqa: F405
 # Only tests of these delays set them.
 ACCOUNT_ANSWER_SECONDS = LEAK_REPORT_SECONDS = 0
 # Tests flush counters and send mail explicitly.
-MAIL_POLL_SECONDS = None
+SENDER_POLL_SECONDS = None
 API_KEY_COUNT_SECONDS = None
 # Serve static files without collectstatic.
 WHITENOISE_AUTOREFRESH = True

@@ -76,6 +76,7 @@ LAYERS = {
         "echopoint.organizations",
         "echopoint.environments",
     },
+    "echopoint.notices": {"echopoint.core", "echopoint.organizations", "apikeys"},
     # The command talks to the API over HTTP, and is installed without the site.
     "echopoint.cli": {
         "echopoint.masking",

@@ -33,7 +33,7 @@ from apikeys.models.usability import BLOCKED, STOPPED
 from apikeys.policy import LIMITS
 from apikeys.scopes import PRESETS
 from apikeys.views.list import ATTENTION
-from echopoint.api import parsers, truncation
+from echopoint.api import expiry_headers, parsers, truncation
 from echopoint.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from echopoint.cli import expiry
 from echopoint.cli.api_client import ApiClient
@@ -375,9 +375,11 @@ def test_the_command_line_sends_and_reads_the_servers_headers():
 
     assert sent[KEY_HEADER] == "x"
     assert sent[ORGANIZATION_HEADER] == "org_x"
-    viewsets = (settings.BASE_DIR / "echopoint/api/viewsets.py").read_text()
-    assert f'"{expiry.HEADER}"' in viewsets, (
+    assert expiry.HEADER == expiry_headers.AT, (
         "No answer has the header of cli/expiry.py."
+    )
+    assert expiry.SOON == expiry_headers.SOON, (
+        "The header and the command warn at once."
     )
 
 

@@ -47,6 +47,7 @@ class Action(TextChoices):
     MEMBER_ADDED = "membership.added", "Member added"
     MEMBER_REMOVED = "membership.removed", "Member removed"
     ROLE_CHANGED = "membership.role_changed", "Role changed"
+    NOTICES_CHOSEN = "membership.notices_chosen", "E-mail notices chosen"
     SIGNED_IN = "person.signed_in", "Signed in"
     SIGN_IN_FAILED = "person.sign_in_failed", "Sign-in failed"
     PASSWORD_CHANGED = "person.password_changed", "Password changed"
@@ -237,6 +238,7 @@ WORDS = {
     Action.MEMBER_ADDED: people_wording.member_added,
     Action.MEMBER_REMOVED: people_wording.member_removed,
     Action.ROLE_CHANGED: people_wording.role_changed,
+    Action.NOTICES_CHOSEN: people_wording.notices_chosen,
     Action.SIGNED_IN: people_wording.signed_in,
     Action.SIGN_IN_FAILED: people_wording.sign_in_failed,
     Action.PASSWORD_CHANGED: no_words,

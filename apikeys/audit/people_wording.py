@@ -9,6 +9,7 @@ METHODS = {
     "webauthn": "a passkey",
 }
 FACTORS = {"totp": "Authenticator app", "webauthn": "Passkey"}
+EMAILS = {"none": "no e-mails", "own": "own keys", "all": "all keys"}
 REASONS = {
     "wrong_password": "Wrong password.",
     "wrong_code": "Wrong code.",
@@ -45,6 +46,11 @@ def member_removed(at, *, role=""):
 
 def role_changed(at, *, before="", after=""):
     return f"From {before} to {after}." if before or after else ""
+
+
+def notices_chosen(at, *, before="", after=""):
+    words = [EMAILS.get(choice, choice) for choice in (before, after)]
+    return f"From {words[0]} to {words[1]}." if before or after else ""
 
 
 def organization_changed(at, *, fields=(), before="", after=""):

@@ -217,6 +217,7 @@ class ListedKeys(OrgOwnedQuerySet):
         keys = self.for_org(organization).filter(revoked_at=None)
         kinds = {
             "expiring": keys.in_status("active", at=at).expiring_within(7, at),
+            "expiring_later": keys.in_status("active", at=at).expiring_within(30, at),
             # Sorted like its index. PostgreSQL has no statistics of this expression for
             # one organization; unsorted, it may read the whole table.
             "unused": keys.in_status("active", "retiring", at=at)

@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import mark_safe
 
-from apikeys import timestamps
+from apikeys import policy, timestamps
 from apikeys.durations import relative, remaining, span
 
 register = template.Library()
@@ -114,6 +114,16 @@ def ends_soon(key):
     """Whether a working key stops within a week."""
     left = key.ends_at and key.ends_at - timezone.now()
     return bool(left) and key.works and timedelta() < left <= SOON
+
+
+@register.filter
+def expiry_notice(key):
+    """Return the kind of the notice of an active key's expiry; empty if it is far away."""
+    if not key.expires_at:
+        return ""
+    first = timedelta(days=max(policy.notice_days(key.organization)))
+    left = key.expires_at - timezone.now()
+    return "warning" if left <= SOON else "info" if left <= first else ""
 
 
 @register.filter

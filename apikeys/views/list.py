@@ -34,6 +34,11 @@ ATTENTION = {
         "expire this week",
         "?status=active&expiring=7&sort=expiry",
     ),
+    "expiring_later": (
+        "expires within 30 days",
+        "expire within 30 days",
+        "?status=active&expiring=30&sort=expiry",
+    ),
     "unused": (
         "unused for 90 days",
         "unused for 90 days",
@@ -83,6 +88,8 @@ def created_by_one(context):
 
 def attention_items(counts):
     """Return the keys that need attention, as [(text, query string), …]."""
+    if counts["expiring_later"] == counts["expiring"]:
+        counts = counts | {"expiring_later": 0}  # they would be the same keys
     return [
         (f"{capped(counts[kind])} {one if counts[kind] == 1 else many}", address)
         for kind, (one, many, address) in ATTENTION.items()

@@ -19,6 +19,7 @@ from echopoint.api.exceptions import (
     error,
     errors_of,
 )
+from echopoint.api.expiry_headers import AT, DESCRIPTIONS, IN_DAYS, SOON
 from echopoint.core.gunicorn_errors import REJECTIONS
 from echopoint.core.rate_limits import RateLimit
 
@@ -34,6 +35,16 @@ SECURITY_SCHEMES = {
         "in": "cookie",
         "name": "sessionid",
         "description": "A signed-in member; changes need X-CSRFToken too.",
+    },
+}
+EXPIRY_HEADERS = {
+    AT: {
+        "description": DESCRIPTIONS[AT],
+        "schema": {"type": "string", "format": "date-time"},
+    },
+    IN_DAYS: {
+        "description": DESCRIPTIONS[IN_DAYS],
+        "schema": {"type": "integer", "minimum": 0, "maximum": SOON.days - 1},
     },
 }
 ERRORS = {
@@ -200,10 +211,16 @@ class ScopedSchema(AutoSchema):
         answer["description"] = ERRORS.get(int(status_code), "Success.")
         if errors := EXAMPLES.get(int(status_code)):
             answer["content"]["application/json"]["example"] = {"errors": errors}
+        elif ApiKey in self.view.accepts:
+            answer["headers"] = {
+                name: {"$ref": f"#/components/headers/{name}"}
+                for name in EXPIRY_HEADERS
+            }
         return answer
 
 
 def finish(result, generator, request, public):
-    """Add the security schemes; a post-processing hook of drf-spectacular."""
+    """Add what operations refer to; a post-processing hook of drf-spectacular."""
     result["components"]["securitySchemes"] = SECURITY_SCHEMES
+    result["components"]["headers"] = EXPIRY_HEADERS
     return result

@@ -1,7 +1,6 @@
 """Base classes of the API's viewsets: tenancy, bodies, lists, headers."""
 
 import uuid
-from datetime import UTC
 
 from django.db import transaction
 from django.http import Http404
@@ -13,6 +12,7 @@ from apikeys.actors import Actor
 from apikeys.authentication import KEY_HEADER
 from apikeys.models import ApiKey
 from echopoint.api.actions import UNDECLARED
+from echopoint.api.expiry_headers import expiry_headers
 from echopoint.api.pagination import page_envelope
 from echopoint.api.quotas import QuotaCounted, require_row_quota
 from echopoint.api.search import ordered, paginate
@@ -97,9 +97,9 @@ class ApiViewSet(GenericViewSet):
                 others = [response[name]] if response.has_header(name) else []
                 response[name] = ", ".join([value, *others])
         auth = getattr(request, "_auth", None)
-        if isinstance(auth, ApiKey) and auth.ends_at:
-            ends_at = auth.ends_at.astimezone(UTC).replace(microsecond=0, tzinfo=None)
-            response["X-Api-Key-Expires-At"] = f"{ends_at.isoformat()}Z"
+        if isinstance(auth, ApiKey):
+            for name, value in expiry_headers(auth).items():
+                response[name] = value
         return response
 
 

@@ -1,4 +1,4 @@
-"""Settings that are URLs of services, and EMAIL_FROM. A mistyped value stops the start.
+"""Settings that are URLs, and EMAIL_FROM. A mistyped value stops the start.
 
 Error messages never quote a URL, because it contains the password.
 """
@@ -21,6 +21,7 @@ INVALID_EMAIL_URL = (
     "EMAIL_URL is not a valid mail server URL. Set it to"
     " smtp+tls://user:password@host:587."
 )
+INVALID_SITE_URL = "SITE_URL is not a valid URL. Set it to https://keys.example.com."
 INVALID_REDIS_URL = "REDIS_URL is not a valid Redis URL. Set it to redis://host:6379/0."
 
 
@@ -83,6 +84,28 @@ def https_url(name):
             f"{name} is not an https URL. Set it to one, or leave it out."
         )
     return value
+
+
+def site_url(url, hosts, *, is_https, port):
+    """Return the base URL of the site, without a trailing slash.
+
+    Without a URL, it is that of the first host that is not a wildcard; empty if there is
+    none.
+    """
+    if not url:
+        names = [host for host in hosts if not host.startswith(("*", "."))]
+        if not names:
+            return ""
+        return f"https://{names[0]}" if is_https else f"http://{names[0]}:{port}"
+    try:
+        parts = urlsplit(url)
+        is_base = parts.hostname and not (parts.query or parts.fragment)
+        parts.port  # noqa: B018, raises if invalid
+    except ValueError:
+        is_base = False
+    if not is_base or parts.username or parts.scheme not in ("http", "https"):
+        raise ImproperlyConfigured(INVALID_SITE_URL)
+    return url.rstrip("/")
 
 
 def require_redis(url):

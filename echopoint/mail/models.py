@@ -10,24 +10,25 @@ from smtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
-from django.db import models, transaction
+from django.db import models
 from django.utils import timezone
 
+from echopoint.core.leased_queue import LeasedQueueItem, LeasedQueueManager
 from echopoint.environments.encrypted_text import EncryptedTextField
 from echopoint.environments.keyring import DecryptionError
 
 # Links in a message expire after three days; this leaves a day to use them.
 GIVEN_UP_AFTER = timedelta(days=2)
-# How long a claim lasts. If a process dies while sending, nobody knows whether the message
-# was sent, so after this time it is sent again.
 LEASE = timedelta(minutes=10)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 TOO_OLD = "was not sent in two days"
 PERMANENT = 500  # RFC 5321, section 4.2.1: 5xx replies are permanent failures
 
 
-class MailManager(models.Manager):
+class MailManager(LeasedQueueManager):
     """Queue and send messages."""
+
+    lease = LEASE
 
     def enqueue(self, message, at=None):
         """Queue a Django message."""
@@ -64,32 +65,13 @@ class MailManager(models.Manager):
 
     send_due.alters_data = True
 
-    @transaction.atomic
-    def claim(self, at):
-        """Claim a due message for this process and return it, or None.
-
-        SKIP LOCKED and the lease keep other processes from sending it too.
-        """
-        due = self.filter(state=MailMessage.State.QUEUED, next_attempt_at__lte=at)
-        free = due.select_for_update(skip_locked=True)
-        message = free.order_by("next_attempt_at", "pk").first()
-        if message:
-            message.attempts += 1
-            message.next_attempt_at = at + LEASE
-            message.save(update_fields=["attempts", "next_attempt_at"])
-        return message
-
-    def count_by_state(self):
-        counts = self.values_list("state").annotate(models.Count("pk"))
-        return dict.fromkeys(MailMessage.State.values, 0) | dict(counts)
-
     def ended(self, before):
         """Return the sent and failed messages created before that time, oldest first."""
         past = self.filter(created_at__lt=before).order_by("pk")
         return past.exclude(state=MailMessage.State.QUEUED)
 
 
-class MailMessage(models.Model):
+class MailMessage(LeasedQueueItem, models.Model):
     """A message and its delivery state."""
 
     class State(models.TextChoices):
@@ -176,15 +158,6 @@ class MailMessage(models.Model):
         self.write(next_attempt_at=at + pause, last_error=error)
 
     postpone.alters_data = True
-
-    def write(self, **values):
-        """Update the row, unless another process has claimed it since."""
-        same = type(self).objects.filter(pk=self.pk, attempts=self.attempts)
-        same.filter(state=self.State.QUEUED).update(**values)
-        for name, value in values.items():
-            setattr(self, name, value)
-
-    write.alters_data = True
 
 
 def smtp_codes(error):

@@ -22,6 +22,7 @@ from apikeys.models.audit_chain import BrokenChain
 from echopoint.core.batch_deletion import delete_in_batches
 from echopoint.executions.models import Execution
 from echopoint.mail.models import MailMessage
+from echopoint.notices.models import ExpiryNotice, NoticeDigest
 from echopoint.organizations.models import Organization
 from echopoint.webhooks.models import CapturedRequest, Webhook
 
@@ -156,6 +157,8 @@ TARGETS = {
     "captured_requests": SelectedRows("captured requests", old_captured_requests),
     "executions": SelectedRows("executions", old_executions),
     "mail": SelectedRows("mail messages", ended_mail),
+    "notices": ManagedRows("notices of expiring keys", ExpiryNotice),
+    "notice_digests": ManagedRows("digests of notices", NoticeDigest),
     "audit": OldAuditEvents(),
 }
 

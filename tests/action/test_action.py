@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -133,6 +134,30 @@ def test_a_flow_that_fails_makes_the_step_fail_and_says_why(step, given, api):
     assert ended.outputs["execution-ids"] == ",".join(ids)
     assert ended.outputs["execution-id"] == ids[0]
     assert "Check" in ended.summary
+
+
+def test_a_key_that_ends_soon_is_a_warning_of_the_run(step, given, api):
+    flow = api.add_flow(nodes=[NODE])
+    ends_at = datetime.now(UTC) + timedelta(days=3, hours=1)
+    api.headers = {"X-Api-Key-Expires-At": ends_at.isoformat()}
+
+    ended = step(given | {"flow-id": flow})
+
+    (warning,) = [line for line in commands(ended.log) if "::warning" in line]
+    assert warning.startswith(
+        "::warning title=Echopoint::This API key stops working in 3 days, at "
+    )
+    assert json.loads(ended.outputs["results-json"])["flow_id"] == flow
+
+
+def test_a_key_that_ends_later_is_no_warning(step, given, api):
+    flow = api.add_flow(nodes=[NODE])
+    ends_at = datetime.now(UTC) + timedelta(days=15)
+    api.headers = {"X-Api-Key-Expires-At": ends_at.isoformat()}
+
+    ended = step(given | {"flow-id": flow})
+
+    assert "::warning" not in ended.log
 
 
 def test_tags_match_any_or_all(step, given, api):

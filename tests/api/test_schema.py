@@ -110,6 +110,16 @@ def test_an_operation_states_its_scopes_its_answers_and_its_errors(document, ope
             assert answer["content"]["application/json"]["schema"]
 
 
+def test_the_headers_of_an_expiry_are_stated_where_a_key_may_call(document):
+    stated = operations_of(document)
+
+    headers = stated["GET", "/flows"]["responses"]["200"]["headers"]
+    assert set(headers) == {"X-Api-Key-Expires-At", "X-Api-Key-Expires-In-Days"}
+    assert set(document["components"]["headers"]) == set(headers)
+    assert "headers" not in stated["GET", "/me"]["responses"]["200"]
+    assert "headers" not in stated["GET", "/flows"]["responses"]["401"]
+
+
 def test_the_components_have_the_names_that_clients_know(document):
     known = {
         "ApiKey", "ApiKeyCreateRequest", "ApiKeyCreateResponse", "ApiKeyListResponse",

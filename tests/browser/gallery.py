@@ -64,6 +64,7 @@ ACCOUNT = {
     "passkeys-none": "/accounts/2fa/webauthn/",
     "passkey-add": "/accounts/2fa/webauthn/add/",
     "organizations": "/orgs/",
+    "notices": "/accounts/notices/",
 }
 SECOND_FACTOR = {
     "security-totp": "/accounts/2fa/",
@@ -197,7 +198,9 @@ class Gallery:
         self.enter("alice")
         yield from self.shown({"admin-policy": self.path("busy", "policy/")})
         self.enter("nora")
-        yield from self.shown({"organizations-none": "/orgs/"})
+        yield from self.shown(
+            {"organizations-none": "/orgs/", "notices-none": "/accounts/notices/"}
+        )
 
     def of_a_second_factor(self):
         page = self.page
@@ -221,8 +224,12 @@ class Gallery:
             {
                 "password-reset-link-broken": "/accounts/password/reset/key/x-set-password/",
                 "sign-up-closed": "/accounts/signup/",
+                "notices-link-broken": "/accounts/notices/unsubscribe/x/",
+                "notices-stop": self.past["unsubscribe"],
             }
         )
+        press(page, "Stop the e-mails")
+        yield "notices-stopped"
         for name, html in self.past["pages"].items():
             self.serve(f"/rendered/{name}", html)
             page.goto(f"/rendered/{name}")

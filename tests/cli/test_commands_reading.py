@@ -44,17 +44,53 @@ def test_whoami_tells_key_organization_scopes_preset_and_days_left(
     assert shown.err == ""
 
 
-def test_a_key_that_ends_within_the_week_is_warned_of(echopoint, sign):
-    sign("flows:read", expires_in_days=7)
+def test_a_key_that_ends_within_two_weeks_is_warned_of(echopoint, sign):
+    sign("flows:read", expires_in_days=14)
     soon = echopoint("whoami")
-    sign("flows:read", expires_in_days=8)
+    sign("flows:read", expires_in_days=15)
     later = echopoint("whoami")
 
-    assert "stops working in 6 days" in soon.err
+    assert "stops working in 13 days" in soon.err
     assert "Rotate it" in soon.err
     # The header has the end of a rotation too.
     assert "use its successor if it was rotated" in soon.err
     assert later.err == ""
+
+
+def test_the_warning_is_one_line_beside_the_result(echopoint, sign, flows):
+    sign("flows:read", expires_in_days=3)
+
+    ended = echopoint("flows", "list", "-o", "json")
+
+    assert ended.json["total"] == 205
+    assert ended.err.count("stops working in 2 days") == ended.err.count("\n") == 1
+
+
+def test_the_warning_is_written_to_a_file_for_the_action(
+    echopoint, sign, tmp_path, monkeypatch
+):
+    file = tmp_path / "warning"
+    monkeypatch.setenv("ECHOPOINT_WARNING_FILE", str(file))
+    sign("flows:read", expires_in_days=15)
+    echopoint("whoami")
+    assert not file.exists()
+
+    sign("flows:read", expires_in_days=3)
+    echopoint("whoami")
+
+    assert file.read_text().startswith("this API key stops working in 2 days, at 20")
+
+
+def test_a_file_that_cannot_be_written_does_not_fail_the_command(
+    echopoint, sign, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ECHOPOINT_WARNING_FILE", str(tmp_path / "no" / "folder"))
+    sign("flows:read", expires_in_days=3)
+
+    ended = echopoint("whoami")
+
+    assert ended.code == 0
+    assert "stops working in 2 days" in ended.err
 
 
 def test_flows_are_all_listed_page_by_page(echopoint, sign, flows):

@@ -1,4 +1,4 @@
-"""A mistyped EMAIL_URL, EMAIL_FROM or REDIS_URL stops the start, and is never quoted."""
+"""A mistyped URL or sender in the settings stops the start, and is never quoted."""
 
 import pytest
 
@@ -110,3 +110,26 @@ def test_any_other_url_is_refused(monkeypatch, url):
     monkeypatch.setenv(URL_NAME, url)
 
     assert URL_NAME in error_of(service_urls.https_url, URL_NAME)
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "is_https", "base"),
+    [
+        ("https://keys.example/", ["other"], True, "https://keys.example"),
+        ("https://keys.example/below", [], True, "https://keys.example/below"),
+        (
+            "",
+            ["*", ".example", "keys.example", "b.example"],
+            True,
+            "https://keys.example",
+        ),
+        ("", ["localhost"], False, "http://localhost:8000"),
+        ("", ["*", ".example"], True, ""),
+    ],
+)
+def test_the_address_of_the_site_is_set_or_that_of_the_first_host(
+    url, hosts, is_https, base
+):
+    found = service_urls.site_url(url, hosts, is_https=is_https, port=8000)
+
+    assert found == base

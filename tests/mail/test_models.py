@@ -16,7 +16,6 @@ from django.utils import timezone
 from echopoint.environments.keyring import keyring_of
 from echopoint.mail.models import GIVEN_UP_AFTER, LEASE, MailMessage
 from echopoint.organizations.models import User
-from tests.faults.services import Mail
 from tests.signing_in import sign_in
 
 PASSWORD = "correct horse battery"
@@ -27,21 +26,8 @@ QUEUED, SENT, FAILED = MailMessage.State.values
 
 
 @pytest.fixture
-def server(settings):
-    """Return a real mail server that the queue sends to."""
-    server = Mail()
-    server.start()
-    host, port = server.server_address
-    settings.EMAIL_BACKEND = "echopoint.mail.backend.QueuedBackend"
-    settings.MAIL_TRANSPORT = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = host, port
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-    settings.EMAIL_TIMEOUT = 1
-    yield server
-    server.hangs.clear()  # or its threads would never end
-    server.shutdown()
-    server.server_close()
+def server(mail_server):
+    return mail_server
 
 
 @pytest.fixture(params=["away", "hanging"])

@@ -32,6 +32,7 @@ BY_PARENT = {
     "environments_variable": "environments_variableset",
     "executions_jobevent": "executions_runnerjob",
     "executions_noderesult": "executions_execution",
+    "notices_noticerecipient": "notices_expirynotice",
 }
 # Tables that belong to no organization; every machine needs them.
 GLOBAL = {
@@ -39,6 +40,7 @@ GLOBAL = {
     "apikeys_installationevent": "the installation's own audit",
     "apikeys_pepperfingerprint": "secrets of the installation",
     "mail_mailmessage": "mail to people",
+    "notices_noticedigest": "mail to people",
     "organizations_organization": "the organizations themselves",
     "organizations_user": "people, who may be in several organizations",
 }

@@ -11,6 +11,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import venv
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -48,7 +49,11 @@ def main():
         return refuse(str(error), REFUSED)
     except KeyboardInterrupt:
         return refuse("The job was cancelled before a flow was launched.", CANCELLED)
-    code, output = run_command([python, "-I", "-m", "echopoint.cli", *arguments])
+    with tempfile.TemporaryDirectory() as folder:
+        warning = Path(folder) / "warning"
+        command = [python, "-I", "-m", "echopoint.cli", *arguments]
+        code, output = run_command(command, warning)
+        annotate_warning(warning)
     return report(code, output)
 
 
@@ -71,9 +76,20 @@ def refuse(message, code):
 
 
 def annotate_error(message):
-    """Show an error on the page of the run. Escaped, as it may quote inputs."""
+    annotate("error", message)
+
+
+def annotate_warning(file):
+    """Show the warning that the command wrote to this file, if it did."""
+    if file.is_file():
+        text = file.read_text(encoding="utf-8", errors="replace")[:LONGEST_CELL]
+        annotate("warning", f"{text[:1].upper()}{text[1:]}")
+
+
+def annotate(level, message):
+    """Show a message on the page of the run. Escaped, as it may quote inputs."""
     data = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    write_log(f"::error title=Echopoint::{data}")
+    write_log(f"::{level} title=Echopoint::{data}")
 
 
 def command_arguments():
@@ -217,11 +233,15 @@ class commands_stopped:
         write_log(f"::{self.token}::")
 
 
-def run_command(command):
-    """Run the command; return its exit code and its stdout."""
+def run_command(command, warning):
+    """Run the command; return its exit code and its stdout.
+
+    It may write a warning about the key to the file `warning`.
+    """
     environment = os.environ | {
         "ECHOPOINT_API_KEY": text_of("API_KEY"),
         "ECHOPOINT_ORGANIZATION_ID": text_of("ORGANIZATION_ID"),
+        "ECHOPOINT_WARNING_FILE": str(warning),
     }
     if url := text_of("API_URL").strip():
         environment["ECHOPOINT_API_URL"] = url

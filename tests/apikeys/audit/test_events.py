@@ -67,6 +67,7 @@ BEFORE_AND_AFTER = {
     Action.RANGE_CHANGED: (["192.0.2.1"], ["192.0.2.2"]),
     Action.POLICY_UPDATED: ({"max_overlap_days": 7}, {"max_overlap_days": 14}),
     Action.ROLE_CHANGED: ("admin", "member"),
+    Action.NOTICES_CHOSEN: ("own", "none"),
     Action.ORGANIZATION_CHANGED: ("a", "b"),
 }
 

@@ -3,10 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from apikeys import timestamps
 from apikeys.forms.issue import TimeSelect
+from apikeys.models import ApiKey
 from apikeys.templatetags import apikeys_display as display
+from echopoint.organizations.models import Organization
 
 NOW = datetime(2027, 2, 21, 14, 2, tzinfo=UTC)
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
@@ -37,6 +40,17 @@ def test_what_has_happened_is_never_yet_to_come(passed, text):
 )
 def test_an_end_is_due_or_past(left, text):
     assert display.remaining(NOW + left, NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("left", "kind"),
+    [(31 * DAY, ""), (30 * DAY, "info"), (8 * DAY, "info"), (7 * DAY, "warning")],
+)
+def test_an_expiry_is_noticed_for_a_month_and_warned_of_for_a_week(left, kind):
+    key = ApiKey(organization=Organization(), expires_at=timezone.now() + left)
+
+    assert display.expiry_notice(key) == kind
+    assert display.expiry_notice(ApiKey(organization=Organization())) == ""
 
 
 def test_a_time_in_a_sentence_becomes_an_element_and_the_rest_is_escaped():

@@ -319,16 +319,26 @@ def test_the_summary_counts_what_its_links_show(signed_in, url, issue, keys):
     Refusal.objects.record(keys["retired"], "API_KEY_RETIRED", at=NOW)
     Refusal.objects.flush()
     ApiKey.objects.filter(name="idle").update(expires_at=days(6))
+    ApiKey.objects.filter(name="forgotten").update(expires_at=days(29))
 
     summary = signed_in.get(url).context["attention"]
 
     assert [text for text, _ in summary] == [
         "2 expire this week",
+        "3 expire within 30 days",
         "2 unused for 90 days",
         "1 retired key still in use",
     ]
     for text, address in summary:
         assert len(signed_in.get(url + address).context["listed"]) == int(text[0])
+
+
+def test_the_summary_names_keys_once_that_all_expire_this_week(signed_in, url, issue):
+    issue(expires_in_days=2)
+
+    summary = signed_in.get(url).context["attention"]
+
+    assert [text for text, _ in summary] == ["1 expires this week"]
 
 
 def test_the_summary_is_silent_when_there_is_nothing_to_do(signed_in, url, issue):

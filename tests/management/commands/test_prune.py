@@ -11,6 +11,7 @@ from django.utils import timezone
 from apikeys.models import AuditEvent, Refusal
 from echopoint.executions.models import Execution, NodeResult, RunnerJob
 from echopoint.flows.models import Flow
+from echopoint.notices.models import ExpiryNotice, NoticeDigest
 from echopoint.organizations.models import Organization
 from echopoint.webhooks.models import CapturedRequest, Webhook
 
@@ -25,6 +26,8 @@ NOTHING = {
     "captured_requests": 0,
     "executions": 0,
     "mail": 0,
+    "notices": 0,
+    "notice_digests": 0,
     "audit": 0,
     "ended_executions": 0,
 }
@@ -102,7 +105,8 @@ def test_it_reports_the_deleted_rows(issue, capsys):
     assert capsys.readouterr().out == (
         "Deleted 0 form nonces, 5 counts of refused requests, 0 counts of use,"
         " 0 places of use, 0 sessions, 0 captured requests, 0 executions,"
-        " 0 mail messages, 0 audit events.\n"
+        " 0 mail messages, 0 notices of expiring keys, 0 digests of notices,"
+        " 0 audit events.\n"
     )
     assert not Refusal.objects.exists()
     assert AuditEvent.objects.count() == events
@@ -220,3 +224,21 @@ def test_a_locked_row_is_skipped(committing, meanwhile, prune, webhook, settings
 
     assert pruned["captured_requests"] == 2
     assert CapturedRequest.objects.get() == rows[0]
+
+
+@pytest.mark.django_db
+def test_notices_and_digests_are_kept_for_more_than_a_year(prune, issue, alice):
+    key, _ = issue()
+    for days in (399, 401):
+        at = ago(days)
+        ExpiryNotice.objects.create(
+            organization=key.organization,
+            key=key,
+            ends_at=at,
+            threshold=7,
+            created_at=at,
+        )
+        NoticeDigest.objects.create(user=alice, day=at.date())
+
+    assert prune() == NOTHING | {"notices": 1, "notice_digests": 1}
+    assert ExpiryNotice.objects.get().created_at > ago(400)

@@ -1,9 +1,11 @@
 import json
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from apikeys.actors import Actor
 from apikeys.models import ApiKey
@@ -16,6 +18,7 @@ from echopoint.organizations.models import Organization, User
 EMAIL = "demo@echopoint.example"
 ORGANIZATION = "Demo organization"
 KEY = "Demo pipeline"
+EXPIRING, TIME_LEFT = "Demo report", timedelta(days=5, hours=1)
 
 
 class Command(AnsweringCommand):
@@ -39,6 +42,7 @@ class Command(AnsweringCommand):
             previous = stored.get(organization.pk, {})
             password = self.password(user, previous.get("password"))
             secret = self.secret(organization, previous.get("secret"))
+            self.expiring_key(organization)
             set_variables(organization, self.url)
         fields = {
             "url": self.url,
@@ -106,6 +110,25 @@ class Command(AnsweringCommand):
             by=actor,
         )
         return secret
+
+    def expiring_key(self, organization):
+        """Issue a key that expires in a few days, to show how people are warned.
+
+        As if it had been issued long ago: nobody is told of a date that was just chosen.
+        """
+        named = ApiKey.objects.for_org(organization).unrevoked().filter(name=EXPIRING)
+        if named.usable().exists():
+            return
+        actor = Actor.command("demo")
+        named.revoke(by=actor, reason="The demo issues another.")
+        lifetime = timedelta(days=organization.default_lifetime_days)
+        ApiKey.objects.issue(
+            organization=organization,
+            name=EXPIRING,
+            scopes=["flows:read"],
+            by=actor,
+            at=timezone.now() + min(TIME_LEFT, lifetime) - lifetime,
+        )
 
     def works(self, secret, organization):
         try:

@@ -2,16 +2,22 @@
 
 import io
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
+from apikeys.actors import Actor
 from apikeys.models import ApiKey
 from echopoint.environments.resolve import resolve
 from echopoint.flows.definition.validation import problems
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import Organization
+
+SYSTEM = Actor.command("test")
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -33,6 +39,10 @@ def read(api, answer, path="/flows"):
     return api(secret=answer["secret"], organization=organization).get(path)
 
 
+def pipeline():
+    return ApiKey.objects.get(name="Demo pipeline")
+
+
 def test_the_key_reads_the_flows_and_the_password_signs_in(demo, api, client):
     answer = demo("--json")
 
@@ -46,7 +56,7 @@ def test_the_key_is_a_ci_key_and_no_more(demo, api):
 
     refused = read(api, answer, "/webhooks")
 
-    assert ApiKey.objects.get().preset == "ci"
+    assert pipeline().preset == "ci"
     error = refused.json()["errors"][0]
     assert error["metadata"]["missing_scopes"] == ["webhooks:read"]
 
@@ -58,7 +68,7 @@ def test_repeating_it_prints_the_same_and_adds_nothing(demo):
     second = demo("--json")
 
     assert second == first
-    assert (ApiKey.objects.count(), Flow.objects.count()) == (1, flows)
+    assert (ApiKey.objects.count(), Flow.objects.count()) == (2, flows)
 
 
 @pytest.mark.parametrize("lost", ["forgotten", "revoked"])
@@ -67,7 +77,7 @@ def test_a_key_that_is_lost_or_revoked_is_replaced(demo, api, lost):
     if lost == "forgotten":
         demo.file.unlink()
     else:
-        ApiKey.objects.update(revoked_at=ApiKey.objects.get().created_at)
+        pipeline().revoke(by=SYSTEM)
 
     second = demo("--json")
 
@@ -75,6 +85,32 @@ def test_a_key_that_is_lost_or_revoked_is_replaced(demo, api, lost):
     assert read(api, first).status_code == 401
     assert read(api, second).status_code == 200
     assert second["organization_id"] == first["organization_id"]
+
+
+def test_a_key_that_expires_in_a_few_days_shows_how_people_are_warned(demo):
+    demo()
+    (key,) = ApiKey.objects.expiring_within(7)
+    ApiKey.objects.filter(pk=key.pk).update(
+        created_at=key.created_at - 9 * DAY, expires_at=key.expires_at - 9 * DAY
+    )
+
+    demo()
+
+    (again,) = ApiKey.objects.expiring_within(7)
+    assert again.name == key.name
+    assert again.pk != key.pk
+
+
+def test_a_short_lifetime_of_the_policy_holds_for_the_demo_too(demo):
+    organization = demo("--json")["organization_id"]
+    Organization.objects.filter(pk=organization).update(
+        default_lifetime_days=2, max_lifetime_days=2
+    )
+    ApiKey.objects.update(revoked_at=timezone.now())
+
+    demo()
+
+    assert ApiKey.objects.expiring_within(2).count() == 2
 
 
 def test_it_prints_how_to_start(demo):

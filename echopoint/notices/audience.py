@@ -1,0 +1,40 @@
+"""Who gets an e-mail about a key."""
+
+from typing import NamedTuple
+
+from echopoint.notices.models.choice import MANAGES_KEYS, NoticeChoice, effective
+
+Emails = NoticeChoice.Emails
+
+
+class Audience(NamedTuple):
+    """The members of an organization by what they want; each a set of user ids."""
+
+    own: frozenset  # their own keys, or all
+    all: frozenset
+    managers: frozenset  # owners and admins who want any e-mail
+
+    @classmethod
+    def of(cls, organization):
+        """Read the members, without those whose account is switched off."""
+        members = organization.memberships.filter(user__is_active=True)
+        choices = NoticeChoice.objects.for_org(organization)
+        stored = dict(choices.values_list("user", "emails"))
+        wants = {m: effective(stored.get(m.user_id, Emails.OWN), m) for m in members}
+        wants = {m: emails for m, emails in wants.items() if emails != Emails.NONE}
+        return cls(
+            own=frozenset(m.user_id for m in wants),
+            all=frozenset(m.user_id for m, e in wants.items() if e == Emails.ALL),
+            managers=frozenset(
+                m.user_id for m in wants if MANAGES_KEYS in m.permissions
+            ),
+        )
+
+    def of_key(self, key):
+        """Return the user ids that get a notice about the key.
+
+        A key that nobody would be told about goes to the owners and admins: its creator
+        has left, gets no e-mails, or was a command.
+        """
+        chosen = self.all | (self.own & {key.created_by_id})
+        return chosen or self.managers

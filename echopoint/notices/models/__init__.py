@@ -1,0 +1,7 @@
+"""Notices of expiring keys: who wants them, which keys were due, and what was sent."""
+
+from echopoint.notices.models.choice import NoticeChoice
+from echopoint.notices.models.digest import NoticeDigest
+from echopoint.notices.models.expiry_notice import ExpiryNotice, NoticeRecipient
+
+__all__ = ["ExpiryNotice", "NoticeChoice", "NoticeDigest", "NoticeRecipient"]

@@ -1,0 +1,68 @@
+"""The digest: one e-mail per person and day."""
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from apikeys.db.retention import RetentionManager
+from echopoint.notices.models.expiry_notice import KEPT_FOR, NoticeRecipient
+
+
+class NoticeDigestManager(RetentionManager):
+    """Send digests, one per person and day."""
+
+    retention = KEPT_FOR
+    date_field = "day"
+
+    @transaction.atomic
+    def send(self, user, *, day, compose):
+        """Queue the person's digest of the day; return the number of keys in it.
+
+        `compose(rows)` returns the message about the pending rows and the number of keys
+        in it, or None if there is nothing to say any more. The row of the digest is
+        inserted first: another process that has the same person waits for it, and then
+        finds it. The mail is queued in the same transaction, so it is neither lost nor
+        queued twice if this process is killed.
+        """
+        digest, is_new = self.get_or_create(user=user, day=day)
+        if not is_new:
+            return 0  # what became due since waits for the next day
+        rows = list(
+            NoticeRecipient.objects.pending()
+            .filter(user=user)
+            .select_related("notice__key__organization")
+            .order_by("notice__ends_at", "pk")
+        )
+        same = NoticeRecipient.objects.filter(pk__in=[row.pk for row in rows])
+        message, count = compose(rows)
+        if message is None:
+            same.delete()
+            digest.delete()
+            return 0
+        message.send()
+        same.update(digest=digest)
+        return count
+
+    send.alters_data = True
+
+
+class NoticeDigest(models.Model):
+    """A digest that was queued as mail."""
+
+    user = models.ForeignKey(
+        "organizations.User",
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,  # the constraint's index begins with it
+    )
+    day = models.DateField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = NoticeDigestManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "day"], name="notice_digest_unique")
+        ]
+
+    def __str__(self):
+        return f"{self.user_id} on {self.day}"
