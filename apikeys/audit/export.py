@@ -6,6 +6,7 @@ import unicodedata
 from functools import lru_cache
 
 import orjson
+from django.db.models import Count, Max, Min
 
 from apikeys.audit.hash_chain import EVENT_FIELDS
 from apikeys.models.audit import AuditEvent
@@ -29,6 +30,14 @@ PLAIN_CELL = re.compile(PLAIN)
 PLAIN_LINES = re.compile(rf"{PLAIN}(?:\n{PLAIN})*+")
 encode_json = json.JSONEncoder(sort_keys=True).encode
 BLOCK = 64 * 1024  # characters; a server writes each block to its socket
+STEP = 10_000  # sequences that a statement looks through
+
+
+class Incomplete(Exception):
+    """Events were deleted because of their age during their export."""
+
+    def __init__(self):
+        super().__init__("Old events were deleted during the export. Export again.")
 
 
 def as_json(value):
@@ -93,14 +102,32 @@ def as_field(cell):
 def as_csv(events):
     """Yield the lines of a CSV file (RFC 4180), starting with the column names."""
     yield BYTE_ORDER_MARK + ",".join(EVENT_FIELDS) + "\r\n"
-    for values in events.rows():
+    for values in rows_of(events):
         yield ",".join(map(as_field, as_cells(values))) + "\r\n"
 
 
 def as_ndjson(events):
     """Yield one JSON object per event and line."""
-    for event in events.records():
-        yield as_json(event) + "\n"
+    for values in rows_of(events):
+        yield as_json(dict(zip(EVENT_FIELDS, values, strict=True))) + "\n"
+
+
+def rows_of(events):
+    """Yield the values of each event, in the order of the chain.
+
+    A single statement would write all events to a temporary file before it returns the
+    first, which takes longer than a request's statements may. Raise `Incomplete` if events
+    were deleted between the statements.
+    """
+    extent = {"count": Count("pk"), "first": Min("sequence"), "last": Max("sequence")}
+    missing, first, last = events.aggregate(**extent).values()
+    for after in range((first or 1) - 1, last or 0, STEP):
+        part = events.filter(sequence__gt=after, sequence__lte=after + STEP)
+        for values in part.order_by("sequence").rows():
+            yield values
+            missing -= 1
+    if missing > 0:
+        raise Incomplete
 
 
 def in_blocks(lines):

@@ -3,7 +3,7 @@ import os
 from django.core.management.base import CommandError
 
 from apikeys.actors import Actor
-from apikeys.audit.export import as_ndjson, record_export
+from apikeys.audit.export import Incomplete, as_ndjson, record_export
 from apikeys.models import AuditChain, AuditEvent
 from echopoint.core.commands import AnsweringCommand
 from echopoint.organizations.commands import organization_named
@@ -26,7 +26,7 @@ class Command(AnsweringCommand):
             record_export(
                 events, organization, by=Actor.command("export_audit"), format="ndjson"
             )
-            lines.writelines(as_ndjson(events))
+            write(lines, events)
         extent = events.extent()
         self.answer(
             options,
@@ -43,6 +43,14 @@ def all_events(organization):
     chain = AuditChain.objects.of(organization)
     events = AuditEvent.objects.for_org(organization)
     return events.filter(sequence__lte=chain.length).order_by("sequence")
+
+
+def write(file, events):
+    """Write the events to the file; raise `CommandError` if some are deleted meanwhile."""
+    try:
+        file.writelines(as_ndjson(events))
+    except Incomplete as error:
+        raise CommandError(f"The file is not complete. {error}") from None
 
 
 def create_file(file):
