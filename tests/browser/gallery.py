@@ -16,8 +16,10 @@ AS_OWNER = {
         "audit-filtered": "audit/?action=api_key.rotated&actor=alice%40acme.example",
         "audit-found-nothing": "audit/?action=audit.exported",
         "policy-owner": "policy/",
+        "ranges": "ranges/",
+        "range-new": "ranges/new/",
     },
-    "empty": {"list-empty": "", "audit-empty": "audit/"},
+    "empty": {"list-empty": "", "audit-empty": "audit/", "ranges-empty": "ranges/"},
     "many": {"list-pages": "?sort=name"},
 }
 KEYS = {
@@ -26,6 +28,7 @@ KEYS = {
     "key-unused": "laptop",
     "key-never-used": "export",
     "key-suspended": "frankfurt",
+    "key-restricted": "office",
     "key-expired": "trial",
     "key-leaked": "leaked",
     "key-retired-in-use": "deploy",
@@ -46,12 +49,16 @@ CONFIRMED = {
     "cancel-rotation-offered": ("arriving", "cancel-rotation"),
     "cancel-rotation-too-late": ("safe", "cancel-rotation"),
     "resume": ("frankfurt", "resume"),
+    "networks-suggested": ("office", "networks"),
+    "networks-no-list": ("web", "networks"),
+    "check-every-operation": ("office", "check"),
     "revoke-in-use": ("web", "revoke"),
     "revoked-before": ("leaked", "revoke"),
     "rotate-in-use": ("web", "rotate"),
     "rotate-every-scope": ("everything", "rotate"),
 }
 AS_MEMBER = {
+    "member-ranges": "ranges/",
     "member-list": "",
     "member-policy": "policy/",
     "member-audit": "audit/",
@@ -123,6 +130,7 @@ class Gallery:
         """Yield the name of each state while the page is in it."""
         yield from self.of_the_owner()
         yield from self.of_lists_in_use()
+        yield from self.of_networks()
         yield from self.of_an_audit_in_use()
         yield from self.of_the_policy()
         yield from self.of_a_sign_in_long_ago()
@@ -165,6 +173,26 @@ class Gallery:
         page.goto(self.path("many", "?sort=name"))
         press(page, "Next", "link")
         yield "list-pages-second"
+
+    def of_networks(self):
+        page = self.page
+        page.goto(self.path("busy", "ranges/"))
+        press(page, "Change Office", "link")
+        yield "range-in-use"
+        page.get_by_label("Networks").fill("203.0.113.9/24")
+        press(page, "Change the range")
+        yield "range-refused"
+        page.goto(self.key("web", "networks/"))
+        page.get_by_label("Allowed addresses").fill("Office")
+        press(page, "Change the list")
+        yield "networks-left-out"
+        page.get_by_label("Allowed addresses").fill("Home")
+        press(page, "Refuse them")
+        yield "networks-refused"
+        for name, address in (("yes", "203.0.113.9"), ("no", "198.51.100.99")):
+            query = f"?operation=listFlows&address={address}"
+            page.goto(self.key("office", f"check/{query}"))
+            yield f"check-{name}"
 
     def of_an_audit_in_use(self):
         page = self.page

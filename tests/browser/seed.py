@@ -28,6 +28,7 @@ from apikeys.models import (  # noqa: E402
     AuditEvent,
     KeyPlace,
     KeyUsage,
+    NetworkRange,
     Refusal,
 )
 from apikeys.places import CLIENT, Place, client_name, pipeline  # noqa: E402
@@ -55,6 +56,12 @@ BROWSERLIKE = Client(
     "",
     "GET /webhooks/<id>/requests",
 )
+OFFICE = Client("203.0.113.77", "python-requests/2.32.5", "", "GET /flows")
+HOME = Client("192.0.2.200", "curl/8.5.0", "", "GET /flows")
+RANGES = {
+    "GitHub runners": ["198.51.100.0/28", "2001:db8:a::/48"],
+    "Office": ["203.0.113.0/24", "2001:db8:85a3::/64"],
+}
 SMOKE = pipeline("acme/web", "ci.yml", "smoke")
 NIGHTLY = pipeline("acme/web", "nightly.yml", "regression")
 # Pages that a healthy site has no way to show.
@@ -247,6 +254,16 @@ def busy(organization, people):
     story.published("safe", checkout, ago(days=3))
     story.published("safe-2", checkout, ago(minutes=2))
     story.published("web", checkout, ago(minutes=4), status="failed")
+    for name, networks in RANGES.items():
+        NetworkRange.objects.add(
+            organization, name=name, networks=networks, by=story.by("olive")
+        )
+    key("office", "Reports, from the office", born=ago(days=40))
+    used("office", *daily(39, hours=3), client=OFFICE)
+    used("office", ago(days=5), client=HOME)
+    story.did(
+        "office", "set_allowed_networks", ago(days=4), entries=["Office", HOME.ip]
+    )
     key("everything", "Migration, all of it", born=ago(days=1), scopes=list(SCOPES))
     key("long", LONG_NAME, born=ago(hours=30), text="What it is for. " * 30)
     key("rtl", "مفتاح خط النشر 🚀 staging", born=ago(hours=29), days=30)
@@ -257,6 +274,8 @@ def busy(organization, people):
     story.counted("hooks", [(0, 0), (3, 0), (1, 9)])
     story.refused("web", "MISSING_REQUIRED_SCOPES", ago(hours=5), 12)
     story.refused("web", "ORGANIZATION_MISMATCH", ago(days=6), 2, ip=None)
+    story.refused("office", "IP_NOT_ALLOWED", ago(minutes=9), 3, ip="198.51.100.99")
+    story.refused("office", "IP_NOT_ALLOWED", ago(days=2), 1, ip="2001:db8:5::7")
     story.refused("deploy", "API_KEY_RETIRED", ago(minutes=50), 48, ip="198.51.100.99")
     return story.keys
 

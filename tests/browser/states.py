@@ -59,7 +59,14 @@ class Walk:
         page.get_by_role("button", name="Copy").first.click()
         page.goto(detail)
         yield "key-rotating"
-        for name in ("retire", "cancel-rotation", "suspend", "limit", "revoke"):
+        for name in (
+            "retire",
+            "cancel-rotation",
+            "suspend",
+            "limit",
+            "networks",
+            "revoke",
+        ):
             page.goto(f"{detail}{name}/")
             yield name
         press(page, "Revoke this key")
