@@ -29,6 +29,7 @@ pytest_plugins = [
     "tests.leak_search",
     "tests.stored_chains",
     "tests.query_plans",
+    "tests.fake_replica",
 ]
 
 

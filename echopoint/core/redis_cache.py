@@ -20,6 +20,10 @@ RECOVERED = "Redis answers again. Limits are counted for all processes together.
 circuit_breaker = CircuitBreaker(UNREACHABLE, RECOVERED)
 
 
+class RedisUnavailable(Exception):
+    """Redis does not answer, or refuses the command."""
+
+
 def with_fallback(name):
     """Return a method that calls `RedisCache`, or the fallback cache if that fails."""
 
@@ -46,6 +50,22 @@ class FallbackRedisCache(RedisCache):
     def __init__(self, server, params):
         super().__init__(server, params)
         self.fallback = LocMemCache("redis-fallback", params | {"OPTIONS": IN_PROCESS})
+
+    def call_redis(self, call):
+        """Return `call(client)`, without a fallback; raise `RedisUnavailable`."""
+        if not circuit_breaker.allows_call():
+            raise RedisUnavailable
+        try:
+            result = call(self._cache.get_client(write=True))
+        except (
+            redis.ResponseError
+        ) as error:  # it answers, but does not allow the command
+            raise RedisUnavailable from error
+        except (redis.RedisError, OSError) as error:
+            circuit_breaker.record_failure(error)
+            raise RedisUnavailable from error
+        circuit_breaker.record_success()
+        return result
 
     add = with_fallback("add")
     get = with_fallback("get")
