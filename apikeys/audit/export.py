@@ -6,9 +6,13 @@ import unicodedata
 from functools import lru_cache
 
 import orjson
+from django.db import Error
 
 from apikeys.audit.hash_chain import EVENT_FIELDS
 from apikeys.models.audit import AuditEvent
+from apikeys.models.audit_chain import EventQuerySet
+from echopoint.core.replica.reads import record_failure
+from echopoint.core.replica.servers import PRIMARY, REPLICA
 
 # OWASP, "CSV Injection": a spreadsheet runs a cell that starts so as a formula. Some strip
 # leading spaces, or convert full-width characters, before they look.
@@ -28,6 +32,7 @@ PLAIN = rf"(?:{START}{REST}(?:[;|] ?{START}{REST})*+)?"
 PLAIN_CELL = re.compile(PLAIN)
 PLAIN_LINES = re.compile(rf"{PLAIN}(?:\n{PLAIN})*+")
 encode_json = json.JSONEncoder(sort_keys=True).encode
+SEQUENCE = EVENT_FIELDS.index("sequence")
 BLOCK = 64 * 1024  # characters; a server writes each block to its socket
 
 
@@ -116,8 +121,35 @@ def in_blocks(lines):
         yield "".join(block)
 
 
-def record_export(events, organization, *, by, format, filters=None):
-    """Record the export of these events in the audit."""
+class ResumedEvents:
+    """Events to export that the primary goes on with, if the replica fails meanwhile.
+
+    That is possible in the middle of a file too: the events are in the order of their
+    sequence, and none of them ever changes.
+    """
+
+    def __init__(self, events):
+        self.events = events
+
+    def rows(self):
+        """Yield the rows of all events, as `EventQuerySet.rows` does."""
+        last = 0
+        try:
+            for row in self.events.rows():
+                yield row
+                last = row[SEQUENCE]
+        except Error as error:
+            if self.events.db != REPLICA:
+                raise
+            record_failure(error)
+            rest = self.events.using(PRIMARY).filter(sequence__gt=last)
+            yield from rest.rows()
+
+    records = EventQuerySet.records
+
+
+def record_export(extent, organization, *, by, format, filters=None):
+    """Record in the audit that events of this extent were exported."""
     AuditEvent.objects.record(
         AuditEvent.Action.AUDIT_EXPORTED,
         organization=organization,
@@ -125,7 +157,7 @@ def record_export(events, organization, *, by, format, filters=None):
         target=("organization", organization.pk, organization.name),
         format=format,
         filters=filters or {},
-        **events.extent(),
+        **extent,
     )
 
 
