@@ -66,7 +66,7 @@ fuzz-engine: setup ## Run FUZZ_RUNS (10000) random flows against random answers
 faults: setup ## Kill, hang, fill and restart real processes; needs root, nginx, Redis, PostgreSQL
 	$(BIN)/python -m pytest --quiet tests/faults
 
-scale-test: setup ## Check two servers with one PostgreSQL and one Redis
+scale-test: setup ## Check two servers with one PostgreSQL and one Redis, and with a replica
 	$(BIN)/python -m tests.scale
 
 screenshots: setup ## Write screenshots of every page and state to screenshots/

@@ -1,10 +1,13 @@
-"""System checks for `check --deploy`: the address that gunicorn listens on."""
+"""System checks of the deployment: the address that gunicorn listens on, the replica."""
 
 import ipaddress
 import re
 
 from django.conf import settings
 from django.core import checks
+from django.db import Error
+
+from echopoint.core.replica.servers import PRIMARY, has_own_replica, is_configured
 
 BIND_OPTION = re.compile(r"(?:^|\s)(?:-b|--bind)[\s=]*([^\s]+)")
 
@@ -43,3 +46,31 @@ def is_exposed(address):
         return not ipaddress.ip_address(host.strip("[]") or "0.0.0.0").is_loopback  # noqa: S104, compared
     except ValueError:
         return host != "localhost"
+
+
+@checks.register(checks.Tags.database)
+def check_replica(app_configs, databases, **kwargs):
+    """Check that the replica is a hot standby of the database.
+
+    Nothing is read from another server, so this is not about safety: its operator believes
+    that it is used.
+    """
+    if PRIMARY not in (databases or ()) or not is_configured():
+        return []
+    try:
+        return [] if has_own_replica() else [FOREIGN]
+    except Error:
+        return [AWAY]
+
+
+FOREIGN = checks.Error(
+    "DATABASE_REPLICA_URL names no hot standby of the database of DATABASE_URL.",
+    hint="Set it to a server that replays the WAL of that server, and to the same database"
+    " name, or leave it out.",
+    id="echopoint.E001",
+)
+AWAY = checks.Warning(
+    "DATABASE_URL or DATABASE_REPLICA_URL does not answer.",
+    hint="Until the replica answers, lists are read from the primary.",
+    id="echopoint.W002",
+)

@@ -14,12 +14,21 @@ from django.http import JsonResponse
 
 from apikeys.checks import check_pepper_secrets, check_peppers_in_use
 from echopoint import metrics
+from echopoint.core.replica.reads import ReplicaState, state_for
+from echopoint.core.replica.servers import is_configured
 from echopoint.environments.checks import check_encryption_keys_in_use
 
 OK = "ok"
 AWAY = "does not answer"
 BEHIND = "lacks migrations: run manage.py migrate"
 DIFFERS = "differs from the database: run manage.py check --database default"
+REPLICA_WORDS = {
+    ReplicaState.AWAY: "does not answer: lists are read from the primary",
+    ReplicaState.FOREIGN: "is not a hot standby of the database: run manage.py check --database"
+    " default",
+    ReplicaState.UNKNOWN: "is not read: Redis or the database does not answer",
+    ReplicaState.BEHIND: "is behind: lists are read from the primary",
+}
 CACHE_SECONDS = 10  # anyone may call /ready, and these checks read several tables
 
 
@@ -44,10 +53,14 @@ def health():
 
 
 def ready():
-    """Return 200 if requests can be served, or 503 and the failed parts."""
+    """Return 200 if requests can be served, or 503 and the failed parts.
+
+    Without the replica they can: its part is named, and the status is "degraded".
+    """
     parts = {"database": database_state()} | cached_checks.get()
-    is_ready = set(parts.values()) == {OK}
-    status = OK if is_ready else "not ready"
+    failed = {name for name, state in parts.items() if state != OK}
+    is_ready = failed <= {"replica"}
+    status = "not ready" if not is_ready else "degraded" if failed else OK
     return uncached_json({"status": status, "parts": parts}, 200 if is_ready else 503)
 
 
@@ -72,16 +85,31 @@ class CachedChecks:
 
     def __init__(self):
         self.states, self.expires_at = {}, 0
+        self.was_behind = False
 
     def get(self):
         """Return the state of each part, by name."""
         now = time.monotonic()
         if now >= self.expires_at:
             self.states, self.expires_at = run_checks(), now + CACHE_SECONDS
+            if is_configured():
+                self.states["replica"] = self.replica_state()
         return self.states
 
+    def replica_state(self):
+        """Return the state of the replica.
+
+        It is behind only if the last check found that too: it may have been asked for
+        what was written milliseconds before.
+        """
+        state = state_for()
+        was_behind, self.was_behind = self.was_behind, state == ReplicaState.BEHIND
+        if self.was_behind and not was_behind:
+            return OK
+        return REPLICA_WORDS.get(state, OK)
+
     def clear(self):
-        self.expires_at = 0
+        self.expires_at, self.was_behind = 0, False
 
 
 cached_checks = CachedChecks()

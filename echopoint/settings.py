@@ -31,9 +31,9 @@ CONNECTION_LIMITS = {
 }
 
 
-def databases_entry(url):
-    """Return an entry of DATABASES for a database URL."""
-    config = database_settings(url)
+def databases_entry(url, variable="DATABASE_URL"):
+    """Return an entry of DATABASES for the database URL in a variable."""
+    config = database_settings(url, variable)
     config = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True} | config
     if config["ENGINE"] == "django.db.backends.postgresql":
         config["ENGINE"] = "echopoint.core.postgresql"
@@ -117,6 +117,28 @@ if REDIS_URL:
         }
     }
 
+# A hot standby of the database, for lists, the audit and exports (see core/replica).
+DATABASE_REPLICA_URL = string("DATABASE_REPLICA_URL")
+# How old a list may be. A list always shows what its organization changed before.
+DATABASE_REPLICA_SECONDS = integer("DATABASE_REPLICA_SECONDS", 60, least=1, most=600)
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = databases_entry(
+        DATABASE_REPLICA_URL, "DATABASE_REPLICA_URL"
+    ) | {"ATOMIC_REQUESTS": False, "TEST": {"MIRROR": "default"}}
+    if {entry["ENGINE"] for entry in DATABASES.values()} != {
+        "echopoint.core.postgresql"
+    }:
+        raise ImproperlyConfigured(
+            "DATABASE_REPLICA_URL needs PostgreSQL. Set it and DATABASE_URL to a PostgreSQL"
+            " server and a hot standby of it, or leave it out."
+        )
+    if not REDIS_URL:
+        raise ImproperlyConfigured(
+            "DATABASE_REPLICA_URL needs REDIS_URL, because all processes must know what was"
+            " written. Set REDIS_URL, or leave DATABASE_REPLICA_URL out."
+        )
+    DATABASE_ROUTERS = ["echopoint.core.replica.router.PrimaryRouter"]
+
 # Without a mail server an operator resets passwords.
 EMAIL_URL = string("EMAIL_URL")
 mail_server = service_urls.mail_settings(EMAIL_URL or "dummymail://")
@@ -174,6 +196,7 @@ MIDDLEWARE = [
     "echopoint.health.HealthMiddleware",
     "echopoint.core.middleware.RequestIdMiddleware",
     "echopoint.api.request_log.RequestLogMiddleware",
+    "echopoint.core.replica.writes.WrittenPositionMiddleware",
     "echopoint.core.middleware.BrowserHeadersMiddleware",
     "echopoint.webhooks.cors.ReceiverOriginsMiddleware",
     "django.middleware.security.SecurityMiddleware",

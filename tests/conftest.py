@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.mail_server",
     "tests.stored_chains",
     "tests.query_plans",
+    "tests.fake_replica",
 ]
 
 

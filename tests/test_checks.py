@@ -1,4 +1,4 @@
-"""`check --deploy` warns about a server that other machines can reach."""
+"""System checks warn about a server that others can reach, and about a wrong replica."""
 
 import logging
 import runpy
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from echopoint.checks import check_bind
+from echopoint.checks import check_bind, check_replica
 from tests.paths import ROOT
 
 CONFIGURATION = ROOT / "gunicorn.conf.py"
@@ -61,3 +61,33 @@ def test_the_server_says_itself_that_others_reach_it(host, warned, caplog):
         when_ready(SimpleNamespace(LISTENERS=[listener], log=log))
 
     assert ("which other machines may reach" in caplog.text) is warned
+
+
+def ids_of_replica(databases=("default",)):
+    return [found.id for found in check_replica(None, databases)]
+
+
+def test_a_hot_standby_of_the_database_is_a_replica(replica):
+    assert ids_of_replica() == []
+
+
+def test_a_server_that_is_none_is_refused(replica):
+    replica.is_standby = False
+    assert ids_of_replica() == ["echopoint.E001"]
+
+    replica.is_standby, replica.database = True, "another/1"
+    assert ids_of_replica() == ["echopoint.E001"]
+
+
+def test_a_replica_that_is_away_does_not_stop_the_start(replica):
+    with replica.outage():
+        (found,) = check_replica(None, ["default"])
+
+    assert found.id == "echopoint.W002"
+    assert not found.is_serious()
+
+
+def test_the_replica_is_not_called_unless_databases_are_checked(replica):
+    replica.is_standby = False
+
+    assert ids_of_replica(None) == []

@@ -6,7 +6,7 @@ from django.test import Client
 
 from apikeys import tokens
 from apikeys.models import PepperFingerprint
-from echopoint.health import cached_checks
+from echopoint.health import CHECKS, cached_checks
 
 OTHER = "1:another-" + "o" * 40
 
@@ -111,3 +111,62 @@ def test_repeated_probes_use_the_cached_checks(probe, statements):
         probe("/ready")
 
     assert found == ["SELECT 1"]
+
+
+@pytest.fixture
+def replica_part(probe, replica):
+    """Return a function that checks again: (status, its word, the state of the replica)."""
+
+    def replica_part():
+        cached_checks.expires_at = 0
+        status, body = probe("/ready")
+        return status, body["status"], body["parts"]["replica"]
+
+    return replica_part
+
+
+def test_a_replica_that_is_used_is_a_part(replica_part):
+    assert replica_part() == (200, "ok", "ok")
+
+
+def test_without_the_replica_the_site_is_ready_but_degraded(replica_part, replica):
+    with replica.outage():
+        state = replica_part()
+
+    away = "does not answer: lists are read from the primary"
+    assert state == (200, "degraded", away)
+
+
+def test_another_server_in_place_of_the_replica_is_named(replica_part, replica):
+    replica.is_standby = False
+
+    assert replica_part()[:2] == (200, "degraded")
+    assert "not a hot standby" in replica_part()[2]
+
+
+def test_without_redis_the_replica_is_not_read(replica_part, replica):
+    replica.redis_answers = False
+
+    assert replica_part()[:2] == (200, "degraded")
+    assert "Redis" in replica_part()[2]
+
+
+def test_a_replica_is_behind_if_it_does_not_catch_up_between_two_checks(
+    replica_part, replica
+):
+    replica.primary += 10
+    assert replica_part() == (200, "ok", "ok")
+
+    assert replica_part()[:2] == (200, "degraded")
+    assert "is behind" in replica_part()[2]
+    replica.replayed = replica.primary
+    assert replica_part() == (200, "ok", "ok")
+
+
+def test_a_site_that_is_not_ready_is_not_just_degraded(probe, replica, monkeypatch):
+    monkeypatch.setitem(CHECKS, "peppers", (lambda: False, "differs"))
+
+    with replica.outage():
+        status, body = probe("/ready")
+
+    assert (status, body["status"]) == (503, "not ready")

@@ -21,6 +21,8 @@ COMPLETE = {
     "DATABASE_URL": "sqlite:///db.sqlite3",
     "ALLOWED_HOSTS": "keys.example",
 }
+PRIMARY = {"DATABASE_URL": "postgres://me:hunter2secret@one.example/keys"}
+REPLICA = {"DATABASE_REPLICA_URL": "postgres://me:hunter2secret@two.example/keys"}
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +93,26 @@ def test_a_missing_setting_is_named_with_how_to_make_it(refusal, name, how):
     [
         ({"OPEN_SIGN_UP": "true"}, "EMAIL_URL"),
         ({"EMAIL_URL": "smtp://m"}, "EMAIL_FROM"),
+        (REPLICA, "DATABASE_REPLICA_URL needs PostgreSQL"),
+        (REPLICA | PRIMARY, "needs REDIS_URL"),
+        (PRIMARY | {"DATABASE_REPLICA_URL": "sqlite:///r"}, "needs PostgreSQL"),
     ],
 )
 def test_what_a_setting_needs_is_named(refusal, setting, needed):
     assert needed in refusal(COMPLETE | setting)
+
+
+def test_a_replica_is_a_database_of_its_own(project, monkeypatch):
+    redis = {"REDIS_URL": "redis://127.0.0.1:6379/0"}
+    for name, value in (COMPLETE | PRIMARY | REPLICA | redis).items():
+        monkeypatch.setenv(name, value)
+
+    read = runpy.run_path(str(project / "echopoint/settings.py"))
+
+    default, replica = read["DATABASES"]["default"], read["DATABASES"]["replica"]
+    assert (default["HOST"], replica["HOST"]) == ("one.example", "two.example")
+    assert replica["OPTIONS"] == default["OPTIONS"]
+    assert replica["TEST"] == {"MIRROR": "default"}
 
 
 def test_a_complete_environment_starts_and_the_deploy_check_finds_nothing(project):
@@ -147,6 +165,9 @@ def test_a_malformed_secret_stops_the_start(settings, name, value, error):
         ("SITE_URL", "ftp://keys.example", "SITE_URL is not a valid URL"),
         ("SITE_URL", "https://keys.example:99999", "SITE_URL is not a valid URL"),
         ("REDIS_URL", "localhost:6379", "not a valid Redis URL"),
+        ("DATABASE_REPLICA_URL", "postgres://h/n?sslmode=requier", "verify-full"),
+        ("DATABASE_REPLICA_URL", "nonsense", "DATABASE_REPLICA_URL is not a valid"),
+        ("DATABASE_REPLICA_SECONDS", "0", "Set it to 1 to 600"),
         ("ALLOWED_HOSTS", "https://keys.example", "without scheme and port"),
         ("PORT", "70000", "Set it to 1 to 65535"),
         ("TRUSTED_PROXIES", "x", "whole number"),

@@ -6,10 +6,13 @@ import unicodedata
 from functools import lru_cache
 
 import orjson
+from django.db import Error
 from django.db.models import Count, Max, Min
 
 from apikeys.audit.hash_chain import EVENT_FIELDS
 from apikeys.models.audit import AuditEvent
+from echopoint.core.replica.reads import record_failure
+from echopoint.core.replica.servers import PRIMARY, REPLICA
 
 # OWASP, "CSV Injection": a spreadsheet runs a cell that starts so as a formula. Some strip
 # leading spaces, or convert full-width characters, before they look.
@@ -29,6 +32,7 @@ PLAIN = rf"(?:{START}{REST}(?:[;|] ?{START}{REST})*+)?"
 PLAIN_CELL = re.compile(PLAIN)
 PLAIN_LINES = re.compile(rf"{PLAIN}(?:\n{PLAIN})*+")
 encode_json = json.JSONEncoder(sort_keys=True).encode
+SEQUENCE = EVENT_FIELDS.index("sequence")
 BLOCK = 64 * 1024  # characters; a server writes each block to its socket
 STEP = 10_000  # sequences that a statement looks through
 
@@ -116,18 +120,43 @@ def rows_of(events):
     """Yield the values of each event, in the order of the chain.
 
     A single statement would write all events to a temporary file before it returns the
-    first, which takes longer than a request's statements may. Raise `Incomplete` if events
-    were deleted between the statements.
+    first, which takes longer than a request's statements may. If the replica fails, the
+    primary goes on with the next event: none of them ever changes. Raise `Incomplete` if
+    events were deleted between the statements.
     """
-    extent = {"count": Count("pk"), "first": Min("sequence"), "last": Max("sequence")}
-    missing, first, last = events.aggregate(**extent).values()
-    for after in range((first or 1) - 1, last or 0, STEP):
-        part = events.filter(sequence__gt=after, sequence__lte=after + STEP)
-        for values in part.order_by("sequence").rows():
-            yield values
-            missing -= 1
+    events, (missing, first, last) = with_extent(events)
+    sequence = (first or 1) - 1
+    while sequence < (last or 0):
+        end = sequence + STEP
+        part = events.filter(sequence__gt=sequence, sequence__lte=end)
+        try:
+            for values in part.order_by("sequence").rows():
+                yield values
+                sequence = values[SEQUENCE]
+                missing -= 1
+            sequence = end
+        except Error as error:
+            events = on_primary(events, error)
     if missing > 0:
         raise Incomplete
+
+
+def with_extent(events):
+    """Return the events, and their number with their first and last sequence."""
+    extent = {"count": Count("pk"), "first": Min("sequence"), "last": Max("sequence")}
+    try:
+        return events, events.aggregate(**extent).values()
+    except Error as error:
+        events = on_primary(events, error)
+        return events, events.aggregate(**extent).values()
+
+
+def on_primary(events, error):
+    """Return the events as the primary has them; raise the error if that has failed."""
+    if events.db != REPLICA:
+        raise error
+    record_failure(error)
+    return events.using(PRIMARY)
 
 
 def in_blocks(lines):
@@ -143,8 +172,8 @@ def in_blocks(lines):
         yield "".join(block)
 
 
-def record_export(events, organization, *, by, format, filters=None):
-    """Record the export of these events in the audit."""
+def record_export(extent, organization, *, by, format, filters=None):
+    """Record in the audit that events of this extent were exported."""
     AuditEvent.objects.record(
         AuditEvent.Action.AUDIT_EXPORTED,
         organization=organization,
@@ -152,7 +181,7 @@ def record_export(events, organization, *, by, format, filters=None):
         target=("organization", organization.pk, organization.name),
         format=format,
         filters=filters or {},
-        **events.extent(),
+        **extent,
     )
 
 

@@ -206,7 +206,7 @@ class AuditFilterForm(FilterForm):
     def search_texts(self, events, texts):
         """Return the ids of the events with these texts if they are few, or None."""
         search = LabelSearch(
-            AuditLabel.objects.for_org(self.organization),
+            AuditLabel.objects.using(events.db).for_org(self.organization),
             {KINDS[name]: QUERIES[name] for name in texts},
             {KINDS[name]: self.cleaned_data[name] for name in texts},
         )

@@ -28,13 +28,14 @@ class CreatorSelection(NamedTuple):
 class Creators:
     """The users who created keys of an organization, members or not."""
 
-    def __init__(self, organization):
-        self.organization = organization
+    def __init__(self, organization, database=None):
+        self.organization, self.database = organization, database
 
     def queryset(self, first=None):
         """Return the creators, at most `first`, annotated with `is_member`."""
         members = self.organization.memberships.filter(user=OuterRef("pk"))
-        people = ApiKey.objects.creators(self.organization, first)
+        keys = ApiKey.objects.using(self.database)
+        people = keys.creators(self.organization, first)
         return people.annotate(is_member=Exists(members)).only("email")
 
     @cached_property

@@ -4,7 +4,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from django.core.management.base import CommandError
-from django.db import connection
+from django.db import connections
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,14 +24,14 @@ DIED = (
 
 
 @contextmanager
-def checking_map(jobs, stream):
-    """Yield a `map` for the walk of a chain.
+def checking_map(jobs, stream, database):
+    """Yield a `map` for the walk of a chain in the database of this alias.
 
     Raise `CommandError` if one of the processes dies.
     """
     try:
-        with process_map(jobs) as map_in_processes:
-            is_parallel = jobs > 1 and is_shareable(connection)
+        with process_map(jobs, database) as map_in_processes:
+            is_parallel = jobs > 1 and is_shareable(connections[database])
             yield LongChainMap(map_in_processes if is_parallel else map, stream)
     except BrokenProcessPool:
         raise CommandError(DIED) from None

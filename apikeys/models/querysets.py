@@ -188,7 +188,7 @@ class ListedKeys(OrgOwnedQuerySet):
         """Return the users who created keys of the organization, at most `first`."""
         values = [organization.pk, organization.pk, first or UNLIMITED]
         ids = RawSQL(CREATOR_IDS, values)  # noqa: S611, the text is ours
-        return User.objects.filter(pk__in=ids)
+        return User.objects.using(self.db).filter(pk__in=ids)
 
     def of_family(self, key):
         """Only keys of the same organization and lineage of rotations as this one."""
@@ -229,7 +229,7 @@ class ListedKeys(OrgOwnedQuerySet):
             kind: CountUpTo(rows.values("pk")[:COUNTED]) for kind, rows in kinds.items()
         }
         # Subqueries of a single row, so that all counts are one query.
-        rows = Organization.objects.filter(pk=organization.pk)
+        rows = Organization.objects.using(self.db).filter(pk=organization.pk)
         return rows.annotate(**counts).values(*counts).get()
 
     @transaction.atomic

@@ -16,6 +16,7 @@ from apikeys.models.refusal import Refusal
 from apikeys.models.usage import KeyUsage
 from echopoint.core.client_metadata import Client
 from echopoint.core.lock_timeouts import is_lock_timeout, without_waiting
+from echopoint.core.replica.writes import mark_written
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,9 @@ class UseRecording(models.Model):
             write = partial(self._record_first_use, client, at)
         else:
             write = partial(self._update_last_use, due_for_update(at), client, at)
-        if not self._write_if_unlocked("record the use of", write):
+        if self._write_if_unlocked("record the use of", write):
+            mark_written(self.organization_id)
+        else:
             type(self).late_uses.record(self, client, at)
 
     record_use.alters_data = True

@@ -14,7 +14,7 @@ from apikeys.audit.export import FORMATS, in_blocks, record_export
 from apikeys.audit.timeline import Entry, in_words
 from apikeys.forms.audit_filters import AuditFilterForm
 from apikeys.models import AuditChain, AuditEvent
-from apikeys.views.base import ApiKeysMixin
+from apikeys.views.base import ApiKeysMixin, ReplicaPageMixin
 from apikeys.views.pagination import KeysetPaginationMixin, PostOnlyMixin
 
 EXPORT = "api_key:create"
@@ -25,7 +25,8 @@ class AuditMixin(ApiKeysMixin):
 
     @cached_property
     def chain(self):
-        return AuditChain.objects.of(self.organization)
+        chains = AuditChain.objects.db_manager(self.database)
+        return chains.of(self.organization)
 
     def get_filters(self):
         events = self.get_queryset()
@@ -35,13 +36,14 @@ class AuditMixin(ApiKeysMixin):
         )
 
     def get_queryset(self):
-        return AuditEvent.objects.for_org(self.organization)
+        events = AuditEvent.objects.using(self.database)
+        return events.for_org(self.organization)
 
     def get_success_url(self):
         return reverse("apikeys:audit", args=[self.organization.pk])
 
 
-class AuditListView(AuditMixin, KeysetPaginationMixin, TemplateView):
+class AuditListView(ReplicaPageMixin, AuditMixin, KeysetPaginationMixin, TemplateView):
     """List the events, newest first."""
 
     template_name = "apikeys/audit.html"
@@ -68,24 +70,29 @@ class AuditExportView(PostOnlyMixin, AuditMixin, View):
 
     def post(self, request, *args, **kwargs):
         format = request.POST.get("format")
-        filters = self.get_filters()
-        # An ignored filter must not turn into an export of all events.
-        if format not in FORMATS or filters.ignored:
+        if format not in FORMATS:
             raise BadRequest
-        # Streaming may take long. Without this bound the file would include events
-        # recorded in the meantime, among them this export.
-        rows = filters.apply(self.get_queryset()).filter(
-            sequence__lte=self.chain.length
-        )
-        events = rows.order_by("sequence")
+        filters, events, extent = self.read_replica(self.read_extent)
         record_export(
-            events,
+            extent,
             self.organization,
             by=self.actor,
             format=format,
             filters=filters.params,
         )
         return self.file_response(format, events)
+
+    def read_extent(self):
+        """Return the filters, the events that they match, and the extent of these."""
+        filters = self.get_filters()
+        # An ignored filter must not turn into an export of all events.
+        if filters.ignored:
+            raise BadRequest
+        # Streaming may take long. Without this bound the file would include events
+        # recorded in the meantime, among them this export.
+        rows = filters.apply(self.get_queryset())
+        events = rows.filter(sequence__lte=self.chain.length).order_by("sequence")
+        return filters, events, events.extent()
 
     def file_response(self, format, events):
         lines, content_type = FORMATS[format]
@@ -100,6 +107,7 @@ class AuditVerifyView(PostOnlyMixin, AuditMixin, View):
     """Verify the hash chain and report the result."""
 
     redirect_url_name = "apikeys:audit"
+    only_reads = True
 
     def post(self, request, *args, **kwargs):
         walk = AuditEvent.objects.walk(self.organization)

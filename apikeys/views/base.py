@@ -6,10 +6,20 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from apikeys.actors import Actor
+from echopoint.core.replica.reads import ReplicaReads
 from echopoint.organizations.views import OrgViewMixin
 
 
-class ApiKeysMixin(OrgViewMixin):
+class ReplicaPageMixin:
+    """A page that may be read from the replica."""
+
+    def get(self, request, *args, **kwargs):
+        page = super().get
+        # Rendered too, because a template may read rows.
+        return self.read_replica(lambda: page(request, *args, **kwargs).render())
+
+
+class ApiKeysMixin(ReplicaReads, OrgViewMixin):
     """A view of an organization's API Keys pages."""
 
     permission = "api_key:read"
@@ -24,6 +34,9 @@ class ApiKeysMixin(OrgViewMixin):
     @property
     def actor(self):
         return Actor.from_request(self.request, via="page")
+
+    def replica_subjects(self):
+        return [self.organization.pk, self.membership.user_id]
 
     def render_page(self, template, status, **context):
         """Render a template other than the view's own."""

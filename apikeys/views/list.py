@@ -19,7 +19,7 @@ from apikeys.forms.key_queries import ANY
 from apikeys.models import ApiKey
 from apikeys.models.querysets import COUNTED
 from apikeys.scopes import PRESETS
-from apikeys.views.base import ApiKeysMixin
+from apikeys.views.base import ApiKeysMixin, ReplicaPageMixin
 from apikeys.views.pagination import KeysetPaginationMixin, PostOnlyMixin
 from echopoint.core.redaction import holds_a_secret
 from echopoint.core.refusals import Refused
@@ -59,15 +59,16 @@ class BaseKeyListView(KeysetPaginationMixin, ApiKeysMixin, TemplateView):
     extra_context = {"tab": "keys"}
 
     def get_filters(self):
-        creators = Creators(self.organization)
+        creators = Creators(self.organization, self.database)
         return KeyFilterForm.read(self.request.GET, creators=creators)
 
     def get_rows(self, filters):
-        keys = ApiKey.objects.for_org(self.organization)
+        keys = ApiKey.objects.using(self.database).for_org(self.organization)
         return filters.apply(keys.with_creator_state(self.organization))
 
     def get_context_data(self, **kwargs):
-        counts = ApiKey.objects.needing_attention(self.organization)
+        keys = ApiKey.objects.using(self.database)
+        counts = keys.needing_attention(self.organization)
         context = super().get_context_data(attention=attention_items(counts), **kwargs)
         return context | {
             "with_revoked": context["filters"].query_string(status=ANY),
@@ -102,7 +103,7 @@ def capped(count):
     return count if count < COUNTED else f"{COUNTED - 1}+"
 
 
-class ApiKeyListView(BaseKeyListView):
+class ApiKeyListView(ReplicaPageMixin, BaseKeyListView):
     """List the keys, without revoked ones by default."""
 
 
@@ -110,6 +111,7 @@ class ApiKeyListView(BaseKeyListView):
 class ApiKeyFindView(PostOnlyMixin, BaseKeyListView):
     """Search the list. By POST, because a pasted key must not end up in a URL."""
 
+    only_reads = True
     redirect_url_name = "apikeys:list"
 
     def post(self, request, *args, **kwargs):

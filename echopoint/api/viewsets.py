@@ -18,6 +18,8 @@ from echopoint.api.quotas import QuotaCounted, require_row_quota
 from echopoint.api.search import ordered, paginate
 from echopoint.core.client_metadata import Client
 from echopoint.core.locks import for_change, for_delete
+from echopoint.core.replica.reads import ReplicaReads, from_replica
+from echopoint.core.replica.writes import SAFE_METHODS, mark_written
 from echopoint.organizations.models import Membership
 
 
@@ -42,6 +44,7 @@ class ApiViewSet(GenericViewSet):
     lookup_field = "id"
     # The `KeyUse` to record, set once the key is allowed to make the request.
     use = None
+    only_reads = False  # set by actions that read although their method is POST
 
     def dispatch(self, request, *args, **kwargs):
         try:
@@ -50,6 +53,13 @@ class ApiViewSet(GenericViewSet):
             # In `finally`, because a failed request is a use of the key too.
             if self.use:
                 self.use.record()
+            if request.method not in SAFE_METHODS and not self.only_reads:
+                self.mark_written(request)
+
+    def mark_written(self, request):
+        caller = getattr(request, "auth", None)
+        if caller is not None:
+            mark_written(caller.organization_id)
 
     @property
     def organization(self):
@@ -103,7 +113,7 @@ class ApiViewSet(GenericViewSet):
         return response
 
 
-class OrgScopedViewSet(ApiViewSet):
+class OrgScopedViewSet(ReplicaReads, ApiViewSet):
     """Rows of the caller's organization only.
 
     row_limit_setting   name of the setting with the maximum number of rows
@@ -112,8 +122,14 @@ class OrgScopedViewSet(ApiViewSet):
     row_limit_setting = ""
     sort_columns = {}
 
+    def replica_subjects(self):
+        caller = self.request.auth
+        person = [caller.user_id] if isinstance(caller, Membership) else []
+        return [caller.organization_id, *person]
+
     def get_queryset(self):
-        return super().get_queryset().for_org(self.organization)
+        rows = super().get_queryset().using(self.database)
+        return rows.for_org(self.organization)
 
     def find(self, queryset, text):
         """Return the row with the id in the path; raise Http404."""
@@ -132,6 +148,7 @@ class OrgScopedViewSet(ApiViewSet):
     def get_object(self):
         return self.find(self.get_queryset(), self.kwargs["id"])
 
+    @from_replica
     def list(self, request):
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
@@ -139,6 +156,7 @@ class OrgScopedViewSet(ApiViewSet):
     def retrieve(self, request, id):
         return self.show(self.get_object())
 
+    @from_replica
     def search(self, request):
         search = self.body()
         rows = self.searched(self.get_queryset(), search)

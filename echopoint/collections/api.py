@@ -24,6 +24,7 @@ from echopoint.collections.serializers import (
     UpdateRequestRequestSerializer,
 )
 from echopoint.core.locks import for_change
+from echopoint.core.replica.reads import from_replica
 
 
 class CollectionViewSet(OrgScopedViewSet):
@@ -129,8 +130,10 @@ class FolderViewSet(ContentViewSet):
     }
 
     def get_queryset(self):
-        return Folder.objects.filter(collection=self.collection)
+        folders = Folder.objects.using(self.database)
+        return folders.filter(collection=self.collection)
 
+    @from_replica
     def list(self, request, id):
         """Return all folders, without pagination."""
         items = self.get_serializer(self.get_queryset(), many=True).data
@@ -171,9 +174,11 @@ class SavedRequestViewSet(ContentViewSet):
     }
 
     def get_queryset(self):
-        return SavedRequest.objects.filter(collection=self.collection)
+        requests = SavedRequest.objects.using(self.database)
+        return requests.filter(collection=self.collection)
 
     @extend_schema(parameters=[CollectionRequestQuerySerializer])
+    @from_replica
     def list(self, request, id):
         """Return the requests of a folder, or at the root of the collection."""
         query = CollectionRequestQuerySerializer(

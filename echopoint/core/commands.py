@@ -7,6 +7,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from echopoint.core import context
 from echopoint.core.redaction import cleaned
+from echopoint.core.replica.writes import keep_position_of_command
 
 
 class AnsweringCommand(BaseCommand):
@@ -31,7 +32,10 @@ class AnsweringCommand(BaseCommand):
 
     def execute(self, *args, **options):
         with context.set_command(type(self).__module__.rpartition(".")[2]):
-            return super().execute(*args, **options)
+            try:
+                return super().execute(*args, **options)
+            finally:
+                keep_position_of_command()
 
     def answer(self, options, fields, *lines):
         """Write to standard output. Nothing else may: programs parse it."""

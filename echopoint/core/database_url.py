@@ -1,4 +1,4 @@
-"""Django's database settings from DATABASE_URL. A mistyped option stops the start.
+"""Django's database settings from a URL. A mistyped option stops the start.
 
 Error messages never quote the URL, because it contains the password.
 """
@@ -50,68 +50,73 @@ CONNECTION_NUMBERS = {
 }
 DJANGO_OPTIONS = CONNECTION_BOOLEANS | {"isolation_level", "assume_role"}
 
+# %s is the name of the environment variable.
 INVALID_URL = (
-    "DATABASE_URL is not a valid database URL. Set it to"
+    "%s is not a valid database URL. Set it to"
     " postgres://user:password@host:5432/name or sqlite:///file."
 )
 UNESCAPED = (
-    "DATABASE_URL has an unescaped #, /, ? or @. Write %23, %2F, %3F and %40 for those"
-    " in the password."
+    "%s has an unescaped #, /, ? or @. Write %%23, %%2F, %%3F and %%40 for those in the"
+    " password."
 )
 MISSING_NAME = (
-    "DATABASE_URL names no database. Add the name at its end:"
+    "%s names no database. Add the name at its end:"
     " postgres://user:password@host:5432/name."
 )
 UNKNOWN_OPTION = (
-    "DATABASE_URL has an unknown option after its ?, which neither Django nor PostgreSQL"
-    " accepts. Write it in lower case, as pool=true and sslmode=require, or remove it."
+    "%s has an unknown option after its ?, which neither Django nor PostgreSQL accepts."
+    " Write it in lower case, as pool=true and sslmode=require, or remove it."
+)
+NOT_A_PATH = (
+    "%s is not the path of a SQLite file. Set it to sqlite:///file, with three slashes and"
+    " without options."
 )
 
 
-def database_settings(url):
-    """Return Django's settings for a database URL."""
+def database_settings(url, variable="DATABASE_URL"):
+    """Return Django's settings for a database URL; errors name its variable."""
     if url == "sqlite://:memory:":
         return env.db_url_config(url)
     try:
         parts = urlsplit(url)
         if parts.scheme not in DATABASE_SCHEMES:
-            raise ImproperlyConfigured(INVALID_URL)
+            raise ImproperlyConfigured(INVALID_URL % variable)
         if parts.scheme == "sqlite":
-            require_file(parts)
+            require_file(parts, variable)
         else:
-            require_database(url, parts)
+            require_database(url, parts, variable)
         config = env.db_url_config(url)
     except ValueError:
-        raise ImproperlyConfigured(INVALID_URL) from None
-    parse_booleans(config, DJANGO_BOOLEANS)
-    parse_booleans(config.get("OPTIONS", {}), CONNECTION_BOOLEANS)
+        raise ImproperlyConfigured(INVALID_URL % variable) from None
+    parse_booleans(config, DJANGO_BOOLEANS, variable)
+    parse_booleans(config.get("OPTIONS", {}), CONNECTION_BOOLEANS, variable)
     if "CONN_MAX_AGE" in config:
         age = str(config["CONN_MAX_AGE"])
         config["CONN_MAX_AGE"] = parse_integer(
-            "conn_max_age in DATABASE_URL", age, 0, None
+            f"conn_max_age in {variable}", age, 0, None
         )
     return config
 
 
-def require_database(url, parts):
+def require_database(url, parts, variable):
     """Raise unless a PostgreSQL URL has a database name and only known options."""
     # An unescaped ? in the password moves the host into the query.
     cut_short = not parts.path and "@" in parts.query
     if "#" in url or "@" in parts.path or cut_short:
-        raise ImproperlyConfigured(UNESCAPED)
+        raise ImproperlyConfigured(UNESCAPED % variable)
     options = query_options(url)
     if not parts.path.strip("/") and "service" not in dict(options):
-        raise ImproperlyConfigured(MISSING_NAME)
+        raise ImproperlyConfigured(MISSING_NAME % variable)
     for option, value in options:
-        require_option(option, value)
+        require_option(option, value, variable)
 
 
-def require_option(option, value):
+def require_option(option, value, variable):
     if option.upper() in DJANGO_BOOLEANS | {"CONN_MAX_AGE"}:
         return  # checked by `database_settings`
     if not is_known(option):
-        raise ImproperlyConfigured(UNKNOWN_OPTION)
-    label = f"{option} in DATABASE_URL"
+        raise ImproperlyConfigured(UNKNOWN_OPTION % variable)
+    label = f"{option} in {variable}"
     choices = CONNECTION_CHOICES.get(option, [value])
     if value not in choices:
         raise ImproperlyConfigured(
@@ -132,20 +137,17 @@ def is_known(option):
     return True
 
 
-def parse_booleans(config, names):
+def parse_booleans(config, names, variable):
     """Parse options in place. environ leaves strings, and "false" is truthy."""
     for name in names & config.keys():
-        option = f"{name.lower()} in DATABASE_URL"
+        option = f"{name.lower()} in {variable}"
         config[name] = parse_boolean(option, str(config[name]))
 
 
-def require_file(parts):
+def require_file(parts, variable):
     """Raise unless a sqlite URL is just a path.
 
     environ would ignore a host, and use an in-memory database if there is no path.
     """
     if parts.netloc or parts.query or parts.fragment or not parts.path.strip("/"):
-        raise ImproperlyConfigured(
-            "DATABASE_URL is not the path of a SQLite file. Set it to sqlite:///file,"
-            " with three slashes and without options."
-        )
+        raise ImproperlyConfigured(NOT_A_PATH % variable)

@@ -41,6 +41,12 @@ class Metrics:
             ["outcome"],
             registry=own,
         )
+        self.replica_reads = prometheus.Counter(
+            "echopoint_replica_reads",
+            "Reads that may use the replica: used, or why the primary was read.",
+            ["replica"],
+            registry=own,
+        )
         self.lost = prometheus.Counter(
             "echopoint_facts_lost",
             "Counts and places of use that could not be written.",
@@ -56,6 +62,10 @@ class Metrics:
     def count_lost(self, number):
         if self.is_on:
             self.lost.inc(number)
+
+    def count_replica_read(self, state):
+        if self.is_on:
+            self.replica_reads.labels(state).inc()
 
     def collected(self):
         """Return a registry with the sums of all processes."""

@@ -1,16 +1,11 @@
 """A Redis cache that falls back to an in-process cache while Redis does not answer."""
 
-import logging
-import threading
-import time
-
 import redis
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 
-logger = logging.getLogger(__name__)
+from echopoint.core.circuit_breaker import CircuitBreaker
 
-RETRY_AFTER = 10  # seconds until Redis is tried again
 # With Django's default of 300 an attacker could evict the counters of sign-in attempts by
 # creating others.
 IN_PROCESS = {"MAX_ENTRIES": 50_000}
@@ -22,45 +17,11 @@ UNREACHABLE = (
 RECOVERED = "Redis answers again. Limits are counted for all processes together."
 
 
-class CircuitBreaker:
-    """Skip Redis for a while after it failed.
-
-    One for the process: Django makes a cache object for each thread.
-    """
-
-    def __init__(self):
-        self.retry_at = 0.0
-        self.is_open = False
-        self.lock = threading.Lock()
-
-    def allows_call(self):
-        """Return True if Redis may be called. While open, one thread per pause may try."""
-        if not self.is_open:
-            return True
-        with self.lock:
-            now = time.monotonic()
-            if now < self.retry_at:
-                return False
-            self.retry_at = now + RETRY_AFTER
-            return True
-
-    def record_failure(self, error):
-        with self.lock:
-            was_open, self.is_open = self.is_open, True
-            self.retry_at = time.monotonic() + RETRY_AFTER
-        if not was_open:
-            # Only the class: the message may contain the address.
-            logger.warning(UNREACHABLE, type(error).__name__)
-
-    def record_success(self):
-        if self.is_open:
-            with self.lock:
-                was_open, self.is_open = self.is_open, False
-            if was_open:
-                logger.warning(RECOVERED)
+circuit_breaker = CircuitBreaker(UNREACHABLE, RECOVERED)
 
 
-circuit_breaker = CircuitBreaker()
+class RedisUnavailable(Exception):
+    """Redis does not answer, or refuses the command."""
 
 
 def with_fallback(name):
@@ -89,6 +50,22 @@ class FallbackRedisCache(RedisCache):
     def __init__(self, server, params):
         super().__init__(server, params)
         self.fallback = LocMemCache("redis-fallback", params | {"OPTIONS": IN_PROCESS})
+
+    def call_redis(self, call):
+        """Return `call(client)`, without a fallback; raise `RedisUnavailable`."""
+        if not circuit_breaker.allows_call():
+            raise RedisUnavailable
+        try:
+            result = call(self._cache.get_client(write=True))
+        except (
+            redis.ResponseError
+        ) as error:  # it answers, but does not allow the command
+            raise RedisUnavailable from error
+        except (redis.RedisError, OSError) as error:
+            circuit_breaker.record_failure(error)
+            raise RedisUnavailable from error
+        circuit_breaker.record_success()
+        return result
 
     add = with_fallback("add")
     get = with_fallback("get")

@@ -8,6 +8,7 @@ from echopoint.api.actions import Action, Many
 from echopoint.api.exceptions import log_unavailable
 from echopoint.api.viewsets import OrgScopedViewSet
 from echopoint.core.availability import is_unavailable
+from echopoint.core.replica.writes import mark_written
 from echopoint.executions.callers import Caller
 from echopoint.executions.models import Execution
 from echopoint.executions.serializers import (
@@ -26,7 +27,8 @@ class ExpiringViewSet(OrgScopedViewSet):
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
         try:
-            Execution.objects.end_overdue(self.organization)
+            if Execution.objects.end_overdue(self.organization):
+                mark_written(self.organization.pk)
         except Error as error:
             # A read-only database must still serve reads.
             if not is_unavailable(error):
@@ -110,7 +112,7 @@ class FlowExecutionViewSet(ExpiringViewSet):
     def flow(self):
         """The flow in the path; 404 unless the organization owns it."""
         ids = self.kwargs
-        flows = Flow.objects.for_org(self.organization)
+        flows = Flow.objects.using(self.database).for_org(self.organization)
         return self.find(flows, ids.get("flowId", ids.get("id")))
 
     def get_queryset(self):

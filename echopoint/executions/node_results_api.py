@@ -4,6 +4,7 @@ from django.shortcuts import get_object_or_404
 from rest_framework.response import Response
 
 from echopoint.api.actions import Action, Many
+from echopoint.core.replica.reads import from_replica
 from echopoint.executions.api import FlowExecutionViewSet
 from echopoint.executions.models import Execution, NodeResult
 from echopoint.executions.serializers import NodeExecutionResultSerializer
@@ -33,6 +34,7 @@ class NodeResultViewSet(FlowExecutionViewSet):
         "retrieve": Action(id="getNodeExecutionResult", scopes=["flows:read"]),
     }
 
+    @from_replica
     def list(self, request, flowId, executionId):
         """Return the results of all nodes in the order of their start. Not paginated."""
         rows = with_flow(self.get_object().node_results)
@@ -55,13 +57,18 @@ class NodeHistoryViewSet(FlowExecutionViewSet):
         )
     }
 
+    @from_replica
     def list(self, request, flowId, nodeId):
         """Return the results of the node, those of the newest execution first."""
-        rows = NodeResult.objects.filter(
-            execution__organization=self.organization,
-            execution__flow=self.flow,
-            node_id=nodeId,
-        ).order_by("-execution__started_at", "-execution_id")
+        rows = (
+            NodeResult.objects.using(self.database)
+            .filter(
+                execution__organization=self.organization,
+                execution__flow=self.flow,
+                node_id=nodeId,
+            )
+            .order_by("-execution__started_at", "-execution_id")
+        )
         rows = with_flow(rows)
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

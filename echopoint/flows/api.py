@@ -7,6 +7,7 @@ from echopoint.api.actions import Action, Many
 from echopoint.api.pagination import page_envelope
 from echopoint.api.search import matching, paginate
 from echopoint.api.viewsets import OrgScopedViewSet
+from echopoint.core.replica.reads import from_replica
 from echopoint.flows.definition.warnings import MAX_WARNINGS, warnings_of
 from echopoint.flows.models import Flow, FlowTag, as_tag, before_delete
 from echopoint.flows.serializers import (
@@ -83,6 +84,7 @@ class FlowViewSet(OrgScopedViewSet):
             before_delete.send(Flow, flow=flow)
         return super().destroy(request, id)
 
+    @from_replica
     def search(self, request):
         search = self.body()
         found = self.searched(self.get_queryset(), search)
@@ -102,10 +104,13 @@ class FlowViewSet(OrgScopedViewSet):
         queryset = matching(queryset, text, "name", "description")
         return super().searched(queryset, search)
 
+    @from_replica
     def tags(self, request):
         """Return the first hundred tags in use, in alphabetical order."""
+        flows = Flow.objects.for_org(self.organization)
         names = (
-            FlowTag.objects.filter(flow__in=Flow.objects.for_org(self.organization))
+            FlowTag.objects.using(self.database)
+            .filter(flow__in=flows)
             .values_list("name", flat=True)
             .distinct()
             .order_by("name")

@@ -6,9 +6,10 @@ from echopoint.core.redaction import cleaned
 from echopoint.organizations.models import Organization
 
 
-def organization_named(organization_id):
+def organization_named(organization_id, database=None):
     """Return the organization with this id; raise `CommandError`."""
-    organization = Organization.objects.filter(pk=organization_id).first()
+    rows = Organization.objects.using(database)
+    organization = rows.filter(pk=organization_id).first()
     if organization is None:
         raise CommandError(
             f"There is no organization {cleaned(organization_id)}. Create one with"

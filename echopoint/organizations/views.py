@@ -7,6 +7,7 @@ from django.shortcuts import redirect
 from django.views.generic import ListView
 
 from echopoint.accounts import reauthentication
+from echopoint.core.replica.writes import mark_written
 from echopoint.organizations.models import Membership
 
 
@@ -27,6 +28,7 @@ class OrgViewMixin:
     permission = None
     post_permission = None
     requires_recent_sign_in = False
+    only_reads = False  # its POST changes nothing
 
     def dispatch(self, request, *args, **kwargs):
         self.membership = Membership.objects.of(request.user, kwargs["organization"])
@@ -38,7 +40,11 @@ class OrgViewMixin:
             self.require(self.post_permission)
         if self.requires_recent_sign_in and not reauthentication.is_recent(request):
             return self.redirect_to_confirm()
-        return super().dispatch(request, *args, **kwargs)
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        finally:
+            if request.method == "POST" and not self.only_reads:
+                mark_written(self.organization.pk)
 
     def redirect_to_confirm(self):
         """Redirect to the re-authentication; keep the submitted form until afterwards."""

@@ -8,6 +8,7 @@ from echopoint.api.actions import Action, Many
 from echopoint.api.pagination import page_envelope
 from echopoint.api.search import matching, ordered, paginate
 from echopoint.api.viewsets import OrgScopedViewSet
+from echopoint.core.replica.reads import from_replica
 from echopoint.webhooks.models import WEBHOOK_ID, Webhook
 from echopoint.webhooks.serializers import (
     CreateWebhookRequestSerializer,
@@ -84,6 +85,7 @@ class WebhookViewSet(OrgScopedViewSet):
             raise Http404
         return text
 
+    @from_replica
     def list(self, request):
         """Return all webhooks; this list has no pages."""
         items = self.get_serializer(self.get_queryset(), many=True).data
@@ -94,6 +96,7 @@ class WebhookViewSet(OrgScopedViewSet):
         queryset = matching(queryset, search.get("full_text_search"), "name", "id")
         return super().searched(queryset, search)
 
+    @from_replica
     def search_requests(self, request, id):
         """Search the captured requests of the webhook.
 

@@ -10,6 +10,7 @@ from rest_framework.exceptions import APIException, MethodNotAllowed
 from echopoint.api.exceptions import CODES, NOT_FOUND, RateExceeded, error_response
 from echopoint.api.quotas import LimitReached
 from echopoint.core import rate_limits
+from echopoint.core.replica.writes import mark_written
 from echopoint.flow_language.words import HTTP_METHODS
 from echopoint.webhooks import cors
 from echopoint.webhooks.models import WEBHOOK_ID, Webhook
@@ -71,6 +72,7 @@ def store_request(request, id, subpath):
     # Before the body is read: a flood must not cost its transfer and decoding.
     enforce_rate_limits(webhook)
     values = columns_of(request, subpath)
+    mark_written(webhook.organization_id)
     try:
         return webhook.capture(**values)
     except IntegrityError:

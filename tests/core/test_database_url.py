@@ -67,6 +67,27 @@ def test_a_mistyped_database_url_is_refused_with_a_hint(url, said):
 @pytest.mark.parametrize(
     "url",
     [
+        "nonsense",
+        "sqlite:///",
+        POSTGRES.replace("hunter", "hunter#"),
+        POSTGRES.removesuffix("/echopoint"),
+        f"{POSTGRES}?sslmod=require",
+        f"{POSTGRES}?sslmode=requier",
+        f"{POSTGRES}?atomic_requests=treu",
+        f"{POSTGRES}?pool=treu",
+        f"{POSTGRES}?conn_max_age=5s",
+    ],
+)
+def test_the_error_names_the_variable_of_the_url(url):
+    refused = error_of(database_settings, url, "OTHER_URL")
+
+    assert "OTHER_URL" in refused
+    assert "DATABASE_URL" not in refused
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
         POSTGRES.replace("hunter", "hunter%23%2F%3F%40"),
         "postgres:///echopoint?host=/run/postgresql",
         "postgres://?service=echopoint",

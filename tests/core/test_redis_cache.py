@@ -5,6 +5,7 @@ import redis
 from django.core.cache.backends.redis import RedisCache
 
 from echopoint.core import redis_cache
+from echopoint.core.circuit_breaker import CircuitBreaker
 from echopoint.core.rate_limits import increment
 
 
@@ -26,7 +27,7 @@ def cache(monkeypatch):
     monkeypatch.setattr(RedisCache, "incr", incr)
     monkeypatch.setattr(RedisCache, "add", add)
     monkeypatch.setattr("echopoint.core.rate_limits.cache", cache)
-    monkeypatch.setattr(redis_cache, "circuit_breaker", redis_cache.CircuitBreaker())
+    monkeypatch.setattr(redis_cache, "circuit_breaker", CircuitBreaker("%s", "back"))
     redis_cache.circuit_breaker.record_failure(redis.ConnectionError())
     redis_cache.circuit_breaker.retry_at = 0
     return cache

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -55,9 +55,9 @@ class PostgreSQL:
     def __init__(self, folder, **settings):
         self.bin = max(Path("/usr/lib/postgresql").glob("*/bin"))
         self.data, self.port = folder / "data", free_port()
-        self.data.mkdir()
+        self.data.mkdir(0o700)
         shutil.chown(self.data, SERVERS)
-        self.run("initdb", "--auth", "trust", "--username", "postgres", "--no-sync")
+        self.create()
         given = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
@@ -66,6 +66,9 @@ class PostgreSQL:
         } | settings
         with open(self.data / "postgresql.conf", "a") as configuration:
             configuration.writelines(f"{k} = '{v}'\n" for k, v in given.items())
+
+    def create(self):
+        self.run("initdb", "--auth", "trust", "--username", "postgres", "--no-sync")
 
     @property
     def url(self):
@@ -117,12 +120,55 @@ class PostgreSQL:
 
     def execute(self, statement, *values):
         with psycopg.connect(self.url, autocommit=True) as connection:
-            return connection.execute(statement, values)
+            return connection.execute(statement, values or None)
 
     def column(self, statement, *values):
         """Return the first column of a query as a set."""
         with psycopg.connect(self.url) as connection:
             return {row[0] for row in connection.execute(statement, values)}
+
+
+class Standby(PostgreSQL):
+    """A hot standby, which replays what its primary writes."""
+
+    def __init__(self, folder, primary, **settings):
+        self.primary = primary
+        super().__init__(folder, **settings)
+
+    def create(self):
+        place = ("--host", "127.0.0.1", "--port", str(self.primary.port))
+        options = ("--write-recovery-conf", "--checkpoint", "fast", "--no-sync")
+        self.run("pg_basebackup", *place, "--username", "postgres", *options)
+
+    def execute(self, statement, *values):
+        return unless_cancelled(super().execute, statement, *values)
+
+    def column(self, statement, *values):
+        return unless_cancelled(super().column, statement, *values)
+
+    def has_caught_up(self):
+        """Return True if everything is replayed that the primary has written by now."""
+        (written,) = self.primary.column("SELECT pg_current_wal_lsn()::text")
+        replayed = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+        return self.column(replayed, written) == {True}
+
+    @contextmanager
+    def paused(self):
+        """Replay nothing while the block runs."""
+        self.execute("SELECT pg_wal_replay_pause()")
+        state = "SELECT pg_get_wal_replay_pause_state()"
+        until(lambda: self.column(state) == {"paused"}, "It did not pause.")
+        try:
+            yield
+        finally:
+            self.execute("SELECT pg_wal_replay_resume()")
+
+
+def unless_cancelled(ask, statement, *values):
+    """Ask a standby again while conflicts with recovery cancel the statement."""
+    while True:
+        with suppress(psycopg.errors.SerializationFailure):
+            return ask(statement, *values)
 
 
 def as_server():

@@ -7,11 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from echopoint.core import redis_cache
-from echopoint.core.redis_cache import (
-    CircuitBreaker,
-    FallbackRedisCache,
-    connection_options,
-)
+from echopoint.core.circuit_breaker import CircuitBreaker
+from echopoint.core.redis_cache import FallbackRedisCache, connection_options
 from tests.faults.services import Redis
 
 SECONDS = 1
@@ -19,7 +16,8 @@ SECONDS = 1
 
 @pytest.fixture
 def redis(tmp_path, monkeypatch):
-    monkeypatch.setattr(redis_cache, "circuit_breaker", CircuitBreaker())
+    breaker = CircuitBreaker(redis_cache.UNREACHABLE, redis_cache.RECOVERED)
+    monkeypatch.setattr(redis_cache, "circuit_breaker", breaker)
     server = Redis(tmp_path)
     server.start()
     yield server

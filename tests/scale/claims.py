@@ -9,7 +9,7 @@ from apikeys.models import ApiKey
 from apikeys.scopes import SCOPES
 from echopoint.core.rate_limits import WINDOW
 from echopoint.organizations.models import Organization
-from tests.scale.servers import Balancer, Person, at_once, http
+from tests.scale.servers import Balancer, Person, at_once, http, told
 
 KEYS = 50
 LIMIT = 120  # requests per minute
@@ -144,10 +144,6 @@ def rolling_restart(servers):
         f" failed: {told(balancer.failures)}",
         not balancer.failures and balancer.moved > 0,
     )
-
-
-def told(counts):
-    return ", ".join(f"{n} × {what}" for what, n in counts.items()) or "none"
 
 
 CLAIMS = (

@@ -162,3 +162,8 @@ def at_once(work, arguments):
     """Call the function with each of the arguments, in a thread each; return the results."""
     with ThreadPoolExecutor(len(arguments)) as pool:
         return list(pool.map(work, arguments))
+
+
+def told(counts):
+    """Return counts as text, without those of zero."""
+    return ", ".join(f"{n} × {what}" for what, n in counts.items() if n) or "none"

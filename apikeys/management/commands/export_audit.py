@@ -6,6 +6,7 @@ from apikeys.actors import Actor
 from apikeys.audit.export import Incomplete, as_ndjson, record_export
 from apikeys.models import AuditChain, AuditEvent
 from echopoint.core.commands import AnsweringCommand
+from echopoint.core.replica.commands import add_database_option, reading
 from echopoint.organizations.commands import organization_named
 
 
@@ -18,16 +19,17 @@ class Command(AnsweringCommand):
     def add_arguments(self, parser):
         parser.add_argument("file", metavar="FILE", help="must not exist yet")
         parser.add_argument("--organization", required=True, metavar="ID")
+        add_database_option(parser)
 
-    def handle(self, *, file, organization, **options):
+    def handle(self, *, file, organization, database, **options):
         organization = organization_named(organization)
-        with create_file(file) as lines:
-            events = all_events(organization)
+        with reading(database), create_file(file) as lines:
+            events = all_events(organization, database)
+            extent = events.extent()
             record_export(
-                events, organization, by=Actor.command("export_audit"), format="ndjson"
+                extent, organization, by=Actor.command("export_audit"), format="ndjson"
             )
             write(lines, events)
-        extent = events.extent()
         self.answer(
             options,
             {"organization_id": organization.pk} | extent,
@@ -35,13 +37,13 @@ class Command(AnsweringCommand):
         )
 
 
-def all_events(organization):
+def all_events(organization, database):
     """Return the events up to now.
 
     The number of events that the export records must be the number in the file.
     """
-    chain = AuditChain.objects.of(organization)
-    events = AuditEvent.objects.for_org(organization)
+    chain = AuditChain.objects.db_manager(database).of(organization)
+    events = AuditEvent.objects.using(database).for_org(organization)
     return events.filter(sequence__lte=chain.length).order_by("sequence")
 
 

@@ -9,6 +9,7 @@ from apikeys.audit.hash_chain import INSTALLATION
 from apikeys.management.long_chains import checking_map
 from apikeys.models import AuditEvent, InstallationEvent
 from echopoint.core.commands import AnsweringCommand
+from echopoint.core.replica.commands import add_database_option, reading
 from echopoint.organizations.commands import organization_named
 from echopoint.organizations.models import Organization
 
@@ -44,7 +45,7 @@ class Command(AnsweringCommand):
             action="store_true",
             help="FILE was exported with filters: do not fail because of missing events",
         )
-
+        add_database_option(parser)
         parser.add_argument(
             "--jobs",
             type=int,
@@ -54,7 +55,7 @@ class Command(AnsweringCommand):
             " %(default)s",
         )
 
-    def handle(self, *, file, organization, filtered, jobs, **options):
+    def handle(self, *, file, organization, filtered, jobs, database, **options):
         head = parse_head(options["expect_head"])
         if filtered and not file:
             raise CommandError("--filtered needs a FILE.")
@@ -63,30 +64,34 @@ class Command(AnsweringCommand):
         if file:
             walks = self.walk_file(file, organization, head)
         else:
-            walks = self.walk_database(organization, head, jobs)
+            with reading(database):
+                walks = self.walk_database(database, organization, head, jobs)
         results = [report.is_intact(walk) for walk in walks.values()]
         lines = [f"{id}: {report.in_words(w)}" for id, w in walks.items()]
         if file and any(map(report.may_end_early, walks.values())):
             lines.append(report.FILE_ENDS)
-        self.answer(options, self.fields(walks, results, file), *lines)
+        fields = self.fields(walks, results, None if file else database)
+        self.answer(options, fields, *lines)
         is_lost = any(map(report.is_head_lost, walks.values()))
         if False in results or is_lost or (None in results and not filtered):
             raise SystemExit(1)
 
-    def walk_database(self, organization, head, jobs):
+    def walk_database(self, database, organization, head, jobs):
+        of_installation = InstallationEvent.objects.db_manager(database)
         if organization == INSTALLATION:
             chosen, installation = [], True
         elif organization:
-            chosen, installation = [organization_named(organization)], False
+            chosen, installation = [organization_named(organization, database)], False
         else:
-            chosen = list(Organization.objects.order_by("pk"))
-            installation = InstallationEvent.objects.is_begun()
+            chosen = list(Organization.objects.using(database).order_by("pk"))
+            installation = of_installation.is_begun()
         require_single([*chosen, *[INSTALLATION] * installation], head)
-        with checking_map(jobs, sys.stderr) as map:
+        with checking_map(jobs, sys.stderr, database) as map:
             options = {"expected_head": head, "map": map}
-            walks = {o.pk: AuditEvent.objects.walk(o, **options) for o in chosen}
+            walk = AuditEvent.objects.db_manager(database).walk
+            walks = {o.pk: walk(o, **options) for o in chosen}
             if installation:
-                walks[INSTALLATION] = InstallationEvent.objects.walk(**options)
+                walks[INSTALLATION] = of_installation.walk(**options)
         return walks
 
     def walk_file(self, file, organization, head):
@@ -104,12 +109,14 @@ class Command(AnsweringCommand):
         require_single(walks, head)
         return walks
 
-    def fields(self, walks, results, file):
-        """Return the output of --json."""
+    def fields(self, walks, results, database):
+        """Return the output of --json; the database is None for a file."""
         chains = [
             {
                 "organization_id": id,
-                "events": walk.events if file or not walk.broken else count_events(id),
+                "events": count_events(id, database)
+                if database and walk.broken
+                else walk.events,
                 **report.as_json(walk),
             }
             for id, walk in walks.items()
@@ -118,11 +125,12 @@ class Command(AnsweringCommand):
         return {"intact": intact, "organizations": chains}
 
 
-def count_events(organization_id):
+def count_events(organization_id, database):
     """Return the number of events in the database; a broken walk has not seen all."""
     if organization_id == INSTALLATION:
-        return InstallationEvent.objects.count()
-    return AuditEvent.objects.filter(organization=organization_id).count()
+        return InstallationEvent.objects.using(database).count()
+    events = AuditEvent.objects.using(database)
+    return events.filter(organization=organization_id).count()
 
 
 def cpu_count():

@@ -26,22 +26,26 @@ PAUSE = 1  # seconds without new connections after a timeout
 class AnsweringConnection(psycopg.Connection):
     """A connection that is closed if it does not answer within `answer_seconds`.
 
-    None means no timeout, for management commands. `silent_until` is shared by the
-    process, so that not every thread waits for the same dead server.
+    None means no timeout, for management commands. `silent_until` has a time for each
+    server and is shared by the process, so that not every thread waits for a dead one.
     """
 
     answer_seconds = None
-    silent_until = 0.0
+    silent_until = {}
+    server = None
 
     @classmethod
     def connect(cls, *args, **kwargs):
-        if time.monotonic() < AnsweringConnection.silent_until:
+        server = tuple(kwargs.get(name) for name in ("host", "port", "service"))
+        if time.monotonic() < cls.silent_until.get(server, 0):
             raise psycopg.OperationalError(SILENT)
         try:
-            return super().connect(*args, **kwargs)
+            connection = super().connect(*args, **kwargs)
         except psycopg.errors.ConnectionTimeout:
-            cls.note_silence()
+            cls.note_silence(server)
             raise
+        connection.server = server
+        return connection
 
     def wait(self, gen, *args, timeout=None, **kwargs):
         timeout = timeout or self.answer_seconds
@@ -50,7 +54,7 @@ class AnsweringConnection(psycopg.Connection):
         except psycopg.errors._WaitTimeout:
             # A late response would be read as the response to the next statement.
             self.pgconn.finish()
-            self.note_silence()
+            self.note_silence(self.server)
             raise psycopg.OperationalError(SILENT) from None
 
     @contextmanager
@@ -66,9 +70,9 @@ class AnsweringConnection(psycopg.Connection):
             del self.answer_seconds
 
     @classmethod
-    def note_silence(cls):
+    def note_silence(cls, server):
         if cls.answer_seconds:
-            AnsweringConnection.silent_until = time.monotonic() + PAUSE
+            cls.silent_until[server] = time.monotonic() + PAUSE
 
 
 # The module that Django uses, with our `connect`.

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from apikeys.actors import Actor
 from apikeys.management import long_chains
@@ -38,8 +39,8 @@ def checked_in(monkeypatch):
     real = long_chains.process_map
 
     @long_chains.contextmanager
-    def process_map(jobs):
-        with real(jobs) as map_in_processes:
+    def process_map(jobs, alias):
+        with real(jobs, alias) as map_in_processes:
             yield partial(collecting, map_in_processes)
 
     monkeypatch.setattr(long_chains, "process_map", process_map)
@@ -76,7 +77,7 @@ def verify(*arguments):
 def change(sql, *params):
     """Change a row as its database's owner could."""
     triggers("DISABLE")
-    with long_chains.connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(sql, params)
     triggers("ENABLE")
 
