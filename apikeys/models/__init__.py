@@ -4,6 +4,7 @@ from apikeys.models.api_key import ApiKey
 from apikeys.models.audit import AuditChain, AuditEvent
 from apikeys.models.audit_label import AuditLabel
 from apikeys.models.installation_audit import InstallationChain, InstallationEvent
+from apikeys.models.key_count import KeyCount
 from apikeys.models.network_range import NetworkRange
 from apikeys.models.nonce import SpentNonce
 from apikeys.models.pepper import PepperFingerprint
@@ -18,6 +19,7 @@ __all__ = [
     "AuditLabel",
     "InstallationChain",
     "InstallationEvent",
+    "KeyCount",
     "KeyPlace",
     "KeyUsage",
     "NetworkRange",

@@ -28,7 +28,8 @@ class EnvelopePagination(LimitOffsetPagination):
 
     def paginate_queryset(self, queryset, request, view=None):
         self.limit, self.offset = self.get_limit(request), self.get_offset(request)
-        self.count = self.get_count(queryset)
+        total = view.known_total({}, queryset) if view else None
+        self.count = self.get_count(queryset) if total is None else total
         if self.offset >= self.count:
             return []
         return fetch_page(

@@ -160,9 +160,14 @@ class OrgScopedViewSet(ReplicaReads, ApiViewSet):
     def search(self, request):
         search = self.body()
         rows = self.searched(self.get_queryset(), search)
-        page, total = paginate(rows, search, self.large_columns)
+        total = self.known_total(search, rows)
+        page, total = paginate(rows, search, self.large_columns, total)
         items = self.get_serializer(page, many=True).data
         return Response(page_envelope(items, total))
+
+    def known_total(self, search, rows):
+        """Return the number of rows of a search or list if it is known, or None."""
+        return None
 
     def searched(self, queryset, search):
         """Apply a validated search: filter and sort."""

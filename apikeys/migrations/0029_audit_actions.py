@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('apikeys', '0026_leak_reports'),
+        ('apikeys', '0028_fill_key_counts'),
     ]
 
     operations = [
