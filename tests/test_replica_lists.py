@@ -37,6 +37,7 @@ LISTS = {
         "/collections/{collection}/requests?folder_id={folder}&include_nested=true",
         "collections_collection collections_folder collections_savedrequest",
     ),
+    "listNetworkRanges": ("/network-ranges", ""),
     "listExecutions": ("/executions", ""),
     "listFlowExecutions": ("/flows/{flow}/executions", "flows_flow"),
     "getExecutionNodeResults": (
