@@ -62,7 +62,7 @@ def post_worker_init(worker):
     respond_with_json_errors()
     close_long_polls_on_stop(worker)
     close_listeners_on_stop(worker)
-    send_queued_mail()
+    send_queued_messages()
 
 
 def pre_request(worker, request):
@@ -72,11 +72,13 @@ def pre_request(worker, request):
     extract_header_lines(request)
 
 
-def send_queued_mail():
-    """Send mail that was queued before this process started."""
-    from echopoint.mail.sender import sender
+def send_queued_messages():
+    """Send mail and events that were queued before this process started."""
+    from echopoint.mail.sender import sender as mail
+    from echopoint.notices.sender import sender as notices
 
-    sender.wake()
+    mail.wake()
+    notices.wake()
 
 
 def respond_with_json_errors():

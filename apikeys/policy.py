@@ -109,6 +109,16 @@ def require_not_frozen(organization):
         )
 
 
+def require_permission(organization, by):
+    """Raise `FreshSignInRequired`, or `ScopeDenied` for an actor who cannot change it."""
+    by.require_fresh()
+    held = by.permissions_in(organization)
+    if held is not None and UPDATE not in held:
+        raise ScopeDenied(
+            "Your role cannot change the policy.", required=[UPDATE], missing=[UPDATE]
+        )
+
+
 @transaction.atomic
 def change(organization, *, by, **limits):
     """Set limits of the organization's policy; return whether any changed.
@@ -116,12 +126,7 @@ def change(organization, *, by, **limits):
     Existing keys do not change. Raise `ScopeDenied` for an actor without the permission,
     and `InvalidKeyRequest` for invalid limits.
     """
-    by.require_fresh()
-    held = by.permissions_in(organization)
-    if held is not None and UPDATE not in held:
-        raise ScopeDenied(
-            "Your role cannot change the policy.", required=[UPDATE], missing=[UPDATE]
-        )
+    require_permission(organization, by)
     if unknown := limits.keys() - set(LIMITS):
         raise TypeError(f"Not limits of a policy: {sorted(unknown)}.")
     # Lock the current row. Otherwise the event of one of two concurrent changes would

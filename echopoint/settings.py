@@ -152,6 +152,8 @@ if EMAIL_URL:
         "EMAIL_FROM", "It is the sender of mail, and required with EMAIL_URL."
     )
     service_urls.require_sender(DEFAULT_FROM_EMAIL)
+# Whether webhooks for notices may be in private networks, as where all machines are.
+NOTICES_TO_PRIVATE_NETWORKS = boolean("NOTICES_TO_PRIVATE_NETWORKS", False)
 OPEN_SIGN_UP = boolean("OPEN_SIGN_UP", False)
 if OPEN_SIGN_UP and not EMAIL_URL:
     raise ImproperlyConfigured(

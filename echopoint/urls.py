@@ -26,6 +26,10 @@ urlpatterns = [
     path("accounts/notices/", include("echopoint.notices.urls")),
     path("accounts/", include("echopoint.accounts.urls")),
     path("orgs/<str:organization>/api-keys/", include("apikeys.urls")),
+    path(
+        "orgs/<str:organization>/notice-webhook/",
+        include("echopoint.notices.webhook_urls"),
+    ),
     path("admin/", admin.site.urls),
     # Without the slash, as people type them.
     path("admin", RedirectView.as_view(pattern_name="admin:index")),

@@ -6,6 +6,7 @@ from django.urls import get_resolver
 
 from apikeys.actors import Actor
 from apikeys.models import NetworkRange
+from echopoint.notices.models import NoticeWebhook
 from tests.url_paths import paths
 
 # Expected status by page and method: (member, admin[, owner if different from admin])
@@ -38,15 +39,20 @@ PAGES = {
     "apikeys:range": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:range_delete": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:policy": {"GET": (200, 200), "POST": (403, 403, 200)},
+    "notice_webhook:detail": {"GET": (403, 403, 200), "POST": (403, 403, 200)},
+    "notice_webhook:rotate_secret": {"GET": (403, 403, 200), "POST": (403, 403, 200)},
+    "notice_webhook:remove": {"GET": (403, 403, 200), "POST": (403, 403, 302)},
+    "notice_webhook:test": {"GET": (403, 403, 200), "POST": (403, 403, 302)},
 }
 
 
 def organization_pages():
     """Return {name: path} of the pages below /orgs/<organization>/ in the URLconf."""
     return {
-        f"apikeys:{pattern.name}": path
-        for path, pattern in paths(get_resolver().url_patterns)
-        if path.startswith("orgs/<str:organization>/")
+        f"{app.namespace}:{pattern.name}": path
+        for app in get_resolver().url_patterns
+        if str(app.pattern).startswith("orgs/<str:organization>/")
+        for path, pattern in paths(app.url_patterns, str(app.pattern))
     }
 
 
@@ -63,6 +69,16 @@ ROTATING = {
     "apikeys:unretire",
     "apikeys:cancel_rotation",
 }
+
+
+WEBHOOK = "https://hooks.example/keys"
+
+
+def prepare_organization(page, organization):
+    """Create the webhook that the page expects."""
+    if page.startswith("notice_webhook:"):
+        by = Actor.command("test")
+        NoticeWebhook.objects.set_url(organization, WEBHOOK, by=by)
 
 
 def prepare_key(page, key):

@@ -76,7 +76,12 @@ LAYERS = {
         "echopoint.organizations",
         "echopoint.environments",
     },
-    "echopoint.notices": {"echopoint.core", "echopoint.organizations", "apikeys"},
+    "echopoint.notices": {
+        "echopoint.core",
+        "echopoint.organizations",
+        "apikeys",
+        "echopoint.environments",
+    },
     # The command talks to the API over HTTP, and is installed without the site.
     "echopoint.cli": {
         "echopoint.masking",

@@ -6,6 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apikeys.models import ApiKey, AuditEvent, NetworkRange
+from echopoint.notices.models import NoticeDelivery, NoticeWebhook
 from echopoint.organizations.models import User
 from tests.page_table import (
     CHANGES,
@@ -15,6 +16,7 @@ from tests.page_table import (
     organization_pages,
     prepare_key,
     prepare_range,
+    prepare_organization,
 )
 from tests.signing_in import sign_in
 
@@ -44,6 +46,7 @@ def visit(issue, acme):
 
     def visit(page, method, user, organization=acme, csrf=False, **options):
         args = [organization.pk]
+        prepare_organization(page, acme)
         if page in KEY_PAGES:
             key, _ = issue()
             prepare_key(page, key)
@@ -68,6 +71,8 @@ def rows():
     models = (ApiKey, NetworkRange)
     return [
         *(list(model.objects.order_by("pk").values()) for model in models),
+        list(NoticeWebhook.objects.order_by("pk").values_list("pk", "both_sign_until")),
+        NoticeDelivery.objects.count(),
         AuditEvent.objects.count(),
     ]
 

@@ -19,17 +19,20 @@ from django.utils import timezone
 from apikeys import freezing
 from apikeys.actors import Actor
 from apikeys.db.write_buffers import write_buffers
-from apikeys.models import ApiKey, InstallationEvent, NetworkRange
+from apikeys.models import ApiKey, InstallationEvent, NetworkRange, SpentNonce
 from echopoint.api.operations import operations
 from echopoint.collections.models import Collection, Folder, SavedRequest
 from echopoint.core.client_metadata import Client as CallerClient
 from echopoint.flows.models import Flow
+from echopoint.notices.models import NoticeChoice, NoticeWebhook
+from echopoint.notices.notifying import notify
 from echopoint.organizations.models import Membership, Organization, User
 from echopoint.webhooks.models import Webhook
 from tests.api_client import ApiClient
 from tests.executions.definitions import definition, node
 from tests.executions.runner_client import RunnerClient, completion
 from tests.page_table import CHANGES as ALL_CHANGES
+from tests.page_table import WEBHOOK, prepare_organization
 from tests.signing_in import sign_in
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("committing")]
@@ -71,6 +74,7 @@ class World:
             self.organization, name="Home", networks=["203.0.113.0/24"], by=SYSTEM
         )
         self.rotating.set_allowed_networks(["Office"], by=SYSTEM)
+        prepare_organization("notice_webhook:detail", self.organization)
 
     def seen_by(self, browser):
         """Return the same organization with another session."""
@@ -116,6 +120,16 @@ class World:
         return self.program.post(
             f"/flows/{self.flow.pk}/launch", {"runner_type": runner_type}
         )
+
+    def webhook_page(self, name, **values):
+        url = reverse(f"notice_webhook:{name}", args=[self.organization.pk])
+        return self.browser.post(url, values)
+
+    def rotate_webhook_secret(self):
+        page = reverse("notice_webhook:rotate_secret", args=[self.organization.pk])
+        scope = {"user": self.owner, "page": page}
+        nonce = SpentNonce.objects.issue(**scope)
+        return self.webhook_page("rotate_secret", nonce=nonce)
 
     def page(self, name, key=None, **values):
         args = [self.organization.pk, key.public_id] if key else [self.organization.pk]
@@ -198,9 +212,14 @@ PAGES = {
     )[-1],
     "apikeys:policy": lambda w: w.page("policy", **POLICY),
     "apikeys:audit_export": lambda w: w.page("audit_export", format="ndjson"),
+    "notice_webhook:detail": lambda w: w.webhook_page("detail", url=f"{WEBHOOK}/new"),
+    "notice_webhook:rotate_secret": lambda w: w.rotate_webhook_secret(),
+    "notice_webhook:remove": lambda w: w.webhook_page("remove"),
+    "notice_webhook:test": lambda w: w.webhook_page("test"),
 }
-EXPORTS = {"apikeys:audit_export"}
 SENT_BY_REST = {"apikeys:issue", "apikeys:rotate", "apikeys:revoke"}
+# They answer with what they made, instead of a redirect.
+ANSWERS = {"apikeys:audit_export", "notice_webhook:rotate_secret"}
 # The pages call the same verbs.
 BY_PAGE = {
     "createAPIKey": "apikeys:issue",
@@ -288,6 +307,18 @@ def give_role(world):
     membership.put()
 
 
+def choose(world):
+    membership = world.other.memberships.get()
+    emails = NoticeChoice.objects.of(membership)
+    other = {"own": "none", "none": "own"}[emails]
+    NoticeChoice.objects.choose(membership, other, by=SYSTEM)
+
+
+def disable_webhook(world):
+    if webhook := NoticeWebhook.objects.of(world.organization):
+        webhook.disable()
+
+
 def prune():
     for manager in write_buffers.managers:
         manager.prune_on_write()
@@ -314,6 +345,9 @@ TRACES = {
     ),
     "a new password": lambda w: set_password(w.other),
     "a new role": lambda w: give_role(w),
+    "a choice of notices": lambda w: choose(w),
+    "notices": lambda w: notify(),
+    "a gone webhook": lambda w: disable_webhook(w),
     "a captured request": lambda w: Client().post(
         f"/webhook/{w.webhook.pk}", "{}", content_type="application/json"
     ),
@@ -405,7 +439,7 @@ def test_each_change_is_made_where_nothing_else_goes_on(sessions):
     not_made = {}
     for name, change in CHANGES.items():
         found = status(change(World(owner, browsers[0])))
-        is_page = name in PAGES and name not in {*SENT_BY_REST, *EXPORTS}
+        is_page = name in PAGES and name not in {*SENT_BY_REST, *ANSWERS}
         if found not in ({302} if is_page else {200, 201, 202, 204}):
             not_made[name] = found
     assert not_made == {}

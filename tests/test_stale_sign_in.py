@@ -25,6 +25,7 @@ from tests.page_table import (
     PAGES,
     RANGE_PAGES,
     prepare_key,
+    prepare_organization,
     prepare_range,
 )
 from tests.signing_in import sign_in
@@ -230,6 +231,7 @@ def test_a_stale_session_is_told_so_before_the_state_of_the_key(stale, key):
 
 @pytest.mark.parametrize("page", sorted(set(CHANGES) - EXEMPT_PAGES.keys()))
 def test_a_page_asks_for_a_fresh_sign_in(stale, key, acme, page):
+    prepare_organization(page, acme)
     prepare_key(page, key)
     args = [acme.pk]
     if page in KEY_PAGES:

@@ -38,6 +38,17 @@ class Action(TextChoices):
     RANGE_CREATED = "network_range.created", "Address range created"
     RANGE_CHANGED = "network_range.changed", "Address range changed"
     RANGE_DELETED = "network_range.deleted", "Address range deleted"
+    NOTICE_WEBHOOK_SET = "notice_webhook.set", "Webhook for notices set"
+    NOTICE_WEBHOOK_SECRET_ROTATED = (
+        "notice_webhook.secret_rotated",
+        "Secret of the webhook for notices rotated",
+    )
+    NOTICE_WEBHOOK_TESTED = "notice_webhook.tested", "Webhook for notices tested"
+    NOTICE_WEBHOOK_DISABLED = (
+        "notice_webhook.disabled",
+        "Webhook for notices disabled by its receiver",
+    )
+    NOTICE_WEBHOOK_REMOVED = "notice_webhook.removed", "Webhook for notices removed"
     AUDIT_EXPORTED = "audit.exported", "Audit exported"
     AUDIT_PRUNED = "audit.pruned", "Old events deleted"
     ORGANIZATION_CREATED = "organization.created", "Organization created"
@@ -72,7 +83,7 @@ UNUSED = {Action.RENAMED}
 # By the first part of the action.
 GROUPS = {
     "API keys": ("api_key", "network_range"),
-    "Organization": ("organization", "policy", "audit"),
+    "Organization": ("organization", "policy", "audit", "notice_webhook"),
     "Members": ("membership",),
     "Sign-ins and accounts": ("person",),
     "Variables": ("variable", "environment"),
@@ -162,6 +173,10 @@ def route_only(at, *, route=""):
     return route
 
 
+def host_only(at, *, host=""):
+    return host and f"At {host}."
+
+
 def renamed(at, *, before="", after=""):
     return f"From “{before}” to “{after}”." if before or after else ""
 
@@ -229,6 +244,11 @@ WORDS = {
     Action.RANGE_CREATED: network_wording.range_networks,
     Action.RANGE_CHANGED: network_wording.range_changed,
     Action.RANGE_DELETED: network_wording.range_networks,
+    Action.NOTICE_WEBHOOK_SET: host_only,
+    Action.NOTICE_WEBHOOK_SECRET_ROTATED: no_words,
+    Action.NOTICE_WEBHOOK_TESTED: no_words,
+    Action.NOTICE_WEBHOOK_DISABLED: no_words,
+    Action.NOTICE_WEBHOOK_REMOVED: no_words,
     Action.AUDIT_EXPORTED: audit_exported,
     Action.AUDIT_PRUNED: audit_pruned,
     Action.ORGANIZATION_CREATED: no_words,

@@ -22,7 +22,7 @@ from apikeys.models.audit_chain import BrokenChain
 from echopoint.core.batch_deletion import delete_in_batches
 from echopoint.executions.models import Execution
 from echopoint.mail.models import MailMessage
-from echopoint.notices.models import ExpiryNotice, NoticeDigest
+from echopoint.notices.models import ExpiryNotice, NoticeDelivery, NoticeDigest
 from echopoint.organizations.models import Organization
 from echopoint.webhooks.models import CapturedRequest, Webhook
 
@@ -158,6 +158,7 @@ TARGETS = {
     "executions": SelectedRows("executions", old_executions),
     "mail": SelectedRows("mail messages", ended_mail),
     "notices": ManagedRows("notices of expiring keys", ExpiryNotice),
+    "notice_deliveries": ManagedRows("events of webhooks", NoticeDelivery),
     "notice_digests": ManagedRows("digests of notices", NoticeDigest),
     "audit": OldAuditEvents(),
 }

@@ -1,9 +1,10 @@
-"""The form of the e-mail notices that a person wants."""
+"""The forms of a person's e-mail notices, and of an organization's webhook."""
 
 from django import forms
 
 from echopoint.notices.models import NoticeChoice
 from echopoint.notices.models.choice import effective
+from echopoint.notices.models.webhook import MAX_URL
 
 Emails = NoticeChoice.Emails
 
@@ -34,3 +35,26 @@ class NoticeChoicesForm(forms.Form):
 def options(membership):
     """Return the choices that the member's role allows."""
     return [(e.value, e.label) for e in Emails if effective(e, membership) == e]
+
+
+class WebhookForm(forms.Form):
+    """The URL of the webhook."""
+
+    url = forms.CharField(
+        label="URL",
+        max_length=MAX_URL,
+        help_text="Begins with https:// and leads to the public Internet. Redirects are"
+        " not followed.",
+        error_messages={"required": "Enter the URL of the receiver."},
+        widget=forms.URLInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
+class ConfirmForm(forms.Form):
+    """A confirmation without fields."""
+
+
+class OneTimeForm(forms.Form):
+    """A confirmation that can be submitted once."""
+
+    nonce = forms.CharField(widget=forms.HiddenInput, required=False)

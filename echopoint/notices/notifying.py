@@ -6,8 +6,10 @@ The next run continues.
 
 import logging
 from functools import partial
+from typing import NamedTuple
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from echopoint.notices.audience import Audience
@@ -19,7 +21,14 @@ from echopoint.notices.due_keys import (
     is_worth_a_notice,
     threshold_of,
 )
-from echopoint.notices.models import ExpiryNotice, NoticeDigest, NoticeRecipient
+from echopoint.notices.models import (
+    ExpiryNotice,
+    NoticeDelivery,
+    NoticeDigest,
+    NoticeRecipient,
+    NoticeWebhook,
+)
+from echopoint.notices.webhook_event import event
 from echopoint.organizations.models import Organization, User
 
 logger = logging.getLogger(__name__)
@@ -47,15 +56,38 @@ def notify(at=None):
 
 def record_notices(organization, at):
     """Record what is due in the organization; return how many notices are new."""
-    audience, new = None, 0
+    channels, new = None, 0
     for key in in_batches(due_keys(organization, at)):
-        audience = audience or Audience.of(organization)
+        channels = channels or Channels.of(organization)
+        users = channels.audience.of_key(key) if channels.has_mail else ()
         # Without a recipient there is no notice: should there be one tomorrow, they are told.
-        users = audience.of_key(key) if settings.EMAIL_URL else ()
-        if users and is_worth_a_notice(key, at):
-            threshold = threshold_of(key, at)
-            new += bool(ExpiryNotice.objects.record(key, threshold, users, at=at))
+        is_told = users or channels.has_webhook
+        if is_told and is_worth_a_notice(key, at):
+            new += record_notice(key, users, channels.has_webhook, at)
     return new
+
+
+class Channels(NamedTuple):
+    """The ways in which notices of an organization go out."""
+
+    audience: Audience
+    has_mail: bool
+    has_webhook: bool
+
+    @classmethod
+    def of(cls, organization):
+        webhook = NoticeWebhook.objects.of(organization)
+        is_enabled = bool(webhook) and webhook.is_enabled
+        return cls(Audience.of(organization), bool(settings.EMAIL_URL), is_enabled)
+
+
+@transaction.atomic
+def record_notice(key, users, has_webhook, at):
+    """Record the notice and queue its event; return whether it is new."""
+    notice = ExpiryNotice.objects.record(key, threshold_of(key, at), users, at=at)
+    if notice and has_webhook:
+        NoticeDelivery.objects.enqueue(key.organization, *event(key, at), at=at)
+    return notice is not None
 
 
 def in_batches(keys):

@@ -38,6 +38,7 @@ from echopoint.executions.callers import Caller  # noqa: E402
 from echopoint.executions.completion import Completion  # noqa: E402
 from echopoint.executions.models import Execution  # noqa: E402
 from echopoint.flows.models import Flow  # noqa: E402
+from echopoint.notices.unsubscribing import url_for  # noqa: E402
 from echopoint.organizations.models import (  # noqa: E402
     Membership,
     Organization,
@@ -338,6 +339,7 @@ def main(password):
         "recovery_codes": codes,
         "organizations": {name: row.pk for name, row in organizations.items()},
         "keys": {nick: key.public_id for nick, key in keys.items()},
+        "unsubscribe": url_for(people["nora"]),
         "pages": {name.split("/")[-1]: rendered(name) for name in RENDERED},
     }
 

@@ -3,6 +3,7 @@
 from email import message_from_bytes, policy
 
 import pytest
+import trustme
 
 from apikeys.actors import Actor
 from apikeys.models import ApiKey, KeyPlace
@@ -11,6 +12,7 @@ from echopoint.core.client_metadata import Client
 from echopoint.mail.models import MailMessage
 from echopoint.notices.notifying import notify
 from tests.notices.dates import DAY, NOW
+from tests.notices.receiver import serve, server_context
 
 
 @pytest.fixture
@@ -63,3 +65,23 @@ def letters(mail_server):
         return by_recipient
 
     return letters
+
+
+@pytest.fixture(scope="session")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def receiver(authority, settings, monkeypatch, tmp_path):
+    """Return a receiver at localhost, whose certificate the site trusts."""
+    settings.NOTICES_TO_PRIVATE_NETWORKS = True
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    server = serve(server_context(authority.issue_cert("localhost", "hooks.example")))
+    server.url = f"https://localhost:{server.port}/keys"
+    yield server
+    server.drips.clear()
+    server.shutdown()
+    server.server_close()

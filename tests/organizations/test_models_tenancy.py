@@ -9,6 +9,7 @@ OTHER_INDEXES = {
     "execution_of_flow": "the executions of one flow",
     "execution_completed_by": "the executions that one key completed",
     "api_key_one_live_successor": "one successor for each key",
+    "notice_delivery_queue": "what is due, of whichever organization",
     # Of foreign keys and unique columns: one row, or the rows of one parent.
     "organizations_membership.user_id": "the organizations of one person",
     "apikeys_apikey.public_id": "the key of a request, which names no organization",

@@ -1,7 +1,16 @@
 """Notices of expiring keys: who wants them, which keys were due, and what was sent."""
 
 from echopoint.notices.models.choice import NoticeChoice
+from echopoint.notices.models.delivery import NoticeDelivery
 from echopoint.notices.models.digest import NoticeDigest
 from echopoint.notices.models.expiry_notice import ExpiryNotice, NoticeRecipient
+from echopoint.notices.models.webhook import NoticeWebhook
 
-__all__ = ["ExpiryNotice", "NoticeChoice", "NoticeDigest", "NoticeRecipient"]
+__all__ = [
+    "ExpiryNotice",
+    "NoticeChoice",
+    "NoticeDelivery",
+    "NoticeDigest",
+    "NoticeRecipient",
+    "NoticeWebhook",
+]

@@ -57,6 +57,7 @@ SAMPLES = {
     "found_in": ("commit", "issue_title"),
     "url": ("https://a.test", "https://b.test"),
     "has_more": (False, True),
+    "host": ("hooks.example", "b.example"),
 }
 # Details that are never together: where a variable is.
 APART = {"environment": {"flow"}}

@@ -27,6 +27,7 @@ NOTHING = {
     "executions": 0,
     "mail": 0,
     "notices": 0,
+    "notice_deliveries": 0,
     "notice_digests": 0,
     "audit": 0,
     "ended_executions": 0,
@@ -105,8 +106,8 @@ def test_it_reports_the_deleted_rows(issue, capsys):
     assert capsys.readouterr().out == (
         "Deleted 0 form nonces, 5 counts of refused requests, 0 counts of use,"
         " 0 places of use, 0 sessions, 0 captured requests, 0 executions,"
-        " 0 mail messages, 0 notices of expiring keys, 0 digests of notices,"
-        " 0 audit events.\n"
+        " 0 mail messages, 0 notices of expiring keys, 0 events of webhooks,"
+        " 0 digests of notices, 0 audit events.\n"
     )
     assert not Refusal.objects.exists()
     assert AuditEvent.objects.count() == events

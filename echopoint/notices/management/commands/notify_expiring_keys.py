@@ -14,10 +14,10 @@ class Command(AnsweringCommand):
     )
 
     def handle(self, **options):
-        if settings.EMAIL_URL and not settings.SITE_URL:
+        if not settings.SITE_URL:
             raise CommandError(
-                "SITE_URL is not set, and ALLOWED_HOSTS names no single host. Mail needs it"
-                " for its links: set it to https://keys.example.com."
+                "SITE_URL is not set, and ALLOWED_HOSTS names no host without a wildcard."
+                " Notices need it for their links: set it to https://keys.example.com."
             )
         counts = notify()
         self.answer(options, counts, *lines(counts))
