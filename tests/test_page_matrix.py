@@ -15,8 +15,8 @@ from tests.page_table import (
     RANGE_PAGES,
     organization_pages,
     prepare_key,
-    prepare_range,
     prepare_organization,
+    prepare_range,
 )
 from tests.signing_in import sign_in
 

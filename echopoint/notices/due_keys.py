@@ -63,6 +63,8 @@ def due_keys(organization, at):
     A threshold that had passed already when the key was issued or rotated is left out:
     whoever did that has just seen the date.
     """
+    if organization.frozen_at:
+        return ApiKey.objects.none()  # they are stopped, and cannot be rotated
     reached, until = Q(pk__in=[]), at
     for threshold, since, until in windows(organization, at):
         told = ExpiryNotice.objects.for_org(organization).filter(
@@ -90,7 +92,8 @@ def is_worth_a_notice(key, at):
 
     Not if it was stopped, and not if its rotation shows that nothing needs it any more.
     """
-    if key.revoked_at or key.suspended_at or key.is_blocked or key.ends_at is None:
+    is_stopped = key.revoked_at or key.suspended_at or key.is_frozen or key.is_blocked
+    if is_stopped or key.ends_at is None:
         return False
     if key.retire_at is None:
         return True

@@ -2,6 +2,7 @@
 
 import pytest
 
+from apikeys import freezing
 from apikeys.actors import Actor
 from apikeys.models import ApiKey
 from echopoint.notices.due_keys import (
@@ -91,6 +92,19 @@ def test_a_stopped_key_is_of_no_concern(ending, acme, verb):
 
     assert not due_keys(acme, NOW).exists()
     assert not is_worth_a_notice(ApiKey.objects.get(), NOW)
+
+
+def test_frozen_keys_are_of_no_concern_until_the_freeze_ends(ending, acme):
+    ending(7)
+    freezing.freeze(acme, by=SYSTEM)
+
+    assert not due_keys(acme, NOW).exists()
+    assert not is_worth_a_notice(ApiKey.objects.get(), NOW)
+
+    freezing.unfreeze(acme, by=SYSTEM)
+
+    assert due_keys(acme, NOW).exists()
+    assert is_worth_a_notice(ApiKey.objects.get(), NOW)
 
 
 def test_a_blocked_key_is_of_no_concern(ending, settings):
