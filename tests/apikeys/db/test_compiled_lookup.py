@@ -34,6 +34,7 @@ def key(issue, alice):
         retire_at=key.expires_at,
         overlap_ends_at=key.expires_at,
         suspended_at=key.created_at,
+        allow_list="[]",
         leak_reported_at=key.created_at,
         requests_per_minute=40,
     )
