@@ -5,10 +5,12 @@ Nothing is counted or recorded. Rate limits and quotas are not part of it: they 
 other requests.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from apikeys.api_operations import ApiOperation
+from apikeys.models import ApiKey
 from apikeys.permissions import require_admitted
 from apikeys.scopes import missing
 from echopoint.core.refusals import Refused
@@ -19,7 +21,8 @@ class Answer(NamedTuple):
 
     operation: ApiOperation
     refusal: Refused | None
-    lacking: list[str]  # scopes
+    required: Sequence[str]  # scopes of a key; none if no key may call the operation
+    lacking: Sequence[str]
 
     @property
     def is_allowed(self) -> bool:
@@ -40,4 +43,9 @@ def would_be_allowed(
         require_admitted(key, accepts=operation.accepts, scopes=operation.scopes)
     except Refused as refused:
         refusal = refused
-    return Answer(operation, refusal, missing(key.scopes, operation.scopes))
+    required = operation.scopes if accepts_keys(operation) else ()
+    return Answer(operation, refusal, required, missing(key.scopes, required))
+
+
+def accepts_keys(operation: ApiOperation) -> bool:
+    return ApiKey in operation.accepts

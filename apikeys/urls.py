@@ -3,7 +3,7 @@
 from django.urls import path
 
 from apikeys.views.audit import AuditExportView, AuditListView, AuditVerifyView
-from apikeys.views.check import ApiKeyCheckView
+from apikeys.views.check import ApiKeyCheckView, KeysByOperationView
 from apikeys.views.detail import ApiKeyDetailView
 from apikeys.views.freezing import FreezeView, UnfreezeView
 from apikeys.views.issue import ApiKeyIssueView
@@ -40,6 +40,7 @@ urlpatterns = [
     path("audit/export/", AuditExportView.as_view(), name="audit_export"),
     path("audit/verify/", AuditVerifyView.as_view(), name="audit_verify"),
     path("policy/", PolicyView.as_view(), name="policy"),
+    path("operations/", KeysByOperationView.as_view(), name="keys_by_operation"),
     path("ranges/", NetworkRangeListView.as_view(), name="ranges"),
     path("ranges/new/", NetworkRangeCreateView.as_view(), name="range_new"),
     path("ranges/<uuid:range_id>/", NetworkRangeChangeView.as_view(), name="range"),

@@ -59,8 +59,8 @@ class UTCDateTimeField(forms.DateTimeField):
 
     default_error_messages = {"overflow": NO_YEAR}
 
-    def __init__(self):
-        super().__init__(required=False, widget=LocalInput)
+    def __init__(self, **options):
+        super().__init__(required=False, widget=LocalInput, **options)
 
     def to_python(self, value):
         time = super().to_python(value)

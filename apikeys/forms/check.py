@@ -4,14 +4,18 @@ from datetime import timedelta
 from itertools import groupby
 
 from django import forms
+from django.db.models import F
 from django.utils import timezone
 
 from apikeys.api_operations import api_operations, operation_with_id
-from apikeys.forms.filters import validate_not_secret
+from apikeys.db import keyset
+from apikeys.dry_run import accepts_keys
+from apikeys.forms.audit_filters import UTCDateTimeField
+from apikeys.forms.filters import Choice, FilterForm, validate_not_secret
 from apikeys.networks import parse_address
 
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # between a browser's form and the site
-EVERY = [("", "All operations")]
+EVERY = ("", "All operations")
 
 
 def resource_of(operation):
@@ -21,15 +25,40 @@ def resource_of(operation):
 
 def operation_choices():
     """Return the operations grouped by resource, and all of them as the first choice."""
-    by_resource = groupby(sorted(api_operations(), key=resource_of), key=resource_of)
-    return EVERY + [
-        (resource, [(o.operation_id, label_of(o)) for o in operations])
-        for resource, operations in by_resource
+    return [EVERY, *grouped(api_operations())]
+
+
+def grouped(operations):
+    """Return choices of operations, grouped by resource."""
+    by_resource = groupby(sorted(operations, key=resource_of), key=resource_of)
+    return [
+        (resource, [(o.operation_id, label_of(o)) for o in members])
+        for resource, members in by_resource
     ]
 
 
 def label_of(operation):
     return f"{operation.operation_id} ({operation.method} {operation.path})"
+
+
+def address_field(help_text):
+    """Return the field of a client's address, which may be empty."""
+    area = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+    return forms.CharField(
+        label="From the address",
+        required=False,
+        max_length=100,
+        help_text=help_text,
+        widget=forms.TextInput(attrs=area),
+    )
+
+
+def validate_address(text):
+    """Return the address as it is compared, or an empty string."""
+    validate_not_secret(text)
+    if text and not (address := parse_address(text)):
+        raise forms.ValidationError("This is not an IP address.")
+    return str(address) if text else ""
 
 
 class CheckForm(forms.Form):
@@ -40,26 +69,10 @@ class CheckForm(forms.Form):
         required=False,
         error_messages={"invalid_choice": "Choose one of the operations."},
     )
-    address = forms.CharField(
-        label="From the address",
-        required=False,
-        max_length=100,
-        help_text="Empty: a client whose address is unknown.",
-        widget=forms.TextInput(
-            attrs={
-                "autocomplete": "off",
-                "autocapitalize": "off",
-                "spellcheck": "false",
-            }
-        ),
-    )
-    at = forms.DateTimeField(
+    address = address_field("Empty: a client whose address is unknown.")
+    at = UTCDateTimeField(
         label="At the time (UTC)",
-        required=False,
         help_text="Empty: now. The key is judged as it is now.",
-        widget=forms.DateTimeInput(
-            attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"
-        ),
         error_messages={"invalid": "Enter a date and time."},
     )
 
@@ -69,12 +82,7 @@ class CheckForm(forms.Form):
 
     def clean_address(self):
         """Return the address, or None for an unknown one."""
-        text = validate_not_secret(self.cleaned_data["address"])
-        if not text:
-            return None
-        if not (address := parse_address(text)):
-            raise forms.ValidationError("This is not an IP address.")
-        return str(address)
+        return validate_address(self.cleaned_data["address"]) or None
 
     def clean_at(self):
         now = timezone.now()
@@ -84,3 +92,24 @@ class CheckForm(forms.Form):
                 "Choose a time from now on: how the key was before is not known."
             )
         return at
+
+
+class KeysByOperationForm(FilterForm):
+    """An operation and an address, for which each key of a list is checked."""
+
+    operation = Choice(label="Operation")
+    address = address_field("Empty: an address that each key allows.")
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.fields["operation"].choices = [
+            ("", "Choose an operation"),
+            *grouped(filter(accepts_keys, api_operations())),
+        ]
+
+    def clean_address(self):
+        return validate_address(self.cleaned_data["address"])
+
+    @property
+    def order(self):
+        return keyset.Order(F("created_at"), True, keyset.parse_time)

@@ -22,6 +22,7 @@ class SeenNetwork(NamedTuple):
     addresses: tuple[str, ...]
     clients: tuple[str, ...]
     last_at: datetime
+    is_listed: bool  # whether the key's list has all the addresses
 
     @property
     def is_one_address(self):
@@ -29,7 +30,7 @@ class SeenNetwork(NamedTuple):
 
 
 class RefusedAddress(NamedTuple):
-    """An address that is not in a key's list, with the requests refused for that.
+    """An address that was not in a key's list, with the requests refused for that.
 
     `count` is that of the minutes in which this address was the last one.
     """
@@ -37,6 +38,7 @@ class RefusedAddress(NamedTuple):
     address: str
     count: int
     last_at: datetime
+    is_listed: bool  # now
 
 
 def seen_networks(key, at=None):
@@ -49,11 +51,16 @@ def seen_networks(key, at=None):
         uses.setdefault(as_text(suggested_network(address)), []).append(
             (last_at, str(address), client)
         )
-    found = [
-        SeenNetwork(network, distinct(rows, 1), distinct(rows, 2), max(rows)[0])
-        for network, rows in uses.items()
-    ]
+    found = [seen_network(key, network, rows) for network, rows in uses.items()]
     return sorted(found, key=lambda seen: seen.last_at, reverse=True)
+
+
+def seen_network(key, network, rows):
+    """Return the `SeenNetwork` of rows of (time, address, client)."""
+    addresses = distinct(rows, 1)
+    is_listed = key.is_restricted and all(map(key.allows_address, addresses))
+    clients, last_at = distinct(rows, 2), max(rows)[0]
+    return SeenNetwork(network, addresses, clients, last_at, is_listed)
 
 
 def uses_of(key, since):
@@ -103,6 +110,11 @@ def refused_addresses(key, at=None):
     )
     latest = rows.values("last_ip").annotate(n=Sum("count"), last_at=Max("minute"))
     return [
-        RefusedAddress(row["last_ip"], row["n"], row["last_at"])
+        RefusedAddress(
+            row["last_ip"],
+            row["n"],
+            row["last_at"],
+            is_listed=key.allows_address(row["last_ip"]),
+        )
         for row in latest.order_by("-last_at", "last_ip")[:MOST_REFUSED]
     ]

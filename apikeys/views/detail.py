@@ -35,4 +35,4 @@ def unlisted_addresses(key, attempts):
     """Return the refused addresses that are not in the key's list now."""
     if not any(attempt.code == AddressNotAllowed.code for attempt in attempts):
         return []
-    return [r for r in refused_addresses(key) if not key.allows_address(r.address)]
+    return [refused for refused in refused_addresses(key) if not refused.is_listed]

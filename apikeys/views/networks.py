@@ -6,7 +6,7 @@ from apikeys.forms.networks import NetworksForm
 from apikeys.models import NetworkRange
 from apikeys.models.seen_addresses import left_out, refused_addresses, seen_networks
 from apikeys.network_entries import split_entries
-from apikeys.networks import as_text, parse_address, suggested_network
+from apikeys.networks import parse_address
 from apikeys.views.key import KeyActionView
 from echopoint.core.client_address import address
 from echopoint.core.refusals import Refused
@@ -32,8 +32,8 @@ class ApiKeyNetworksView(KeyActionView):
     def get_initial(self):
         now = {FIELD: "\n".join(self.key.allowed_networks or ())}
         initial = now | super().get_initial()
-        if entry := suggested(self.request.GET.get("add", "")):
-            initial[FIELD] = with_entry(initial[FIELD], entry)
+        if found := parse_address(self.request.GET.get("add")):
+            initial[FIELD] = with_entry(initial[FIELD], str(found))
         return initial
 
     def get_context_data(self, **kwargs):
@@ -81,12 +81,6 @@ class ApiKeyNetworksView(KeyActionView):
         if allowed_networks is None:
             return "Any address may use the key from now on."
         return "Only the listed addresses may use the key from now on."
-
-
-def suggested(text):
-    """Return the network to suggest for an address in a URL, or an empty string."""
-    found = parse_address(text)
-    return as_text(suggested_network(found)) if found else ""
 
 
 def with_entry(text, entry):

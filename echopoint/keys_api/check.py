@@ -77,7 +77,7 @@ class ApiKeyCheckResponseSerializer(serializers.Serializer):
     at = serializers.DateTimeField()
     error = serializers.SerializerMethodField()
     required_permissions = serializers.ListField(
-        child=serializers.CharField(), source="answer.operation.scopes"
+        child=serializers.CharField(), source="answer.required"
     )
     missing_permissions = serializers.ListField(
         child=serializers.CharField(), source="answer.lacking"

@@ -18,6 +18,7 @@ AS_OWNER = {
         "policy-owner": "policy/",
         "ranges": "ranges/",
         "range-new": "ranges/new/",
+        "keys-by-operation": "operations/?operation=launchFlow",
     },
     "empty": {"list-empty": "", "audit-empty": "audit/", "ranges-empty": "ranges/"},
     "many": {"list-pages": "?sort=name"},
@@ -183,7 +184,7 @@ class Gallery:
         press(page, "Change the range")
         yield "range-refused"
         page.goto(self.key("web", "networks/"))
-        page.get_by_label("Allowed addresses").fill("Office")
+        page.get_by_label("Allowed addresses").fill("GitHub runners")
         press(page, "Change the list")
         yield "networks-left-out"
         page.get_by_label("Allowed addresses").fill("Home")

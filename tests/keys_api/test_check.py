@@ -139,6 +139,15 @@ def test_an_answer_says_what_it_is_about(issue, check):
     }
 
 
+def test_no_scope_lets_a_key_do_what_is_for_people(issue, check):
+    key, _ = issue("flows:read")
+
+    answer = check(key, "createAPIKey").json()
+
+    assert answer["error"]["code"] == "FORBIDDEN"
+    assert answer["required_permissions"] == answer["missing_permissions"] == []
+
+
 @pytest.mark.parametrize(
     ("values", "address", "allowed"),
     [

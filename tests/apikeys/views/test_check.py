@@ -54,21 +54,27 @@ def test_one_operation_is_answered_with_yes_or_the_very_error(ask, key):
     assert "<strong>401</strong> <code>API_KEY_SUSPENDED</code>" in page
 
 
-def test_every_operation_is_listed_with_its_scopes_and_answer(ask):
+def test_every_operation_of_keys_is_listed_with_its_scopes_and_answer(ask):
     page = ask()
 
+    listed = [o for o in operations() if ApiKey in o.accepts]
     for operation in operations():
-        assert f"<strong>{operation.operation_id}</strong>" in page
-    allowed = page.count('<span class="answer">Allowed</span>')
+        row = f"<strong>{operation.operation_id}</strong>"
+        assert (row in page) == (operation in listed)
     expected = {(), ("flows:read",), ("flows:execute",)}
-    assert allowed == sum(
-        operation.scopes in expected and ApiKey in operation.accepts
-        for operation in operations()
-    )
-    assert f"{allowed} of {len(operations())} operations allowed" in page
+    allowed = sum(operation.scopes in expected for operation in listed)
+    assert page.count('<span class="answer">Allowed</span>') == allowed
+    assert f"{allowed} of {len(listed)} operations allowed" in page
+    assert f"has {len(operations()) - len(listed)} more for people" in page
     assert '<code class="scope-lacking">flows:create</code> (missing)' in page
-    assert "<code>FORBIDDEN</code>" in page
     assert "The rate limit, quotas," in page
+
+
+def test_an_operation_of_people_is_answered_too(ask):
+    page = ask(operation="createAPIKey", address=HERE)
+
+    assert "<strong>403</strong> <code>FORBIDDEN</code>" in page
+    assert "API keys cannot do this." in page
 
 
 def test_a_later_time_is_judged_by_the_dates_of_the_key(ask, key):
@@ -125,3 +131,72 @@ def test_nothing_is_recorded(ask, key, statements):
     write_buffers.flush()
     assert {sql.split()[0] for sql in found} == {"SELECT"}
     assert not Refusal.objects.exists()
+
+
+def test_all_keys_are_checked_for_an_operation(signed_in, acme, issue, globex):
+    issue("flows:execute", name="runs")
+    issue("flows:execute", name="runs from one place", allowed_networks=["192.0.2.1"])
+    issue("flows:read", name="reads")
+    issue("flows:execute", name="is stopped")[0].suspend(by=SYSTEM)
+    issue("flows:execute", name="is gone")[0].revoke(by=SYSTEM)
+    issue("flows:execute", name="theirs", organization=globex)
+    url = reverse("apikeys:keys_by_operation", args=[acme.pk])
+
+    def answers(**query):
+        found = signed_in.get(url, {"operation": "launchFlow"} | query)
+        return {
+            key.name: answer.refusal and answer.refusal.code
+            for key, answer in found.context["answers"]
+        }
+
+    expected = {
+        "is stopped": "API_KEY_SUSPENDED",
+        "reads": "MISSING_REQUIRED_SCOPES",
+        "runs from one place": None,
+        "runs": None,
+    }
+    assert answers() == expected
+    assert answers(address="192.0.2.1") == expected
+    elsewhere = {"runs from one place": "IP_NOT_ALLOWED"}
+    assert answers(address="192.0.2.2") == expected | elsewhere
+    page = " ".join(signed_in.get(url, {"operation": "launchFlow"}).text.split())
+    assert "Needs flows:execute." in page
+    assert "lacks flows:execute" in page
+
+
+def test_the_keys_of_an_operation_are_paged_and_cost_the_same(
+    signed_in, acme, issue, django_assert_max_num_queries, monkeypatch
+):
+    monkeypatch.setattr("apikeys.views.pagination.KeysetPaginationMixin.page_size", 3)
+    for n in range(7):
+        issue(name=f"key {n}", allowed_networks=["192.0.2.1"] if n % 2 else None)
+    url = reverse("apikeys:keys_by_operation", args=[acme.pk])
+    seen, query = [], "?operation=listFlows"
+
+    while query:
+        with django_assert_max_num_queries(6):
+            found = signed_in.get(f"{url}{query}")
+        seen += [key.name for key, _ in found.context["answers"]]
+        query = found.context["next"]
+
+    assert seen == [f"key {n}" for n in reversed(range(7))]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("", "Choose an operation"),
+        ("?operation=flyFlows", "Operation: This is not a valid option."),
+        ("?operation=createAPIKey", "Operation: This is not a valid option."),
+        ("?operation=listFlows&address=office", "This is not an IP address."),
+        ("?operation=listFlows", "has no keys that are not revoked"),
+    ],
+)
+def test_an_operation_is_chosen_first(signed_in, acme, query, said):
+    url = reverse("apikeys:keys_by_operation", args=[acme.pk])
+
+    page = signed_in.get(f"{url}{query}")
+
+    assert page.status_code == 200
+    assert said in page.text
+    assert not page.context["answers"]

@@ -126,6 +126,18 @@ def test_places_are_suggested(signed_in, key, url):
     assert "acme/web" not in page
 
 
+def test_what_is_listed_already_is_marked_and_not_offered(signed_in, key, url):
+    key.set_allowed_networks(["192.0.2.0/24"], by=SYSTEM)
+    used(key, "192.0.2.7")
+    used(key, "198.51.100.7")
+
+    page = signed_in.get(url).text
+
+    assert page.count("In the list") == 1
+    assert 'value="192.0.2.7" formnovalidate' not in page
+    assert 'value="198.51.100.7" formnovalidate' in page
+
+
 def test_the_last_use_and_the_predecessors_places_are_suggested(signed_in, key, acme):
     used(key, "192.0.2.7")
     key.record_use(Client("192.0.2.8", "curl/8"))
