@@ -134,6 +134,7 @@ class Gallery:
         yield from self.of_networks()
         yield from self.of_an_audit_in_use()
         yield from self.of_the_policy()
+        yield from self.of_the_webhook()
         yield from self.of_a_sign_in_long_ago()
         yield from self.of_others()
         yield from self.of_a_second_factor()
@@ -211,6 +212,28 @@ class Gallery:
         page.get_by_label("Default lifetime, in days").fill("30")
         press(page, "Review changes")
         yield "policy-preview"
+
+    def of_the_webhook(self):
+        page = self.page
+        path = f"/orgs/{self.past['organizations']['empty']}/notice-webhook/"
+        yield from self.shown({"webhook-none": path})
+        page.get_by_label("URL").fill("http://hooks.example/keys")
+        press(page, "Create the webhook")
+        yield "webhook-refused"
+        # A name that never resolves (RFC 6761).
+        page.get_by_label("URL").fill("https://hooks.invalid/keys")
+        press(page, "Create the webhook")
+        yield "webhook-secret"
+        press(page, "I have stored it", "link")
+        press(page, "Send a test event")
+        yield "webhook-tested"
+        yield from self.shown(
+            {
+                "webhook-rotate": f"{path}rotate-secret/",
+                "webhook-remove": f"{path}remove/",
+                "webhook-test": f"{path}test/",
+            }
+        )
 
     def of_a_sign_in_long_ago(self):
         cookies = self.page.context.cookies()
