@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from apikeys.actors import Actor
-from apikeys.models import AuditEvent
+from apikeys.models import AuditEvent, NetworkRange
 from echopoint.api.operations import operations
 from echopoint.collections.models import Collection, Folder, SavedRequest
 from echopoint.executions.models import Execution, NodeResult
@@ -19,6 +19,7 @@ from tests.signing_in import sign_in
 LISTS = {
     "listAPIKeys": ("/api-keys", "apikeys_apikey"),
     "searchAPIKeys": ("/api-keys/search", "apikeys_apikey"),
+    "listNetworkRanges": ("/network-ranges", "apikeys_networkrange"),
     "listFlows": ("/flows", "flows_flow flows_flowtag"),
     "searchFlows": ("/flows/search", "flows_flow flows_flowtag"),
     "listFlowTags": ("/flows/tags", "flows_flowtag"),
@@ -37,7 +38,6 @@ LISTS = {
         "/collections/{collection}/requests?folder_id={folder}&include_nested=true",
         "collections_collection collections_folder collections_savedrequest",
     ),
-    "listNetworkRanges": ("/network-ranges", ""),
     "listExecutions": ("/executions", ""),
     "listFlowExecutions": ("/flows/{flow}/executions", "flows_flow"),
     "getExecutionNodeResults": (
@@ -57,6 +57,8 @@ OTHERS = {"listPermissions", "heartbeatRunnerJobs"}
 def ids(acme, issue):
     """Return the ids of a row of each kind."""
     key, _ = issue()
+    by = Actor.command("test")
+    NetworkRange.objects.add(acme, name="Office", networks=["203.0.113.0/24"], by=by)
     definition = {"name": "F", "version": "1", "nodes": []}
     flow = Flow.objects.create(organization=acme, name="F", flow_definition=definition)
     flow.set_tags(["smoke"])
