@@ -295,9 +295,9 @@ class Walk:
             self.claimed_at = missing[1]
 
     def _accept_seal(self, event: EventData) -> None:
-        details = event.get("details") or {}
         if event["action"] != PRUNED:
             return
+        details = event.get("details") or {}
         if (details.get("through"), details.get("last_hash")) != (
             self.base,
             self.base_hash,
