@@ -6,7 +6,14 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apikeys.audit.hash_chain import GENESIS, PRUNED, Position, Walk, event_hash
+from apikeys.audit.hash_chain import (
+    FIELDS,
+    GENESIS,
+    PRUNED,
+    Position,
+    Walk,
+    event_hash,
+)
 from tests.apikeys.audit.event_data import chain, event_data
 
 LENGTH = 8
@@ -14,8 +21,10 @@ BASES = (0, 2)
 
 
 def rehashed(event, **values):
-    """Return the event with other values, and the hash of these."""
+    """Return the event with other values, and the hash of these if its version has one."""
     changed = event | values
+    if changed["version"] not in FIELDS:
+        return changed
     return changed | {"hash": event_hash(changed)}
 
 
