@@ -6,6 +6,8 @@ from typing import NamedTuple
 from django.contrib import admin
 from django.urls import NoReverseMatch, URLResolver, get_resolver, reverse
 
+# Of no row, in the form that the path requires. Other parts take any text.
+UNKNOWN = {"range_id": "00000000-0000-4000-8000-000000000000"}
 PAGES = ("/orgs/", "/accounts/", "/admin/", "/docs/", "/leaked/")
 
 
@@ -17,7 +19,7 @@ class Page(NamedTuple):
 
     def path(self, known, odd):
         """Return the path with existing rows, or with unusual text for one parameter."""
-        chosen = {part: known.get(part, "1") for part in self.parts}
+        chosen = samples(self.parts, known)
         for part in set(odd) & set(self.parts):
             chosen[part] = odd[part]
         try:
@@ -27,7 +29,7 @@ class Page(NamedTuple):
 
 
 def samples(parts, known):
-    return {part: known.get(part, "1") for part in parts}
+    return {part: known.get(part, UNKNOWN.get(part, "1")) for part in parts}
 
 
 @cache

@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from apikeys.actors import Actor
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, NetworkRange
 from echopoint.environments.models import VariableSet
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import Membership, User
@@ -65,7 +65,11 @@ def world(django_db_setup, django_db_blocker):
         with transaction.atomic():
             VariableSet.objects.lock(acme)
         TOTP.activate(User.objects.create_user(MIA, PASSWORD), "JBSWY3DPEHPK3PXP")
+        office = NetworkRange.objects.add(
+            acme, name="Office", networks=["192.0.2.1"], by=Actor.command("test")
+        )
         parts = {"organization": acme.pk, "public_id": key.public_id}
+        parts["range_id"] = str(office.pk)
         person, halfway = Client(), Client()
         sign_in(person, root)
         halfway.post(reverse("account_login"), {"login": MIA, "password": PASSWORD})
