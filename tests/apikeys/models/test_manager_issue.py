@@ -94,6 +94,7 @@ def test_the_audit_tells_of_the_key_and_of_its_secret_being_shown(issue, alice):
         "scopes": ["flows:execute", "runner:complete"],
         "preset": "ci-flow-id",
         "expires_at": "2026-08-30T12:00:00+00:00",
+        "allowed_networks": None,
     }
     for event in (created, displayed):
         assert event.at == NOW

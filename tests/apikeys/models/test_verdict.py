@@ -10,6 +10,7 @@ from apikeys.models import ApiKey, KeyPlace
 from apikeys.models.moves import RotationFacts, State
 from apikeys.models.verdict import Kind, Verdict
 from apikeys.places import CLIENT, Place, Sighting, pipeline
+from echopoint.organizations.models import Organization
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -36,7 +37,8 @@ def key(rows, **values):
     if rows:
         values["first_used_at"] = min(row.first_seen_at for row in rows)
         values["last_used_at"] = max(row.last_seen_at for row in rows)
-    return ApiKey(**{"scopes": ["flows:read"]} | values)
+    own = {"organization": Organization(), "scopes": ["flows:read"]}
+    return ApiKey(**own | values)
 
 
 def verdict(old, new, at=NOW, *, old_key=None, new_key=None, **facts):
@@ -191,7 +193,9 @@ def test_a_use_of_both_keys_at_one_instant_is_no_move():
 @pytest.mark.parametrize("first_used_at", [None, NOW - MINUTE])
 def test_a_first_use_that_only_the_places_have_counts(first_used_at):
     old, new = [row(CURL, DAY, 10 * MINUTE)], [row(CURL, 20 * MINUTE)]
-    successor = ApiKey(scopes=[], first_used_at=first_used_at)
+    successor = ApiKey(
+        organization=Organization(), scopes=[], first_used_at=first_used_at
+    )
 
     facts = RotationFacts(key(old), successor, old_rows=old, new_rows=new)
     moved = RotationFacts(key([]), successor, new_rows=new)
@@ -296,7 +300,12 @@ def test_a_use_that_is_in_no_place_yet_is_waited_for_by_its_client():
 
 
 def test_a_key_from_before_places_were_recorded_is_judged_by_its_days_of_use():
-    old = ApiKey(scopes=[], first_used_at=NOW - 90 * DAY, last_used_at=NOW - 2 * DAY)
+    old = ApiKey(
+        organization=Organization(),
+        scopes=[],
+        first_used_at=NOW - 90 * DAY,
+        last_used_at=NOW - 2 * DAY,
+    )
     new = [row(CURL, DAY)]
 
     found = Verdict.of(
@@ -333,7 +342,9 @@ def test_uses_from_before_the_first_place_are_waited_for_too():
 
 
 def test_earlier_uses_are_not_said_to_be_since_the_new_key():
-    old_key = ApiKey(scopes=[], first_used_at=NOW - 90 * DAY)
+    old_key = ApiKey(
+        organization=Organization(), scopes=[], first_used_at=NOW - 90 * DAY
+    )
     old, new = [row(CURL, 2 * HOUR)], [row(CURL, HOUR), row(WGET, 5 * DAY)]
 
     found = Verdict.of(
