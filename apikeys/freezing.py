@@ -56,6 +56,15 @@ def unfreeze(organization, *, by, reason="", at=None):
     return True
 
 
+def count_usable(organization, at=None):
+    """Return how many keys would work without a freeze, and whether there are more.
+
+    At most `MAX_COUNTED` are counted.
+    """
+    keys = organization.api_keys.usable(at).order_by()[: MAX_COUNTED + 1].count()
+    return min(keys, MAX_COUNTED), keys > MAX_COUNTED
+
+
 def _locked(organization, by, reason):
     """Return the organization's row, locked, once the actor may freeze it."""
     by.require_fresh()
@@ -69,8 +78,8 @@ def _locked(organization, by, reason):
 
 
 def _record(action, row, by, at, **details):
-    keys = row.api_keys.usable(at).order_by()[: MAX_COUNTED + 1].count()
-    if keys > MAX_COUNTED:
+    keys, has_more = count_usable(row, at)
+    if has_more:
         details["has_more"] = True
     AuditEvent.objects.record(
         action,
@@ -78,7 +87,7 @@ def _record(action, row, by, at, **details):
         actor=by,
         target=("organization", row.pk, row.name),
         at=at,
-        keys=min(keys, MAX_COUNTED),
+        keys=keys,
         **details,
     )
 

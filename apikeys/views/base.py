@@ -1,11 +1,15 @@
 """Base of the API Keys views."""
 
+from django.contrib import messages
+from django.http import HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from apikeys.actors import Actor
+from apikeys.exceptions import FreshSignInRequired
+from echopoint.core.refusals import Refused
 from echopoint.core.replica.reads import ReplicaReads
 from echopoint.organizations.views import OrgViewMixin
 
@@ -48,3 +52,35 @@ class ApiKeysMixin(ReplicaReads, OrgViewMixin):
     def api_url(self):
         """Return the base URL of the API, without a trailing slash."""
         return self.request.build_absolute_uri("/").rstrip("/")
+
+
+class ActionFormMixin:
+    """A form that calls a verb of a model.
+
+    `perform()` makes the change and returns the success message.
+    """
+
+    def perform(self, **values):
+        """Make the change with the form's values; return the success message."""
+        raise NotImplementedError
+
+    def form_valid(self, form):
+        try:
+            message = self.perform(**form.cleaned_data)
+        except FreshSignInRequired:
+            # Only some changes of a page need it, which the model decides.
+            return self.redirect_to_confirm()
+        except Refused as refusal:
+            return self.refuse(form, refusal)
+        messages.success(self.request, message)
+        return HttpResponseRedirect(self.get_success_url())
+
+    def refuse(self, form, refusal):
+        add_refusal(form, refusal)
+        return self.form_invalid(form)
+
+
+def add_refusal(form, refusal):
+    """Add the message to the field of the refusal, or to the form if it has no such field."""
+    known = refusal.field in form.fields
+    form.add_error(refusal.field if known else None, refusal.message)

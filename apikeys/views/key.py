@@ -1,20 +1,17 @@
 """Base of the views of one key."""
 
 from django import forms
-from django.contrib import messages
 from django.db.models import Exists, OuterRef
-from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.views.generic import FormView
 
 from apikeys.audit.timeline import timeline
-from apikeys.exceptions import FreshSignInRequired, KeyConflict
+from apikeys.exceptions import KeyConflict
 from apikeys.last_execution import last_execution
 from apikeys.models import ApiKey
-from apikeys.views.base import ApiKeysMixin
-from echopoint.core.refusals import Refused
+from apikeys.views.base import ActionFormMixin, ApiKeysMixin
 
 
 class SingleKeyMixin(ApiKeysMixin):
@@ -62,11 +59,8 @@ class SingleKeyMixin(ApiKeysMixin):
         )
 
 
-class KeyActionView(SingleKeyMixin, FormView):
-    """Base of confirmation pages.
-
-    `perform()` makes the change and returns the success message.
-    """
+class KeyActionView(ActionFormMixin, SingleKeyMixin, FormView):
+    """Base of confirmation pages."""
 
     permission = "api_key:delete"
     requires_recent_sign_in = True
@@ -75,10 +69,6 @@ class KeyActionView(SingleKeyMixin, FormView):
 
     def unavailable_reason(self):
         """Return why the action is not available, or an empty string."""
-        raise NotImplementedError
-
-    def perform(self, **values):
-        """Change the key with the form's values; return the success message."""
         raise NotImplementedError
 
     def get(self, request, *args, **kwargs):
@@ -92,17 +82,7 @@ class KeyActionView(SingleKeyMixin, FormView):
             return self.render_conflict(reason)
         return super().form_invalid(form)
 
-    def form_valid(self, form):
-        try:
-            message = self.perform(**form.cleaned_data)
-        except KeyConflict as conflict:
-            return self.render_conflict(conflict.message)
-        except FreshSignInRequired:
-            # Only some changes of this page need it, which the model decides.
-            return self.redirect_to_confirm()
-        except Refused as refusal:
-            known = refusal.field in form.fields
-            form.add_error(refusal.field if known else None, refusal.message)
-            return self.form_invalid(form)
-        messages.success(self.request, message)
-        return HttpResponseRedirect(self.get_success_url())
+    def refuse(self, form, refusal):
+        if isinstance(refusal, KeyConflict):
+            return self.render_conflict(refusal.message)
+        return super().refuse(form, refusal)

@@ -19,7 +19,7 @@ from apikeys.forms.key_queries import ANY
 from apikeys.models import ApiKey
 from apikeys.models.querysets import COUNTED
 from apikeys.scopes import PRESETS
-from apikeys.views.base import ApiKeysMixin, ReplicaPageMixin
+from apikeys.views.base import ApiKeysMixin, ReplicaPageMixin, add_refusal
 from apikeys.views.pagination import KeysetPaginationMixin, PostOnlyMixin
 from echopoint.core.redaction import holds_a_secret
 from echopoint.core.refusals import Refused
@@ -198,7 +198,7 @@ class ApiKeyRevokeSelectedView(ApiKeysMixin, FormView):
         try:
             revoked = self.get_queryset().revoke(by=self.actor, **form.cleaned_data)
         except Refused as refusal:
-            form.add_error(refusal.field, refusal.message)
+            add_refusal(form, refusal)
             return self.form_invalid(form)
         messages.success(self.request, revocation_message(keys, revoked))
         return HttpResponseRedirect(self.get_success_url())

@@ -1,18 +1,14 @@
 """The pages of an organization's named ranges."""
 
 from django import forms
-from django.contrib import messages
-from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.views.generic import FormView, TemplateView
 
-from apikeys.exceptions import FreshSignInRequired
 from apikeys.forms.networks import NetworkRangeForm, NewNetworkRangeForm
 from apikeys.models import NetworkRange
-from apikeys.views.base import ApiKeysMixin
-from echopoint.core.refusals import Refused
+from apikeys.views.base import ActionFormMixin, ApiKeysMixin
 
 
 class NetworkRangesMixin(ApiKeysMixin):
@@ -42,29 +38,13 @@ class NetworkRangeListView(NetworkRangesMixin, TemplateView):
         return self.render_to_response(self.get_context_data(ranges=rows))
 
 
-class NetworkRangeActionView(NetworkRangesMixin, FormView):
+class NetworkRangeActionView(ActionFormMixin, NetworkRangesMixin, FormView):
     """Base of the pages that change ranges.
 
-    `perform()` makes the change and returns the success message. The model asks for a
-    recent sign-in if the change allows more addresses.
+    The model asks for a recent sign-in if the change allows more addresses.
     """
 
     permission = "api_key:create"
-
-    def perform(self, **values):
-        raise NotImplementedError
-
-    def form_valid(self, form):
-        try:
-            text = self.perform(**form.cleaned_data)
-        except FreshSignInRequired:
-            return self.redirect_to_confirm()
-        except Refused as refusal:
-            known = refusal.field in form.fields
-            form.add_error(refusal.field if known else None, refusal.message)
-            return self.form_invalid(form)
-        messages.success(self.request, text)
-        return HttpResponseRedirect(self.get_success_url())
 
 
 class NetworkRangeCreateView(NetworkRangeActionView):

@@ -10,7 +10,7 @@ from django.views.generic import FormView
 from apikeys import policy
 from apikeys.forms.policy import PolicyForm, facts
 from apikeys.models import ApiKey
-from apikeys.views.base import ApiKeysMixin
+from apikeys.views.base import ApiKeysMixin, add_refusal
 from echopoint.core.refusals import Refused
 
 SHOWN = 50
@@ -84,7 +84,7 @@ class PolicyView(ApiKeysMixin, FormView):
         try:
             policy.change(self.organization, by=self.actor, **form.limits)
         except Refused as refusal:
-            form.add_error(refusal.field, refusal.message)
+            add_refusal(form, refusal)
             return self.form_invalid(form)
         text = (
             "The policy was changed. Lifetimes and the overlap apply to keys that are created"

@@ -7,7 +7,7 @@ from django.views.generic import FormView
 
 from apikeys.forms.issue import RevokeApiKeyForm
 from apikeys.models import ApiKey
-from apikeys.views.base import ApiKeysMixin
+from apikeys.views.base import ApiKeysMixin, add_refusal
 from echopoint.core.refusals import Refused
 
 
@@ -32,7 +32,7 @@ class ApiKeyRevokeView(ApiKeysMixin, FormView):
         try:
             revoked = key.revoke(by=self.actor, **form.cleaned_data)
         except Refused as refusal:
-            form.add_error(refusal.field, refusal.message)
+            add_refusal(form, refusal)
             return self.form_invalid(form)
         text = f"{key.name} is revoked."
         if worked:

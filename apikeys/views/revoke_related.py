@@ -8,6 +8,7 @@ from apikeys.audit.wording import count_in_words
 from apikeys.forms.issue import RevokeApiKeyForm
 from apikeys.models import ApiKey
 from apikeys.models.querysets import MAX_REVOKED
+from apikeys.views.base import add_refusal
 from apikeys.views.key import SingleKeyMixin
 from echopoint.core.refusals import Refused
 
@@ -45,7 +46,7 @@ class RevokeRelatedView(SingleKeyMixin, FormView):
         try:
             revoked = chosen.revoke(by=self.actor, **form.cleaned_data)
         except Refused as refusal:
-            form.add_error(refusal.field, refusal.message)
+            add_refusal(form, refusal)
             return self.form_invalid(form)
         return self.report(len(revoked), self.get_queryset().count())
 

@@ -10,7 +10,7 @@ from django.views.generic import FormView
 from apikeys import policy
 from apikeys.models import SpentNonce
 from apikeys.models.nonce import SpentForm, StaleForm
-from apikeys.views.base import ApiKeysMixin
+from apikeys.views.base import ApiKeysMixin, add_refusal
 from echopoint.core.refusals import Refused
 from echopoint.notices.forms import ConfirmForm, OneTimeForm, WebhookForm
 from echopoint.notices.models import NoticeDelivery, NoticeWebhook
@@ -80,7 +80,7 @@ class WebhookView(WebhookMixin, FormView):
                 self.organization, form.cleaned_data["url"], by=self.actor
             )
         except Refused as refusal:
-            form.add_error(refusal.field, refusal.message)
+            add_refusal(form, refusal)
             return self.form_invalid(form)
         if secret:
             return self.render_secret(secret)
