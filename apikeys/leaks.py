@@ -15,11 +15,13 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from apikeys import tokens
+from apikeys.actors import LEAK_REPORTER, Actor
 from apikeys.audit.events import leak_reported
 from apikeys.exceptions import MalformedKey
 from apikeys.models import ApiKey
 from echopoint.core import rate_limits
 from echopoint.core.client_address import network
+from echopoint.core.client_metadata import Client
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import Membership
 
@@ -40,9 +42,16 @@ class Reporter(NamedTuple):
     `site_url` is the base of the links in mail, without a slash at the end.
     """
 
-    by: object
+    by: Actor
     source: str
     site_url: str
+
+    @classmethod
+    def of(cls, request, source, label=LEAK_REPORTER):
+        """Return the reporter who sent the request."""
+        via = "page" if source == "page" else "api"
+        actor = Actor.reporter(Client.of(request), via=via, label=label)
+        return cls(actor, source, request.build_absolute_uri("/").rstrip("/"))
 
 
 def count_report(client):

@@ -11,7 +11,6 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
 from apikeys import leaks
-from apikeys.actors import Actor
 from apikeys.forms.leaked import LeakedKeysForm
 from apikeys.leaks import Finding, Reporter
 from echopoint.core.client_metadata import Client
@@ -35,8 +34,7 @@ class LeakedKeysView(FormView):
         return super().get_context_data(is_sent=SENT in self.request.GET, **kwargs)
 
     def post(self, request, *args, **kwargs):
-        client = Client.of(request)
-        rate = leaks.count_report(client)
+        rate = leaks.count_report(Client.of(request))
         if rate.is_exceeded:
             response = render(
                 request, "429.html", {"wait": f"{rate.reset} seconds"}, status=429
@@ -47,8 +45,6 @@ class LeakedKeysView(FormView):
 
     def form_valid(self, form):
         findings = [Finding(text) for text in form.cleaned_data["keys"]]
-        actor = Actor.reporter(Client.of(self.request), via="page")
-        site_url = self.request.build_absolute_uri("/").rstrip("/")
         with rounded_up_to(settings.LEAK_REPORT_SECONDS):
-            leaks.report(findings, Reporter(actor, "page", site_url))
+            leaks.report(findings, Reporter.of(self.request, "page"))
         return HttpResponseRedirect(f"{reverse('leaked')}?{SENT}")

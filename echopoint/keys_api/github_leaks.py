@@ -9,13 +9,11 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from apikeys import leaks
-from apikeys.actors import Actor
 from apikeys.leaks import Finding, Reporter
 from echopoint.api.keyless_views import KeylessView
 from echopoint.api.parsers import parse_json
-from echopoint.core.client_metadata import Client, one_line
+from echopoint.core.client_metadata import one_line
 from echopoint.keys_api import github_signatures
-from echopoint.keys_api.leaks import site_url
 
 NAME = "GitHub secret scanning"
 MAX_SOURCE = 60  # characters of what is recorded of a match
@@ -36,11 +34,8 @@ class GitHubLeakReportView(KeylessView):
             request.headers.get("Github-Public-Key-Signature"),
         )
         matches = matches_in(body)
-        actor = Actor.reporter(Client.of(request), via="api", label=NAME)
-        found = leaks.report(
-            [finding_of(match) for match in matches],
-            Reporter(actor, "github", site_url(request)),
-        )
+        findings = [finding_of(match) for match in matches]
+        found = leaks.report(findings, Reporter.of(request, "github", NAME))
         return Response([feedback(match, found) for match in matches])
 
 

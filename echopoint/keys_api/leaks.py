@@ -6,7 +6,6 @@ from rest_framework.exceptions import ParseError
 from rest_framework.response import Response
 
 from apikeys import leaks
-from apikeys.actors import Actor
 from apikeys.leaks import MAX_TEXTS, Finding, Reporter
 from echopoint.api.exceptions import RateExceeded
 from echopoint.api.fields import Text
@@ -36,12 +35,10 @@ class LeakReportView(KeylessView):
     """Stop the live keys among the texts. The response never says which they are."""
 
     def post(self, request):
-        client = Client.of(request)
-        require_within_limit(client)
+        require_within_limit(Client.of(request))
         findings = [Finding(text) for text in texts_in(request)]
-        actor = Actor.reporter(client, via="api")
         with rounded_up_to(settings.LEAK_REPORT_SECONDS):
-            leaks.report(findings, Reporter(actor, "api", site_url(request)))
+            leaks.report(findings, Reporter.of(request, "api"))
         return Response(ACCEPTED, 202)
 
 
@@ -63,7 +60,3 @@ def require_within_limit(client):
             f"An address may send {rate.quota} reports per minute, each with up to {MAX_TEXTS}"
             f" texts. Send it again in {rate.reset} s.",
         )
-
-
-def site_url(request):
-    return request.build_absolute_uri("/").rstrip("/")
