@@ -6,14 +6,20 @@ other requests.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
+
+from django.utils import timezone
 
 from apikeys.api_operations import ApiOperation
 from apikeys.models import ApiKey
 from apikeys.permissions import require_admitted
 from apikeys.scopes import missing
 from echopoint.core.refusals import Refused
+
+CLOCK_DIFFERENCE = timedelta(minutes=5)  # between the site and who asks
+NO_PAST = "Choose a time from now on: how the key was before is not known."
+NO_ADDRESS = "This is not an IP address."
 
 
 class Answer(NamedTuple):
@@ -45,6 +51,11 @@ def would_be_allowed(
         refusal = refused
     required = operation.scopes if accepts_keys(operation) else ()
     return Answer(operation, refusal, required, missing(key.scopes, required))
+
+
+def is_past(at: datetime) -> bool:
+    """Whether a time is too early to ask about, see `NO_PAST`."""
+    return at < timezone.now() - CLOCK_DIFFERENCE
 
 
 def accepts_keys(operation: ApiOperation) -> bool:

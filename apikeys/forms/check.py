@@ -1,6 +1,5 @@
 """The form that asks whether a key would be allowed to make a request."""
 
-from datetime import timedelta
 from itertools import groupby
 
 from django import forms
@@ -9,12 +8,11 @@ from django.utils import timezone
 
 from apikeys.api_operations import api_operations, operation_with_id
 from apikeys.db import keyset
-from apikeys.dry_run import accepts_keys
+from apikeys.dry_run import NO_ADDRESS, NO_PAST, accepts_keys, is_past
 from apikeys.forms.audit_filters import UTCDateTimeField
 from apikeys.forms.filters import Choice, FilterForm, validate_not_secret
 from apikeys.networks import parse_address
 
-CLOCK_DIFFERENCE = timedelta(minutes=5)  # between a browser's form and the site
 EVERY = ("", "All operations")
 
 
@@ -57,7 +55,7 @@ def validate_address(text):
     """Return the address as it is compared, or an empty string."""
     validate_not_secret(text)
     if text and not (address := parse_address(text)):
-        raise forms.ValidationError("This is not an IP address.")
+        raise forms.ValidationError(NO_ADDRESS)
     return str(address) if text else ""
 
 
@@ -85,12 +83,9 @@ class CheckForm(forms.Form):
         return validate_address(self.cleaned_data["address"]) or None
 
     def clean_at(self):
-        now = timezone.now()
-        at = self.cleaned_data["at"] or now
-        if at < now - CLOCK_DIFFERENCE:
-            raise forms.ValidationError(
-                "Choose a time from now on: how the key was before is not known."
-            )
+        at = self.cleaned_data["at"] or timezone.now()
+        if is_past(at):
+            raise forms.ValidationError(NO_PAST)
         return at
 
 

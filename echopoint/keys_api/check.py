@@ -1,19 +1,16 @@
 """`POST /api-keys/{id}/check`: whether a key would be allowed to make a request."""
 
-from datetime import timedelta
-
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apikeys.api_operations import operation_with_id
 from apikeys.authentication import RefusedRequest
+from apikeys.dry_run import NO_ADDRESS, NO_PAST, is_past
 from apikeys.networks import parse_address
 from echopoint.api.exceptions import errors_of
 from echopoint.api.fields import Text
 from echopoint.keys_api.serializers import ExactSerializer
 
-CLOCK_DIFFERENCE = timedelta(minutes=5)  # between a client and the site
 NOT_CHECKED = ["rate_limit", "quotas", "resources"]
 
 
@@ -48,14 +45,12 @@ class ApiKeyCheckRequestSerializer(ExactSerializer):
         if text is None:
             return None
         if not (address := parse_address(text)):
-            raise serializers.ValidationError("This is not an IP address.")
+            raise serializers.ValidationError(NO_ADDRESS)
         return str(address)
 
     def validate_at(self, at):
-        if at < timezone.now() - CLOCK_DIFFERENCE:
-            raise serializers.ValidationError(
-                "Choose a time from now on: how the key was before is not known."
-            )
+        if is_past(at):
+            raise serializers.ValidationError(NO_PAST)
         return at
 
 
