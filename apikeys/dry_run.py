@@ -17,7 +17,7 @@ from apikeys.permissions import require_admitted
 from apikeys.scopes import missing
 from echopoint.core.refusals import Refused
 
-CLOCK_DIFFERENCE = timedelta(minutes=5)  # between the site and who asks
+CLOCK_DIFFERENCE = timedelta(minutes=5)  # between the clocks of a client and the site
 NO_PAST = "Choose a time from now on: how the key was before is not known."
 NO_ADDRESS = "This is not an IP address."
 

@@ -48,6 +48,12 @@ class ApiKeysMixin(ReplicaReads, OrgViewMixin):
         context["api_url"] = self.api_url
         return render(self.request, template, context, status=status)
 
+    def render_secret_page(self, template, **context):
+        """Render a page with a secret; later requests do not name it as their referrer."""
+        response = self.render_page(template, 200, **context)
+        response["Referrer-Policy"] = "no-referrer"
+        return response
+
     @property
     def api_url(self):
         """Return the base URL of the API, without a trailing slash."""

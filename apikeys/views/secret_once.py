@@ -1,4 +1,4 @@
-"""Forms that create a key. Only the response to the POST contains the secret."""
+"""Forms that create a secret. Only the response to the POST contains it."""
 
 from django.db import transaction
 
@@ -13,7 +13,19 @@ STALE = (
 )
 
 
-class CreateKeyMixin:
+class OneTimeFormMixin:
+    """A form that can be submitted once."""
+
+    def nonce_scope(self):
+        """Return the arguments that bind a nonce to this user and page."""
+        return {"user": self.request.user, "page": self.request.path}
+
+    def get_initial(self):
+        nonce = SpentNonce.objects.issue(**self.nonce_scope())
+        return super().get_initial() | {"nonce": nonce}
+
+
+class CreateKeyMixin(OneTimeFormMixin):
     """A form that creates a key and can be submitted once.
 
     Subclasses return extra form arguments from `form_options()` and create the key in
@@ -27,14 +39,6 @@ class CreateKeyMixin:
     def make(self, **values):
         """Create the key; return (key, secret)."""
         raise NotImplementedError
-
-    def nonce_scope(self):
-        """Return the arguments that bind a nonce to this user and page."""
-        return {"user": self.request.user, "page": self.request.path}
-
-    def get_initial(self):
-        nonce = SpentNonce.objects.issue(**self.nonce_scope())
-        return super().get_initial() | {"nonce": nonce}
 
     def get_form_kwargs(self):
         return super().get_form_kwargs() | self.form_options()
@@ -72,6 +76,4 @@ class CreateKeyMixin:
         return self.form_invalid(form)
 
     def render_secret(self, key, secret):
-        response = self.render_page("apikeys/issued.html", 200, key=key, secret=secret)
-        response["Referrer-Policy"] = "no-referrer"
-        return response
+        return self.render_secret_page("apikeys/issued.html", key=key, secret=secret)

@@ -50,10 +50,6 @@ class WebhookForm(forms.Form):
     )
 
 
-class ConfirmForm(forms.Form):
-    """A confirmation without fields."""
-
-
 class OneTimeForm(forms.Form):
     """A confirmation that can be submitted once."""
 

@@ -1,5 +1,6 @@
 """The pages of an organization's webhook for notices; owners only."""
 
+from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponseRedirect
@@ -11,8 +12,9 @@ from apikeys import policy
 from apikeys.models import SpentNonce
 from apikeys.models.nonce import SpentForm, StaleForm
 from apikeys.views.base import ApiKeysMixin, add_refusal
+from apikeys.views.secret_once import OneTimeFormMixin
 from echopoint.core.refusals import Refused
-from echopoint.notices.forms import ConfirmForm, OneTimeForm, WebhookForm
+from echopoint.notices.forms import OneTimeForm, WebhookForm
 from echopoint.notices.models import NoticeDelivery, NoticeWebhook
 from echopoint.notices.models.webhook import NoWebhook
 from echopoint.notices.sender import sender
@@ -50,9 +52,7 @@ class WebhookMixin(ApiKeysMixin):
 
     def render_secret(self, secret):
         """Render the secret; only this response contains it."""
-        response = self.render_page("notices/webhook_secret.html", 200, secret=secret)
-        response["Referrer-Policy"] = "no-referrer"
-        return response
+        return self.render_secret_page("notices/webhook_secret.html", secret=secret)
 
 
 class WebhookView(WebhookMixin, FormView):
@@ -93,7 +93,7 @@ class WebhookActionView(WebhookMixin, FormView):
     """A confirmation page, or a button of the webhook's page."""
 
     requires_recent_sign_in = True
-    form_class = ConfirmForm
+    form_class = forms.Form
 
     def get(self, request, *args, **kwargs):
         return self.redirecting(super().get)
@@ -111,18 +111,11 @@ class WebhookActionView(WebhookMixin, FormView):
             return self.redirect_with(refusal.message, messages.INFO)
 
 
-class WebhookRotateSecretView(WebhookActionView):
+class WebhookRotateSecretView(OneTimeFormMixin, WebhookActionView):
     """Generate another secret. Only the response to this POST contains it."""
 
     form_class = OneTimeForm
     template_name = "notices/webhook_rotate.html"
-
-    def nonce_scope(self):
-        return {"user": self.request.user, "page": self.request.path}
-
-    def get_initial(self):
-        nonce = SpentNonce.objects.issue(**self.nonce_scope())
-        return super().get_initial() | {"nonce": nonce}
 
     def form_valid(self, form):
         try:
