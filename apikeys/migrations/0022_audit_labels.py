@@ -8,7 +8,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import echopoint.core.fields
-from echopoint.core.migrating import RunWithoutModels
+from echopoint.core.migrating import RunWithoutModels, on_postgresql
 
 TABLE = """
     CREATE TABLE apikeys_auditlabel (
@@ -71,17 +71,6 @@ def drop():
     yield "DROP TABLE apikeys_auditlabel"
 
 
-def run(statements):
-    """Return a migration step that runs the statements on PostgreSQL alone."""
-
-    def step(apps, schema_editor):
-        if schema_editor.connection.vendor == "postgresql":
-            for statement in statements():
-                schema_editor.execute(statement)
-
-    return step
-
-
 class Migration(migrations.Migration):
     dependencies = [
         ("apikeys", "0021_keys_without_creator"),
@@ -107,5 +96,5 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "apikeys_auditlabel", "managed": False},
         ),
-        RunWithoutModels(run(create), run(drop)),
+        RunWithoutModels(on_postgresql(create), on_postgresql(drop)),
     ]

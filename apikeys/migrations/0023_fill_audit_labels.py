@@ -8,7 +8,7 @@ from importlib import import_module
 
 from django.db import migrations
 
-from echopoint.core.migrating import RunWithoutModels, drop_index
+from echopoint.core.migrating import RunWithoutModels, drop_index, on_postgresql
 
 KINDS = import_module("apikeys.migrations.0022_audit_labels").KINDS
 # No lock for which writers would wait. An interrupted attempt is repeated.
@@ -23,10 +23,9 @@ OLD_INDEX = """
 """
 
 
-def fill(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        for kind, is_for in KINDS.items():
-            schema_editor.execute(FILL.format(kind, is_for.format("")))
+def fill():
+    for kind, is_for in KINDS.items():
+        yield FILL.format(kind, is_for.format(""))
 
 
 def drop_old_indexes(apps, schema_editor):
@@ -34,10 +33,8 @@ def drop_old_indexes(apps, schema_editor):
         drop_index(schema_editor, f"audit_event_{kind}_text")
 
 
-def create_old_indexes(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        for kind in KINDS:
-            schema_editor.execute(OLD_INDEX.format(kind))
+def create_old_indexes():
+    yield from map(OLD_INDEX.format, KINDS)
 
 
 class Migration(migrations.Migration):
@@ -46,6 +43,6 @@ class Migration(migrations.Migration):
     dependencies = [("apikeys", "0022_audit_labels")]
 
     operations = [
-        RunWithoutModels(fill, RunWithoutModels.noop),
-        RunWithoutModels(drop_old_indexes, create_old_indexes),
+        RunWithoutModels(on_postgresql(fill), RunWithoutModels.noop),
+        RunWithoutModels(drop_old_indexes, on_postgresql(create_old_indexes)),
     ]

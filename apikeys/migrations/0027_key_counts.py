@@ -6,7 +6,7 @@ A list's total of a million keys took ten times as long as the list. SQLite coun
 import django.db.models.deletion
 from django.db import migrations, models
 
-from echopoint.core.migrating import RunWithoutModels
+from echopoint.core.migrating import RunWithoutModels, on_postgresql
 
 TABLE = """
     CREATE TABLE apikeys_keycount (
@@ -69,17 +69,6 @@ def drop():
     yield "DROP TABLE apikeys_keycount"
 
 
-def run(statements):
-    """Return a migration step that runs the statements on PostgreSQL alone."""
-
-    def step(apps, schema_editor):
-        if schema_editor.connection.vendor == "postgresql":
-            for statement in statements():
-                schema_editor.execute(statement)
-
-    return step
-
-
 class Migration(migrations.Migration):
     dependencies = [
         ("apikeys", "0026_leak_reports"),
@@ -105,5 +94,5 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "apikeys_keycount", "managed": False},
         ),
-        RunWithoutModels(run(create), run(drop)),
+        RunWithoutModels(on_postgresql(create), on_postgresql(drop)),
     ]

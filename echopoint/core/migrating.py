@@ -22,6 +22,17 @@ class RunWithoutModels(migrations.RunPython):
             self.code(None, schema_editor)
 
 
+def on_postgresql(statements):
+    """Return a step that executes the SQL that `statements()` yields, on PostgreSQL alone."""
+
+    def step(apps, schema_editor):
+        if schema_editor.connection.vendor == "postgresql":
+            for statement in statements():
+                schema_editor.execute(statement)
+
+    return step
+
+
 def drop_index(schema_editor, name):
     """Drop an index if it is there, without a lock for which writers would wait."""
     is_postgresql = schema_editor.connection.vendor == "postgresql"
