@@ -261,9 +261,8 @@ class Walk:
         self.sequence, self.version = part.sequence, part.version
         self.head, self.broken = part.head, part.broken
         self.is_sealed |= part.is_sealed
-        if (
-            part.protected_from is not None
-        ):  # an event of the part has the expected head
+        if part.protected_from is not None:
+            # An event of the part has the expected head.
             self.expected_head_at = part.expected_head_at
             self.protected_from = part.protected_from
             self.events_after = part.events_after

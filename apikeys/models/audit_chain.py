@@ -205,8 +205,9 @@ class AppendingManager(models.Manager):
         """Check a chain; return the `Walk`.
 
         `read_end` returns the recorded end as it is at the call. `is_begun` says that the
-        chain cannot be empty; `expected_head` is that of the `Walk`. `map` calls the check of each range, here or in other
-        processes, and yields the results in order; the first broken link ends the walk.
+        chain cannot be empty; `expected_head` is that of the `Walk`. `map` calls the check
+        of each range, here or in other processes, and yields the results in order; the
+        first broken link ends the walk.
 
         The walk takes no lock, so other processes may append and prune during it. A
         broken link counts only if the base is still the same; otherwise the events were

@@ -6,9 +6,8 @@ from django.apps import apps
 
 from apikeys.audit.hash_chain import Position, Walk
 
-SIZE = (
-    5000  # events; enough that a process spends little time on getting its next range
-)
+# Events of a range: enough that a process spends little time on getting its next one.
+SIZE = 5000
 
 
 class ChainRange(NamedTuple):

@@ -57,9 +57,8 @@ class FallbackRedisCache(RedisCache):
             raise RedisUnavailable
         try:
             result = call(self._cache.get_client(write=True))
-        except (
-            redis.ResponseError
-        ) as error:  # it answers, but does not allow the command
+        except redis.ResponseError as error:
+            # It answers, but does not allow the command.
             raise RedisUnavailable from error
         except (redis.RedisError, OSError) as error:
             circuit_breaker.record_failure(error)

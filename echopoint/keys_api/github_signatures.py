@@ -26,9 +26,8 @@ from echopoint.core.refusals import Refused
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_FETCHES = 60
-MAX_AGE = (
-    24 * 60 * 60
-)  # seconds; a key that GitHub withdraws is refused after this time
+# Seconds after which a key that GitHub has withdrawn is refused.
+MAX_AGE = 24 * 60 * 60
 FETCH_SECONDS = 5
 MAX_BYTES = 256 * 1024  # of the published keys
 # Not compressed: a few bytes could be expanded to many.

@@ -31,6 +31,10 @@ def day_of(at):
     return at.astimezone(UTC).date()
 
 
+def day_start(at):
+    return datetime.combine(day_of(at), time(), UTC)
+
+
 def days_left(key, at):
     """Return the days from today to the day of the key's end; negative if it has passed."""
     return (day_of(key.ends_at) - day_of(at)).days
@@ -41,7 +45,7 @@ def windows(organization, at):
 
     Only the most urgent one: a key may have passed several since the last run.
     """
-    today = datetime.combine(day_of(at), time(), UTC)
+    today = day_start(at)
     since = today - LOOK_BACK
     for threshold in sorted(policy.notice_days(organization)):
         until = today + (threshold + 1) * DAY
@@ -81,10 +85,6 @@ def due_keys(organization, at):
     in_time = Q(ends__gte=day_start(at) - LOOK_BACK, ends__lt=until)
     live = Q(revoked_at=None, suspended_at=None)
     return keys.filter(live, in_time, reached).exclude(RETIRED_BY_HAND)
-
-
-def day_start(at):
-    return datetime.combine(day_of(at), time(), UTC)
 
 
 def is_worth_a_notice(key, at):

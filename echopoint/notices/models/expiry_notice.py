@@ -8,9 +8,8 @@ from django.utils import timezone
 from apikeys.db.retention import RetentionManager
 from echopoint.organizations.models import OrgOwned, OrgOwnedQuerySet
 
-KEPT_FOR = timedelta(
-    days=400
-)  # longer than any threshold, so that nothing is sent again
+# Longer than any threshold, so that nothing is sent again.
+KEPT_FOR = timedelta(days=400)
 
 
 class ExpiryNoticeManager(RetentionManager.from_queryset(OrgOwnedQuerySet)):
