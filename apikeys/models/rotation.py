@@ -35,7 +35,9 @@ class Rotation(models.Model):
     @property
     def successor(self):
         """Return the unrevoked key that replaces this one, or None."""
-        return self.successors.filter(revoked_at=None).first()
+        # With the organization: the status depends on it.
+        keys = self.successors.select_related("organization")
+        return keys.filter(revoked_at=None).first()
 
     def is_being_rotated(self, at=None):
         """Whether the overlap is still running, also while the key is suspended."""

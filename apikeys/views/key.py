@@ -23,7 +23,7 @@ class SingleKeyMixin(ApiKeysMixin):
         keys = ApiKey.objects.for_org(self.organization).annotate(
             creator_is_member=Exists(members)
         )
-        related = keys.select_related("organization", "rotated_from")
+        related = keys.select_related("rotated_from__organization")
         return get_object_or_404(related, public_id=self.kwargs["public_id"])
 
     @cached_property
