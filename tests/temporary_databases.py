@@ -7,11 +7,16 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from django.db.migrations.executor import MigrationExecutor
+from django.test.utils import setup_databases, teardown_databases
 from psycopg import sql
 
 from echopoint.management.other_database import ALIAS, connected
+
+# On PostgreSQL, and of a database in memory on SQLite.
+TEST_NAMES = (TEST_DATABASE_PREFIX, "file:memorydb")
 
 
 def server():
@@ -89,8 +94,20 @@ def django_db_setup(request, django_db_setup, tmp_path_factory, django_db_blocke
         for item in request.session.items
     )
     with django_db_blocker.unblock():
+        # pytest-django creates the test database only if a test uses it directly.
+        own = create_test_database() if is_needed and not is_test_database() else []
         yield copy_test_database(databases) if is_needed else None
+        teardown_databases(own, verbosity=0)
     databases.drop()
+
+
+def is_test_database():
+    """Whether the connection is to the test database, not to that of DATABASE_URL."""
+    return str(connection.settings_dict["NAME"]).startswith(TEST_NAMES)
+
+
+def create_test_database():
+    return setup_databases(0, interactive=False, aliases={DEFAULT_DB_ALIAS})
 
 
 def copy_test_database(databases):
