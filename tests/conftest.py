@@ -16,8 +16,9 @@ from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey
 from apikeys.models.use_recording import audited_retired_uses
 from echopoint.core.rate_limits import process_counts
-from echopoint.organizations.models import Membership
+from echopoint.organizations.models import Membership, User
 from tests.api_client import ApiClient
+from tests.signing_in import sign_in
 from tests.tenants import create_organization, create_user
 
 # Fixtures that tests of every app share.
@@ -126,6 +127,14 @@ def mallory(db):
 @pytest.fixture
 def globex(mallory):
     return create_organization("Globex", mallory, Membership.Role.ADMIN)
+
+
+@pytest.fixture
+def boss(client, db):
+    """Return a client that is signed in as a superuser without an organization."""
+    user = User.objects.create_superuser("boss@echopoint.example", "a long password")
+    sign_in(client, user)
+    return client
 
 
 @pytest.fixture

@@ -11,14 +11,6 @@ from tests.signing_in import sign_in
 LIST = "/admin/apikeys/apikey/"
 
 
-@pytest.fixture
-def boss(client, db):
-    """Return a client that is signed in as a superuser, who is a member nowhere."""
-    user = User.objects.create_superuser("boss@echopoint.example", "a long password")
-    sign_in(client, user)
-    return client
-
-
 def act(client, action, *keys, **values):
     selected = {"action": action, "_selected_action": [key.pk for key in keys]}
     return client.post(LIST, selected | values, follow=True)

@@ -4,6 +4,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from echopoint.core import redis_cache
+from echopoint.core.circuit_breaker import CircuitBreaker
 from tests.faults.load import Load
 from tests.faults.services import Mail, Nginx, PostgreSQL, Redis, open_folder, until
 from tests.faults.site import Site
@@ -24,6 +26,17 @@ def postgresql():
         server.start()
         yield server
         server.stop("immediate")
+
+
+@pytest.fixture
+def own_redis(tmp_path, monkeypatch):
+    """Return a Redis for one test, with a circuit breaker that has seen no other."""
+    breaker = CircuitBreaker(redis_cache.UNREACHABLE, redis_cache.RECOVERED)
+    monkeypatch.setattr(redis_cache, "circuit_breaker", breaker)
+    server = Redis(tmp_path)
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -7,21 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from echopoint.core import redis_cache
-from echopoint.core.circuit_breaker import CircuitBreaker
 from echopoint.core.redis_cache import FallbackRedisCache, connection_options
-from tests.faults.services import Redis
 
 SECONDS = 1
 
 
 @pytest.fixture
-def redis(tmp_path, monkeypatch):
-    breaker = CircuitBreaker(redis_cache.UNREACHABLE, redis_cache.RECOVERED)
-    monkeypatch.setattr(redis_cache, "circuit_breaker", breaker)
-    server = Redis(tmp_path)
-    server.start()
-    yield server
-    server.stop()
+def redis(own_redis):
+    return own_redis
 
 
 @pytest.fixture

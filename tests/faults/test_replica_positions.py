@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from echopoint.core import redis_cache
-from echopoint.core.circuit_breaker import CircuitBreaker
 from echopoint.core.redis_cache import (
     FallbackRedisCache,
     RedisUnavailable,
@@ -14,23 +13,18 @@ from echopoint.core.redis_cache import (
 from echopoint.core.replica import positions
 from echopoint.core.replica.positions import keep, required
 from echopoint.core.replica.servers import WalPosition
-from tests.faults.services import Redis
 
 DATABASE = "7712955803615963262/5"
 
 
 @pytest.fixture
-def redis(tmp_path, monkeypatch):
+def redis(own_redis, monkeypatch):
     """Return a server with a baseline of 16."""
-    breaker = CircuitBreaker(redis_cache.UNREACHABLE, redis_cache.RECOVERED)
-    monkeypatch.setattr(redis_cache, "circuit_breaker", breaker)
-    server = Redis(tmp_path)
-    server.start()
-    options = {"OPTIONS": connection_options(server.url, 1)}
-    monkeypatch.setattr(positions, "cache", FallbackRedisCache(server.url, options))
+    url = own_redis.url
+    options = {"OPTIONS": connection_options(url, 1)}
+    monkeypatch.setattr(positions, "cache", FallbackRedisCache(url, options))
     keep(at(16), [positions.BASELINE])
-    yield server
-    server.stop()
+    return own_redis
 
 
 def at(position, database=DATABASE):

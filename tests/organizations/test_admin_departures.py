@@ -7,16 +7,6 @@ from django.contrib.admin.utils import quote
 
 from apikeys.actors import Actor
 from apikeys.models import ApiKey
-from echopoint.organizations.models import User
-from tests.signing_in import sign_in
-
-
-@pytest.fixture
-def boss(client, db):
-    """Return a client signed in as a superuser without an organization."""
-    user = User.objects.create_superuser("boss@echopoint.example", "a long password")
-    sign_in(client, user)
-    return client
 
 
 @pytest.fixture

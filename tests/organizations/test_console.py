@@ -9,23 +9,13 @@ from django.test import Client
 from django.urls import reverse
 
 from apikeys.models import ApiKey, AuditEvent
-from echopoint.organizations.models import User
 from tests.core.keys import RANDOM
-from tests.signing_in import sign_in
 
 SEARCHED = [
     model._meta
     for model, site in admin.site._registry.items()
     if site.search_fields or model._meta.label == "account.EmailAddress"
 ]
-
-
-@pytest.fixture
-def boss(client, db):
-    """Return a client that is signed in as a superuser."""
-    user = User.objects.create_superuser("boss@echopoint.example", "a long password")
-    sign_in(client, user)
-    return client
 
 
 @pytest.fixture

@@ -24,14 +24,6 @@ from tests.signing_in import sign_in
 SECRET_TYPED = "a-typed-canary-password-7"  # noqa: S105
 
 
-@pytest.fixture
-def boss(client, db):
-    """Return a client signed in as a superuser without an organization."""
-    user = User.objects.create_superuser("boss@echopoint.example", "a long password")
-    sign_in(client, user)
-    return client
-
-
 def told(events):
     """Return (action, target, words) of the events, the oldest first."""
     return [
