@@ -77,7 +77,7 @@ class Actor:
 
     @classmethod
     def reporter(cls, client, *, via, label=LEAK_REPORTER):
-        """Return the actor for whoever presented a leaked key, signed in or not."""
+        """Return the actor for a report of a leaked key, with or without a sign-in."""
         return cls("visitor", "", label, via, client=client)
 
     @classmethod

@@ -14,7 +14,7 @@ from apikeys.models.manager import require_text
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization
 
-FREEZE = "api_key:delete"  # a permission of roles: whoever may stop one key
+FREEZE = "api_key:delete"  # the permission of a role to stop a single key
 MAX_COUNTED = 100_000  # keys; bounds the time that counting them adds to an emergency
 
 

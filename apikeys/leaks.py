@@ -1,4 +1,4 @@
-"""Reports of leaked keys: which texts are keys, and who is told.
+"""Reports of leaked keys: find the keys among texts, stop them, e-mail their people.
 
 Only the whole key proves a leak: its public id is shown everywhere. The texts are compared,
 never stored, logged or repeated.
@@ -75,7 +75,7 @@ def report(findings, reporter, *, at=None):
 
 def proven(findings):
     """Return {primary key: finding} of the presented keys, and the set of their texts."""
-    parsed = [(token, finding) for token, finding in with_tokens(findings)]
+    parsed = list(with_tokens(findings))
     rows = {
         row.public_id: row
         for row in ApiKey.objects.filter(

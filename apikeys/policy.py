@@ -129,8 +129,8 @@ def change(organization, *, by, **limits):
     require_permission(organization, by)
     if unknown := limits.keys() - set(LIMITS):
         raise TypeError(f"Not limits of a policy: {sorted(unknown)}.")
-    # Lock the current row. Otherwise the event of one of two concurrent changes would
-    # record wrong values in `before`.
+    # Lock the current row. Otherwise concurrent changes could record wrong values in
+    # `before`.
     row = for_change(Organization.objects).get(pk=organization.pk)
     before = {n: getattr(row, n) for n in limits if getattr(row, n) != limits[n]}
     if not before:

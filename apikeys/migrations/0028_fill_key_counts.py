@@ -4,7 +4,8 @@ from django.db import migrations, transaction
 
 from echopoint.core.migrating import RunWithoutModels
 
-# Whoever issues or revokes a key of the organization waits for this row, or has committed.
+# Issuing or revoking a key of the organization locks this row too, so the count that follows
+# misses no committed key.
 LOCK = """
     INSERT INTO apikeys_keycount AS c (organization_id, unrevoked, version)
     VALUES (%s, 0, 0) ON CONFLICT (organization_id) DO UPDATE SET version = c.version + 1

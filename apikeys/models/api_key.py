@@ -96,8 +96,7 @@ class ApiKey(
     # The end of the chosen overlap; after retire(), `retire_at` is earlier.
     overlap_ends_at = models.DateTimeField(null=True, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
-    # The last time that somebody presented the whole key as leaked; a stopped key keeps
-    # the first.
+    # The last report with the complete key; the first one for a key that was stopped by then.
     leak_reported_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by_label = models.CharField(max_length=255, blank=True)

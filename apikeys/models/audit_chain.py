@@ -40,8 +40,8 @@ class Immutable(Exception):
 class ChainEnd(models.Model):
     """The end of a chain, locked while an event is appended.
 
-    It records the number of events and the last hash. From the events alone, nobody could
-    see that the newest ones were deleted.
+    It records the number of events and the last hash. The events alone would not
+    show that the newest ones were deleted.
 
     `base` is the sequence of the last event that was deleted because of its age, and
     `base_hash` its hash, from which the chain continues. An event records both too.

@@ -12,7 +12,7 @@ REASON = "The secret was reported as leaked."
 
 
 class LeakReport(models.Model):
-    """The part of a key that stops it once somebody proves to have its secret."""
+    """The part of a key that stops it once a report proves that its secret is out."""
 
     class Meta:
         abstract = True
@@ -21,7 +21,7 @@ class LeakReport(models.Model):
     def report_leak(self, *, by, source, found_in="", url="", at=None):
         """Suspend or revoke the key, as its organization chose; return whether it did.
 
-        Call it only for somebody who presented the whole key. `source` is "api", "page" or
+        Call it only for a report that contains the complete key. `source` is "api", "page" or
         "github"; `found_in` and `url` are where GitHub found it. A key that is stopped
         already is not changed, and only the first report of it is recorded.
         """

@@ -53,7 +53,7 @@ class NetworkRangeManager(models.Manager.from_queryset(NetworkRangeQuerySet)):
         require_range_name(name)
         texts = list(map(as_text, parse_entries(networks, field="networks")))
         own = self.for_org(organization)
-        # Concurrent requests may exceed the limit by a few, which harms nobody.
+        # Without a lock: concurrent requests may exceed the limit by a few, which is harmless.
         if own.count() >= MAX_RANGES:
             raise KeyConflict(
                 "LIMIT_REACHED",
@@ -194,7 +194,7 @@ class NetworkRange(models.Model):
         # A rotation that held the lock of a key has issued a successor with the networks
         # as they were. So look again, until there are no others.
         while rows := self._lock_keys(excluding=done):
-            # Read after the lock: of two concurrent changes, the later one sees both.
+            # Read after locking the keys: the later of concurrent changes then sees all ranges.
             ranges = type(self).objects.for_org(self.organization).by_name()
             for key in rows:
                 key.allow_list = resolved_again(key.allowed, ranges).stored

@@ -1,7 +1,7 @@
 """A queue in the database whose rows a process claims for a while.
 
-If a process dies with a claimed row, nobody knows whether it was sent. So the claim ends,
-and the row is sent again.
+If a process dies with a claimed row, it is unknown whether the row was sent. So the claim
+expires, and the row is sent again.
 """
 
 from django.db import models, transaction

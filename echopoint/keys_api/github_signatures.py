@@ -81,7 +81,7 @@ class PublishedKeys:
     """The public keys of GitHub, cached in the process.
 
     They are fetched again if they are a day old, and for an unknown identifier, at most
-    once a minute: anybody can send one.
+    once a minute, because any client can send one.
     """
 
     def __init__(self, clock=time.monotonic):

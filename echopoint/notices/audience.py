@@ -1,4 +1,4 @@
-"""Who gets an e-mail about a key."""
+"""Recipients of expiry notices."""
 
 from typing import NamedTuple
 
@@ -33,8 +33,8 @@ class Audience(NamedTuple):
     def of_key(self, key):
         """Return the user ids that get a notice about the key.
 
-        A key that nobody would be told about goes to the owners and admins: its creator
-        has left, gets no e-mails, or was a command.
+        Owners and admins get it if no other member does: the creator has left, has turned
+        e-mails off, or was a command.
         """
         chosen = self.all | (self.own & {key.created_by_id})
         return chosen or self.managers

@@ -15,7 +15,7 @@ from apikeys.models.querysets import ENDS_AT
 from apikeys.models.verdict import Verdict
 from echopoint.notices.models.expiry_notice import ExpiryNotice
 
-LOOK_BACK = timedelta(days=7)  # nobody is told of keys that ended before
+LOOK_BACK = timedelta(days=7)  # keys that ended before get no notice
 DAY = timedelta(days=1)
 SUCCESSORS = ApiKey.objects.filter(rotated_from=OuterRef("pk")).order_by("-created_at")
 # When the time until the end began: a rotation sets another end.
@@ -23,7 +23,7 @@ BEGUN_AT = Case(
     When(retire_at=None, then=F("created_at")),
     default=Coalesce(Subquery(SUCCESSORS.values("created_at")[:1]), F("created_at")),
 )
-# Somebody retired the key before its overlap was over, and knows that it stopped.
+# Retired on purpose before the end of the overlap.
 RETIRED_BY_HAND = Q(retire_at__lt=F("overlap_ends_at"))
 
 
@@ -64,18 +64,18 @@ def threshold_of(key, at):
 def due_keys(organization, at):
     """Return the keys that have reached a threshold for which there is no notice yet.
 
-    A threshold that had passed already when the key was issued or rotated is left out:
-    whoever did that has just seen the date.
+    A threshold that had passed already when the key was issued or rotated is left out: the
+    date was on the screen then.
     """
     if organization.frozen_at:
         return ApiKey.objects.none()  # they are stopped, and cannot be rotated
     reached, until = Q(pk__in=[]), at
     for threshold, since, until in windows(organization, at):
-        told = ExpiryNotice.objects.for_org(organization).filter(
+        recorded = ExpiryNotice.objects.for_org(organization).filter(
             key=OuterRef("pk"), ends_at=OuterRef("ends"), threshold=threshold
         )
         reached |= Q(
-            ~Exists(told),
+            ~Exists(recorded),
             ends__gte=since,
             ends__lt=until,
             ends__gt=F("begun") + threshold * DAY,
@@ -88,9 +88,9 @@ def due_keys(organization, at):
 
 
 def is_worth_a_notice(key, at):
-    """Whether the end of the key still concerns somebody.
+    """Whether the end of the key can still interrupt a client.
 
-    Not if it was stopped, and not if its rotation shows that nothing needs it any more.
+    False for a stopped key, and for a rotated one that is safe to retire.
     """
     is_stopped = key.revoked_at or key.suspended_at or key.is_frozen or key.is_blocked
     if is_stopped or key.ends_at is None:

@@ -60,9 +60,9 @@ def record_notices(organization, at):
     for key in in_batches(due_keys(organization, at)):
         channels = channels or Channels.of(organization)
         users = channels.audience.of_key(key) if channels.has_mail else ()
-        # Without a recipient there is no notice: should there be one tomorrow, they are told.
-        is_told = users or channels.has_webhook
-        if is_told and is_worth_a_notice(key, at):
+        # Record nothing without a recipient: one who is added tomorrow still gets the notice.
+        has_recipient = users or channels.has_webhook
+        if has_recipient and is_worth_a_notice(key, at):
             new += record_notice(key, users, channels.has_webhook, at)
     return new
 

@@ -14,8 +14,8 @@ from echopoint.core.replica.servers import PRIMARY, wal_position
 
 KEEP_SECONDS = 3600
 EVERYONE, BASELINE = "everyone", "baseline"
-# Positions only rise: of two concurrent writes, the earlier one may be kept last. They are
-# hexadecimal of equal length, so their order is that of the texts.
+# Keep the higher position: concurrent writers may reach Redis in the other order. Positions
+# are hexadecimal of equal length, so they compare as texts.
 RAISE = """
 for _, name in ipairs(KEYS) do
     local kept = redis.call('GET', name)

@@ -1,4 +1,4 @@
-"""The ledger: which key reached which threshold, and who is told."""
+"""Expiry notices: a row for each threshold that a key reached, and its recipients."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ class ExpiryNoticeManager(RetentionManager.from_queryset(OrgOwnedQuerySet)):
 
     @transaction.atomic
     def record(self, key, threshold, user_ids, *, at=None):
-        """Record that the key has reached the threshold, and who is to be told.
+        """Record that the key has reached the threshold, with its recipients.
 
         Return the notice, or None if it exists. If two processes record it at the same
         time, the unique index blocks the second one until the first commits.
@@ -71,10 +71,9 @@ class ExpiryNotice(OrgOwned):
 
 
 class NoticeRecipientManager(models.Manager):
-    """People who are to be told."""
+    """Select recipients whose e-mail is not queued yet."""
 
     def pending(self):
-        """Only those who were not told yet."""
         return self.filter(digest=None)
 
     def waiting_users(self):
@@ -84,7 +83,7 @@ class NoticeRecipientManager(models.Manager):
 
 
 class NoticeRecipient(models.Model):
-    """A person who is to be told of a notice, and the digest that did."""
+    """A recipient of a notice, and the digest that contains it."""
 
     notice = models.ForeignKey(
         ExpiryNotice,

@@ -145,8 +145,8 @@ class NoticeWebhook(models.Model):
     def rotate_secret(self, *, by, at=None):
         """Generate another secret and return it. Both sign for a day. Raise `NoWebhook`.
 
-        A second rotation in that time replaces the new secret, not the old one: whoever
-        rotates again has not stored it, and the receiver still has the old one.
+        A second rotation in that time replaces the new secret, not the old one: the
+        receiver still has the old one, and a new one in use needs no second rotation.
         """
         policy.require_permission(self.organization, by)
         at = at or timezone.now()

@@ -114,7 +114,7 @@ class Command(AnsweringCommand):
     def expiring_key(self, organization):
         """Issue a key that expires in a few days, to show how people are warned.
 
-        As if it had been issued long ago: nobody is told of a date that was just chosen.
+        Backdated: a key that was just issued gets no notice for thresholds already passed.
         """
         named = ApiKey.objects.for_org(organization).unrevoked().filter(name=EXPIRING)
         if named.usable().exists():

@@ -8,7 +8,7 @@ from echopoint.notices.notifying import notify
 
 class Command(AnsweringCommand):
     help = (
-        "Tell people which API keys end in 30, 14, 7 or 1 days, or today: one e-mail for"
+        "Notify people of API keys that end in 30, 14, 7 or 1 days, or today: one e-mail for"
         " each person and day. Can be repeated, and run on several machines: what was sent"
         " is not sent again. Run it at least once a day."
     )
@@ -32,4 +32,4 @@ def lines(counts):
         f" {count_in_words(counts['digests'], 'e-mail')} queued."
     )
     if not settings.EMAIL_URL:
-        yield "EMAIL_URL is not set, so nobody gets e-mail."
+        yield "EMAIL_URL is not set, so no e-mail is sent."

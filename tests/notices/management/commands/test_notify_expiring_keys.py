@@ -50,7 +50,7 @@ def test_people_read_a_sentence(run, db, settings):
     settings.EMAIL_URL = ""
 
     assert run() == (
-        "0 new notices, 0 e-mails queued.\nEMAIL_URL is not set, so nobody gets e-mail.\n"
+        "0 new notices, 0 e-mails queued.\nEMAIL_URL is not set, so no e-mail is sent.\n"
     )
 
 
