@@ -77,7 +77,7 @@ def span_of(network: Network) -> Span:
 
 
 class AllowList(NamedTuple):
-    """The networks of a key, as they were chosen and as they decide.
+    """The networks of a key, as chosen and as compared with a client's address.
 
     `entries` are networks and names of the organization's ranges, `networks` what these
     stood for when the list was stored. Both are in one column, so that no key can have a

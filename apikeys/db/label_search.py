@@ -17,7 +17,7 @@ class Row(Func):
     """Values that are compared one after the other."""
 
     function = "ROW"
-    output_field = JSONField()  # of a value that is only sorted by
+    output_field = JSONField()  # the value is only used for sorting
 
 
 class Unnest(Func):

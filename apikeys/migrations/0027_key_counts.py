@@ -38,7 +38,7 @@ FUNCTION = """
 TRIGGER = """
     CREATE TRIGGER apikeys_count_{0} AFTER {1} EXECUTE FUNCTION apikeys_count_{0}()
 """
-# Only for what changes the counts: the last use of a key changes with its uses.
+# Updates that change the counts. Most updates only record the last use of a key.
 RELEVANT = "(OLD.revoked_at IS NULL) <> (NEW.revoked_at IS NULL) OR OLD.name_key <> NEW.name_key"
 # {name of the trigger: (when, what it does)}
 TRIGGERS = {

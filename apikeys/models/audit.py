@@ -25,7 +25,7 @@ EXACT_ID = re.compile(
 )
 SEARCHED_TYPES = ("api_key", "user")
 NO_ROWS = models.Q(pk__in=[])
-LETTERS = 3  # of a text, from which on the trigram index finds it within words
+LETTERS = 3  # the trigram index finds texts of at least this length within words
 
 
 def label_holds(column, text):

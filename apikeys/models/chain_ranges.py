@@ -6,7 +6,7 @@ from django.apps import apps
 
 from apikeys.audit.hash_chain import Position, Walk
 
-# Events of a range: enough that a process spends little time on getting its next one.
+# Events per range: enough that handing ranges to processes costs little.
 SIZE = 5000
 
 

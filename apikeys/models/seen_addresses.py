@@ -100,7 +100,7 @@ def left_out(key, chosen, at=None):
 def refused_addresses(key, at=None):
     """Return the `RefusedAddress`es of the last 30 days, the latest first.
 
-    Of the addresses that were refused within one minute, the last one is known.
+    Only the last refused address of each minute is stored.
     """
     rows = Refusal.objects.filter(
         key=key,

@@ -74,7 +74,7 @@ class ActionFormMixin:
         try:
             message = self.perform(**form.cleaned_data)
         except FreshSignInRequired:
-            # Only some changes of a page need it, which the model decides.
+            # The model decides which changes need a recent sign-in.
             return self.redirect_to_confirm()
         except Refused as refusal:
             return self.refuse(form, refusal)

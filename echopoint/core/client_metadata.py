@@ -35,7 +35,7 @@ class Client(NamedTuple):
 
 
 def user_agent(text) -> str:
-    """Return what is stored of a User-Agent."""
+    """Return the User-Agent as stored: without secrets, and cut to the column's length."""
     if text in known_user_agents:
         return text
     stored = one_line(text)

@@ -16,7 +16,8 @@ from echopoint.core.client_metadata import one_line
 from echopoint.keys_api import github_signatures
 
 NAME = "GitHub secret scanning"
-MAX_SOURCE = 60  # characters of what is recorded of a match
+# Stored characters of a match.
+MAX_SOURCE = 60
 MAX_URL = 500
 MAX_TYPE = 100
 

@@ -119,7 +119,7 @@ def places(key, at):
 
 
 def unlinked(label):
-    """Return the name of a place without an address that mail programs make a link of."""
+    """Return the label with each URL broken, so that mail programs make no link of it."""
     return label.replace("://", ": //")
 
 

@@ -77,7 +77,7 @@ def require_allowed(addresses):
 
 
 def is_public(text):
-    """Whether the address is one of the public Internet, also as an IPv4 inside an IPv6."""
+    """Return True for a public address; an IPv4 address embedded in an IPv6 one decides."""
     address = ipaddress.ip_address(text)
     if address.version == 6:
         address = embedded_ipv4(address) or address
