@@ -177,17 +177,14 @@ def runners(send):
 
 IN_COLLECTION = {"collectionId": "collection"}
 VARIABLE = {"key": "variable_name"}
-PAGES = {
+# These pages show a form first; the REST operation calls the same verb.
+SENT_BY_REST = {
     "apikeys:issue": rest(
         "createAPIKey",
         lambda world: {"name": uuid4().hex, "permissions": ["flows:read"]},
     ),
     "apikeys:rotate": rest("rotateAPIKey", {}, id="key"),
     "apikeys:revoke": rest("deleteAPIKey", id="key"),
-    "apikeys:retire": lambda w: w.page("retire", w.rotating, shown_verdict="not_yet"),
-    "apikeys:unretire": lambda w: w.page("unretire", w.retired),
-    "apikeys:cancel_rotation": lambda w: w.page("cancel_rotation", w.rotating),
-    "apikeys:limit": lambda w: w.page("limit", w.key, requests_per_minute=40),
     "apikeys:networks": rest(
         "updateAPIKey", {"allowed_networks": ["Office"]}, id="key"
     ),
@@ -198,6 +195,12 @@ PAGES = {
         "updateNetworkRange", {"networks": ["198.51.100.0/24"]}, id="office"
     ),
     "apikeys:range_delete": rest("deleteNetworkRange", id="home"),
+}
+PAGES = SENT_BY_REST | {
+    "apikeys:retire": lambda w: w.page("retire", w.rotating, shown_verdict="not_yet"),
+    "apikeys:unretire": lambda w: w.page("unretire", w.retired),
+    "apikeys:cancel_rotation": lambda w: w.page("cancel_rotation", w.rotating),
+    "apikeys:limit": lambda w: w.page("limit", w.key, requests_per_minute=40),
     "apikeys:suspend": lambda w: w.page("suspend", w.key),
     "apikeys:resume": lambda w: w.page("resume", w.suspended),
     "apikeys:revoke_selected": lambda w: w.page(
@@ -217,7 +220,6 @@ PAGES = {
     "notice_webhook:remove": lambda w: w.webhook_page("remove"),
     "notice_webhook:test": lambda w: w.webhook_page("test"),
 }
-SENT_BY_REST = {"apikeys:issue", "apikeys:rotate", "apikeys:revoke"}
 # They answer with what they made, instead of a redirect.
 ANSWERS = {"apikeys:audit_export", "notice_webhook:rotate_secret"}
 # The pages call the same verbs.
