@@ -59,7 +59,9 @@ class KeyServer:
                 """Keep the output of the tests clean."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        # `close` waits for a whole poll.
+        serve = self.server.serve_forever
+        self.thread = threading.Thread(target=serve, args=[0.02], daemon=True)
         self.thread.start()
 
     @property
