@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help env setup run test test-browser fuzz fuzz-engine faults scale-test screenshots lint bench bench-quick bench-list bench-memory lock
+.PHONY: help env setup run test test-browser fuzz fuzz-engine faults scale-test screenshots lint bench bench-quick bench-memory lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -88,9 +88,6 @@ bench: .venv/bench/.installed ## Measure what a key costs, beside other librarie
 
 bench-quick: .venv/bench/.installed ## The same in a minute, from fewer rounds; writes nothing
 	.venv/bench/bin/python -m tests.bench --quick
-
-bench-list: setup ## Measure the list of a million keys; takes ten minutes
-	$(BIN)/python -m tests.bench_list
 
 bench-memory: setup ## Measure the memory used by searches of a gigabyte
 	$(BIN)/python -m tests.bench_memory

@@ -104,10 +104,10 @@ FROM (
 """
 
 
-def people(organization, count):
+def people(organization, count, kind="member"):
     """Create members; return their users."""
     name = organization.name.lower()
-    users = [User(email=f"member{n}@{name}.example") for n in range(count)]
+    users = [User(email=f"{kind}{n}@{name}.example") for n in range(count)]
     User.objects.bulk_create(users)
     Membership.objects.bulk_create(
         Membership(user=user, organization=organization, role="member")
@@ -117,7 +117,7 @@ def people(organization, count):
 
 
 def fill_keys(organization, count, members, *, all_rare=False):
-    """Insert keys. Nobody knows their secrets."""
+    """Insert keys without secrets: their digests are of nothing."""
     values = {
         "organization": organization.pk,
         "count": count,

@@ -28,7 +28,9 @@ SECTIONS = {
     ("outcomes", "postgresql"): (2000, 300),
     ("over_http", "postgresql"): (12, 2),
     ("at_size", "postgresql"): (10_000_000, 100_000),
+    ("key_lists", "postgresql"): (1_000_000, 20_000),
     ("audit", "postgresql"): (1_000_000, 100_000),
+    ("audit_lists", "postgresql"): (10_000_000, 100_000),
 }
 
 

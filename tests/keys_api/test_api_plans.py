@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from tests.bench_list import fill, people
+from tests.filled_tables import fill_keys, people
 
 pytestmark = pytest.mark.postgresql
 KEYS = 20_000
@@ -15,8 +15,8 @@ KEYS = 20_000
 @pytest.fixture
 def search(acme, globex, api, alice):
     """Return a function that searches the many keys of an organization."""
-    fill(acme, KEYS, people(acme, 5))
-    fill(globex, 1000, people(globex, 5), all_rare=True)
+    fill_keys(acme, KEYS, people(acme, 5))
+    fill_keys(globex, 1000, people(globex, 5), all_rare=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT gin_clean_pending_list('api_key_name_text')")
         cursor.execute("ANALYZE apikeys_apikey")

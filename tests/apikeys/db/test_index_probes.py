@@ -13,18 +13,19 @@ from apikeys.forms.creators import Creators
 from apikeys.forms.key_filters import SORTS, KeyFilterForm
 from apikeys.models import ApiKey, Refusal
 from tests.apikeys.filter_indexes import FILTERS
-from tests.bench_list import fill, people
+from tests.filled_tables import fill_keys, people
 from tests.query_plans import nodes_of
 
 pytestmark = pytest.mark.postgresql
 KEYS = 3000
+CREATORS = 6
 
 
 @pytest.fixture
 def many(acme, globex):
     """Return an organization with keys of which few are rare, beside one of others."""
-    fill(acme, KEYS, people(acme, 5))
-    fill(globex, KEYS, people(globex, 5))
+    fill_keys(acme, KEYS, people(acme, CREATORS))
+    fill_keys(globex, KEYS, people(globex, CREATORS))
     with connection.cursor() as cursor:
         for index in ("api_key_name_text", "api_key_scopes"):
             # What a vacuum does; until then they are not worth their cost.
@@ -140,7 +141,7 @@ def test_creators_are_found_without_reading_their_keys_or_all_users(many):
         for node in nodes_of(explained[0]["Plan"])
         if node.get("Relation Name") == "apikeys_apikey"
     )
-    assert len(found) == 5
+    assert len(found) == CREATORS
     assert steps <= 20
 
 
