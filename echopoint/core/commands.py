@@ -1,8 +1,10 @@
 """Base class of the management commands."""
 
 import json
+import os
+from contextlib import suppress
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
 from echopoint.core import context
@@ -41,5 +43,20 @@ class AnsweringCommand(BaseCommand):
         """Write to standard output. Nothing else may: programs parse it."""
         if options["json"]:
             lines = [json.dumps(fields, indent=2)]
-        for line in lines:
-            self.stdout.write(line)
+        try:
+            for line in lines:
+                self.stdout.write(line)
+            self.stdout.flush()
+        except OSError as error:
+            self.discard_output()
+            raise CommandError(
+                f"The output could not be written ({error.strerror}). The command did its"
+                " work, and nothing of that was undone."
+            ) from None
+
+    def discard_output(self):
+        """Send what is left to /dev/null, or Python fails once more when it flushes at exit."""
+        with suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stdout.fileno())
+            os.close(nowhere)
