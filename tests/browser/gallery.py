@@ -129,9 +129,16 @@ class Gallery:
 
     def states(self):
         """Yield the name of each state while the page is in it."""
+        yield from self.of_keys()
+        yield from self.of_the_organization()
+
+    def of_keys(self):
         yield from self.of_the_owner()
         yield from self.of_lists_in_use()
         yield from self.of_networks()
+
+    def of_the_organization(self):
+        self.enter("olive")
         yield from self.of_an_audit_in_use()
         yield from self.of_the_policy()
         yield from self.of_the_webhook()
