@@ -20,6 +20,7 @@ from apikeys.models import (
     KeyUsage,
     PepperFingerprint,
     Refusal,
+    ScopeUse,
     SpentNonce,
 )
 from echopoint.core.refusals import Refused
@@ -224,6 +225,15 @@ class KeyPlaceAdmin(ReadOnlyAdmin):
     list_filter = ["kind"]
     list_select_related = ["key"]
     search_fields = ["=key__public_id", "name", "=address"]
+
+
+@admin.register(ScopeUse)
+class ScopeUseAdmin(SearchableByKeyAdmin):
+    """The last use of each scope, by key."""
+
+    list_display = ["key", "scope", "last_used_at"]
+    list_select_related = ["key"]
+    search_fields = ["=key__public_id"]
 
 
 @admin.register(PepperFingerprint)

@@ -39,8 +39,15 @@ RARE_KINDS = {
     "expired": lambda now: {"expires_at": now - timedelta(days=1)},
     "suspended": lambda now: {"suspended_at": now},
     "soon": lambda now: {"expires_at": now + timedelta(days=3)},
-    "idle": lambda now: {"last_used_at": now - timedelta(days=120)},
-    "unused": lambda now: {"last_used_at": None, "first_used_at": None},
+    "idle": lambda now: {
+        "last_used_at": now - timedelta(days=120),
+        "scopes_used_since": now - timedelta(days=120),
+    },
+    "unused": lambda now: {
+        "last_used_at": None,
+        "first_used_at": None,
+        "scopes_used_since": None,
+    },
     "runner": lambda now: {
         "preset": "runner",
         "scopes": ["runner:claim", "runner:complete"],
@@ -79,6 +86,7 @@ FILTERS = {
     "unused for 90 days": "use=90",
     "never used": "use=never",
     "used after it retired": "use=retired",
+    "a scope unused": "scope_use=unused",
     "common text": "q=production",
     "rare text": "q=zebra",
     "no such text": "q=nothing like it",
@@ -115,6 +123,7 @@ def fill(organization, count, members, *, all_rare=False):
             "revoked_at": None if n % 100 else now,
             "first_used_at": made,
             "last_used_at": used,
+            "scopes_used_since": used - timedelta(hours=1),
         }
         for rank, kind in enumerate(kinds):
             if n % RARE == rank * 100 + 1 or all_rare and n % 5 == rank % 5:
@@ -163,12 +172,15 @@ def refuse_retired(organization):
 def prepare(count):
     """Fill the database; return the organization to measure."""
     from django.db import connection
+    from django.utils import timezone
 
+    from apikeys.models import ScopeRecording
     from echopoint.organizations.models import Organization, User
 
     owner = User.objects.create_user("bench@example.com")
     large = Organization.objects.create_with_owner("Large", owner)
     other = Organization.objects.create_with_owner("Other", owner)
+    ScopeRecording.objects.update(began_at=timezone.now() - timedelta(days=200))
     fill(large, count, people(large, 100))
     fill(other, count // 4, people(other, 100), all_rare=True)
     for organization in (large, other):

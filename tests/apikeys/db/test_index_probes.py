@@ -2,16 +2,18 @@
 
 import json
 import re
+from datetime import timedelta
 from importlib import import_module
 
 import pytest
 from django.db import ProgrammingError, connection
 from django.http import QueryDict
+from django.utils import timezone
 
 from apikeys.db import index_probes, keyset
 from apikeys.forms.creators import Creators
 from apikeys.forms.key_filters import SORTS, KeyFilterForm
-from apikeys.models import ApiKey, Refusal
+from apikeys.models import ApiKey, Refusal, ScopeRecording
 from tests.apikeys.filter_indexes import FILTERS
 from tests.bench_list import fill, people
 from tests.query_plans import nodes_of
@@ -23,6 +25,7 @@ KEYS = 3000
 @pytest.fixture
 def many(acme, globex):
     """Return an organization with keys of which few are rare, beside one of others."""
+    ScopeRecording.objects.update(began_at=timezone.now() - timedelta(days=200))
     fill(acme, KEYS, people(acme, 5))
     fill(globex, KEYS, people(globex, 5))
     with connection.cursor() as cursor:

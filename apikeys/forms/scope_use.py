@@ -1,0 +1,28 @@
+"""The form of the report on the use of scopes."""
+
+from apikeys.db import keyset
+from apikeys.forms.filters import Choice, FilterForm
+from apikeys.models.querysets import SCOPE_IDLE_SINCE
+from apikeys.models.scope_use import UNUSED_DAYS
+
+EVERY = "all"
+
+
+class ScopeUseForm(FilterForm):
+    """Which keys the report shows; those with the longest unused scope are first."""
+
+    keys = Choice(
+        label="Keys",
+        choices=[
+            ("", f"With a scope unused for {UNUSED_DAYS} days"),
+            (EVERY, "All that are not revoked"),
+        ],
+    )
+
+    order = keyset.Order(SCOPE_IDLE_SINCE, False, keyset.parse_time)
+
+    def apply(self, keys):
+        """Return the unrevoked keys that the report shows."""
+        if self.cleaned_data["keys"] == EVERY:
+            return keys.unrevoked()
+        return keys.with_unused_scopes(UNUSED_DAYS)
