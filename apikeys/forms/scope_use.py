@@ -1,5 +1,7 @@
 """The form of the report on the use of scopes."""
 
+from django.db.models import F
+
 from apikeys.db import keyset
 from apikeys.forms.filters import Choice, FilterForm
 from apikeys.models.querysets import SCOPE_IDLE_SINCE
@@ -20,6 +22,16 @@ class ScopeUseForm(FilterForm):
     )
 
     order = keyset.Order(SCOPE_IDLE_SINCE, False, keyset.parse_time)
+
+    @property
+    def file_order(self):
+        """Return an order in which no key comes twice when it is used during an export.
+
+        A use moves a key to the end of `order`, but out of the keys with unused scopes.
+        """
+        if self.cleaned_data["keys"] == EVERY:
+            return keyset.Order(F("created_at"), False, keyset.parse_time)
+        return self.order
 
     def apply(self, keys):
         """Return the unrevoked keys that the report shows."""

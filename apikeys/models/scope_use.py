@@ -141,7 +141,8 @@ class ScopeUseManager(BufferedManager.from_queryset(OrgOwnedQuerySet)):
         # Read again: another process may have written a row before the lock.
         due = self._due({i: at for i, at in due.items() if i[1] in keys})
         self._write(due)
-        self._update_keys(keys.values(), self._rows(due))
+        written = {key_id for _, key_id, _ in due}
+        self._update_keys([keys[key_id] for key_id in written], self._rows(due))
 
     def _due(self, entries):
         """Return the entries that are a new use, or later than the row by `PRECISION`."""

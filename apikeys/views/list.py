@@ -99,7 +99,7 @@ def recording_notices(database):
         return []
     known_from = began_at + timedelta(days=UNUSED_DAYS)
     return [
-        f"The use of scopes is recorded since {in_words(began_at)}. No scope is known to be"
+        f"Uses of scopes are known from {in_words(began_at)} on. No scope is known to be"
         f" unused for {UNUSED_DAYS} days before {in_words(known_from)}."
     ]
 

@@ -50,7 +50,7 @@ class ScopeUseExportView(ScopeUseMixin, View):
         # Otherwise the file would have other keys than the address asks for.
         if filters.ignored:
             raise BadRequest
-        lines = as_csv(self.organization, self.get_rows(filters), filters.order)
+        lines = as_csv(self.organization, self.get_rows(filters), filters.file_order)
         content_type = "text/csv; charset=utf-8"
         response = StreamingHttpResponse(in_blocks(lines), content_type=content_type)
         at = f"{timezone.now():%Y%m%dT%H%M%SZ}"

@@ -59,6 +59,7 @@ CONFIRMED = {
     "revoke-in-use": ("web", "revoke"),
     "revoked-before": ("leaked", "revoke"),
     "rotate-in-use": ("web", "rotate"),
+    "rotate-without-unused": ("web", "rotate/?without=unused"),
     "rotate-every-scope": ("everything", "rotate"),
 }
 AS_MEMBER = {

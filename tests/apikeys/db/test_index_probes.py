@@ -58,7 +58,8 @@ def test_each_filter_is_tried_along_its_own_index(many, explained):
 
         plans = explained(lambda filters=filters: listed(many, filters))
 
-        assert re.search(rf" (on|using) {index}", plans[0]), query
+        first = next(plan for plan in plans if "apikeys_apikey" in plan)
+        assert re.search(rf" (on|using) {index}", first), query
         assert filters.has_few_matches
 
 

@@ -148,6 +148,25 @@ def test_a_key_knows_since_when_all_its_scopes_are_used(key):
     assert used_since(key) == NOW + DAY
 
 
+def test_what_another_process_wrote_meanwhile_stays(key, monkeypatch):
+    use(key, "flows:read", NOW)
+    use(key, "webhooks:read", NOW)
+    stale = (key.organization_id, key.pk, "flows:read")
+    seen_first = [{stale: NOW - DAY}]
+    manager = type(ScopeUse.objects)
+    due = manager._due
+
+    def stale_at_first(self, entries):
+        return seen_first.pop() if seen_first else due(self, entries)
+
+    # The read before the lock sees an older state.
+    monkeypatch.setattr(manager, "_due", stale_at_first)
+
+    use(key, "flows:read", NOW - DAY)
+
+    assert used_since(key) == NOW
+
+
 def test_uses_of_a_key_that_does_not_exist_are_dropped_alone(key, issue):
     gone = ApiKey(pk=key.pk + 1000, organization=key.organization)
     ScopeUse.objects.record(gone, ["flows:read"], NOW)

@@ -185,7 +185,7 @@ def test_the_list_says_when_it_cannot_know_yet(signed_in, acme, half_used):
 
     text = text_of(signed_in.get(f"{url}?scope_use=unused"))
 
-    assert "The use of scopes is recorded since" in text
+    assert "Uses of scopes are known from" in text
     assert "No key matches" in text
 
 
