@@ -49,7 +49,7 @@ USES = [
 UNUSED = "unused"
 SCOPE_USES = [
     ("", "Any"),
-    (UNUSED, f"Some unused for {UNUSED_DAYS} days"),
+    (UNUSED, f"Some unused ({UNUSED_DAYS} days)"),
 ]
 NETWORKS = [
     ("", "Any"),

@@ -16,7 +16,7 @@ class ScopeUseForm(FilterForm):
     keys = Choice(
         label="Keys",
         choices=[
-            ("", f"With a scope unused for {UNUSED_DAYS} days"),
+            ("", "With unused scopes"),
             (EVERY, "All that are not revoked"),
         ],
     )

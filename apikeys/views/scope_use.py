@@ -13,6 +13,7 @@ from apikeys.scope_report import as_csv
 from apikeys.views.base import ApiKeysMixin
 from apikeys.views.list import recording_notices
 from apikeys.views.pagination import KeysetPaginationMixin
+from apikeys.views.rotation import UNUSED
 
 
 class ScopeUseMixin(ApiKeysMixin):
@@ -39,6 +40,7 @@ class ScopeUseView(ScopeUseMixin, KeysetPaginationMixin, TemplateView):
             "notices": context["notices"] + recording_notices(self.database),
             "began_at": ScopeRecording.objects.began_at(),
             "unused_days": UNUSED_DAYS,
+            "without_unused": f"?without={UNUSED}",
         }
 
 
