@@ -1,8 +1,11 @@
 from functools import partial
 
+from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.template.response import TemplateResponse
 
+from apikeys import tokens
 from apikeys.actors import Actor
 from apikeys.audit.timeline import in_words
 from apikeys.forms.filters import public_id_in
@@ -15,7 +18,9 @@ from apikeys.models import (
     InstallationEvent,
     KeyPlace,
     KeyUsage,
+    PepperFingerprint,
     Refusal,
+    ScopeUse,
     SpentNonce,
 )
 from echopoint.core.refusals import Refused
@@ -66,6 +71,44 @@ class SearchableByKeyAdmin(ReadOnlyAdmin):
         return super().get_search_results(request, queryset, search_term)
 
 
+class PepperFilter(admin.SimpleListFilter):
+    """Filter unrevoked keys by the pepper of their digest.
+
+    The choices are those of the setting: to read them from the keys would read all keys.
+    """
+
+    title = "pepper of an unrevoked key"
+    parameter_name = "pepper"
+    OTHER = "other"
+
+    def lookups(self, request, model_admin):
+        current = tokens.current_pepper().version
+        versions = [
+            (
+                str(version),
+                f"{version}, current" if version == current else str(version),
+            )
+            for version in configured_versions()
+        ]
+        return [*versions, (self.OTHER, "not in API_KEY_PEPPERS")]
+
+    def queryset(self, request, queryset):
+        if self.value() is None:
+            return queryset
+        keys = queryset.unrevoked()
+        versions = configured_versions()
+        if self.value() == self.OTHER:
+            return keys.exclude(pepper_version__in=versions)
+        if self.value() not in map(str, versions):
+            raise IncorrectLookupParameters
+        return keys.filter(pepper_version=self.value())
+
+
+def configured_versions():
+    peppers = tokens.read_peppers(settings.API_KEY_PEPPERS)
+    return [pepper.version for pepper in peppers]
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(SearchableByKeyAdmin):
     """Keys, without the digest. The actions use the model's methods, which audit them."""
@@ -84,7 +127,7 @@ class ApiKeyAdmin(SearchableByKeyAdmin):
         "expires_at",
         "last_used_at",
     ]
-    list_filter = ["preset", "organization"]
+    list_filter = ["preset", PepperFilter, "organization"]
     list_select_related = ["organization"]
     search_fields = ["name_key", "=public_id"]
     exclude = ["digest"]
@@ -182,6 +225,33 @@ class KeyPlaceAdmin(ReadOnlyAdmin):
     list_filter = ["kind"]
     list_select_related = ["key"]
     search_fields = ["=key__public_id", "name", "=address"]
+
+
+@admin.register(ScopeUse)
+class ScopeUseAdmin(SearchableByKeyAdmin):
+    """The last use of each scope, by key."""
+
+    list_display = ["key", "scope", "last_used_at"]
+    list_select_related = ["key"]
+    search_fields = ["=key__public_id"]
+
+
+@admin.register(PepperFingerprint)
+class PepperFingerprintAdmin(ReadOnlyAdmin):
+    """The versions of the pepper that this database was used with.
+
+    `check_pepper_rotation` counts their keys, which a page should not.
+    """
+
+    list_display = ["version", "state", "recorded_at"]
+    exclude = ["fingerprint"]
+
+    @admin.display(description="in API_KEY_PEPPERS")
+    def state(self, row):
+        if row.version not in configured_versions():
+            return "no: unrevoked keys of this version cannot authenticate"
+        is_current = row.version == tokens.current_pepper().version
+        return "yes, the current one" if is_current else "yes"
 
 
 @admin.register(SpentNonce)

@@ -6,7 +6,7 @@ from rest_framework import exceptions, permissions
 
 from apikeys.authentication import RefusedRequest
 from apikeys.exceptions import PeopleOnly, ScopeDenied
-from apikeys.models import ApiKey, KeyUsage
+from apikeys.models import ApiKey, KeyUsage, ScopeUse
 from apikeys.models.place import KeyUse
 from apikeys.places import place_of
 from apikeys.scopes import missing
@@ -70,6 +70,7 @@ class HasRequiredScopes(permissions.BasePermission):
             at = timezone.now()
             request.auth.record_use(request.user.client, at)
             KeyUsage.objects.allow(request.auth, required, at)
+            ScopeUse.objects.record(request.auth, required, at)
             place = place_of(request, request.user.client)
             view.use = KeyUse(request.auth, place, at)
         return True

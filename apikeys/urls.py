@@ -27,6 +27,7 @@ from apikeys.views.rotation import (
     ApiKeyUnretireView,
     RotationStatusView,
 )
+from apikeys.views.scope_use import ScopeUseExportView, ScopeUseView
 
 app_name = "apikeys"
 urlpatterns = [
@@ -41,6 +42,8 @@ urlpatterns = [
     path("audit/verify/", AuditVerifyView.as_view(), name="audit_verify"),
     path("policy/", PolicyView.as_view(), name="policy"),
     path("operations/", KeysByOperationView.as_view(), name="keys_by_operation"),
+    path("scopes/", ScopeUseView.as_view(), name="scope_use"),
+    path("scopes/export/", ScopeUseExportView.as_view(), name="scope_use_export"),
     path("ranges/", NetworkRangeListView.as_view(), name="ranges"),
     path("ranges/new/", NetworkRangeCreateView.as_view(), name="range_new"),
     path("ranges/<uuid:range_id>/", NetworkRangeChangeView.as_view(), name="range"),

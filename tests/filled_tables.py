@@ -24,8 +24,8 @@ KEYS = """
 INSERT INTO apikeys_apikey (organization_id, public_id, name, name_key, namesake,
     description, scopes, preset, digest, pepper_version, family_id, created_at,
     created_by_id, created_by_label, expires_at, retire_at, suspended_at, revoked_at,
-    revoked_by_label, revoke_reason, first_used_at, last_used_at, last_used_user_agent,
-    last_used_route)
+    revoked_by_label, revoke_reason, first_used_at, last_used_at, scopes_used_since,
+    last_used_user_agent, last_used_route)
 SELECT %(organization)s, substr(md5(%(organization)s || n), 1, 12), name, name, '', '',
     CASE kind WHEN 'runner' THEN '["runner:claim", "runner:complete"]'
         WHEN 'scope' THEN '["environment:delete"]'
@@ -47,6 +47,8 @@ SELECT %(organization)s, substr(md5(%(organization)s || n), 1, 12), name, name, 
     CASE WHEN n %% 100 = 0 THEN now END,
     '', '',
     CASE WHEN kind = 'unused' THEN NULL ELSE created END,
+    CASE kind WHEN 'unused' THEN NULL WHEN 'idle' THEN now - interval '120 days'
+        ELSE now - (n * 7919::bigint %% 604800) * interval '1 second' END,
     CASE kind WHEN 'unused' THEN NULL WHEN 'idle' THEN now - interval '120 days'
         ELSE now - (n * 7919::bigint %% 604800) * interval '1 second' END,
     '', ''

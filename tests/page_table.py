@@ -35,6 +35,8 @@ PAGES = {
     "apikeys:audit_export": {"GET": (403, 302), "POST": (403, 400)},
     "apikeys:audit_verify": {"GET": (302, 302), "POST": (302, 302)},
     "apikeys:keys_by_operation": {"GET": (200, 200), "POST": (405, 405)},
+    "apikeys:scope_use": {"GET": (200, 200), "POST": (405, 405)},
+    "apikeys:scope_use_export": {"GET": (200, 200), "POST": (405, 405)},
     "apikeys:ranges": {"GET": (200, 200), "POST": (405, 405)},
     "apikeys:range_new": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:range": {"GET": (403, 200), "POST": (403, 200)},

@@ -103,11 +103,15 @@ def as_field(cell):
     return cell
 
 
+def as_line(values):
+    """Return a line of a CSV file (RFC 4180)."""
+    return ",".join(map(as_field, as_cells(values))) + "\r\n"
+
+
 def as_csv(events):
     """Yield the lines of a CSV file (RFC 4180), starting with the column names."""
-    yield BYTE_ORDER_MARK + ",".join(EVENT_FIELDS) + "\r\n"
-    for values in rows_of(events):
-        yield ",".join(map(as_field, as_cells(values))) + "\r\n"
+    yield BYTE_ORDER_MARK + as_line(EVENT_FIELDS)
+    yield from map(as_line, rows_of(events))
 
 
 def as_ndjson(events):

@@ -25,10 +25,12 @@ from apikeys.forms.key_queries import (
     with_networks,
     with_scope,
     with_text,
+    with_unused_scopes,
     with_use,
 )
 from apikeys.models import ApiKey
-from apikeys.models.querysets import ENDS_AT
+from apikeys.models.querysets import ENDS_AT, SCOPE_IDLE_SINCE
+from apikeys.models.scope_use import UNUSED_DAYS
 from apikeys.scopes import PRESETS, SCOPES
 
 STATUSES = [
@@ -43,6 +45,11 @@ USES = [
     ("90", "Unused for 90 days"),
     ("never", "Never used"),
     ("retired", "Used after it retired"),
+]
+UNUSED = "unused"
+SCOPE_USES = [
+    ("", "Any"),
+    (UNUSED, f"Some unused ({UNUSED_DAYS} days)"),
 ]
 NETWORKS = [
     ("", "Any"),
@@ -64,12 +71,16 @@ SORTS = [
     ("-expiry", "Latest expiry"),
     ("-used", "Latest use"),
     ("used", "Oldest use"),
+    ("scopes", "Longest unused scope"),
+    ("-scopes", "Shortest unused scope"),
 ]
 ORDERS = {
     "created": (F("created_at"), keyset.parse_time, False),
     "name": (F("name_key"), keyset.parse_text, False),
     "expiry": (ENDS_AT, keyset.parse_time, True),
     "used": (F("last_used_at"), keyset.parse_time, True),
+    # Not by the number of unused scopes, see `SCOPE_IDLE_SINCE`.
+    "scopes": (SCOPE_IDLE_SINCE, keyset.parse_time, False),
 }
 
 
@@ -111,6 +122,9 @@ class KeyFilterForm(FilterForm):
         query=expiring_within_days, choices=EXPIRIES, label="Expires"
     )
     use = ChoiceFilter(query=with_use, choices=USES)
+    scope_use = ChoiceFilter(
+        query=with_unused_scopes, choices=SCOPE_USES, label="Use of scopes"
+    )
     networks = ChoiceFilter(
         query=with_networks, choices=NETWORKS, label="Allowed addresses"
     )
@@ -162,6 +176,12 @@ class KeyFilterForm(FilterForm):
             order = order._replace(index_conditions=LIVE_OR_REVOKED)
         searched = self.cleaned_data["q"] and sort.removeprefix("-") == "name"
         return order._replace(covers_filters=bool(searched))
+
+    @property
+    def is_about_unused_scopes(self):
+        """Whether the list is filtered or sorted by the use of scopes."""
+        sort = self.cleaned_data["sort"].removeprefix("-")
+        return bool(self.cleaned_data["scope_use"]) or sort == "scopes"
 
     @property
     def order_label(self):

@@ -9,7 +9,8 @@ from apikeys.db.text_conditions import ALPHANUMERIC, holds
 from apikeys.forms.creators import MAX_MATCHES
 from apikeys.forms.filters import public_id_in
 from apikeys.models import ApiKey
-from apikeys.models.querysets import ENDS_AT, IDLE_SINCE, WORKING
+from apikeys.models.querysets import ENDS_AT, IDLE_SINCE, SCOPE_IDLE_SINCE, WORKING
+from apikeys.models.scope_use import UNUSED_DAYS
 
 ANY = "all"
 RESTRICTED, UNRESTRICTED = "listed", "any"
@@ -78,6 +79,12 @@ def with_use(keys, use):
         return keys, [keys]
     keys = keys.unused_for(int(use))
     return keys, [keys.order_by(IDLE_SINCE)]
+
+
+def with_unused_scopes(keys, unused):
+    """Filter by whether a scope is unused; the only choice is that one is."""
+    keys = keys.with_unused_scopes(UNUSED_DAYS)
+    return keys, [keys.order_by(SCOPE_IDLE_SINCE)]
 
 
 def with_networks(keys, networks):

@@ -82,9 +82,9 @@ class RotateApiKeyForm(forms.Form):
         label="Expiry of the new key", widget=TimeSelect
     )
 
-    def __init__(self, *args, key, **kwargs):
+    def __init__(self, *args, key, uses, **kwargs):
         super().__init__(*args, **kwargs)
-        self.key = key
+        self.key, self.uses = key, uses
         organization, at = key.organization, timezone.now()
         overlap = self.fields["overlap_seconds"]
         overlap.choices = overlap_choices(key, at=at)
@@ -116,11 +116,11 @@ class RotateApiKeyForm(forms.Form):
         return [name for name in self.key.scopes if name in chosen]
 
     def scopes_by_choice(self):
-        """Return the key's scopes, as [(scope, is selected, has lapsed), …]."""
+        """Return the key's scopes, as [(scope, is selected, has lapsed, its use), …]."""
         chosen, lapsed = self.chosen_scopes(), self.key.lapsed_scopes
         return [
-            (scope, scope.name in chosen, scope.name in lapsed)
-            for scope in scope_entries(self.key.scopes)
+            (scope, scope.name in chosen, scope.name in lapsed, fact)
+            for scope, fact in scopes_with_use(self.uses)
         ]
 
 
@@ -128,6 +128,12 @@ def scope_entries(names):
     """Return the catalog entries; a scope removed from the catalog gets a placeholder."""
     gone = "No longer in the scope catalog; it allows nothing."
     return [SCOPES.get(name) or Scope(name, gone) for name in names]
+
+
+def scopes_with_use(uses):
+    """Return [(catalog entry, `ScopeFact`), …] of a key's `KeyScopes`."""
+    entries = scope_entries([fact.name for fact in uses.facts])
+    return list(zip(entries, uses.facts, strict=True))
 
 
 class RetireApiKeyForm(forms.Form):

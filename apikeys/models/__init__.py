@@ -10,6 +10,7 @@ from apikeys.models.nonce import SpentNonce
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.place import KeyPlace
 from apikeys.models.refusal import Refusal
+from apikeys.models.scope_use import ScopeRecording, ScopeUse
 from apikeys.models.usage import KeyUsage
 
 __all__ = [
@@ -25,5 +26,7 @@ __all__ = [
     "NetworkRange",
     "PepperFingerprint",
     "Refusal",
+    "ScopeRecording",
+    "ScopeUse",
     "SpentNonce",
 ]

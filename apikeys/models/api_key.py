@@ -14,7 +14,12 @@ from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.late_use import LateUseManager
 from apikeys.models.leak_report import LeakReport
 from apikeys.models.manager import ApiKeyManager
-from apikeys.models.querysets import ENDS_AT, IDLE_SINCE, LABEL_OF_PERSON
+from apikeys.models.querysets import (
+    ENDS_AT,
+    IDLE_SINCE,
+    LABEL_OF_PERSON,
+    SCOPE_IDLE_SINCE,
+)
 from apikeys.models.request_limit import RequestLimit
 from apikeys.models.rotation import Rotation
 from apikeys.models.stopping import Stopping
@@ -106,6 +111,9 @@ class ApiKey(
     last_used_ip = models.GenericIPAddressField(null=True, blank=True)
     last_used_user_agent = models.CharField(max_length=USER_AGENT_LENGTH, blank=True)
     last_used_route = models.CharField(max_length=200, blank=True)
+    # The earliest of the last uses of its scopes; None while one of them was never used.
+    # Copied from `ScopeUse`, for the index of the list.
+    scopes_used_since = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ApiKeyManager()
     late_uses = LateUseManager()
@@ -163,6 +171,7 @@ class ApiKey(
                     (f"api_key_{kind}_name", "name_key"),
                     (f"api_key_{kind}_ends", ENDS_AT),
                     (f"api_key_{kind}_used", "last_used_at"),
+                    (f"api_key_{kind}_idle_scope", SCOPE_IDLE_SINCE),
                 )
             ),
             # One for each filter. Those by name and by scope are GIN indexes of

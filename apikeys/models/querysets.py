@@ -24,6 +24,7 @@ from apikeys.audit.events import NO_CHANGES
 from apikeys.audit.hash_chain import whole_milliseconds
 from apikeys.models.audit import AuditEvent
 from apikeys.models.refusal import Refusal
+from apikeys.models.scope_use import ScopeRecording, unused_since
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet, User
 
@@ -31,6 +32,9 @@ COUNTED = 100  # the summary stops counting here, so that its cost is bounded
 RECENTLY = timedelta(days=7)
 ENDS_AT = Coalesce("retire_at", "expires_at")
 IDLE_SINCE = Coalesce("last_used_at", "created_at")
+# The last use of the scope that was unused for longest. The number of unused scopes changes
+# as time passes, so no index can hold its order; this time it can.
+SCOPE_IDLE_SINCE = Coalesce("scopes_used_since", "created_at")
 # The label of a person contains an @, even after their account was deleted.
 LABEL_OF_PERSON = Q(created_by_label__contains="@")
 UNLIMITED = 2**31 - 1
@@ -157,6 +161,17 @@ class ListedKeys(OrgOwnedQuerySet):
         since = (at or timezone.now()) - timedelta(days=days)
         idle = self.alias(idle_since=IDLE_SINCE)
         return idle.filter(revoked_at=None, idle_since__lte=since)
+
+    def with_unused_scopes(self, days, at=None):
+        """Only keys with a scope that was not used for so many days.
+
+        No keys while uses have not been recorded for as long.
+        """
+        since = unused_since(at, days)
+        if ScopeRecording.objects.using(self.db).began_at() > since:
+            return self.none()
+        idle = self.alias(scope_idle_since=SCOPE_IDLE_SINCE)
+        return idle.filter(revoked_at=None, scope_idle_since__lte=since)
 
     def still_in_use(self, at=None):
         """Only keys that were refused recently because they had retired."""

@@ -13,6 +13,7 @@ FIRST_SORT = {
     "name": "name",
     "expiry": "expiry",
     "used": "-used",
+    "scopes": "scopes",
     "created": "-created",
 }
 

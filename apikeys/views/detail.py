@@ -5,12 +5,13 @@ from django.views.generic import TemplateView
 from apikeys.audit.timeline import refused_attempts, timeline
 from apikeys.exceptions import AddressNotAllowed
 from apikeys.forms.check import CheckForm
-from apikeys.forms.rotation import scope_entries
-from apikeys.models import KeyPlace
+from apikeys.forms.rotation import scopes_with_use
+from apikeys.models import KeyPlace, ScopeUse
+from apikeys.models.scope_use import UNUSED_DAYS
 from apikeys.models.seen_addresses import refused_addresses
 from apikeys.views.check import usual_question
 from apikeys.views.key import SingleKeyMixin
-from apikeys.views.rotation import RotationMixin
+from apikeys.views.rotation import UNUSED, RotationMixin
 
 
 class ApiKeyDetailView(RotationMixin, SingleKeyMixin, TemplateView):
@@ -20,8 +21,12 @@ class ApiKeyDetailView(RotationMixin, SingleKeyMixin, TemplateView):
 
     def get_context_data(self, **kwargs):
         attempts = refused_attempts(self.key)
+        uses = ScopeUse.objects.of(self.key)
         return super().get_context_data(
-            scopes=scope_entries(self.key.scopes),
+            scopes=scopes_with_use(uses),
+            uses=uses,
+            unused_days=UNUSED_DAYS,
+            without_unused=f"?without={UNUSED}",
             attempts=attempts,
             check_form=CheckForm(initial=usual_question(self)),
             refused_from=unlisted_addresses(self.key, attempts),

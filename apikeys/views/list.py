@@ -1,6 +1,7 @@
 """The list of keys, its search, and revoking several keys at once."""
 
 import re
+from datetime import timedelta
 
 from django.contrib import messages
 from django.http import Http404, HttpResponseRedirect
@@ -16,9 +17,11 @@ from apikeys.forms.filters import public_id_in
 from apikeys.forms.issue import RevokeApiKeyForm
 from apikeys.forms.key_filters import KeyFilterForm
 from apikeys.forms.key_queries import ANY
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, ScopeRecording, ScopeUse
 from apikeys.models.querysets import COUNTED
+from apikeys.models.scope_use import UNUSED_DAYS, unused_since
 from apikeys.scopes import PRESETS
+from apikeys.timestamps import in_words
 from apikeys.views.base import ApiKeysMixin, ReplicaPageMixin, add_refusal
 from apikeys.views.pagination import KeysetPaginationMixin, PostOnlyMixin
 from echopoint.core.redaction import holds_a_secret
@@ -66,16 +69,39 @@ class BaseKeyListView(KeysetPaginationMixin, ApiKeysMixin, TemplateView):
         keys = ApiKey.objects.using(self.database).for_org(self.organization)
         return filters.apply(keys.with_creator_state(self.organization))
 
+    def add_unused_scopes(self, keys):
+        """Set `unused_scopes` of the keys of the page."""
+        uses = ScopeUse.objects.db_manager(self.database)
+        by_key = uses.of_keys(self.organization, keys)
+        for key in keys:
+            key.unused_scopes = by_key[key.pk].unused
+
     def get_context_data(self, **kwargs):
         keys = ApiKey.objects.using(self.database)
         counts = keys.needing_attention(self.organization)
         context = super().get_context_data(attention=attention_items(counts), **kwargs)
+        if context["filters"].is_about_unused_scopes:
+            self.add_unused_scopes(context["listed"])
+            context["notices"] += recording_notices(self.database)
         return context | {
+            "unused_days": UNUSED_DAYS,
             "with_revoked": context["filters"].query_string(status=ANY),
             "may_revoke": REVOKE in self.membership.permissions,
             "created_by_one": created_by_one(context),
             "presets": PRESETS.values(),
         }
+
+
+def recording_notices(database):
+    """Return the remark that no scope can be known as unused for so long yet, if so."""
+    began_at = ScopeRecording.objects.using(database).began_at()
+    if began_at <= unused_since():
+        return []
+    known_from = began_at + timedelta(days=UNUSED_DAYS)
+    return [
+        f"Uses of scopes are known from {in_words(began_at)} on. No scope is known to be"
+        f" unused for {UNUSED_DAYS} days before {in_words(known_from)}."
+    ]
 
 
 def created_by_one(context):

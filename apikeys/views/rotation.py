@@ -6,13 +6,15 @@ from django.views.generic import FormView, TemplateView
 
 from apikeys.exceptions import KeyConflict
 from apikeys.forms.rotation import RetireApiKeyForm, RotateApiKeyForm
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, ScopeUse
+from apikeys.models.scope_use import UNUSED_DAYS
 from apikeys.models.verdict import Kind, Verdict
 from apikeys.views.key import KeyActionView, SingleKeyMixin
 from apikeys.views.secret_once import CreateKeyMixin
 from echopoint.core.refusals import Refused
 
 Status = ApiKey.Status
+UNUSED = "unused"  # the value of "without" in the address of the rotation
 FROZEN = "All keys are frozen. End the freeze first."
 VERDICT_CHANGED = (
     "The verdict has changed since you opened this page. Read the current one, then decide"
@@ -101,8 +103,35 @@ class ApiKeyRotateView(CreateKeyMixin, SingleKeyMixin, FormView):
             return self.render_conflict(refusal.message)
         return super().get(request, *args, **kwargs)
 
+    @cached_property
+    def uses(self):
+        return ScopeUse.objects.of(self.key)
+
+    @property
+    def leaves_out(self):
+        """Return the unused scopes that the link on the key's page leaves out."""
+        asked = self.request.method == "GET" and self.request.GET.get("without")
+        return self.uses.removable if asked == UNUSED else []
+
+    def get_initial(self):
+        values = super().get_initial()
+        if not self.leaves_out:
+            return values
+        names = [fact.name for fact in self.uses.facts]
+        remaining = [name for name in names if name not in self.leaves_out]
+        # A form that was kept during a new sign-in has its own choice.
+        return {"scopes": remaining} | values
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(
+            leaves_out=self.leaves_out,
+            unused_days=UNUSED_DAYS,
+            without_unused=f"?without={UNUSED}",
+            **kwargs,
+        )
+
     def form_options(self):
-        return {"key": self.key}
+        return {"key": self.key, "uses": self.uses}
 
     def make(self, overlap_seconds, **values):
         return self.key.rotate(by=self.actor, overlap=overlap_seconds, **values)

@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, ScopeUse
 from apikeys.models.manager import MAX_SCOPES
 from apikeys.models.moves import KINDS, State
 from apikeys.models.verdict import Kind
@@ -59,6 +59,19 @@ class RotationVerdictSerializer(serializers.Serializer):
     places = RotationPlaceSerializer(many=True)
 
 
+class ScopeUseSerializer(serializers.Serializer):
+    """The last use of a scope, as far as it is recorded."""
+
+    scope = serializers.CharField(source="name")
+    last_used_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Null if no use is recorded. Recorded at most once an hour.",
+    )
+    recorded_since = serializers.DateTimeField(
+        source="known_since", help_text="Earlier uses are not recorded."
+    )
+
+
 class ApiKeyDetailSerializer(ApiKeySerializer):
     """An API key with its current rotation, or null."""
 
@@ -69,7 +82,12 @@ class ApiKeyDetailSerializer(ApiKeySerializer):
         allow_null=True,
         help_text="The networks that `allowed_networks` stands for now, or null.",
     )
+    scope_use = serializers.SerializerMethodField()
     rotation = serializers.SerializerMethodField()
+
+    @extend_schema_field(ScopeUseSerializer(many=True))
+    def get_scope_use(self, key):
+        return ScopeUseSerializer(ScopeUse.objects.of(key).facts, many=True).data
 
     @extend_schema_field(RotationVerdictSerializer(allow_null=True))
     def get_rotation(self, key):

@@ -24,6 +24,7 @@ MADE_BY_MIGRATE = {
     "django_content_type",
     "auth_permission",
     "apikeys_pepperfingerprint",
+    "apikeys_scoperecording",
 }
 
 

@@ -12,6 +12,7 @@ FILTERS = {
     "expiring=7": "api_key_live_ends",
     "networks=listed": "api_key_restricted",
     "use=90": "api_key_live_idle",
+    "scope_use=unused": "api_key_live_idle_scope",
     "use=never": "api_key_live_used",
     "q=zebra": "api_key_name_text",
     "q=nowhere": "api_key_name_text",

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from apikeys.actors import Actor
-from apikeys.models import ApiKey, AuditEvent
+from apikeys.models import ApiKey, AuditEvent, PepperFingerprint
 from echopoint.organizations.models import User
 from tests.signing_in import sign_in
 
@@ -113,3 +113,37 @@ def test_the_console_offers_actions_that_can_occur_or_did(boss, issue):
     found = boss.get(url, {"action": "api_key.renamed"}).context["cl"].result_list
     assert [event.action for event in found] == ["api_key.renamed"]
     assert "?action=api_key.renamed" in boss.get(url).text
+
+
+def test_keys_are_filtered_by_their_pepper(boss, issue, settings):
+    settings.API_KEY_PEPPERS = f"1:{'o' * 32}"
+    issue(name="old one")
+    revoked, _ = issue(name="revoked one")
+    revoked.revoke(by=Actor.command("test"))
+    settings.API_KEY_PEPPERS = f"2:{'t' * 32},3:{'h' * 32}"
+    issue(name="new one")
+
+    def shown(value):
+        return boss.get(f"{LIST}?pepper={value}").content.decode()
+
+    assert "new one" in shown(3)
+    assert "old one" not in shown(3)
+    assert "old one" in shown("other")
+    assert "revoked one" not in shown("other")
+    assert "new one" not in shown("other")
+    assert "3, current" in shown(2)
+    for value in ("x", "1", str(10**20)):
+        assert boss.get(f"{LIST}?pepper={value}").status_code == 302
+
+
+def test_a_pepper_is_shown_without_its_fingerprint(boss, issue):
+    issue()
+    pepper = PepperFingerprint.objects.get()
+
+    listed = boss.get("/admin/apikeys/pepperfingerprint/")
+    one = boss.get(f"/admin/apikeys/pepperfingerprint/{pepper.pk}/change/")
+
+    assert "yes, the current one" in listed.content.decode()
+    for page in (listed, one):
+        assert page.status_code == 200
+        assert pepper.fingerprint not in page.content.decode()

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apikeys.db import keyset
 from apikeys.forms.creators import Creators
 from apikeys.forms.key_filters import SORTS, KeyFilterForm
-from apikeys.models import ApiKey, Refusal
+from apikeys.models import ApiKey, Refusal, ScopeRecording
 from echopoint.organizations.models import Organization
 from tests.api_client import ApiClient
 from tests.bench.keys import owner
@@ -52,6 +52,7 @@ FILTERS = {
     "unused for 90 days": "use=90",
     "never used": "use=never",
     "used after it retired": "use=retired",
+    "a scope unused": "scope_use=unused",
     "common text": "q=production",
     "rare text": "q=zebra",
     "no such text": "q=nothing like it",
@@ -76,6 +77,7 @@ def prepare(count):
     """Fill the database; return the organization to measure."""
     large = Organization.objects.create_with_owner("Large", owner())
     other = Organization.objects.create_with_owner("Other", owner())
+    ScopeRecording.objects.update(began_at=timezone.now() - timedelta(days=200))
     fill_keys(large, count, people(large, 100))
     fill_keys(other, count // 4, people(other, 100), all_rare=True)
     for organization in (large, other):

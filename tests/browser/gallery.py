@@ -19,6 +19,9 @@ AS_OWNER = {
         "ranges": "ranges/",
         "range-new": "ranges/new/",
         "keys-by-operation": "operations/?operation=launchFlow",
+        "scope-use": "scopes/",
+        "scope-use-all": "scopes/?keys=all",
+        "list-unused-scopes": "?scope_use=unused&sort=scopes",
     },
     "empty": {"list-empty": "", "audit-empty": "audit/", "ranges-empty": "ranges/"},
     "many": {"list-pages": "?sort=name"},
@@ -56,6 +59,7 @@ CONFIRMED = {
     "revoke-in-use": ("web", "revoke"),
     "revoked-before": ("leaked", "revoke"),
     "rotate-in-use": ("web", "rotate"),
+    "rotate-without-unused": ("web", "rotate/?without=unused"),
     "rotate-every-scope": ("everything", "rotate"),
 }
 AS_MEMBER = {

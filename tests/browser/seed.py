@@ -30,6 +30,8 @@ from apikeys.models import (  # noqa: E402
     KeyUsage,
     NetworkRange,
     Refusal,
+    ScopeRecording,
+    ScopeUse,
 )
 from apikeys.places import CLIENT, Place, client_name, pipeline  # noqa: E402
 from apikeys.scopes import PRESETS, SCOPES  # noqa: E402
@@ -123,8 +125,11 @@ class Story:
 
         self.events.append((born, act))
 
-    def used(self, nick, *moments, client=RUNNER, place=None):
-        """The key is used by the client, at the place or else at its address."""
+    def used(self, nick, *moments, client=RUNNER, place=None, scopes=None):
+        """The key is used by the client, at the place or else at its address.
+
+        The requests need the `scopes`, by default all of the key.
+        """
         name = client_name(client.user_agent)
         place = place or Place(CLIENT, name, client.ip)
 
@@ -132,6 +137,7 @@ class Story:
             key = self.fresh(nick)
             key.record_use(client, at=at)
             KeyPlace.objects.record(key, place, at)
+            ScopeUse.objects.record(key, scopes or key.scopes, at)
 
         self.events += [(moment, act) for moment in moments]
 
@@ -204,9 +210,15 @@ def busy(organization, people):
     story = Story(organization, people)
     key, used = story.key, story.used
     key("web", "GitHub Actions, web", born=ago(days=62))
-    used("web", ago(days=62, minutes=-9), ago(minutes=4))
+    used("web", ago(days=62, minutes=-9))
+    used("web", ago(minutes=4), scopes=["flows:execute", "runner:complete"])
     key("nightly", "Nightly regression", born=ago(days=85), who="carol")
-    used("nightly", ago(days=84), ago(hours=7))
+    used(
+        "nightly",
+        ago(days=84),
+        ago(hours=7),
+        scopes=["flows:execute", "runner:complete"],
+    )
     key("laptop", "Old laptop", born=ago(days=150), days=365, scopes=["flows:read"])
     used("laptop", ago(days=149), ago(days=120), client=LAPTOP)
     key("export", "Captured requests export", born=ago(days=20), days=365)
@@ -312,6 +324,7 @@ def rendered(template):
 
 
 def main(password):
+    ScopeRecording.objects.update(began_at=ago(days=100))
     people = {name: person(name, password) for name in ("olive", "alice", "bob")}
     people |= {name: person(name, password) for name in ("carol", "nora", "tom")}
     person("root", password, is_staff=True, is_superuser=True)

@@ -102,6 +102,7 @@ ANYTHING = {
     "apikeys.InstallationEvent.target_key": "what the label folds to",
     "apikeys.Refusal.reason": FIXED,
     "apikeys.KeyUsage.scope": FIXED,
+    "apikeys.ScopeUse.scope": FIXED,
     "apikeys.ApiKey.public_id": MADE,
     "apikeys.ApiKey.name_key": "what the name folds to",
     "apikeys.AuditEvent.actor_key": "what the label folds to",

@@ -40,6 +40,7 @@ GLOBAL = {
     "apikeys_installationchain": "the installation's own audit",
     "apikeys_installationevent": "the installation's own audit",
     "apikeys_pepperfingerprint": "secrets of the installation",
+    "apikeys_scoperecording": "since when the installation records uses of scopes",
     "mail_mailmessage": "mail to people",
     "notices_noticedigest": "mail to people",
     "organizations_organization": "the organizations themselves",

@@ -36,6 +36,7 @@ def key(issue, alice):
         suspended_at=key.created_at,
         allow_list="[]",
         leak_reported_at=key.created_at,
+        scopes_used_since=key.created_at,
         requests_per_minute=40,
     )
     key.revoke(by=person, reason="a test")

@@ -2,16 +2,18 @@
 
 import json
 import re
+from datetime import timedelta
 from importlib import import_module
 
 import pytest
 from django.db import ProgrammingError, connection
 from django.http import QueryDict
+from django.utils import timezone
 
 from apikeys.db import index_probes, keyset
 from apikeys.forms.creators import Creators
 from apikeys.forms.key_filters import SORTS, KeyFilterForm
-from apikeys.models import ApiKey, Refusal
+from apikeys.models import ApiKey, Refusal, ScopeRecording
 from tests.apikeys.filter_indexes import FILTERS
 from tests.filled_tables import fill_keys, people
 from tests.query_plans import nodes_of
@@ -24,6 +26,7 @@ CREATORS = 6
 @pytest.fixture
 def many(acme, globex):
     """Return an organization with keys of which few are rare, beside one of others."""
+    ScopeRecording.objects.update(began_at=timezone.now() - timedelta(days=200))
     fill_keys(acme, KEYS, people(acme, CREATORS))
     fill_keys(globex, KEYS, people(globex, CREATORS))
     with connection.cursor() as cursor:
@@ -56,7 +59,8 @@ def test_each_filter_is_tried_along_its_own_index(many, explained):
 
         plans = explained(lambda filters=filters: listed(many, filters))
 
-        assert re.search(rf" (on|using) {index}", plans[0]), query
+        first = next(plan for plan in plans if "apikeys_apikey" in plan)
+        assert re.search(rf" (on|using) {index}", first), query
         assert filters.has_few_matches
 
 

@@ -1,12 +1,15 @@
 """Each filter of the list of keys changes what the list shows."""
 
+from datetime import timedelta
+
 import pytest
 from django import forms
 from django.http import QueryDict
+from django.utils import timezone
 
 from apikeys.forms.creators import Creators
 from apikeys.forms.key_filters import ORDERS, SORTS, KeyFilterForm
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, ScopeRecording
 from apikeys.templatetags.apikeys_list import FIRST_SORT
 from tests.apikeys.filter_indexes import FILTERS as INDEXES
 
@@ -18,6 +21,7 @@ TEXT = "some text"
 @pytest.fixture
 def sql(acme):
     """Return a function: the query of a form of the pages, by what is chosen in it."""
+    ScopeRecording.objects.update(began_at=timezone.now() - timedelta(days=200))
 
     def sql(form, **chosen):
         query = QueryDict(mutable=True)

@@ -91,6 +91,7 @@ def test_an_issued_key_is_told_as_the_api_tells_it(issued, api, alice):
     assert shown.pop("effective_networks") is None
     assert shown.pop("requests_per_minute") == 600
     assert shown.pop("leak_reported_at") is None
+    assert [use["scope"] for use in shown.pop("scope_use")] == told["permissions"]
     assert {name: told[name] for name in shown} == shown
 
 

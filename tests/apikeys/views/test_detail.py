@@ -261,7 +261,7 @@ def test_the_page_costs_the_same_however_much_happened(
         key.resume(by=SYSTEM)
     url = reverse("apikeys:detail", args=[acme.pk, key.public_id])
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         signed_in.get(url)
 
 

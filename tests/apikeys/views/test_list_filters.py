@@ -14,7 +14,7 @@ from django.utils import timezone
 from apikeys import tokens
 from apikeys.actors import Actor
 from apikeys.db import keyset
-from apikeys.models import ApiKey, AuditEvent, Refusal
+from apikeys.models import ApiKey, AuditEvent, Refusal, ScopeRecording
 from apikeys.views import list as list_views
 from echopoint.core.client_metadata import Client
 from tests.signing_in import sign_in
@@ -91,6 +91,8 @@ def keys(issue, alice):
         ("?networks=listed", "idle"),
         ("?networks=listed&status=active", "idle"),
         ("?networks=any&status=active", "active forgotten"),
+        ("?scope_use=unused", "expired idle forgotten"),
+        ("?scope_use=unused&status=active", "idle forgotten"),
         ("?expiring=7", "active"),
         ("?expiring=90&use=90", "idle forgotten"),
         ("?status=usable&use=90", "idle forgotten"),
@@ -104,6 +106,7 @@ def keys(issue, alice):
 )
 def test_a_filter_leaves_the_keys_it_names(names, keys, query, found):
     ApiKey.objects.filter(name__in=["idle", "forgotten"]).update(expires_at=days(60))
+    ScopeRecording.objects.update(began_at=days(-200))
 
     assert set(names(query)) == set(found.split())
 
@@ -231,6 +234,8 @@ def walk(context_of):
         ("-expiry", "b C a"),
         ("-used", "a C b"),
         ("used", "C a b"),
+        ("scopes", "a b C"),
+        ("-scopes", "C b a"),
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 50])
@@ -247,6 +252,7 @@ def test_pages_forth_and_back_show_every_key_once_in_order(
             created_at=days(created),
             expires_at=expires and days(expires),
             last_used_at=used and days(used),
+            scopes_used_since=used and days(-9 - used),
         )
     monkeypatch.setattr(list_views.BaseKeyListView, "page_size", size)
 
