@@ -49,8 +49,13 @@ RARE_KINDS = {
     "command": lambda now: {
         "created_by_id": None,
         "created_by_label": "command issue_api_key",
+        "owner_id": None,
     },
-    "left": lambda now: {"created_by_id": None, "created_by_label": "gone@example.com"},
+    "left": lambda now: {
+        "created_by_id": None,
+        "created_by_label": "gone@example.com",
+        "owner_id": None,
+    },
     "zebra": lambda now: {"name": "zebra"},
 }
 FILTERS = {
@@ -72,6 +77,11 @@ FILTERS = {
     "common creator": "creator={common}",
     "rare creator": "creator={rare}",
     "people who left": "creator=left",
+    "creators without the role": "creator=limited",
+    "common owner": "owner={common}",
+    "rare owner": "owner={rare}",
+    "no owner": "owner=none",
+    "owners without the role": "owner=limited",
     "commands": "creator=command",
     "expiring in 7 days": "expiring=7",
     "expiring in 90 days": "expiring=90",
@@ -111,6 +121,7 @@ def fill(organization, count, members, *, all_rare=False):
             "scopes": scopes if n % 3 else ["flows:read"],
             "created_by_id": creator.pk,
             "created_by_label": str(creator),
+            "owner_id": creator.pk,
             "expires_at": made + timedelta(days=(90, 180, 365)[n % 3], hours=240),
             "revoked_at": None if n % 100 else now,
             "first_used_at": made,
@@ -123,7 +134,7 @@ def fill(organization, count, members, *, all_rare=False):
             values["expires_at"] = None
         values["name"] += f" {n}"
         if n % RARE == 7:
-            values |= {"created_by_id": members[-1].pk}
+            values |= {"created_by_id": members[-1].pk, "owner_id": members[-1].pk}
         public_id = random_base62(12)
         more = {"public_id": public_id, "digest": public_id * 5, "created_at": made}
         return ApiKey(organization=organization, pepper_version=1, **values | more)
@@ -134,14 +145,18 @@ def fill(organization, count, members, *, all_rare=False):
 
 
 def people(organization, count, kind="member"):
-    """Create members."""
+    """Create members. All but the last may manage keys."""
     from echopoint.organizations.models import Membership, User
 
     name = organization.name.lower()
     users = [User(email=f"{kind}{n}@{name}.example") for n in range(count)]
     User.objects.bulk_create(users)
     Membership.objects.bulk_create(
-        Membership(user=user, organization=organization, role="member")
+        Membership(
+            user=user,
+            organization=organization,
+            role="member" if user is users[-1] else "admin",
+        )
         for user in users
     )
     return users
@@ -183,11 +198,9 @@ def form(organization, query):
     """Return the filters of a query string of the page."""
     from django.http import QueryDict
 
-    from apikeys.forms.creators import Creators
     from apikeys.forms.key_filters import KeyFilterForm
 
-    creators = Creators(organization)
-    form = KeyFilterForm.read(QueryDict(query), creators=creators)
+    form = KeyFilterForm.read(QueryDict(query), organization=organization)
     assert not form.ignored, form.ignored
     return form
 
@@ -223,7 +236,7 @@ def pages(organization, query):
 
     for sort, label in SORTS:
         filters = form(organization, f"{query}&sort={sort}")
-        keys = ApiKey.objects.for_org(organization).with_creator_state(organization)
+        keys = ApiKey.objects.for_org(organization).with_people(organization)
         if sort not in known_places:
             known_places[sort] = places(filters.order, organization)
         for name, place in known_places[sort].items():

@@ -9,8 +9,8 @@ from django.db import ProgrammingError, connection
 from django.http import QueryDict
 
 from apikeys.db import index_probes, keyset
-from apikeys.forms.creators import Creators
 from apikeys.forms.key_filters import SORTS, KeyFilterForm
+from apikeys.forms.people import Creators
 from apikeys.models import ApiKey, Refusal
 from tests.apikeys.filter_indexes import FILTERS
 from tests.bench_list import fill, people
@@ -36,15 +36,14 @@ def many(acme, globex):
 
 
 def form(organization, query):
-    creators = Creators(organization)
-    form = KeyFilterForm.read(QueryDict(query), creators=creators)
+    form = KeyFilterForm.read(QueryDict(query), organization=organization)
     assert not form.ignored
     return form
 
 
 def listed(organization, filters):
     """Return the first page of the list."""
-    keys = ApiKey.objects.for_org(organization).with_creator_state(organization)
+    keys = ApiKey.objects.for_org(organization).with_people(organization)
     rows = filters.apply(keys)
     return keyset.page(rows, filters.order, 50).rows
 
