@@ -43,6 +43,8 @@ class ContactAddressManager(models.Manager):
     resume.alters_data = True
 
     def _set(self, address, stopped_at, action, by):
+        # Lock order: the installation's chain before everything else.
+        InstallationEvent.lock_chain()
         row = self.locked(address)
         if bool(row.stopped_at) == bool(stopped_at):
             return False

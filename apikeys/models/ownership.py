@@ -19,7 +19,10 @@ CREATOR = object()  # sentinel: the person who issues the key, if a person does
 # Addresses of an organization's keys. Each may belong to a stranger, who gets mail then.
 MAX_CONTACTS = 50
 MAX_ADDRESS = 254  # characters, RFC 5321
-NO_MEMBER = "No member of this organization has this e-mail address. Enter another one, or leave it empty."
+NO_MEMBER = (
+    "No member of this organization has this e-mail address. Enter another one, or leave it"
+    " empty."
+)
 NOT_ONE_ADDRESS = (
     "Enter one e-mail address, such as team@example.com. It may have letters, digits and"
     " . _ + - before the @."
@@ -61,17 +64,10 @@ class Ownership(models.Model):
         if before == owner:
             return False
         self.save(update_fields=["owner"])
-        self.record_owner(before, owner, by, at=at)
+        record_owner(self, before, owner, by, at=at)
         return True
 
     set_owner.alters_data = True
-
-    def record_owner(self, before, after, by, **more):
-        """Record the change between two users; None is no owner."""
-        labels = {"before": before and str(before), "after": after and str(after)}
-        self.record(Action.OWNER_CHANGED, by, **labels, **more)
-
-    record_owner.alters_data = True
 
     @transaction.atomic
     def set_contact_email(self, contact_email, *, by, at=None):
@@ -125,7 +121,13 @@ class HandOver(NamedTuple):
             after=self.after and str(self.after),
         )
         for key in self.keys:
-            key.record_owner(self.before, self.after, by)
+            record_owner(key, self.before, self.after, by)
+
+
+def record_owner(key, before, after, by, **more):
+    """Record the change of the key's owner between two users; None is no owner."""
+    labels = {"before": before and str(before), "after": after and str(after)}
+    key.record(Action.OWNER_CHANGED, by, **labels, **more)
 
 
 def member_with_email(organization, email):

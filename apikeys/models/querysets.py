@@ -238,6 +238,10 @@ class ListedKeys(OrgOwnedQuerySet):
         label = key.created_by_label
         return keys.filter(LABEL_OF_PERSON, created_by=None, created_by_label=label)
 
+    def without_new_owner(self):
+        """Only keys without an owner, or with their creator as the owner."""
+        return self.filter(Q(owner=None) | Q(owner=F("created_by")))
+
     def outside(self, maximum, allow_non_expiring):
         """Return the keys whose lifetime a policy with these limits would refuse."""
         too_long = Q(expires_at__gt=F("created_at") + timedelta(days=maximum))
