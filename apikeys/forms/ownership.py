@@ -32,18 +32,20 @@ def contact_field():
     )
 
 
-def offer_members(field, organization):
-    """Make the field a select of the organization's members, unless they are too many."""
+def offer_members(field, organization, first=NO_OWNER):
+    """Make the field a select of the organization's members, unless they are too many.
+
+    `first` is the choice for no member.
+    """
     members = organization.memberships.select_related("user").order_by("user__email")
     members = list(members[: MAX_OPTIONS + 1])
     if len(members) <= MAX_OPTIONS:
         choices = [(m.user.email, f"{m.user.email} ({m.role})") for m in members]
-        field.widget = forms.Select(choices=[NO_OWNER, *choices])
+        field.widget = forms.Select(choices=[first, *choices])
     else:
         field.widget.attrs |= {"autocapitalize": "off", "spellcheck": "false"}
-        field.help_text = (
-            f"The e-mail address of a member. {field.help_text} Empty: no owner."
-        )
+        empty = "" if field.required else " Empty: no owner."
+        field.help_text = f"The e-mail address of a member. {field.help_text}{empty}"
 
 
 class OwnershipForm(forms.Form):
@@ -66,4 +68,5 @@ class NewOwnerForm(forms.Form):
 
     def __init__(self, *args, organization, **kwargs):
         super().__init__(*args, **kwargs)
-        offer_members(self.fields["owner_email"], organization)
+        first = ("", "Choose a member")
+        offer_members(self.fields["owner_email"], organization, first)

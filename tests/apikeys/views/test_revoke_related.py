@@ -94,7 +94,7 @@ def test_keys_of_a_deleted_account_are_found_by_their_label(send, issue, bob, ac
     bob.delete()
     key.refresh_from_db()
 
-    assert "Revoke all keys that they created" in send("detail", key).text
+    assert "revoke all keys that they created" in send("detail", key).text
     send("revoke_creator", key, {})
 
     assert live() == {"a command's"}
