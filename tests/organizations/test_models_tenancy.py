@@ -34,6 +34,7 @@ BY_PARENT = {
     "executions_jobevent": "executions_runnerjob",
     "executions_noderesult": "executions_execution",
     "notices_noticerecipient": "notices_expirynotice",
+    "notices_contactnotice": "notices_expirynotice",
 }
 # Tables that belong to no organization; every machine needs them.
 GLOBAL = {
@@ -43,6 +44,7 @@ GLOBAL = {
     "apikeys_pepperfingerprint": "secrets of the installation",
     "mail_mailmessage": "mail to people",
     "notices_noticedigest": "mail to people",
+    "notices_contactdigest": "mail to contacts, of keys of several organizations",
     "organizations_organization": "the organizations themselves",
     "organizations_user": "people, who may be in several organizations",
 }
