@@ -14,6 +14,7 @@ from apikeys.models import (
     ApiKey,
     AuditChain,
     AuditEvent,
+    ContactAddress,
     InstallationChain,
     InstallationEvent,
     KeyPlace,
@@ -123,12 +124,13 @@ class ApiKeyAdmin(SearchableByKeyAdmin):
         "display_id",
         "organization",
         "state",
+        "owner",
         "created_at",
         "expires_at",
         "last_used_at",
     ]
     list_filter = ["preset", PepperFilter, "organization"]
-    list_select_related = ["organization"]
+    list_select_related = ["organization", "owner"]
     search_fields = ["name_key", "=public_id"]
     exclude = ["digest"]
 
@@ -261,3 +263,11 @@ class SpentNonceAdmin(ReadOnlyAdmin):
     list_display = ["spent_at", "key"]
     list_select_related = ["key"]
     fields = ["key", "spent_at"]
+
+
+@admin.register(ContactAddress)
+class ContactAddressAdmin(ReadOnlyAdmin):
+    """Contacts of keys that stopped their mail, or got mail about leaked keys."""
+
+    list_display = ["address", "stopped_at", "leak_mail_day", "leak_mails"]
+    search_fields = ["=address"]

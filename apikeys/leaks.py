@@ -14,11 +14,12 @@ from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from apikeys import tokens
+from apikeys import contact_mail, tokens
 from apikeys.actors import LEAK_REPORTER, Actor
 from apikeys.audit.events import leak_reported
+from apikeys.contact_mail import unlinked
 from apikeys.exceptions import MalformedKey
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, ContactAddress
 from echopoint.core import rate_limits
 from echopoint.core.client_address import network
 from echopoint.core.client_metadata import Client
@@ -26,6 +27,8 @@ from echopoint.core.locks import for_change
 from echopoint.organizations.models import Membership
 
 MAX_TEXTS = 100  # in a report without a credential
+MAX_KEYS_TO_CONTACT = 50  # in one mail
+STOPPED = "reported as leaked and stopped"
 
 
 class Finding(NamedTuple):
@@ -123,23 +126,53 @@ def stop(findings, reporter, at):
     ]
     for user, concerned in people_concerned(stopped).items():
         mail(user, concerned, reporter)
+    for address, keys in contacts_concerned(stopped).items():
+        mail_contact(address, keys, at)
 
 
 def people_concerned(stopped):
-    """Return {user: [(key, finding), …]}: owners of the organization, and the creator.
+    """Return {user: [(key, finding), …]}: owners of the organization, creator and owner.
 
     A creator who is no longer a member learns nothing about the organization.
     """
     concerned = defaultdict(list)
     for key, finding in stopped:
         members = Membership.objects.filter(
-            Q(role=Membership.Role.OWNER) | Q(user=key.created_by_id),
+            Q(role=Membership.Role.OWNER)
+            | Q(user=key.created_by_id)
+            | Q(user=key.owner_id),
             organization=key.organization_id,
             user__is_active=True,
         )
         for membership in members.select_related("user").order_by("pk"):
             concerned[membership.user].append((key, finding))
     return concerned
+
+
+def contacts_concerned(stopped):
+    """Return {address: [key, …]}, sorted in the order of locks."""
+    concerned = defaultdict(list)
+    for key, _ in stopped:
+        if key.contact_email:
+            concerned[key.contact_email].append(key)
+    return dict(sorted(concerned.items()))
+
+
+def mail_contact(address, keys, at):
+    """Queue a mail to the contact, unless it stopped its mail or got enough today."""
+    if not ContactAddress.objects.count_leak_mail(address, at):
+        return
+    shown = keys[:MAX_KEYS_TO_CONTACT]
+    context = {
+        "keys": [
+            (unlinked(key.name), unlinked(key.organization.name), key) for key in shown
+        ],
+        "more": len(keys) - len(shown),
+        "site_url": settings.SITE_URL,
+    }
+    body = render_to_string("apikeys/mail/leaked_keys_contact.txt", context)
+    subject = f"{settings.ACCOUNT_EMAIL_SUBJECT_PREFIX}{what(keys)} {STOPPED}"
+    contact_mail.message(address, subject, body).send()
 
 
 def mail(user, concerned, reporter):
@@ -152,13 +185,15 @@ def mail(user, concerned, reporter):
         "ip": reporter.by.client.ip,
         "site_url": reporter.site_url,
     }
-    count = len(concerned)
-    what = "An API key was" if count == 1 else f"{count} API keys were"
     EmailMessage(
-        f"{settings.ACCOUNT_EMAIL_SUBJECT_PREFIX}{what} reported as leaked and stopped",
+        f"{settings.ACCOUNT_EMAIL_SUBJECT_PREFIX}{what(concerned)} {STOPPED}",
         render_to_string("apikeys/mail/leaked_keys.txt", context),
         to=[user.email],
     ).send()
+
+
+def what(keys):
+    return "An API key was" if len(keys) == 1 else f"{len(keys)} API keys were"
 
 
 def place(finding):

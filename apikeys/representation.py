@@ -14,6 +14,8 @@ def describe(key) -> dict:
         "last_used_at": rfc3339(key.last_used_at),
         "permissions": key.scopes,
         "allowed_networks": key.allowed_networks,
+        "owner_email": key.owner_email,
+        "contact_email": key.contact_email or None,
     }
 
 

@@ -16,6 +16,7 @@ from apikeys.views.network_ranges import (
     NetworkRangeListView,
 )
 from apikeys.views.networks import ApiKeyNetworksView
+from apikeys.views.ownership import ApiKeyOwnershipView, ApiKeyTransferView
 from apikeys.views.pause import ApiKeyResumeView, ApiKeySuspendView
 from apikeys.views.policy import PolicyView
 from apikeys.views.revoke import ApiKeyRevokeView
@@ -63,6 +64,11 @@ urlpatterns = [
         ApiKeyRevokeCreatorView.as_view(),
         name="revoke_creator",
     ),
+    path(
+        "<str:public_id>/transfer-creator/",
+        ApiKeyTransferView.as_view(),
+        name="transfer_creator",
+    ),
     path("<str:public_id>/", ApiKeyDetailView.as_view(), name="detail"),
     path("<str:public_id>/rotate/", ApiKeyRotateView.as_view(), name="rotate"),
     path("<str:public_id>/retire/", ApiKeyRetireView.as_view(), name="retire"),
@@ -80,6 +86,7 @@ urlpatterns = [
     path("<str:public_id>/limit/", ApiKeyLimitView.as_view(), name="limit"),
     path("<str:public_id>/check/", ApiKeyCheckView.as_view(), name="check"),
     path("<str:public_id>/networks/", ApiKeyNetworksView.as_view(), name="networks"),
+    path("<str:public_id>/owner/", ApiKeyOwnershipView.as_view(), name="owner"),
     path("<str:public_id>/suspend/", ApiKeySuspendView.as_view(), name="suspend"),
     path("<str:public_id>/resume/", ApiKeyResumeView.as_view(), name="resume"),
 ]

@@ -23,7 +23,7 @@ KINDS = [
 KEYS = """
 INSERT INTO apikeys_apikey (organization_id, public_id, name, name_key, namesake,
     description, scopes, preset, digest, pepper_version, family_id, created_at,
-    created_by_id, created_by_label, expires_at, retire_at, suspended_at, revoked_at,
+    created_by_id, owner_id, created_by_label, expires_at, retire_at, suspended_at, revoked_at,
     revoked_by_label, revoke_reason, first_used_at, last_used_at, scopes_used_since,
     last_used_user_agent, last_used_route)
 SELECT %(organization)s, substr(md5(%(organization)s || n), 1, 12), name, name, '', '',
@@ -34,6 +34,7 @@ SELECT %(organization)s, substr(md5(%(organization)s || n), 1, 12), name, name, 
     CASE kind WHEN 'runner' THEN 'runner' WHEN 'scope' THEN ''
         ELSE CASE WHEN n %% 5 = 0 THEN 'flow-inventory' ELSE 'ci' END END,
     repeat(md5(n::text), 2), 1, gen_random_uuid(), created,
+    CASE WHEN kind IN ('command', 'left') THEN NULL ELSE creator END,
     CASE WHEN kind IN ('command', 'left') THEN NULL ELSE creator END,
     CASE kind WHEN 'command' THEN 'command issue_api_key'
         WHEN 'left' THEN 'gone@example.com' ELSE creator || '@example.com' END,
@@ -107,12 +108,16 @@ FROM (
 
 
 def people(organization, count, kind="member"):
-    """Create members; return their users."""
+    """Create members and return their users. All but the last may manage keys."""
     name = organization.name.lower()
     users = [User(email=f"{kind}{n}@{name}.example") for n in range(count)]
     User.objects.bulk_create(users)
     Membership.objects.bulk_create(
-        Membership(user=user, organization=organization, role="member")
+        Membership(
+            user=user,
+            organization=organization,
+            role="member" if user is users[-1] else "admin",
+        )
         for user in users
     )
     return users

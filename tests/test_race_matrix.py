@@ -190,6 +190,14 @@ SENT_BY_REST = {
     "apikeys:networks": rest(
         "updateAPIKey", {"allowed_networks": ["Office"]}, id="key"
     ),
+    "apikeys:owner": rest(
+        "updateAPIKey",
+        lambda world: {
+            "owner_email": world.other.email,
+            "contact_email": "ops@acme.example",
+        },
+        id="key",
+    ),
     "apikeys:range_new": rest(
         "createNetworkRange", {"name": "new", "networks": ["192.0.2.1"]}
     ),
@@ -210,6 +218,9 @@ PAGES = SENT_BY_REST | {
     ),
     "apikeys:revoke_family": lambda w: w.page("revoke_family", w.successor),
     "apikeys:revoke_creator": lambda w: w.page("revoke_creator", w.key),
+    "apikeys:transfer_creator": lambda w: w.page(
+        "transfer_creator", w.key, owner_email=w.other.email
+    ),
     "apikeys:freeze": lambda w: w.page("freeze", confirm=w.organization.name),
     "apikeys:unfreeze": lambda w: (
         freezing.freeze(w.organization, by=SYSTEM),

@@ -108,6 +108,11 @@ VERBS = {
     "revoke": lambda key, by: key.revoke(by=by),
     "report_leak": lambda key, by: key.report_leak(by=by, source="api"),
     "limit_requests": lambda key, by: key.limit_requests(40, by=by),
+    "set_owner": lambda key, by: key.set_owner("olive@acme.example", by=by),
+    "set_contact_email": lambda key, by: key.set_contact_email("a@b.example", by=by),
+    "give_to": lambda key, by: ApiKey.objects.give_to(
+        key.organization, "olive@acme.example", by=by
+    ),
     # Only a wider list needs it: `BEFORE` restricts the key.
     "set_allowed_networks": lambda key, by: key.set_allowed_networks(
         ["192.0.2.1"] if by is SYSTEM else None, by=by

@@ -31,6 +31,8 @@ class Action(TextChoices):
     LEAK_REPORTED = "api_key.leak_reported", "Reported as leaked"
     LIMIT_CHANGED = "api_key.rate_limit_changed", "Rate limit changed"
     NETWORKS_CHANGED = "api_key.networks_changed", "Allowed addresses changed"
+    OWNER_CHANGED = "api_key.owner_changed", "Owner changed"
+    CONTACT_CHANGED = "api_key.contact_changed", "Contact changed"
     FIRST_USED = "api_key.first_used", "First used"
     RETIRED_USED = "api_key.retired_used", "Used after it retired"
     RENAMED = "api_key.renamed", "Renamed"
@@ -59,6 +61,9 @@ class Action(TextChoices):
     MEMBER_REMOVED = "membership.removed", "Member removed"
     ROLE_CHANGED = "membership.role_changed", "Role changed"
     NOTICES_CHOSEN = "membership.notices_chosen", "E-mail notices chosen"
+    KEYS_HANDED_OVER = "membership.keys_handed_over", "API keys handed over"
+    CONTACT_STOPPED = "contact.mail_stopped", "E-mails to a contact stopped"
+    CONTACT_RESUMED = "contact.mail_resumed", "E-mails to a contact resumed"
     SIGNED_IN = "person.signed_in", "Signed in"
     SIGN_IN_FAILED = "person.sign_in_failed", "Sign-in failed"
     PASSWORD_CHANGED = "person.password_changed", "Password changed"
@@ -84,7 +89,7 @@ UNUSED = {Action.RENAMED}
 GROUPS = {
     "API keys": ("api_key", "network_range"),
     "Organization": ("organization", "policy", "audit", "notice_webhook"),
-    "Members": ("membership",),
+    "Members": ("membership", "contact"),
     "Sign-ins and accounts": ("person",),
     "Variables": ("variable", "environment"),
     "Admin console": ("console",),
@@ -110,10 +115,20 @@ def no_words(at):
     return ""
 
 
-def created(at, *, scopes=(), preset="", expires_at=None, allowed_networks=None):
+def created(
+    at,
+    *,
+    scopes=(),
+    preset="",
+    expires_at=None,
+    allowed_networks=None,
+    owner=None,
+    contact_email="",
+):
     end = f"Expires on {time_in_words(expires_at)}." if expires_at else "No expiry."
     origin = f" Only from {', '.join(allowed_networks)}." if allowed_networks else ""
-    return f"{scopes_in_words(scopes, preset)} {end}{origin}"
+    people = people_wording.ownership(owner, contact_email)
+    return f"{scopes_in_words(scopes, preset)} {end}{origin}{people}"
 
 
 def rotated(at, *, successor="", retire_at="", scopes=(), dropped=()):
@@ -237,6 +252,8 @@ WORDS = {
     Action.LEAK_REPORTED: leak_reported,
     Action.LIMIT_CHANGED: limit_changed,
     Action.NETWORKS_CHANGED: network_wording.networks_changed,
+    Action.OWNER_CHANGED: people_wording.owner_changed,
+    Action.CONTACT_CHANGED: people_wording.contact_changed,
     Action.FIRST_USED: route_only,
     Action.RETIRED_USED: route_only,
     Action.RENAMED: renamed,
@@ -259,6 +276,9 @@ WORDS = {
     Action.MEMBER_REMOVED: people_wording.member_removed,
     Action.ROLE_CHANGED: people_wording.role_changed,
     Action.NOTICES_CHOSEN: people_wording.notices_chosen,
+    Action.KEYS_HANDED_OVER: people_wording.keys_handed_over,
+    Action.CONTACT_STOPPED: no_words,
+    Action.CONTACT_RESUMED: no_words,
     Action.SIGNED_IN: people_wording.signed_in,
     Action.SIGN_IN_FAILED: people_wording.sign_in_failed,
     Action.PASSWORD_CHANGED: no_words,

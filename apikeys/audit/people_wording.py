@@ -8,6 +8,7 @@ METHODS = {
     "recovery_codes": "a recovery code",
     "webauthn": "a passkey",
 }
+NO_OWNER = "No owner now: owners and admins receive its notices."
 FACTORS = {"totp": "Authenticator app", "webauthn": "Passkey"}
 EMAILS = {"none": "no e-mails", "own": "own keys", "all": "all keys"}
 REASONS = {
@@ -51,6 +52,32 @@ def role_changed(at, *, before="", after=""):
 def notices_chosen(at, *, before="", after=""):
     words = [EMAILS.get(choice, choice) for choice in (before, after)]
     return f"From {words[0]} to {words[1]}." if before or after else ""
+
+
+def ownership(owner, contact_email):
+    """Return " Owner: a. Contact: b.", or less."""
+    words = f" Owner: {owner}." if owner else ""
+    return f"{words} Contact: {contact_email}." if contact_email else words
+
+
+def owner_changed(at, *, before=None, after=None):
+    if after:
+        return f"From {before or 'no owner'} to {after}."
+    return f"Was {before}. {NO_OWNER}" if before else ""
+
+
+def contact_changed(at, *, before="", after=""):
+    if not after:
+        return f"Removed {before}." if before else ""
+    return f"From {before} to {after}." if before else f"Set to {after}."
+
+
+def keys_handed_over(at, *, keys=0, after=None):
+    many = f"{count_in_words(keys, 'key')} that they owned"
+    if after:
+        return f"{many} now {'belongs' if keys == 1 else 'belong'} to {after}."
+    verb = "has" if keys == 1 else "have"
+    return f"{many} {verb} no owner: owners and admins receive the notices."
 
 
 def organization_changed(at, *, fields=(), before="", after=""):

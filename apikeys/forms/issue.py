@@ -9,7 +9,9 @@ from django.utils.html import format_html
 
 from apikeys import timestamps
 from apikeys.forms.networks import TOO_LONG, allowed_networks_field
+from apikeys.forms.ownership import contact_field, offer_members, owner_field
 from apikeys.models import ApiKey
+from apikeys.models.ownership import CREATOR
 from apikeys.scopes import PRESETS, SCOPES
 from echopoint.core.names import validate_name
 
@@ -98,6 +100,8 @@ class IssueApiKeyForm(forms.Form):
         error_messages={"required": "Choose at least one scope, or a preset."},
     )
     expires_in_days = forms.ChoiceField(label="Expiry", widget=TimeSelect)
+    owner_email = owner_field(help_text="Gets the key’s notices.")
+    contact_email = contact_field()
     allowed_networks = allowed_networks_field(rows=3)
 
     def __init__(self, *args, organization, **kwargs):
@@ -109,6 +113,7 @@ class IssueApiKeyForm(forms.Form):
         expiry.choices = lifetime_choices(organization, at=timezone.now())
         expiry.initial = str(organization.default_lifetime_days)
         expiry.help_text = policy_sentence(organization)
+        offer_members(self.fields["owner_email"], organization)
 
     def clean_expires_in_days(self):
         choice = self.cleaned_data["expires_in_days"]
@@ -116,6 +121,10 @@ class IssueApiKeyForm(forms.Form):
 
     def clean_allowed_networks(self):
         return self.cleaned_data["allowed_networks"] or None
+
+    def clean_owner_email(self):
+        is_sent = "owner_email" in self.data
+        return self.cleaned_data["owner_email"] if is_sent else CREATOR
 
     def chosen_scopes(self):
         """Return the names of the selected scopes, in the catalog's order."""

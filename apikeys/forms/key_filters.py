@@ -7,7 +7,6 @@ from django.db.models import F
 
 from apikeys.db import keyset
 from apikeys.db.index_probes import LIVE_OR_REVOKED, selective_ids, with_ids
-from apikeys.forms.creators import GROUPS, SuggestInput
 from apikeys.forms.filters import (
     Choice,
     FilterForm,
@@ -22,12 +21,14 @@ from apikeys.forms.key_queries import (
     expiring_within_days,
     in_status,
     in_use_or_revoked,
+    owned_by,
     with_networks,
     with_scope,
     with_text,
     with_unused_scopes,
     with_use,
 )
+from apikeys.forms.people import Creators, Owners, SuggestInput
 from apikeys.models import ApiKey
 from apikeys.models.querysets import ENDS_AT, SCOPE_IDLE_SINCE
 from apikeys.models.scope_use import UNUSED_DAYS
@@ -110,6 +111,17 @@ class TextFilter(Filter, forms.CharField):
     """A filter by text."""
 
 
+def people_field(field, people):
+    """Return the text field that replaces a select of very many people."""
+    return TextFilter(
+        query=field.query,
+        label=f"{field.label} (e-mail, or part of it)",
+        required=False,
+        max_length=255,
+        widget=SuggestInput(people.groups.items()),
+    )
+
+
 class KeyFilterForm(FilterForm):
     """Filters, search and sort order of the list of keys."""
 
@@ -118,6 +130,7 @@ class KeyFilterForm(FilterForm):
         query=with_scope, choices=scope_choices, label="Preset or scope"
     )
     creator = ChoiceFilter(query=created_by, label="Created by")
+    owner = ChoiceFilter(query=owned_by, label="Owner")
     expiring = ChoiceFilter(
         query=expiring_within_days, choices=EXPIRIES, label="Expires"
     )
@@ -139,27 +152,31 @@ class KeyFilterForm(FilterForm):
 
     has_few_matches = False  # set by `apply`
 
-    def __init__(self, data, *, creators):
+    def __init__(self, data, *, organization, database=None):
         super().__init__(data)
-        self.creators = creators
-        if creators.exceed_select:
-            self.fields["creator"] = TextFilter(
-                query=created_by,
-                label="Created by (e-mail, or part of it)",
-                required=False,
-                max_length=255,
-                widget=SuggestInput(GROUPS.items()),
-            )
-        else:
-            self.fields["creator"].choices = creators.choices()
+        self.people = {
+            "creator": Creators(organization, database),
+            "owner": Owners(organization, database),
+        }
+        for name, people in self.people.items():
+            if people.exceed_select:
+                self.fields[name] = people_field(self.fields[name], people)
+            else:
+                self.fields[name].choices = people.choices()
 
     def clean_q(self):
         return validate_not_secret(self.cleaned_data["q"])
 
     def clean_creator(self):
-        """Return a `CreatorSelection`, or an empty string."""
-        text = validate_not_secret(self.cleaned_data["creator"])
-        return text and self.creators.selection(text)
+        return self.clean_people("creator")
+
+    def clean_owner(self):
+        return self.clean_people("owner")
+
+    def clean_people(self, name):
+        """Return a `PeopleSelection`, or an empty string."""
+        text = validate_not_secret(self.cleaned_data[name])
+        return text and self.people[name].selection(text)
 
     @property
     def notes(self):

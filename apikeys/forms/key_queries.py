@@ -6,8 +6,8 @@ from django.db.models import Q
 
 from apikeys.db.index_probes import live_and_revoked_parts, status_parts
 from apikeys.db.text_conditions import ALPHANUMERIC, holds
-from apikeys.forms.creators import MAX_MATCHES
 from apikeys.forms.filters import public_id_in
+from apikeys.forms.people import MAX_MATCHES
 from apikeys.models import ApiKey
 from apikeys.models.querysets import ENDS_AT, IDLE_SINCE, SCOPE_IDLE_SINCE, WORKING
 from apikeys.models.scope_use import UNUSED_DAYS
@@ -15,7 +15,6 @@ from apikeys.models.scope_use import UNUSED_DAYS
 ANY = "all"
 RESTRICTED, UNRESTRICTED = "listed", "any"
 USABLE = WORKING
-BY_CREATOR = ("created_by_id", "created_at")  # the order of the index
 
 
 def in_use_or_revoked(keys, status):
@@ -50,17 +49,27 @@ def with_scope(keys, scope):
 
 
 def created_by(keys, selection):
-    """Filter by a `CreatorSelection`."""
-    without_person = keys.filter(selection.without_person, created_by=None)
-    parts = [without_person.order_by(*BY_CREATOR)]
+    """Filter by a `PeopleSelection` of creators."""
+    return of_people(keys, "created_by", selection)
+
+
+def owned_by(keys, selection):
+    """Filter by a `PeopleSelection` of owners."""
+    return of_people(keys, "owner", selection)
+
+
+def of_people(keys, field, selection):
+    """Filter by the person in the field, along the index that begins with it."""
+    order = (f"{field}_id", "created_at")
+    nobody = Q(selection.without_person, **{field: None})
+    parts = [keys.filter(nobody).order_by(*order)]
+    anyone = Q(**{f"{field}__in": selection.people})
     if len(selection.people) > MAX_MATCHES:
-        parts.append(keys.filter(created_by__in=selection.people))
+        parts.append(keys.filter(anyone))
     else:
-        each = [keys.filter(created_by=person) for person in selection.people]
-        parts += [part.order_by(*BY_CREATOR) for part in each]
-    by_person = Q(created_by__in=selection.people)
-    by_no_person = Q(selection.without_person, created_by=None)
-    return keys.filter(by_person | by_no_person), parts
+        each = [keys.filter(**{field: person}) for person in selection.people]
+        parts += [part.order_by(*order) for part in each]
+    return keys.filter(anyone | nobody), parts
 
 
 def expiring_within_days(keys, days):

@@ -3,6 +3,7 @@
 from apikeys.models.api_key import ApiKey
 from apikeys.models.audit import AuditChain, AuditEvent
 from apikeys.models.audit_label import AuditLabel
+from apikeys.models.contact_address import ContactAddress
 from apikeys.models.installation_audit import InstallationChain, InstallationEvent
 from apikeys.models.key_count import KeyCount
 from apikeys.models.network_range import NetworkRange
@@ -18,6 +19,7 @@ __all__ = [
     "AuditChain",
     "AuditEvent",
     "AuditLabel",
+    "ContactAddress",
     "InstallationChain",
     "InstallationEvent",
     "KeyCount",

@@ -14,6 +14,7 @@ from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.late_use import LateUseManager
 from apikeys.models.leak_report import LeakReport
 from apikeys.models.manager import ApiKeyManager
+from apikeys.models.ownership import Ownership
 from apikeys.models.querysets import (
     ENDS_AT,
     IDLE_SINCE,
@@ -41,6 +42,7 @@ def new_family():
 class ApiKey(
     Usability,
     AddressRestriction,
+    Ownership,
     Stopping,
     LeakReport,
     Rotation,
@@ -84,6 +86,17 @@ class ApiKey(
         db_index=False,  # only useful to delete a user, which is rare
     )
     created_by_label = models.CharField(max_length=255)
+    # A member of the organization. NULL: owners and admins receive the key's notices.
+    owner = models.ForeignKey(
+        "organizations.User",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,  # the index below begins with the organization
+    )
+    # Of a team, which has no account. It gets the key's notices too.
+    contact_email = models.EmailField(blank=True, default="", db_default="")
     expires_at = models.DateTimeField(null=True, blank=True)
     rotated_from = models.ForeignKey(
         "self",
@@ -206,6 +219,15 @@ class ApiKey(
             models.Index(
                 fields=["organization", "created_by", "created_at", "id"],
                 name="api_key_creator",
+            ),
+            models.Index(
+                fields=["organization", "owner", "created_at", "id"],
+                name="api_key_owner",
+            ),
+            models.Index(
+                fields=["organization", "contact_email", "id"],
+                condition=~Q(contact_email="") & Q(revoked_at=None),
+                name="api_key_contact",
             ),
             *(
                 models.Index(

@@ -13,6 +13,7 @@ from apikeys.db.compiled_lookup import CompiledLookup
 from apikeys.exceptions import InvalidKeyRequest, KeyRejected, MalformedKey, ScopeDenied
 from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.network_range import NetworkRange
+from apikeys.models.ownership import CREATOR, checked_contact, first_owner
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.querysets import ListedKeys
 from apikeys.scopes import canonical, missing, preset_of
@@ -87,16 +88,19 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         expires_in_days=policy.DEFAULT,
         description: str = "",
         allowed_networks: list[str] | None = None,
+        owner_email=CREATOR,
+        contact_email: str = "",
         rotated_from=None,
         at=None,
     ) -> tuple[models.Model, str]:
         """Create a key and return it with its secret, which is not stored.
 
         `expires_in_days` is a number of days, None for no expiry, or `policy.DEFAULT`.
-        `allowed_networks` has networks and names of ranges, or is None for any address. A
-        successor has the list of its predecessor. Raise `InvalidKeyRequest` for an invalid
-        name, scopes, expiry or list, `ScopeDenied` for scopes that the role of `by` lacks,
-        and `KeyConflict` while the keys are frozen.
+        `allowed_networks` has networks and names of ranges, or is None for any address.
+        `owner_email` is the address of a member, None for no owner, or `CREATOR`. A
+        successor has the list, owner and contact of its predecessor. Raise
+        `InvalidKeyRequest` for an invalid value, `ScopeDenied` for scopes that the role of
+        `by` lacks, and `KeyConflict` while the keys are frozen.
         """
         by.require_fresh()
         policy.require_not_frozen(organization)
@@ -107,6 +111,9 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             self._require_text(name, description)
         self.require_name_is_free(organization, name, at, instead_of=rotated_from)
         scopes = self._checked_scopes(organization, scopes, by)
+        # Not of a successor: its predecessor is locked, so that owner cannot leave yet.
+        owner = None if rotated_from else first_owner(organization, owner_email, by)
+        contact_email = checked_contact(organization, contact_email)
         allowed = NetworkRange.objects.resolve(organization, allowed_networks)
         token = tokens.generate()
         pepper = tokens.current_pepper()
@@ -123,6 +130,8 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             created_at=at,
             created_by=by.user,
             created_by_label=by.label,
+            owner=owner,
+            contact_email=contact_email,
             expires_at=policy.expiry(organization, expires_in_days, at=at),
             allow_list=allowed and allowed.stored,
             rotated_from=rotated_from,
@@ -132,6 +141,8 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             key.namesake = rotated_from.namesake
             key.requests_per_minute = rotated_from.requests_per_minute
             key.allow_list = rotated_from.allow_list
+            key.owner = rotated_from.owner
+            key.contact_email = rotated_from.contact_email
         try:
             with transaction.atomic():
                 key.save(force_insert=True)
@@ -148,6 +159,8 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             preset=key.preset,
             expires_at=key.expires_at and key.expires_at.isoformat(),
             allowed_networks=key.allowed_networks,
+            owner=key.owner and str(key.owner),
+            contact_email=key.contact_email,
         )
         key.record(AuditEvent.Action.SECRET_DISPLAYED, by, at=at)
         return key, token.text

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import (
     BooleanField,
     Exists,
@@ -23,6 +23,7 @@ from django.utils import timezone
 from apikeys.audit.events import NO_CHANGES
 from apikeys.audit.hash_chain import whole_milliseconds
 from apikeys.models.audit import AuditEvent
+from apikeys.models.ownership import HandOver, member_with_email
 from apikeys.models.refusal import Refusal
 from apikeys.models.scope_use import ScopeRecording, unused_since
 from echopoint.core.locks import for_change
@@ -41,21 +42,30 @@ UNLIMITED = 2**31 - 1
 WORKING = ("active", "retiring")  # own statuses, which a freeze suspends
 # Keys that one request revokes: each takes a few milliseconds, and locks the audit's chain.
 MAX_REVOKED = 200
-# A loose index scan: jumps from one creator to the next in `api_key_creator`. PostgreSQL
-# has none of its own, so a DISTINCT or a join with the users may read all keys of the
-# organization, which can be a million.
-CREATOR_IDS = """
-WITH RECURSIVE creator (id) AS (
-    SELECT MIN(created_by_id) FROM apikeys_apikey WHERE organization_id = %s
+# A loose index scan: jumps from one value to the next in the index that begins with the
+# organization and the column. PostgreSQL has none of its own, so a DISTINCT or a join with
+# the users may read all keys of the organization, which can be a million.
+DISTINCT = """
+WITH RECURSIVE found (value) AS (
+    SELECT MIN({column}) FROM apikeys_apikey WHERE organization_id = %s{condition}
     UNION ALL
     SELECT (
-        SELECT MIN(created_by_id) FROM apikeys_apikey
-        WHERE organization_id = %s AND created_by_id > creator.id
+        SELECT MIN({column}) FROM apikeys_apikey
+        WHERE organization_id = %s AND {column} > found.value{condition}
     )
-    FROM creator WHERE creator.id IS NOT NULL
+    FROM found WHERE found.value IS NOT NULL
 )
-SELECT id FROM creator WHERE id IS NOT NULL LIMIT %s
+SELECT value FROM found WHERE value IS NOT NULL LIMIT %s
 """
+PEOPLE = {
+    field: DISTINCT.format(column=f"{field}_id", condition="")
+    for field in ("created_by", "owner")
+}
+CONTACTS = DISTINCT.format(
+    column="contact_email",
+    condition=" AND contact_email <> '' AND revoked_at IS NULL",
+)
+HANDED_OVER = 1000  # keys in a batch
 
 
 class Holds(Func):
@@ -194,16 +204,39 @@ class ListedKeys(OrgOwnedQuerySet):
         """Only keys with the scope."""
         return self.filter(Holds("scopes", [name]))
 
-    def with_creator_state(self, organization):
-        """Annotate whether the creator of each key is still a member."""
-        members = organization.memberships.filter(user=OuterRef("created_by"))
-        return self.annotate(creator_is_member=Exists(members))
+    def with_people(self, organization):
+        """Annotate the roles of each key's creator and owner, and the owner's address.
 
-    def creators(self, organization, first=None):
-        """Return the users who created keys of the organization, at most `first`."""
+        The role of a person who is no longer a member is None.
+        """
+        members = organization.memberships
+        return self.annotate(
+            creator_role=Subquery(
+                members.filter(user=OuterRef("created_by")).values("role")[:1]
+            ),
+            owner_role=Subquery(
+                members.filter(user=OuterRef("owner")).values("role")[:1]
+            ),
+            owner_label=Subquery(
+                User.objects.filter(pk=OuterRef("owner")).values("email")[:1]
+            ),
+        )
+
+    def people(self, organization, field, first=None):
+        """Return the users who are in this field of the organization's keys.
+
+        `field` is "created_by" or "owner"; at most `first`.
+        """
         values = [organization.pk, organization.pk, first or UNLIMITED]
-        ids = RawSQL(CREATOR_IDS, values)  # noqa: S611, the text is ours
+        ids = RawSQL(PEOPLE[field], values)  # noqa: S611, the text is ours
         return User.objects.using(self.db).filter(pk__in=ids)
+
+    def contacts(self, organization, first):
+        """Return the different contacts of the unrevoked keys, a set of at most `first`."""
+        values = [organization.pk, organization.pk, first]
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(CONTACTS, values)
+            return {contact for (contact,) in cursor.fetchall()}
 
     def of_family(self, key):
         """Only keys of the same organization and lineage of rotations as this one."""
@@ -219,6 +252,10 @@ class ListedKeys(OrgOwnedQuerySet):
             return keys.filter(created_by=key.created_by_id)
         label = key.created_by_label
         return keys.filter(LABEL_OF_PERSON, created_by=None, created_by_label=label)
+
+    def without_new_owner(self):
+        """Only keys without an owner, or with their creator as the owner."""
+        return self.filter(Q(owner=None) | Q(owner=F("created_by")))
 
     def outside(self, maximum, allow_non_expiring):
         """Return the keys whose lifetime a policy with these limits would refuse."""
@@ -246,6 +283,40 @@ class ListedKeys(OrgOwnedQuerySet):
         # Subqueries of a single row, so that all counts are one query.
         rows = Organization.objects.using(self.db).filter(pk=organization.pk)
         return rows.annotate(**counts).values(*counts).get()
+
+    @transaction.atomic
+    def reassign(self, organization, before, after):
+        """Make the user `after`, or None, the owner of all keys that `before` owns.
+
+        Return the `HandOver`, for the caller to record: the audit chains are locked after
+        all keys. The caller has locked both memberships.
+        """
+        rows = for_change(self.for_org(organization).filter(owner=before))
+        count, keys = 0, []
+        # Until none is left: a concurrent rotation may insert a successor while this waits
+        # for its predecessor.
+        while batch := list(rows.order_by("pk")[:HANDED_OVER]):
+            found = self.for_org(organization).filter(pk__in=[k.pk for k in batch])
+            found.update(owner=after)
+            live = [key for key in batch if not key.revoked_at]
+            count += len(live)
+            keys = keys + live if count <= MAX_REVOKED else []
+        return HandOver(organization, before, after, count, keys)
+
+    reassign.alters_data = True
+
+    @transaction.atomic
+    def give_to(self, organization, owner_email, *, by):
+        """Set the owner of all these keys of the organization; return those that changed.
+
+        Each is an event in the audit, so choose at most `MAX_REVOKED` in a request.
+        """
+        # Lock order: the membership, then keys by id, then the audit chain.
+        member_with_email(organization, owner_email)
+        keys = list(for_change(self.for_org(organization)).order_by("pk"))
+        return [key for key in keys if key.set_owner(owner_email, by=by)]
+
+    give_to.alters_data = True
 
     @transaction.atomic
     def revoke(self, *, by, reason=""):

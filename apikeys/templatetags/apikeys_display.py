@@ -11,6 +11,7 @@ from django.utils.safestring import mark_safe
 
 from apikeys import policy, timestamps
 from apikeys.durations import relative, remaining, span
+from echopoint.organizations.roles import MANAGING_ROLES
 
 register = template.Library()
 register.filter(span)
@@ -130,6 +131,24 @@ def expiry_notice(key):
 def creator_left(key):
     """Whether the person who created the key is no longer a member.
 
-    Needs the annotation `creator_is_member` on the key.
+    This and the filters below need the annotations of `with_people`.
     """
-    return "@" in key.created_by_label and not key.creator_is_member
+    return "@" in key.created_by_label and not key.creator_role
+
+
+@register.filter
+def creator_is_limited(key):
+    """Whether the creator is a member whose role does not manage keys any more."""
+    return bool(key.creator_role) and key.creator_role not in MANAGING_ROLES
+
+
+@register.filter
+def owner_left(key):
+    """Whether the key has an owner who is no longer a member."""
+    return bool(key.owner_id) and not key.owner_role
+
+
+@register.filter
+def owner_is_limited(key):
+    """Whether the owner is a member whose role does not manage keys."""
+    return bool(key.owner_role) and key.owner_role not in MANAGING_ROLES

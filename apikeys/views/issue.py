@@ -24,7 +24,9 @@ class ApiKeyIssueView(CreateKeyMixin, ApiKeysMixin, FormView):
         """Preselect the preset in the URL; a resubmitted form overrides it."""
         name = self.request.GET.get("preset") if self.request.method == "GET" else None
         preset = PRESETS.get(name)
-        start = {"scopes": preset.scopes} if preset else {}
+        start = {"owner_email": self.request.user.email}
+        if preset:
+            start["scopes"] = preset.scopes
         return start | super().get_initial()
 
     def post(self, request, *args, **kwargs):

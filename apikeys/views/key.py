@@ -1,7 +1,6 @@
 """Base of the views of one key."""
 
 from django import forms
-from django.db.models import Exists, OuterRef
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -19,10 +18,7 @@ class SingleKeyMixin(ApiKeysMixin):
 
     def get_key(self):
         """Load the key from the database."""
-        members = self.organization.memberships.filter(user=OuterRef("created_by"))
-        keys = ApiKey.objects.for_org(self.organization).annotate(
-            creator_is_member=Exists(members)
-        )
+        keys = ApiKey.objects.for_org(self.organization).with_people(self.organization)
         related = keys.select_related("rotated_from__organization")
         return get_object_or_404(related, public_id=self.kwargs["public_id"])
 

@@ -12,7 +12,6 @@ from django.views.generic import FormView, TemplateView
 
 from apikeys import tokens
 from apikeys.exceptions import MalformedKey
-from apikeys.forms.creators import Creators
 from apikeys.forms.filters import public_id_in
 from apikeys.forms.issue import RevokeApiKeyForm
 from apikeys.forms.key_filters import KeyFilterForm
@@ -62,12 +61,13 @@ class BaseKeyListView(KeysetPaginationMixin, ApiKeysMixin, TemplateView):
     extra_context = {"tab": "keys"}
 
     def get_filters(self):
-        creators = Creators(self.organization, self.database)
-        return KeyFilterForm.read(self.request.GET, creators=creators)
+        return KeyFilterForm.read(
+            self.request.GET, organization=self.organization, database=self.database
+        )
 
     def get_rows(self, filters):
         keys = ApiKey.objects.using(self.database).for_org(self.organization)
-        return filters.apply(keys.with_creator_state(self.organization))
+        return filters.apply(keys.with_people(self.organization))
 
     def add_unused_scopes(self, keys):
         """Set `unused_scopes` of the keys of the page."""

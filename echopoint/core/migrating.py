@@ -82,6 +82,33 @@ class RemoveIndex(IndexOperation, operations.RemoveIndexConcurrently):
         drop_index(schema_editor, self.name)
 
 
+class AddForeignKey(migrations.AddField):
+    """Add a foreign key that may be NULL; its migration is `atomic = False`.
+
+    On PostgreSQL the constraint is checked after it is added, under a lock for which no
+    writer waits.
+    """
+
+    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        field = model._meta.get_field(self.name)
+        field.db_constraint = False
+        try:
+            schema_editor.add_field(model, field)
+        finally:
+            field.db_constraint = True
+        table, other = model._meta.db_table, field.remote_field.model._meta.db_table
+        name = f"{table}_{field.column}_fk"
+        schema_editor.execute(
+            f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" FOREIGN KEY ("{field.column}")'
+            f' REFERENCES "{other}" ("id") DEFERRABLE INITIALLY DEFERRED NOT VALID'
+        )
+        schema_editor.execute(f'ALTER TABLE "{table}" VALIDATE CONSTRAINT "{name}"')
+
+
 def fill_stored_bytes(table, *columns, of=None):
     """Return an operation that fills `stored_bytes` with the size of the columns.
 

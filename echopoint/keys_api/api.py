@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from django.http import Http404
 from django.utils import timezone
@@ -11,6 +12,7 @@ from apikeys.actors import Actor
 from apikeys.db.index_probes import selective_ids, with_ids
 from apikeys.dry_run import would_be_allowed
 from apikeys.models import ApiKey, KeyCount
+from apikeys.models.ownership import CREATOR, member_with_email
 from apikeys.permissions import ANY_CALLER
 from apikeys.policy import DEFAULT
 from apikeys.scopes import PRESETS, SCOPES
@@ -35,7 +37,7 @@ from echopoint.keys_api.serializers import (
     PermissionQuerySerializer,
     PermissionSerializer,
 )
-from echopoint.organizations.models import Membership
+from echopoint.organizations.models import Membership, User
 
 
 class ApiKeyViewSet(OrgScopedViewSet):
@@ -96,7 +98,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
     }
 
     def get_queryset(self):
-        keys = super().get_queryset()
+        keys = super().get_queryset().prefetch_related("owner")
         return keys.unrevoked() if self.declared.many else keys
 
     def get_object(self):
@@ -114,19 +116,33 @@ class ApiKeyViewSet(OrgScopedViewSet):
             scopes=body["permissions"],
             expires_in_days=body.get("expires_in_days", DEFAULT),
             allowed_networks=body.get("allowed_networks"),
+            owner_email=body.get("owner_email", CREATOR),
+            contact_email=body.get("contact_email") or "",
             by=Actor.from_request(request, via="api"),
         )
         return self.show(issued, 201)
 
     def partial_update(self, request, id):
-        """Change where the key may be used from. Null allows any address.
+        """Change the owner, the contact, and where the key may be used from.
 
-        A list that allows more addresses than before needs a recent sign-in.
+        Null is no owner, no contact, and any address. All of it changes, or nothing. A list
+        that allows more addresses than before, and another owner or contact, need a recent
+        sign-in.
         """
         key, body = self.get_object(), self.body()
-        if "allowed_networks" in body:
-            by = Actor.from_request(request, via="api")
-            key.set_allowed_networks(body["allowed_networks"], by=by)
+        by = Actor.from_request(request, via="api")
+        # In the order of locks: the owner's membership, networks, the key.
+        setters = {
+            "allowed_networks": key.set_allowed_networks,
+            "owner_email": key.set_owner,
+            "contact_email": key.set_contact_email,
+        }
+        with transaction.atomic():
+            if "owner_email" in body:
+                member_with_email(self.organization, body["owner_email"])
+            for name, setter in setters.items():
+                if name in body:
+                    setter(body[name], by=by)
         return self.show(key)
 
     def check(self, request, id):
@@ -180,6 +196,10 @@ class ApiKeyViewSet(OrgScopedViewSet):
             queryset = queryset.filter(has_text)
             # In no order, or the index of that order would be searched for the text.
             probes.append(keys.filter(has_text).order_by())
+        if "owner_emails" in rules:
+            owners = owners_with(rules["owner_emails"])
+            queryset = queryset.filter(owner__in=owners)
+            probes += [keys.filter(owner__in=owners).order_by()]
         ids = selective_ids([probe] for probe in probes)
         if ids is not None:
             queryset = with_ids(queryset, ids)
@@ -213,6 +233,13 @@ class ApiKeyViewSet(OrgScopedViewSet):
         family = ApiKey.objects.of_family(self.get_object()).unrevoked()
         family.revoke(by=Actor.from_request(request, via="api"))
         return Response(status=204)
+
+
+def owners_with(emails):
+    """Return the ids of the people with these addresses."""
+    addresses = [User.objects.normalize_email(email) for email in emails]
+    people = User.objects.filter(email__in=addresses)
+    return list(people.values_list("pk", flat=True))
 
 
 class ApiKeySelfViewSet(ApiViewSet):

@@ -6,10 +6,11 @@ from rest_framework import serializers
 from apikeys.models import ApiKey, ScopeUse
 from apikeys.models.manager import MAX_SCOPES
 from apikeys.models.moves import KINDS, State
+from apikeys.models.ownership import MAX_ADDRESS
 from apikeys.models.verdict import Kind
 from apikeys.network_entries import MAX_ENTRIES
 from apikeys.representation import describe_rotation
-from echopoint.api.fields import Choice, Integer, Name, Text
+from echopoint.api.fields import Choice, Integer, Label, Name, Text, TextOrNull
 from echopoint.api.operations import operations_for_scope
 from echopoint.api.search import SearchRequestSerializer, SortBy, Texts
 
@@ -32,6 +33,13 @@ class ApiKeySerializer(serializers.Serializer):
         allow_null=True,
         help_text="Networks, addresses and names of ranges from which the key may be used;"
         " null for any address.",
+    )
+    owner_email = serializers.EmailField(
+        allow_null=True,
+        help_text="A member of the organization; null for no owner.",
+    )
+    contact_email = TextOrNull(
+        help_text="An address without an account, which gets the key's notices too."
     )
 
 
@@ -146,6 +154,13 @@ class NetworksField(serializers.ListField):
         super().__init__(min_length=1, max_length=MAX_ENTRIES, **options)
 
 
+class Email(Label):
+    """An e-mail address; the model checks it."""
+
+    def __init__(self, **options):
+        super().__init__(max_length=MAX_ADDRESS, allow_null=True, **options)
+
+
 class ApiKeyCreateRequestSerializer(ExactSerializer):
     """A request to create a key."""
 
@@ -163,6 +178,10 @@ class ApiKeyCreateRequestSerializer(ExactSerializer):
         min_value=1, max_value=MAX_DAYS, required=False, allow_null=True
     )
     allowed_networks = NetworksField(required=False, allow_null=True)
+    owner_email = Email(
+        required=False, help_text="A member; absent: you; null: no owner."
+    )
+    contact_email = Email(required=False)
 
 
 class ApiKeyUpdateRequestSerializer(ExactSerializer):
@@ -171,6 +190,8 @@ class ApiKeyUpdateRequestSerializer(ExactSerializer):
     example = {"allowed_networks": ["203.0.113.0/24", "2001:db8::/32"]}
 
     allowed_networks = NetworksField(required=False, allow_null=True)
+    owner_email = Email(required=False, help_text="A member; null: no owner.")
+    contact_email = Email(required=False, help_text="Null: no contact.")
 
 
 class ApiKeyRotateRequestSerializer(ExactSerializer):
@@ -194,6 +215,7 @@ class ApiKeyFilterSerializer(serializers.Serializer):
     names = Texts(required=False)
     last_used_after = serializers.DateTimeField(required=False)
     last_used_before = serializers.DateTimeField(required=False)
+    owner_emails = Texts(required=False)
 
 
 class ApiKeySearchRequestSerializer(SearchRequestSerializer):

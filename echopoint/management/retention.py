@@ -22,7 +22,12 @@ from apikeys.models.audit_chain import BrokenChain
 from echopoint.core.batch_deletion import delete_in_batches
 from echopoint.executions.models import Execution
 from echopoint.mail.models import MailMessage
-from echopoint.notices.models import ExpiryNotice, NoticeDelivery, NoticeDigest
+from echopoint.notices.models import (
+    ContactDigest,
+    ExpiryNotice,
+    NoticeDelivery,
+    NoticeDigest,
+)
 from echopoint.organizations.models import Organization
 from echopoint.webhooks.models import CapturedRequest, Webhook
 
@@ -160,6 +165,7 @@ TARGETS = {
     "notices": ManagedRows("notices of expiring keys", ExpiryNotice),
     "notice_deliveries": ManagedRows("events of webhooks", NoticeDelivery),
     "notice_digests": ManagedRows("digests of notices", NoticeDigest),
+    "contact_digests": ManagedRows("digests to contacts of keys", ContactDigest),
     "audit": OldAuditEvents(),
 }
 

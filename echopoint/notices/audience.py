@@ -13,11 +13,12 @@ class Audience(NamedTuple):
     own: frozenset  # their own keys, or all
     all: frozenset
     managers: frozenset  # owners and admins who want any e-mail
+    members: frozenset  # also those who want none
 
     @classmethod
     def of(cls, organization):
         """Read the members, without those whose account is switched off."""
-        members = organization.memberships.filter(user__is_active=True)
+        members = list(organization.memberships.filter(user__is_active=True))
         choices = NoticeChoice.objects.for_org(organization)
         stored = dict(choices.values_list("user", "emails"))
         wants = {m: effective(stored.get(m.user_id, Emails.OWN), m) for m in members}
@@ -28,13 +29,16 @@ class Audience(NamedTuple):
             managers=frozenset(
                 m.user_id for m in wants if MANAGES_KEYS in m.permissions
             ),
+            members=frozenset(m.user_id for m in members),
         )
 
     def of_key(self, key):
         """Return the user ids that get a notice about the key.
 
-        Owners and admins get it if no other member does: the creator has left, has turned
-        e-mails off, or was a command.
+        Its owner and its creator do. Owners and admins of the organization do if the key
+        has no owner, or if no other member gets it: these have left or turned e-mails off.
         """
-        chosen = self.all | (self.own & {key.created_by_id})
+        chosen = self.all | (self.own & {key.created_by_id, key.owner_id})
+        if key.owner_id not in self.members:
+            return chosen | self.managers
         return chosen or self.managers

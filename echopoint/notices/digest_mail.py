@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from apikeys import timestamps
 from apikeys.audit.wording import count_in_words
+from apikeys.contact_mail import one_click
 from apikeys.models import KeyPlace
 from apikeys.models.verdict import Verdict
 from echopoint.core.client_metadata import one_line
@@ -31,12 +32,7 @@ def digest(user, memberships, keys, at):
         body(memberships, keys, url, at),
         settings.DEFAULT_FROM_EMAIL,
         [user.email],
-        headers={
-            # RFC 8058: one click, and one POST by the mail program.
-            "List-Unsubscribe": f"<{url}>",
-            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            "Auto-Submitted": "auto-generated",  # RFC 3834
-        },
+        headers=one_click(url),
     )
 
 
@@ -141,8 +137,8 @@ def advice(membership, key, at):
 def footer(unsubscribe_url):
     return "\n".join(
         [
-            "You get this because you created these keys, or because you are an owner or"
-            " admin.",
+            "You get this because you created or own these keys, or because you are an owner"
+            " or admin of the organization.",
             f"Choose what you get: {link('notices:choices')}",
             f"Stop these e-mails: {unsubscribe_url}",
         ]

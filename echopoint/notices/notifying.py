@@ -1,4 +1,4 @@
-"""Record the notices of a day, then queue a digest for each person.
+"""Record the notices of a day, then queue a digest for each person and contact.
 
 Both steps may run in several processes at the same time and be interrupted at any point.
 The next run continues.
@@ -12,7 +12,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from apikeys.models import ContactAddress
 from echopoint.notices.audience import Audience
+from echopoint.notices.contact_digest import contact_digest
 from echopoint.notices.digest_mail import digest
 from echopoint.notices.due_keys import (
     LOOK_BACK,
@@ -22,6 +24,8 @@ from echopoint.notices.due_keys import (
     threshold_of,
 )
 from echopoint.notices.models import (
+    ContactDigest,
+    ContactNotice,
     ExpiryNotice,
     NoticeDelivery,
     NoticeDigest,
@@ -42,16 +46,25 @@ def notify(at=None):
     counts = {"notices": 0, "digests": 0, "keys_in_digests": 0, "failures": 0}
     for organization in Organization.objects.order_by("pk"):
         counts["notices"] += record_notices(organization, at)
-    for user_id in NoticeRecipient.objects.waiting_users():
-        try:
-            keys = send_digest(user_id, at)
-        except Exception:  # noqa: BLE001, one person's failure must not keep others uninformed
-            logger.exception("The digest of %s failed.", user_id)
-            counts["failures"] += 1
-            continue
-        counts["digests"] += bool(keys)
-        counts["keys_in_digests"] += keys
+    for recipients, send in (
+        (NoticeRecipient, send_digest),
+        (ContactNotice, send_contact_digest),
+    ):
+        for recipient in recipients.objects.waiting():
+            queue_digest(send, recipient, at, counts)
     return counts
+
+
+def queue_digest(send, recipient, at, counts):
+    """Queue one digest, and count it or its failure."""
+    try:
+        keys = send(recipient, at)
+    except Exception:  # noqa: BLE001, one failure must not keep other recipients uninformed
+        logger.exception("The digest of %s failed.", recipient)
+        counts["failures"] += 1
+        return
+    counts["digests"] += bool(keys)
+    counts["keys_in_digests"] += keys
 
 
 def record_notices(organization, at):
@@ -59,11 +72,11 @@ def record_notices(organization, at):
     channels, new = None, 0
     for key in in_batches(due_keys(organization, at)):
         channels = channels or Channels.of(organization)
-        users = channels.audience.of_key(key) if channels.has_mail else ()
+        recipients = channels.recipients(key)
         # Record nothing without a recipient: one who is added tomorrow still gets the notice.
-        has_recipient = users or channels.has_webhook
+        has_recipient = any(recipients) or channels.has_webhook
         if has_recipient and is_worth_a_notice(key, at):
-            new += record_notice(key, users, channels.has_webhook, at)
+            new += record_notice(key, recipients, channels.has_webhook, at)
     return new
 
 
@@ -80,11 +93,21 @@ class Channels(NamedTuple):
         is_enabled = bool(webhook) and webhook.is_enabled
         return cls(Audience.of(organization), bool(settings.EMAIL_URL), is_enabled)
 
+    def recipients(self, key):
+        """Return the ids of the users, and the contact or "", that get mail about the key."""
+        if not self.has_mail:
+            return (), ""
+        contact = key.contact_email if key.gets_contact_mail else ""
+        return self.audience.of_key(key), contact
+
 
 @transaction.atomic
-def record_notice(key, users, has_webhook, at):
+def record_notice(key, recipients, has_webhook, at):
     """Record the notice and queue its event; return whether it is new."""
-    notice = ExpiryNotice.objects.record(key, threshold_of(key, at), users, at=at)
+    users, contact = recipients
+    notice = ExpiryNotice.objects.record(
+        key, threshold_of(key, at), users, contact=contact, at=at
+    )
     if notice and has_webhook:
         NoticeDelivery.objects.enqueue(key.organization, *event(key, at), at=at)
     return notice is not None
@@ -120,6 +143,26 @@ def compose_digest(user, at, rows):
         and is_worth_a_notice(key, at)
     ]
     message = digest(user, memberships, keys, at) if keys else None
+    return message, len(keys)
+
+
+def send_contact_digest(address, at):
+    """Queue the contact's digest; return the number of keys in it."""
+    compose = partial(compose_contact_digest, address, at)
+    return ContactDigest.objects.send(address, day=day_of(at), compose=compose)
+
+
+def compose_contact_digest(address, at, rows):
+    """Return (message, number of keys) for the rows that still hold, or (None, 0)."""
+    if not ContactAddress.objects.wants_mail(address):
+        return None, 0
+    keys = {row.notice.key_id: row.notice.key for row in rows if still_holds(row, at)}
+    keys = [
+        key
+        for key in keys.values()
+        if key.contact_email == address and is_worth_a_notice(key, at)
+    ]
+    message = contact_digest(address, keys, at) if keys else None
     return message, len(keys)
 
 

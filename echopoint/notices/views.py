@@ -13,6 +13,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import FormView, View
 
 from apikeys.actors import Actor
+from apikeys.contact_mail import address_of
+from apikeys.models import ContactAddress
 from echopoint.core.client_metadata import Client
 from echopoint.core.refusals import Refused
 from echopoint.notices.forms import NoticeChoicesForm
@@ -74,3 +76,30 @@ class UnsubscribeView(View):
         actor = Actor.visitor(Client.of(request))
         NoticeChoice.objects.stop_all(user, by=actor)
         return render(request, "notices/unsubscribed.html", {"recipient": user})
+
+
+@method_decorator([never_cache, csrf_exempt, login_not_required], name="dispatch")
+class ContactView(View):
+    """Stop the e-mails to a contact of keys, or get them again; as `UnsubscribeView`."""
+
+    http_method_names = METHODS
+
+    def get(self, request, token):
+        return self.show(address_of(token))
+
+    def post(self, request, token):
+        address = address_of(token)
+        if address:
+            by = Actor.visitor(Client.of(request))
+            contacts = ContactAddress.objects
+            is_resumed = request.POST.get("action") == "resume"
+            change = contacts.resume if is_resumed else contacts.stop
+            change(address, by=by)
+        return self.show(address)
+
+    def show(self, address):
+        if not address:
+            return render(self.request, "notices/link_invalid.html", status=404)
+        is_stopped = not ContactAddress.objects.wants_mail(address)
+        context = {"address": address, "is_stopped": is_stopped}
+        return render(self.request, "notices/contact.html", context)

@@ -1,19 +1,21 @@
 from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.http import urlencode
 
 from echopoint.core.audit_log import audit_log
 from echopoint.organizations.console import ReadOnlyAdmin, ValidatedTextAdmin
 from echopoint.organizations.console_audit import AuditedAdmin
+from echopoint.organizations.departures import (
+    HandsOverKeys,
+    OrganizationForm,
+    report_departure,
+)
 from echopoint.organizations.models import Membership, Organization, User
 
 
@@ -36,7 +38,7 @@ class EmailUserChangeForm(UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(AuditedAdmin, ValidatedTextAdmin, DjangoUserAdmin):
+class UserAdmin(HandsOverKeys, AuditedAdmin, ValidatedTextAdmin, DjangoUserAdmin):
     """Users, who sign in by e-mail address."""
 
     add_form = EmailUserCreationForm
@@ -66,20 +68,16 @@ class UserAdmin(AuditedAdmin, ValidatedTextAdmin, DjangoUserAdmin):
         self.delete_queryset(request, User.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request, queryset):
-        memberships = Membership.objects.filter(user__in=queryset)
-        removed = list(memberships.select_related("organization", "user"))
-        super().delete_queryset(request, queryset)
-        for membership in removed:
+        with transaction.atomic():
+            audit_log().lock_installation()
+            memberships = Membership.objects.filter(user__in=queryset)
+            changes = memberships.end(self.keys_to(request))
+            super().delete_queryset(request, queryset)
+        for change in changes:
             # The keys have no creator any more, only the label.
-            offer_revocation(
-                request, membership, created_by=None, created_by_label=membership.user
+            report_departure(
+                request, change, created_by=None, created_by_label=change.before
             )
-
-    def record_deletion(self, rows):
-        memberships = Membership.objects.filter(user__in=rows)
-        for membership in memberships.order_by("organization_id", "pk"):
-            membership.end()
-        super().record_deletion(rows)
 
 
 class MembershipInline(admin.TabularInline):
@@ -91,9 +89,10 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(AuditedAdmin, ValidatedTextAdmin):
+class OrganizationAdmin(HandsOverKeys, AuditedAdmin, ValidatedTextAdmin):
     """Organizations. They cannot be deleted."""
 
+    form = OrganizationForm
     list_display = ["name", "id", "created_at"]
     search_fields = ["name", "=id"]
     readonly_fields = [
@@ -120,14 +119,16 @@ class OrganizationAdmin(AuditedAdmin, ValidatedTextAdmin):
         super().save_model(request, obj, form, change)
         if not change:
             audit_log().organization_created(obj)
-        elif form.changed_data:
-            fields, before = form.changed_data, form.initial["name"]
+        elif fields := [name for name in form.changed_data if name != "keys_to"]:
+            before = form.initial["name"]
             audit_log().organization_changed(obj, fields=fields, before=before)
 
     def save_formset(self, request, form, formset, change):
-        save_memberships(formset)
-        for membership in formset.deleted_objects:
-            offer_revocation(request, membership, created_by=membership.user_id)
+        for change in save_memberships(formset, form.cleaned_data["keys_to"]):
+            report_departure(request, change, created_by=change.before.pk)
+
+    def changeform_view(self, request, *args, **kwargs):
+        return self.refusing(super().changeform_view, request, *args, **kwargs)
 
     def record_addition(self, row):
         """Do nothing: `save_model` records it, before the members are added."""
@@ -136,38 +137,21 @@ class OrganizationAdmin(AuditedAdmin, ValidatedTextAdmin):
         """Do nothing: `save_model` records it."""
 
 
-def save_memberships(formset):
-    """Save the memberships of an inline formset; each change is audited."""
+def save_memberships(formset, keys_to):
+    """Save the memberships of an inline formset; each change is audited.
+
+    Return the `HandOver` of each removed member's keys, which go to the user `keys_to`.
+    """
     memberships = formset.save(commit=False)
-    for membership in formset.deleted_objects:
-        membership.end()
+    ended = [membership.pk for membership in formset.deleted_objects]
+    changes = Membership.objects.filter(pk__in=ended).end(keys_to)
     for membership in memberships:
         membership.put()
-
-
-def offer_revocation(request, membership, **creator):
-    """Say how many unrevoked keys a removed member created, with a link to revoke them."""
-    organization = membership.organization
-    keys = organization.api_keys.unrevoked().filter(**creator)
-    if count := keys.count():
-        query = {
-            "organization__id__exact": organization.pk,
-            "revoked_at__isnull": True,
-        }
-        for name, value in creator.items():
-            if value is not None:
-                query[f"{name}__exact"] = value
-        text = (
-            '{} is no longer a member of {}. Keys that they created there: {}. <a href="{}">'
-            "Review and revoke them</a>, or leave them to the organization."
-        )
-        url = f"{reverse('admin:apikeys_apikey_changelist')}?{urlencode(query)}"
-        link = format_html(text, membership.user, organization, count, url)
-        messages.warning(request, link)
+    return changes
 
 
 @admin.register(Membership)
-class MembershipAdmin(AuditedAdmin, admin.ModelAdmin):
+class MembershipAdmin(HandsOverKeys, AuditedAdmin, admin.ModelAdmin):
     """Memberships of users in organizations."""
 
     list_display = ["user", "organization", "role"]
@@ -183,12 +167,8 @@ class MembershipAdmin(AuditedAdmin, admin.ModelAdmin):
         self.delete_queryset(request, Membership.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request, queryset):
-        removed = list(queryset.order_by("organization_id", "pk"))
-        with transaction.atomic():
-            for membership in removed:
-                membership.end()
-        for membership in removed:
-            offer_revocation(request, membership, created_by=membership.user_id)
+        for change in queryset.end(self.keys_to(request)):
+            report_departure(request, change, created_by=change.before.pk)
 
     def record_addition(self, row):
         """Do nothing: the membership records it."""

@@ -18,6 +18,7 @@ from echopoint.core.audit_log import audit_log
 from echopoint.core.deferred_fields import DeferredTogether
 from echopoint.core.locks import for_change, for_delete
 from echopoint.core.names import refuse_secret, validate_name
+from echopoint.core.refusals import InvalidField
 from echopoint.organizations import roles
 
 MAX_LIFETIME_DAYS = 3650
@@ -236,6 +237,49 @@ class MembershipQuerySet(models.QuerySet):
             .first()
         )
 
+    def managing_keys(self):
+        """Only memberships whose role may manage keys."""
+        return self.filter(role__in=roles.MANAGING_ROLES)
+
+    @transaction.atomic
+    def end(self, keys_to=None):
+        """Delete the memberships and record it; return the `HandOver` of each one's keys.
+
+        `keys_to` is the user who becomes the owner of the keys that the members own; None
+        leaves these keys without one. Raise `InvalidField` unless this user stays a member
+        of each organization.
+        """
+        # Lock order: memberships, keys, then chains by organization id.
+        rows = list(for_delete(self.select_related("organization")).order_by("pk"))
+        rows.sort(key=lambda row: (row.organization_id, row.pk))
+        if keys_to:
+            require_stays(keys_to, rows)
+        changes = [row.give_up_keys(keys_to) for row in rows]
+        for row, change in zip(rows, changes, strict=True):
+            change.record()
+            audit_log().member_removed(row)
+            row.delete()
+        return changes
+
+    end.alters_data = True
+
+
+def require_stays(user, leaving):
+    """Lock the user's memberships in the organizations of those who leave.
+
+    Raise `InvalidField` unless the user has one in each, and does not leave it.
+    """
+    organizations = {row.organization_id for row in leaving}
+    others = Membership.objects.filter(
+        user=user, organization__in=organizations
+    ).exclude(pk__in=[row.pk for row in leaving])
+    if len(for_change(others).order_by("pk")) < len(organizations):
+        raise InvalidField(
+            "keys_to",
+            f"{user} does not stay a member of each of these organizations. Choose another"
+            " member, or leave it empty.",
+        )
+
 
 class Membership(models.Model):
     """A user's role in an organization."""
@@ -275,27 +319,32 @@ class Membership(models.Model):
         if before is None:
             audit_log().member_added(self)
         elif before.user_and_organization != self.user_and_organization:
-            # Lock order: chains by organization id, to avoid deadlocks.
+            # Lock order: keys, then chains by organization id, to avoid deadlocks.
+            change = before.give_up_keys()
             reports = [
-                (before.organization_id, 0, audit_log().member_removed, before),
-                (self.organization_id, 1, audit_log().member_added, self),
+                (before.organization_id, 0, change.record, ()),
+                (before.organization_id, 1, audit_log().member_removed, [before]),
+                (self.organization_id, 2, audit_log().member_added, [self]),
             ]
-            for _, _, report, membership in sorted(reports, key=lambda r: r[:2]):
-                report(membership)
+            for _, _, report, arguments in sorted(reports, key=lambda r: r[:2]):
+                report(*arguments)
         elif before.role != self.role:
             audit_log().role_changed(self, before=before.role)
 
     put.alters_data = True
 
-    @transaction.atomic
-    def end(self):
-        """Delete the membership and record it; do nothing if it is already deleted."""
-        row = for_delete(Membership.objects.filter(pk=self.pk)).first()
-        if row:
-            audit_log().member_removed(row)
-            row.delete()
+    def end(self, keys_to=None):
+        """End the membership as `MembershipQuerySet.end` does; do nothing if it has ended."""
+        return Membership.objects.filter(pk=self.pk).end(keys_to)
 
     end.alters_data = True
+
+    def give_up_keys(self, owner=None):
+        """Make `owner` the owner of the keys that the member owns; return the `HandOver`."""
+        organization = self.organization
+        return organization.api_keys.reassign(organization, self.user, owner)
+
+    give_up_keys.alters_data = True
 
     @property
     def user_and_organization(self):

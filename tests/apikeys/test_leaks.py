@@ -1,12 +1,17 @@
 """Which texts of a report stop a key, and who is told."""
 
+from datetime import timedelta
+
 import pytest
 from django.core import mail
+from django.utils import timezone
 
 from apikeys import leaks, tokens
 from apikeys.actors import Actor
+from apikeys.contact_mail import stop_url
 from apikeys.leaks import Finding, Reporter
-from apikeys.models import ApiKey, AuditEvent
+from apikeys.models import ApiKey, AuditEvent, ContactAddress
+from apikeys.models.contact_address import MAX_LEAK_MAILS
 from echopoint.core.base62 import checksum
 from echopoint.core.client_metadata import Client
 from echopoint.mail.models import MailMessage
@@ -235,3 +240,68 @@ def test_the_keys_of_a_report_are_stopped_together_or_not_at_all(
         report(*secrets)
 
     assert stopped() == set()
+
+
+OPS = "ops@team.example"
+
+
+def test_the_owner_and_the_contact_get_mail_too(report, issue, alice, bob, olive):
+    key, secret = issue(
+        name="www.evil.example", by=by(alice), owner_email=bob.email, contact_email=OPS
+    )
+
+    report(secret)
+
+    letters = {to: letter for letter in mail.outbox for to in letter.to}
+    assert set(letters) == {alice.email, bob.email, olive.email, OPS}
+    letter = letters[OPS]
+    assert letter.subject.endswith("An API key was reported as leaked and stopped")
+    assert "evil.example" not in letter.body
+    assert key.display_id in letter.body
+    # The reporter's address is for members.
+    assert "203.0.113.9" not in letter.body
+    assert secret[22:] not in letter.body
+    assert stop_url(OPS) in letter.body
+    assert letter.extra_headers["List-Unsubscribe"] == f"<{stop_url(OPS)}>"
+
+
+def test_a_contact_gets_few_mails_a_day(report, issue):
+    for n in range(MAX_LEAK_MAILS + 2):
+        report(issue(name=f"key {n}", contact_email=OPS)[1])
+
+    assert len([1 for letter in mail.outbox if letter.to == [OPS]]) == MAX_LEAK_MAILS
+    row = ContactAddress.objects.get()
+    assert ContactAddress.objects.count_leak_mail(OPS, timezone.now()) is False
+    assert ContactAddress.objects.count_leak_mail(
+        OPS, timezone.now() + timedelta(days=1)
+    )
+    assert row.leak_mails == MAX_LEAK_MAILS
+
+
+def test_keys_of_a_report_are_in_one_mail_to_a_contact(report, issue, monkeypatch):
+    monkeypatch.setattr(leaks, "MAX_KEYS_TO_CONTACT", 2)
+    secrets = [issue(name=f"key {n}", contact_email=OPS)[1] for n in range(3)]
+
+    report(*secrets)
+
+    (letter,) = [letter for letter in mail.outbox if letter.to == [OPS]]
+    assert "3 API keys were reported" in letter.subject
+    assert letter.body.count("epk_live_") == 2
+    assert "Also 1 more." in letter.body
+
+
+def test_a_contact_that_stopped_its_mail_gets_none(report, issue):
+    ContactAddress.objects.stop(OPS, by=SYSTEM)
+
+    report(issue(contact_email=OPS)[1])
+
+    assert [OPS] not in [letter.to for letter in mail.outbox]
+
+
+def test_an_owner_who_left_gets_no_mail(report, issue, acme, bob):
+    _, secret = issue(owner_email=bob.email)
+    acme.memberships.filter(user=bob).delete()
+
+    report(secret)
+
+    assert [bob.email] not in [letter.to for letter in mail.outbox]

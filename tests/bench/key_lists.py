@@ -11,7 +11,6 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from apikeys.db import keyset
-from apikeys.forms.creators import Creators
 from apikeys.forms.key_filters import SORTS, KeyFilterForm
 from apikeys.models import ApiKey, Refusal, ScopeRecording
 from echopoint.organizations.models import Organization
@@ -43,6 +42,11 @@ FILTERS = {
     "common creator": "creator={common}",
     "rare creator": "creator={rare}",
     "people who left": "creator=left",
+    "creators without the role": "creator=limited",
+    "common owner": "owner={common}",
+    "rare owner": "owner={rare}",
+    "no owner": "owner=none",
+    "owners without the role": "owner=limited",
     "commands": "creator=command",
     "any address allowed": "networks=any",
     "allow-list": "networks=listed",
@@ -124,7 +128,7 @@ def worst(group, name, measured):
 
 def pages(organization, query, places):
     """Yield (milliseconds, which page) of the pages of a filter in each order."""
-    keys = ApiKey.objects.for_org(organization).with_creator_state(organization)
+    keys = ApiKey.objects.for_org(organization).with_people(organization)
     for sort, label in SORTS:
         filters = read(organization, f"{query}&sort={sort}")
         for name, place in places[sort].items():
@@ -137,8 +141,7 @@ def pages(organization, query, places):
 
 def read(organization, query):
     """Return the filters of a query string of the page."""
-    creators = Creators(organization)
-    filters = KeyFilterForm.read(QueryDict(query), creators=creators)
+    filters = KeyFilterForm.read(QueryDict(query), organization=organization)
     if filters.ignored:
         raise RuntimeError(f"No filter of the page: {filters.ignored}")
     return filters

@@ -55,6 +55,8 @@ CONFIRMED = {
     "resume": ("frankfurt", "resume"),
     "networks-suggested": ("office", "networks"),
     "networks-no-list": ("web", "networks"),
+    "owner-left": ("nightly", "owner"),
+    "transfer-creator": ("nightly", "transfer-creator"),
     "check-every-operation": ("office", "check"),
     "revoke-in-use": ("web", "revoke"),
     "revoked-before": ("leaked", "revoke"),
@@ -293,6 +295,9 @@ class Gallery:
         )
         press(page, "Stop the e-mails")
         yield "notices-stopped"
+        yield from self.shown({"contact-stop": self.past["contact"]})
+        press(page, "Stop the e-mails")
+        yield "contact-stopped"
         for name, html in self.past["pages"].items():
             self.serve(f"/rendered/{name}", html)
             page.goto(f"/rendered/{name}")

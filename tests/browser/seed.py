@@ -22,6 +22,7 @@ from django.test import RequestFactory  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from apikeys.actors import Actor  # noqa: E402
+from apikeys.contact_mail import stop_url  # noqa: E402
 from apikeys.db.write_buffers import write_buffers  # noqa: E402
 from apikeys.models import (  # noqa: E402
     ApiKey,
@@ -277,6 +278,13 @@ def busy(organization, people):
     story.did(
         "office", "set_allowed_networks", ago(days=4), entries=["Office", HOME.ip]
     )
+    story.did("office", "set_owner", ago(days=4), owner_email="bob@acme.example")
+    story.did(
+        "office",
+        "set_contact_email",
+        ago(days=4),
+        contact_email="reports@team.example",
+    )
     key("everything", "Migration, all of it", born=ago(days=1), scopes=list(SCOPES))
     key("long", LONG_NAME, born=ago(hours=30), text="What it is for. " * 30)
     key("rtl", "مفتاح خط النشر 🚀 staging", born=ago(hours=29), days=30)
@@ -344,7 +352,7 @@ def main(password):
     TOTP.activate(people["tom"], generate_totp_secret())
     codes = RecoveryCodes.activate(people["tom"]).get_unused_codes()
     keys = busy(busy_one, people)
-    busy_one.memberships.get(user=people["carol"]).delete()
+    busy_one.memberships.get(user=people["carol"]).end()
     many(organizations["many"], people)
     broken(organizations["broken"], people)
     return {
@@ -353,6 +361,7 @@ def main(password):
         "organizations": {name: row.pk for name, row in organizations.items()},
         "keys": {nick: key.public_id for nick, key in keys.items()},
         "unsubscribe": url_for(people["nora"]),
+        "contact": stop_url("ops@team.example"),
         "pages": {name.split("/")[-1]: rendered(name) for name in RENDERED},
     }
 

@@ -65,6 +65,7 @@ class Walk:
             "suspend",
             "limit",
             "networks",
+            "owner",
             "revoke",
         ):
             page.goto(f"{detail}{name}/")
@@ -92,7 +93,7 @@ class Walk:
         page.get_by_role("link", name=name).first.click()
         detail = page.url
         yield "key-reported"
-        for action in ("resume", "rotate", "revoke-creator"):
+        for action in ("resume", "rotate", "transfer-creator", "revoke-creator"):
             page.goto(f"{detail}{action}/")
             yield f"{action}-reported"
 

@@ -51,6 +51,28 @@ WAYS = {
             description=text,
         )
     },
+    "apikeys.ApiKey.contact_email": {
+        "page": lambda w, text: w.key_page("owner", contact_email=f"{text}@b.example"),
+        "rest": lambda w, text: w.rest(
+            "PATCH",
+            f"/api-keys/{w.key.rest_id}",
+            {"contact_email": f"{text}@b.example"},
+        ),
+        "verb": lambda w, text: w.verb(
+            ApiKey.objects.issue,
+            organization=w.acme,
+            name="n",
+            scopes=["flows:read"],
+            contact_email=f"{text}@b.example",
+        ),
+        "command": lambda w, text: w.command(
+            "issue_api_key",
+            organization=w.acme.pk,
+            name="n",
+            preset="ci",
+            contact=f"{text}@b.example",
+        ),
+    },
     "apikeys.ApiKey.revoke_reason": {
         "page": lambda w, text: w.key_page("revoke", reason=text),
         "many": lambda w, text: w.page(

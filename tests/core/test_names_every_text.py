@@ -39,6 +39,7 @@ LABEL = "the name of a key or a person, which is guarded"
 FIXED = "Django's own, or one of a few words of ours"
 PAYLOAD = "what services send and receive, and their credentials: it is what we keep"
 RUN = "what a runner saw of the tested services; secrets of the flow are masked"
+CONTACT = "the contact of a key, which is guarded"
 ANYTHING = {
     "admin.LogEntry.object_id": MADE,
     "admin.LogEntry.object_repr": LABEL,
@@ -119,6 +120,9 @@ ANYTHING = {
     "apikeys.ApiKey.revoked_by_label": LABEL,
     "apikeys.ApiKey.last_used_user_agent": SENT,
     "apikeys.ApiKey.last_used_route": "a pattern of ours, without what stood in its place",
+    "apikeys.ContactAddress.address": CONTACT,
+    "notices.ContactDigest.address": CONTACT,
+    "notices.ContactNotice.address": CONTACT,
     "apikeys.SpentNonce.nonce": MADE,
     "webhooks.Webhook.id": MADE,
     "webhooks.CapturedRequest.id": MADE,
@@ -165,6 +169,7 @@ FREE_IN_BODIES = {
     "full_text_search": NOT_STORED,
     "filter.ids[]": NOT_STORED,
     "filter.names[]": NOT_STORED,
+    "filter.owner_emails[]": NOT_STORED,
     "filter.ip_addresses[]": NOT_STORED,
     "tags[] of a search": NOT_STORED,
     "permissions[]": "names of scopes; others are refused",
@@ -216,6 +221,8 @@ FREE_IN_COMMANDS = {
 }
 GUARDED_IN_COMMANDS = {
     ("issue_api_key", "name"),
+    ("issue_api_key", "owner"),
+    ("issue_api_key", "contact"),
     ("freeze_api_keys", "reason"),
     ("revoke_api_key", "reason"),
     ("create_organization", "name"),

@@ -34,7 +34,7 @@ def told(acme, ending, people):
 
     def told(creator):
         key = ending(7, by=None)
-        key.created_by = creator
+        key.created_by = key.owner = creator
         ids = Audience.of(acme).of_key(key)
         return {name for name, user in people.items() if user.pk in ids}
 

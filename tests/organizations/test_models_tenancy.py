@@ -34,15 +34,18 @@ BY_PARENT = {
     "executions_jobevent": "executions_runnerjob",
     "executions_noderesult": "executions_execution",
     "notices_noticerecipient": "notices_expirynotice",
+    "notices_contactnotice": "notices_expirynotice",
 }
 # Tables that belong to no organization; every machine needs them.
 GLOBAL = {
+    "apikeys_contactaddress": "addresses of strangers, who get one mail of all organizations",
     "apikeys_installationchain": "the installation's own audit",
     "apikeys_installationevent": "the installation's own audit",
     "apikeys_pepperfingerprint": "secrets of the installation",
     "apikeys_scoperecording": "since when the installation records uses of scopes",
     "mail_mailmessage": "mail to people",
     "notices_noticedigest": "mail to people",
+    "notices_contactdigest": "mail to contacts, of keys of several organizations",
     "organizations_organization": "the organizations themselves",
     "organizations_user": "people, who may be in several organizations",
 }

@@ -33,6 +33,13 @@ class Command(AnsweringCommand):
             " used; repeatable. Without it, any address may",
         )
 
+        parser.add_argument(
+            "--owner", metavar="EMAIL", help="a member who owns the key"
+        )
+        parser.add_argument(
+            "--contact", default="", metavar="EMAIL", help="gets the key's notices too"
+        )
+
     def handle(self, *, organization, name, preset, scope, allow_from, **options):
         try:
             key, secret = ApiKey.objects.issue(
@@ -41,6 +48,8 @@ class Command(AnsweringCommand):
                 scopes=list(PRESETS[preset].scopes) if preset else scope,
                 expires_in_days=self.lifetime(options),
                 allowed_networks=allow_from,
+                owner_email=options["owner"],
+                contact_email=options["contact"],
                 by=Actor.command("issue_api_key"),
             )
         except Refused as refusal:

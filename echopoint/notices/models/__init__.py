@@ -2,11 +2,17 @@
 
 from echopoint.notices.models.choice import NoticeChoice
 from echopoint.notices.models.delivery import NoticeDelivery
-from echopoint.notices.models.digest import NoticeDigest
-from echopoint.notices.models.expiry_notice import ExpiryNotice, NoticeRecipient
+from echopoint.notices.models.digest import ContactDigest, NoticeDigest
+from echopoint.notices.models.expiry_notice import (
+    ContactNotice,
+    ExpiryNotice,
+    NoticeRecipient,
+)
 from echopoint.notices.models.webhook import NoticeWebhook
 
 __all__ = [
+    "ContactDigest",
+    "ContactNotice",
     "ExpiryNotice",
     "NoticeChoice",
     "NoticeDelivery",

@@ -65,7 +65,7 @@ class NoticeChoice(OrgOwned):
 
     class Emails(models.TextChoices):
         NONE = "none", "No e-mails"
-        OWN = "own", "Keys I created"
+        OWN = "own", "Keys I created or own"
         ALL = "all", "All keys"
 
     user = models.ForeignKey(

@@ -1,38 +1,40 @@
-"""The digest: one e-mail per person and day."""
+"""The digest: one e-mail per person, or contact of keys, and day."""
 
 from django.db import models, transaction
 from django.utils import timezone
 
 from apikeys.db.retention import RetentionManager
-from echopoint.notices.models.expiry_notice import KEPT_FOR, NoticeRecipient
+from echopoint.notices.models.expiry_notice import KEPT_FOR
 
 
-class NoticeDigestManager(RetentionManager):
-    """Send digests, one per person and day."""
+class DigestManager(RetentionManager):
+    """Send digests, one per recipient and day."""
 
     retention = KEPT_FOR
     date_field = "day"
 
     @transaction.atomic
-    def send(self, user, *, day, compose):
-        """Queue the person's digest of the day; return the number of keys in it.
+    def send(self, recipient, *, day, compose):
+        """Queue the recipient's digest of the day; return the number of keys in it.
 
         `compose(rows)` returns the message about the pending rows and the number of keys
         in it, or None if there is nothing to say any more. The row of the digest is
-        inserted first: another process that has the same person waits for it, and then
+        inserted first: another process that has the same recipient waits for it, and then
         finds it. The mail is queued in the same transaction, so it is neither lost nor
         queued twice if this process is killed.
         """
-        digest, is_new = self.get_or_create(user=user, day=day)
+        whom = {self.model.RECIPIENT: recipient}
+        digest, is_new = self.get_or_create(**whom, day=day)
         if not is_new:
             return 0  # what became due since waits for the next day
+        waiting = self.model.rows.rel.related_model.objects
         rows = list(
-            NoticeRecipient.objects.pending()
-            .filter(user=user)
+            waiting.pending()
+            .filter(**whom)
             .select_related("notice__key__organization")
             .order_by("notice__ends_at", "pk")
         )
-        same = NoticeRecipient.objects.filter(pk__in=[row.pk for row in rows])
+        same = waiting.filter(pk__in=[row.pk for row in rows])
         message, count = compose(rows)
         if message is None:
             same.delete()
@@ -46,7 +48,9 @@ class NoticeDigestManager(RetentionManager):
 
 
 class NoticeDigest(models.Model):
-    """A digest that was queued as mail."""
+    """A digest that was queued as mail to a person."""
+
+    RECIPIENT = "user"
 
     user = models.ForeignKey(
         "organizations.User",
@@ -57,7 +61,7 @@ class NoticeDigest(models.Model):
     day = models.DateField()
     created_at = models.DateTimeField(default=timezone.now)
 
-    objects = NoticeDigestManager()
+    objects = DigestManager()
 
     class Meta:
         constraints = [
@@ -66,3 +70,25 @@ class NoticeDigest(models.Model):
 
     def __str__(self):
         return f"{self.user_id} on {self.day}"
+
+
+class ContactDigest(models.Model):
+    """A digest that was queued as mail to a contact of keys."""
+
+    RECIPIENT = "address"
+
+    address = models.EmailField()
+    day = models.DateField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = DigestManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["address", "day"], name="contact_digest_unique"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.address} on {self.day}"

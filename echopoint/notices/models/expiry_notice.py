@@ -19,8 +19,10 @@ class ExpiryNoticeManager(RetentionManager.from_queryset(OrgOwnedQuerySet)):
     date_field = "created_at"
 
     @transaction.atomic
-    def record(self, key, threshold, user_ids, *, at=None):
+    def record(self, key, threshold, user_ids, *, contact="", at=None):
         """Record that the key has reached the threshold, with its recipients.
+
+        `contact` is the address of a contact that gets mail.
 
         Return the notice, or None if it exists. If two processes record it at the same
         time, the unique index blocks the second one until the first commits.
@@ -37,6 +39,8 @@ class ExpiryNoticeManager(RetentionManager.from_queryset(OrgOwnedQuerySet)):
         NoticeRecipient.objects.bulk_create(
             NoticeRecipient(notice=notice, user_id=id) for id in sorted(user_ids)
         )
+        if contact:
+            ContactNotice.objects.create(notice=notice, address=contact)
         return notice
 
     record.alters_data = True
@@ -70,20 +74,23 @@ class ExpiryNotice(OrgOwned):
         return f"{self.key_id}, {self.threshold} days before {self.ends_at:%Y-%m-%d}"
 
 
-class NoticeRecipientManager(models.Manager):
+class RecipientManager(models.Manager):
     """Select recipients whose e-mail is not queued yet."""
 
     def pending(self):
         return self.filter(digest=None)
 
-    def waiting_users(self):
-        """Return the ids of the users with pending rows, in order."""
-        ids = self.pending().order_by("user_id").values_list("user_id", flat=True)
-        return list(ids.distinct())
+    def waiting(self):
+        """Return the ids of the users, or the addresses, with pending rows, in order."""
+        column = self.model.RECIPIENT
+        rows = self.pending().order_by(column).values_list(column, flat=True)
+        return list(rows.distinct())
 
 
 class NoticeRecipient(models.Model):
-    """A recipient of a notice, and the digest that contains it."""
+    """A person who gets a notice, and the digest that contains it."""
+
+    RECIPIENT = "user"
 
     notice = models.ForeignKey(
         ExpiryNotice,
@@ -102,7 +109,7 @@ class NoticeRecipient(models.Model):
         "notices.NoticeDigest", null=True, on_delete=models.CASCADE, related_name="rows"
     )
 
-    objects = NoticeRecipientManager()
+    objects = RecipientManager()
 
     class Meta:
         constraints = [
@@ -120,3 +127,43 @@ class NoticeRecipient(models.Model):
 
     def __str__(self):
         return f"{self.user_id} of notice {self.notice_id}"
+
+
+class ContactNotice(models.Model):
+    """A contact of the key that gets a notice, and the digest that contains it."""
+
+    RECIPIENT = "address"
+
+    notice = models.ForeignKey(
+        ExpiryNotice,
+        on_delete=models.CASCADE,
+        related_name="contacts",
+        db_index=False,
+    )
+    address = models.EmailField()
+    # CASCADE: a row without a digest would be sent again.
+    digest = models.ForeignKey(
+        "notices.ContactDigest",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="rows",
+    )
+
+    objects = RecipientManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["notice", "address"], name="contact_notice_unique"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["address", "id"],
+                condition=models.Q(digest=None),
+                name="contact_notice_pending",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.address} of notice {self.notice_id}"

@@ -57,6 +57,8 @@ SAMPLES = {
     "found_in": ("commit", "issue_title"),
     "url": ("https://a.test", "https://b.test"),
     "has_more": (False, True),
+    "owner": ("a@acme.example", "b@acme.example"),
+    "contact_email": ("a@acme.example", "b@acme.example"),
     "host": ("hooks.example", "b.example"),
 }
 # Details that are never together: where a variable is.
@@ -65,6 +67,9 @@ BEFORE_AND_AFTER = {
     Action.RENAMED: ("a", "b"),
     Action.LIMIT_CHANGED: (40, None),
     Action.NETWORKS_CHANGED: (["192.0.2.1"], None),
+    Action.OWNER_CHANGED: ("a@acme.example", "b@acme.example"),
+    Action.CONTACT_CHANGED: ("a@acme.example", "b@acme.example"),
+    Action.KEYS_HANDED_OVER: ("a@acme.example", None),
     Action.RANGE_CHANGED: (["192.0.2.1"], ["192.0.2.2"]),
     Action.POLICY_UPDATED: ({"max_overlap_days": 7}, {"max_overlap_days": 14}),
     Action.ROLE_CHANGED: ("admin", "member"),

@@ -11,8 +11,8 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from apikeys.db import index_probes, keyset
-from apikeys.forms.creators import Creators
 from apikeys.forms.key_filters import SORTS, KeyFilterForm
+from apikeys.forms.people import Creators
 from apikeys.models import ApiKey, Refusal, ScopeRecording
 from tests.apikeys.filter_indexes import FILTERS
 from tests.filled_tables import fill_keys, people
@@ -40,15 +40,14 @@ def many(acme, globex):
 
 
 def form(organization, query):
-    creators = Creators(organization)
-    form = KeyFilterForm.read(QueryDict(query), creators=creators)
+    form = KeyFilterForm.read(QueryDict(query), organization=organization)
     assert not form.ignored
     return form
 
 
 def listed(organization, filters):
     """Return the first page of the list."""
-    keys = ApiKey.objects.for_org(organization).with_creator_state(organization)
+    keys = ApiKey.objects.for_org(organization).with_people(organization)
     rows = filters.apply(keys)
     return keyset.page(rows, filters.order, 50).rows
 

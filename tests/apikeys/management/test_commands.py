@@ -20,6 +20,8 @@ FIELDS = {
     "last_used_at",
     "permissions",
     "allowed_networks",
+    "owner_email",
+    "contact_email",
     "status",
     "organization_id",
 }

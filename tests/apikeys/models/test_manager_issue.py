@@ -95,6 +95,8 @@ def test_the_audit_tells_of_the_key_and_of_its_secret_being_shown(issue, alice):
         "preset": "ci-flow-id",
         "expires_at": "2026-08-30T12:00:00+00:00",
         "allowed_networks": None,
+        "owner": "alice@acme.example",
+        "contact_email": "",
     }
     for event in (created, displayed):
         assert event.at == NOW

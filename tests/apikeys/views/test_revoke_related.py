@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from apikeys.actors import Actor
 from apikeys.models import ApiKey, AuditEvent
-from apikeys.views import revoke_related
+from apikeys.views import related_keys
 from tests.signing_in import sign_in
 
 SYSTEM = Actor.command("test")
@@ -94,7 +94,7 @@ def test_keys_of_a_deleted_account_are_found_by_their_label(send, issue, bob, ac
     bob.delete()
     key.refresh_from_db()
 
-    assert "Revoke all keys that they created" in send("detail", key).text
+    assert "revoke all keys that they created" in send("detail", key).text
     send("revoke_creator", key, {})
 
     assert live() == {"a command's"}
@@ -110,7 +110,7 @@ def test_commands_are_no_person_whose_keys_are_revoked(send, issue):
 
 
 def test_many_keys_are_revoked_in_parts(send, issue, alice, monkeypatch):
-    monkeypatch.setattr(revoke_related, "MAX_REVOKED", 2)
+    monkeypatch.setattr(related_keys, "MAX_REVOKED", 2)
     keys = [issue(by=made_by(alice))[0] for _ in range(3)]
 
     asked = send("revoke_creator", keys[0]).text

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apikeys.models import AuditEvent, Refusal
 from echopoint.executions.models import Execution, NodeResult, RunnerJob
 from echopoint.flows.models import Flow
-from echopoint.notices.models import ExpiryNotice, NoticeDigest
+from echopoint.notices.models import ContactDigest, ExpiryNotice, NoticeDigest
 from echopoint.organizations.models import Organization
 from echopoint.webhooks.models import CapturedRequest, Webhook
 
@@ -29,6 +29,7 @@ NOTHING = {
     "notices": 0,
     "notice_deliveries": 0,
     "notice_digests": 0,
+    "contact_digests": 0,
     "audit": 0,
     "ended_executions": 0,
 }
@@ -107,7 +108,7 @@ def test_it_reports_the_deleted_rows(issue, capsys):
         "Deleted 0 form nonces, 5 counts of refused requests, 0 counts of use,"
         " 0 places of use, 0 sessions, 0 captured requests, 0 executions,"
         " 0 mail messages, 0 notices of expiring keys, 0 events of webhooks,"
-        " 0 digests of notices, 0 audit events.\n"
+        " 0 digests of notices, 0 digests to contacts of keys, 0 audit events.\n"
     )
     assert not Refusal.objects.exists()
     assert AuditEvent.objects.count() == events
@@ -240,6 +241,8 @@ def test_notices_and_digests_are_kept_for_more_than_a_year(prune, issue, alice):
             created_at=at,
         )
         NoticeDigest.objects.create(user=alice, day=at.date())
+        ContactDigest.objects.create(address="ops@team.example", day=at.date())
 
-    assert prune() == NOTHING | {"notices": 1, "notice_digests": 1}
+    deleted = {"notices": 1, "notice_digests": 1, "contact_digests": 1}
+    assert prune() == NOTHING | deleted
     assert ExpiryNotice.objects.get().created_at > ago(400)

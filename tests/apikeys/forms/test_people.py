@@ -1,4 +1,4 @@
-"""The filter by creator offers and accepts everyone who created a key."""
+"""The filters by creator and owner offer and accept everyone who created or owns a key."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from apikeys.actors import Actor
-from apikeys.forms import creators
+from apikeys.forms import people as people_of_keys
 from apikeys.models import ApiKey
 from echopoint.organizations.models import User
 from tests.signing_in import sign_in
@@ -37,7 +37,7 @@ def created(issue):
 @pytest.fixture
 def many(created, alice, olive, bob, monkeypatch):
     """Lower the limit, so that the creators exceed the select."""
-    monkeypatch.setattr(creators, "MAX_OPTIONS", 2)
+    monkeypatch.setattr(people_of_keys, "MAX_OPTIONS", 2)
     for user in (alice, olive, bob):
         created(user)
 
@@ -75,7 +75,7 @@ def test_only_creators_of_keys_are_offered(
 
 
 def test_the_select_has_everybody_up_to_its_limit(shown, created, acme, monkeypatch):
-    monkeypatch.setattr(creators, "MAX_OPTIONS", 12)
+    monkeypatch.setattr(people_of_keys, "MAX_OPTIONS", 12)
     people = [User.objects.create_user(f"{n}@acme.example") for n in range(12)]
     for person in people:
         created(person)
@@ -116,7 +116,7 @@ def test_keys_of_a_deleted_account_are_found(shown, many, created):
 
 
 def test_text_that_matches_too_many_people_is_refused(shown, many, monkeypatch):
-    monkeypatch.setattr(creators, "MAX_MATCHES", 2)
+    monkeypatch.setattr(people_of_keys, "MAX_MATCHES", 2)
 
     response = shown(creator="acme.example")
 
@@ -137,3 +137,59 @@ def test_a_key_in_the_address_is_not_repeated_by_the_text_field(shown, many, iss
 @pytest.mark.parametrize("text", ["\x00", "x" * 5000, "'--", "%", "é\u202e"])
 def test_odd_text_is_a_page_all_the_same(shown, many, text):
     assert shown(creator=text).status_code == 200
+
+
+@pytest.fixture
+def demote(acme):
+    """Return a function that makes a person a plain member."""
+
+    def demote(user):
+        membership = acme.memberships.get(user=user)
+        membership.role = "member"
+        membership.put()
+
+    return demote
+
+
+def test_keys_whose_creator_was_demoted_are_found(
+    shown, created, demote, alice, olive, mallory, globex
+):
+    for user in (alice, olive):
+        created(user)
+    created(mallory, organization=globex)
+
+    assert names(shown(creator="limited")) == set()
+    demote(olive)
+
+    assert names(shown(creator="limited")) == {f"of {olive}"}
+    assert names(shown(creator="left")) == set()
+
+
+def test_keys_are_filtered_by_owner(
+    shown, issue, acme, globex, demote, alice, olive, bob, mallory
+):
+    for user in (alice, olive, bob):
+        issue(name=f"of {user}", owner_email=user.email)
+    issue(name="of nobody")
+    issue(name="theirs", organization=globex, owner_email=mallory.email)
+    issue(name="theirs, of nobody", organization=globex)
+
+    assert names(shown(owner=olive.pk)) == {f"of {olive}"}
+    assert names(shown(owner="none")) == {"of nobody"}
+    assert names(shown(owner="left")) == set()
+    assert names(shown(owner="limited")) == {f"of {bob}"}
+    demote(alice)
+    assert names(shown(owner="limited")) == {f"of {bob}", f"of {alice}"}
+    acme.memberships.filter(user=olive).delete()  # not by the verb
+    assert names(shown(owner="left")) == {f"of {olive}"}
+    acme.memberships.get(user=bob).end()
+    assert names(shown(owner="none")) == {"of nobody", f"of {bob}"}
+
+
+def test_of_very_many_owners_each_is_found_by_e_mail(shown, many, issue, olive):
+    for user in User.objects.filter(memberships__isnull=False):
+        issue(name=f"owned by {user}", owner_email=user.email)
+
+    assert names(shown(owner="olive@")) == {f"owned by {olive}"}
+    assert names(shown(owner="acme.example")) >= {f"owned by {olive}"}
+    assert len(names(shown(owner="none"))) == 3

@@ -1,0 +1,188 @@
+"""Who is responsible for a key: a member, and an address without an account."""
+
+from typing import NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import models, transaction
+
+from apikeys.actors import Actor
+from apikeys.exceptions import InvalidKeyRequest, KeyConflict
+from apikeys.models.audit import AuditEvent
+from apikeys.models.contact_address import ContactAddress
+from echopoint.core.locks import for_change
+from echopoint.core.names import name_error
+from echopoint.organizations.models import Membership, Organization, User
+
+Action = AuditEvent.Action
+CREATOR = object()  # sentinel: the person who issues the key, if a person does
+# Addresses of an organization's keys. Each may belong to a stranger, who gets mail then.
+MAX_CONTACTS = 50
+MAX_ADDRESS = 254  # characters, RFC 5321
+NO_MEMBER = (
+    "No member of this organization has this e-mail address. Enter another one, or leave it"
+    " empty."
+)
+NOT_ONE_ADDRESS = (
+    "Enter one e-mail address, such as team@example.com. It may have letters, digits and"
+    " . _ + - before the @."
+)
+TOO_MANY = (
+    f"The keys of this organization have {MAX_CONTACTS} different contacts already. Use"
+    " one of these addresses, or change or revoke keys that have another."
+)
+
+
+class Ownership(models.Model):
+    """The part of a key that names its owner and its contact."""
+
+    class Meta:
+        abstract = True
+
+    @property
+    def owner_email(self):
+        return self.owner.email if self.owner else None
+
+    @property
+    def gets_contact_mail(self):
+        """Whether the key has a contact that has not stopped its e-mails."""
+        return ContactAddress.objects.wants_mail(self.contact_email)
+
+    @transaction.atomic
+    def set_owner(self, owner_email, *, by, at=None):
+        """Make the member with this e-mail address the owner; None or "" is no owner.
+
+        Return whether it changed. Raise `InvalidKeyRequest` unless they are a member, and
+        `KeyConflict` for a revoked key.
+        """
+        by.require_fresh()
+        # Lock order: the membership, then the key.
+        owner = member_with_email(self.organization, owner_email)
+        key = self.locked_unrevoked()
+        before = key.owner
+        self.owner = owner
+        if before == owner:
+            return False
+        self.save(update_fields=["owner"])
+        record_owner(self, before, owner, by, at=at)
+        return True
+
+    set_owner.alters_data = True
+
+    @transaction.atomic
+    def set_contact_email(self, contact_email, *, by, at=None):
+        """Set the address that gets the key's notices too; None or "" removes it.
+
+        Return whether it changed. Raise `InvalidKeyRequest` for an invalid address, and
+        `KeyConflict` for a revoked key.
+        """
+        by.require_fresh()
+        contact_email = checked_contact(self.organization, contact_email)
+        before = self.locked_unrevoked().contact_email
+        self.contact_email = contact_email
+        if before == contact_email:
+            return False
+        self.save(update_fields=["contact_email"])
+        self.record(
+            Action.CONTACT_CHANGED, by, at=at, before=before, after=contact_email
+        )
+        return True
+
+    set_contact_email.alters_data = True
+
+    def locked_unrevoked(self):
+        """Lock and return the key; raise `KeyConflict` if it is revoked."""
+        key = for_change(type(self).objects).get(pk=self.pk)
+        if key.revoked_at:
+            raise KeyConflict("CONFLICT", "This key is revoked; that is final.")
+        return key
+
+
+class HandOver(NamedTuple):
+    """Keys that got another owner, or none, because theirs leaves the organization."""
+
+    organization: Organization
+    before: User
+    after: User | None
+    count: int
+    keys: list  # empty if there are too many for an event each
+
+    def record(self):
+        """Record an event about the member, and one for each key."""
+        if not self.count:
+            return
+        by = Actor.present()
+        AuditEvent.objects.record(
+            Action.KEYS_HANDED_OVER,
+            organization=self.organization,
+            actor=by,
+            target=("user", self.before.pk, str(self.before)),
+            keys=self.count,
+            after=self.after and str(self.after),
+        )
+        for key in self.keys:
+            record_owner(key, self.before, self.after, by)
+
+
+def record_owner(key, before, after, by, **more):
+    """Record the change of the key's owner between two users; None is no owner."""
+    labels = {"before": before and str(before), "after": after and str(after)}
+    key.record(Action.OWNER_CHANGED, by, **labels, **more)
+
+
+def member_with_email(organization, email):
+    """Return the member with this address, None for no address; locks the membership.
+
+    The lock keeps the member from leaving until the key that they own is committed.
+    """
+    if not email:
+        return None
+    email = User.objects.normalize_email(email.strip())
+    # Other texts are not looked up: a database refuses some of them.
+    is_address = not address_error(email)
+    user = is_address and locked_member(organization, user__email=email)
+    if not user:
+        raise InvalidKeyRequest("owner_email", NO_MEMBER)
+    return user
+
+
+def first_owner(organization, email, by):
+    """Return the owner of a new key: a member, or None."""
+    if email is not CREATOR:
+        return member_with_email(organization, email)
+    return by.user and locked_member(organization, user=by.user)
+
+
+def locked_member(organization, **which):
+    """Return the user of the membership that this finds, or None; locks it."""
+    members = Membership.objects.filter(organization=organization, **which)
+    membership = for_change(members).select_related("user").first()
+    return membership and membership.user
+
+
+def checked_contact(organization, email):
+    """Return the canonical address, or "" for none; raise `InvalidKeyRequest`."""
+    if not email:
+        return ""
+    email = User.objects.normalize_email(email.strip())
+    if message := name_error(email) or address_error(email):
+        raise InvalidKeyRequest("contact_email", message)
+    # Two concurrent requests may exceed the limit by one. It bounds abuse, not a resource.
+    known = organization.api_keys.contacts(organization, MAX_CONTACTS)
+    if email not in known and len(known) >= MAX_CONTACTS:
+        raise InvalidKeyRequest(
+            "contact_email", TOO_MANY, metadata={"maximum": MAX_CONTACTS}
+        )
+    return email
+
+
+def address_error(email):
+    """Return why this is not one plain e-mail address, or ""."""
+    # Quoted local parts may contain spaces, commas and control characters.
+    if '"' in email or len(email) > MAX_ADDRESS:
+        return NOT_ONE_ADDRESS
+    try:
+        validate_email(email)
+    except ValidationError:
+        return NOT_ONE_ADDRESS
+    return ""

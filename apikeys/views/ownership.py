@@ -1,0 +1,65 @@
+"""The pages that set the owner of a key, and of all keys that a person created."""
+
+from django.db import transaction
+
+from apikeys.audit.wording import count_in_words
+from apikeys.exceptions import InvalidKeyRequest
+from apikeys.forms.ownership import NewOwnerForm, OwnershipForm
+from apikeys.models import ApiKey
+from apikeys.views.key import KeyActionView
+from apikeys.views.related_keys import RelatedKeysView
+from echopoint.organizations.models import User
+
+THE_CREATOR = "This is their creator. Choose another member."
+
+
+class ApiKeyOwnershipView(KeyActionView):
+    """Change the owner and the contact of a key."""
+
+    permission = "api_key:create"
+    form_class = OwnershipForm
+    template_name = "apikeys/ownership.html"
+
+    def unavailable_reason(self):
+        return "This key is revoked; this is final." if self.key.revoked_at else ""
+
+    def get_form_kwargs(self):
+        return super().get_form_kwargs() | {"organization": self.organization}
+
+    def get_initial(self):
+        now = {name: getattr(self.key, name) for name in OwnershipForm.base_fields}
+        return now | super().get_initial()
+
+    @transaction.atomic
+    def perform(self, owner_email, contact_email):
+        changes = [
+            self.key.set_owner(owner_email, by=self.actor),
+            self.key.set_contact_email(contact_email, by=self.actor),
+        ]
+        if not any(changes):
+            return "The key already has this owner and contact; nothing changed."
+        owner, contact = self.key.owner_email, self.key.contact_email
+        return f"Owner: {owner or 'none'}. Contact: {contact or 'none'}."
+
+
+class ApiKeyTransferView(RelatedKeysView):
+    """Give another owner to the keys that a person created and that no other member owns."""
+
+    permission = "api_key:create"
+    form_class = NewOwnerForm
+    template_name = "apikeys/transfer.html"
+
+    def get_queryset(self):
+        return ApiKey.objects.of_same_creator(self.key).unrevoked().without_new_owner()
+
+    def get_form_kwargs(self):
+        return super().get_form_kwargs() | {"organization": self.organization}
+
+    def perform(self, keys, owner_email):
+        creator = self.key.created_by
+        if creator and User.objects.normalize_email(owner_email) == creator.email:
+            raise InvalidKeyRequest("owner_email", THE_CREATOR)
+        return keys.give_to(self.organization, owner_email, by=self.actor)
+
+    def words(self, count):
+        return f"{count_in_words(count, 'key')} changed"

@@ -1,0 +1,134 @@
+"""What the console asks and says about the keys of members that it removes."""
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+
+from echopoint.core.names import validate_name
+from echopoint.core.refusals import InvalidField
+from echopoint.organizations.models import Organization, User
+
+NO_HEIR = (
+    "No member who stays has this e-mail address. Enter that of one who does, or leave it"
+    " empty."
+)
+
+
+def keys_to_field():
+    """Return the field of the member who gets the keys that removed members own."""
+    return forms.EmailField(
+        label="Keys of removed members go to",
+        required=False,
+        help_text="The e-mail address of a member who stays. It becomes the owner of the API"
+        " keys that the members own whom you remove here. Empty: these keys have no owner,"
+        " so owners and admins receive their notices.",
+        validators=[validate_name],
+    )
+
+
+def account_with(email):
+    """Return the user with this address, None for no address; raise `ValidationError`."""
+    if not email:
+        return None
+    user = User.objects.filter(email=User.objects.normalize_email(email)).first()
+    if user is None:
+        raise forms.ValidationError(NO_HEIR)
+    return user
+
+
+class OrganizationForm(forms.ModelForm):
+    """An organization, and what happens to the keys of members that are removed with it."""
+
+    keys_to = keys_to_field()
+
+    class Meta:
+        model = Organization
+        fields = ["name", "description"]
+
+    def clean_keys_to(self):
+        user = account_with(self.cleaned_data["keys_to"])
+        is_member = user and self.instance.memberships.filter(user=user).exists()
+        if user and not is_member:
+            raise forms.ValidationError(NO_HEIR)
+        return user
+
+
+class HandsOverKeys:
+    """An admin whose deletions end memberships, and ask who gets the keys of their members."""
+
+    delete_confirmation_template = "admin/organizations/delete_confirmation.html"
+    delete_selected_confirmation_template = (
+        "admin/organizations/delete_selected_confirmation.html"
+    )
+
+    def keys_to(self, request):
+        """Return the user whom the confirmation page names, or None; raise `InvalidField`."""
+        try:
+            email = keys_to_field().clean(request.POST.get("keys_to", ""))
+            return account_with(email)
+        except forms.ValidationError as error:
+            raise InvalidField("keys_to", " ".join(error.messages)) from None
+
+    def delete_view(self, request, *args, **kwargs):
+        return self.refusing(super().delete_view, request, *args, **kwargs)
+
+    def changelist_view(self, request, *args, **kwargs):
+        return self.refusing(super().changelist_view, request, *args, **kwargs)
+
+    def refusing(self, view, request, *args, **kwargs):
+        """Call the view; report a refusal, which has changed nothing, on the page itself."""
+        try:
+            return view(request, *args, **kwargs)
+        except InvalidField as refusal:
+            messages.error(request, f"Nothing was deleted. {refusal.message}")
+            return HttpResponseRedirect(request.get_full_path())
+
+
+def report_departure(request, change, **creator):
+    """Say what became of a removed member's keys, with links to revoke or to review them.
+
+    `creator` finds the keys that the member created.
+    """
+    keys = change.organization.api_keys.unrevoked()
+    created = keys.filter(**creator).count()
+    if not (created or change.count):
+        return
+    left = "{} is no longer a member of {}."
+    sentences = [format_html(left, change.before, change.organization)]
+    if created:
+        text = (
+            'Keys that they created there: {}. <a href="{}">Review and revoke them</a>, or'
+            " leave them to the organization."
+        )
+        url = keys_url(change.organization, creator)
+        sentences.append(format_html(text, created, url))
+    if change.count:
+        sentences.append(owned_keys(change))
+    messages.warning(
+        request, format_html(" ".join(["{}"] * len(sentences)), *sentences)
+    )
+
+
+def owned_keys(change):
+    """Return what became of the keys that the member owned."""
+    count = f"{change.count:,}"
+    if change.after:
+        return format_html("Keys that {} owns now: {}.", change.after, count)
+    text = (
+        "Keys that they owned: {}. These have no owner now, so owners and admins receive"
+        ' their notices. <a href="{}">Review the keys without an owner</a>.'
+    )
+    url = keys_url(change.organization, {"owner": None})
+    return format_html(text, count, url)
+
+
+def keys_url(organization, fields):
+    """Return the address of the unrevoked keys with these values in the console."""
+    query = {"organization__id__exact": organization.pk, "revoked_at__isnull": True}
+    for name, value in fields.items():
+        lookup = f"{name}__isnull" if value is None else f"{name}__exact"
+        query[lookup] = True if value is None else value
+    return f"{reverse('admin:apikeys_apikey_changelist')}?{urlencode(query)}"
