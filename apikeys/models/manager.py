@@ -15,6 +15,7 @@ from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.network_range import NetworkRange
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.querysets import ListedKeys
+from apikeys.scope_policy import require_granted, require_list
 from apikeys.scopes import canonical, missing, preset_of
 from echopoint.core.names import name_error
 from echopoint.core.redaction import cleaned
@@ -31,6 +32,18 @@ DECIDING_FIELDS = (
     *("organization__id", "organization__requests_per_minute"),
     *("organization__frozen_at", "leak_reported_at"),
 )
+# By whether the key is a successor, which has the list of its predecessor.
+NEEDS_LIST = {
+    False: {
+        "field": "allowed_networks",
+        "advice": "Enter at least one address, or leave these scopes out.",
+    },
+    True: {
+        "field": "scopes",
+        "advice": "This key has no such list. Set its allowed addresses first, or leave these"
+        " scopes out.",
+    },
+}
 MAX_SCOPES = 100  # per request, more than the catalog has
 INVALID = (
     "This API key is not valid. Check that it was copied whole and is still in use."
@@ -96,18 +109,20 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         `allowed_networks` has networks and names of ranges, or is None for any address. A
         successor has the list of its predecessor. Raise `InvalidKeyRequest` for an invalid
         name, scopes, expiry or list, `ScopeDenied` for scopes that the role of `by` lacks,
-        and `KeyConflict` while the keys are frozen.
+        and `KeyConflict` while the keys are frozen, or at the maximum number of keys.
         """
         by.require_fresh()
         policy.require_not_frozen(organization)
         at = at or timezone.now()
+        current = policy.locked(organization)
         if rotated_from is None:
+            policy.require_room(current, at=at)
             # A successor has the name of its predecessor. If the rules for names have
             # become stricter since, that key could not be rotated any more.
             self._require_text(name, description)
         self.require_name_is_free(organization, name, at, instead_of=rotated_from)
-        scopes = self._checked_scopes(organization, scopes, by)
-        allowed = NetworkRange.objects.resolve(organization, allowed_networks)
+        scopes = self._checked_scopes(current, scopes, by)
+        allow_list = self._allow_list(current, allowed_networks, rotated_from, scopes)
         token = tokens.generate()
         pepper = tokens.current_pepper()
         PepperFingerprint.objects.record(pepper)
@@ -124,14 +139,13 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             created_by=by.user,
             created_by_label=by.label,
             expires_at=policy.expiry(organization, expires_in_days, at=at),
-            allow_list=allowed and allowed.stored,
+            allow_list=allow_list,
             rotated_from=rotated_from,
         )
         if rotated_from:
             key.family_id = rotated_from.family_id
             key.namesake = rotated_from.namesake
             key.requests_per_minute = rotated_from.requests_per_minute
-            key.allow_list = rotated_from.allow_list
         try:
             with transaction.atomic():
                 key.save(force_insert=True)
@@ -153,6 +167,17 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         return key, token.text
 
     issue.alters_data = True
+
+    def _allow_list(self, organization, entries, rotated_from, scopes):
+        """Return the list to store, or None; raise `InvalidKeyRequest` if one is required."""
+        if rotated_from:
+            stored = rotated_from.allow_list
+        else:
+            allowed = NetworkRange.objects.resolve(organization, entries)
+            stored = allowed and allowed.stored
+        if stored is None:
+            require_list(organization, scopes, **NEEDS_LIST[bool(rotated_from)])
+        return stored
 
     def _require_text(self, name, description):
         if not name.strip():
@@ -205,7 +230,9 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
                 " that can be granted.",
             )
         scopes = sorted({canonical(name) for name in names})
-        self._require_may_grant(by.permissions_in(organization), scopes)
+        membership = by.membership_in(organization)
+        self._require_may_grant(by.permissions_of(membership), scopes)
+        require_granted(organization, membership and membership.role, scopes)
         return scopes
 
     def _require_may_grant(self, held, scopes):

@@ -133,3 +133,10 @@ def creator_left(key):
     Needs the annotation `creator_is_member` on the key.
     """
     return "@" in key.created_by_label and not key.creator_is_member
+
+
+@register.filter
+def option_groups(field):
+    """Return the options of a field of checkboxes, as [(name of the group, options), …]."""
+    groups = field.field.widget.optgroups(field.html_name, field.value() or [])
+    return [(name, options) for name, options, _ in groups]
