@@ -9,6 +9,7 @@ from apikeys.forms.rotation import RetireApiKeyForm, RotateApiKeyForm
 from apikeys.models import ApiKey
 from apikeys.models.verdict import Kind, Verdict
 from apikeys.views.key import KeyActionView, SingleKeyMixin
+from apikeys.views.policy_notes import notes_of_rotation
 from apikeys.views.secret_once import CreateKeyMixin
 from echopoint.core.refusals import Refused
 
@@ -100,6 +101,10 @@ class ApiKeyRotateView(CreateKeyMixin, SingleKeyMixin, FormView):
         except Refused as refusal:
             return self.render_conflict(refusal.message)
         return super().get(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs):
+        notes = notes_of_rotation(self.key, self.membership.role)
+        return super().get_context_data(policy_notes=notes, **kwargs)
 
     def form_options(self):
         return {"key": self.key}
