@@ -97,7 +97,16 @@ class Actor:
 
     def permissions_in(self, organization):
         """Return the permissions that the actor may grant; None means all of them."""
+        return self.permissions_of(self.membership_in(organization))
+
+    def membership_in(self, organization):
+        """Return the membership of a person, or None."""
+        if self.type == "system" or not self.user:
+            return None
+        return Membership.objects.of(self.user, organization.pk)
+
+    def permissions_of(self, membership):
+        """Return the permissions that the actor may grant with this membership."""
         if self.type == "system":
             return None
-        membership = self.user and Membership.objects.of(self.user, organization.pk)
         return membership.permissions if membership else frozenset()

@@ -7,8 +7,10 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 
 from apikeys import timestamps
+from apikeys.audit.wording import count_in_words
 from apikeys.exceptions import InvalidKeyRequest, KeyConflict, ScopeDenied
 from apikeys.models.audit import AuditEvent
+from apikeys.scope_policy import require_scope_limits
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization
 
@@ -23,6 +25,11 @@ LIMITS = (
     "keep_captured_requests_days",
     "keep_executions_days",
     "leak_action",
+    "max_keys",
+    "owner_scopes",
+    "admin_scopes",
+    "listed_scopes",
+    "notice_days",
 )
 # The setting that bounds a limit, and the reason in the message. 0 means unbounded.
 SITE_LIMITS = {
@@ -39,8 +46,11 @@ SITE_LIMITS = {
         "the maximum of this site for executions",
     ),
 }
-# Days before the end of a key on which people are warned; 0 is the day of the end.
-NOTICE_DAYS = (30, 14, 7, 1, 0)
+# Days before the end of a key on which people are warned, unless the policy has others.
+NOTICE_DAYS = (30, 14, 7, 1)
+DAY_OF_THE_END = 0  # always a day of notices
+MAX_NOTICE_DAYS = 90
+MAX_NOTICES = 10
 DEFAULT = object()  # sentinel: use the organization's default (None means no expiry)
 
 
@@ -72,8 +82,12 @@ def expiry(organization, expires_in_days, *, at):
 
 
 def notice_days(organization):
-    """Return the days before the end of a key on which people are warned, descending."""
-    return NOTICE_DAYS
+    """Return the days before the end of a key on which people are warned, descending.
+
+    The last one is `DAY_OF_THE_END`.
+    """
+    days = organization.notice_days or NOTICE_DAYS
+    return (*sorted(days, reverse=True), DAY_OF_THE_END)
 
 
 def overlap(organization, requested):
@@ -109,6 +123,30 @@ def require_not_frozen(organization):
         )
 
 
+def locked(organization):
+    """Return the organization with its policy as it is now, locked until the transaction ends.
+
+    Without the lock, keys that are issued at the same time could exceed the maximum, or
+    follow a policy that was changed meanwhile.
+    """
+    return for_change(Organization.objects).get(pk=organization.pk)
+
+
+def require_room(organization, *, at):
+    """Raise `KeyConflict` if the organization has as many keys as its policy allows.
+
+    What follows is exact only while the organization is `locked`.
+    """
+    maximum = organization.max_keys
+    if maximum and organization.api_keys.counted(at).has_as_many_as(maximum):
+        raise KeyConflict(
+            "LIMIT_REACHED",
+            f"{organization.name} has reached the maximum of its policy:"
+            f" {count_in_words(maximum, 'key')}. Revoke a key that is no longer needed, or"
+            " ask an owner to raise the maximum.",
+        )
+
+
 def require_permission(organization, by):
     """Raise `FreshSignInRequired`, or `ScopeDenied` for an actor who cannot change it."""
     by.require_fresh()
@@ -131,7 +169,7 @@ def change(organization, *, by, **limits):
         raise TypeError(f"Not limits of a policy: {sorted(unknown)}.")
     # Lock the current row. Otherwise concurrent changes could record wrong values in
     # `before`.
-    row = for_change(Organization.objects).get(pk=organization.pk)
+    row = locked(organization)
     before = {n: getattr(row, n) for n in limits if getattr(row, n) != limits[n]}
     if not before:
         return False
@@ -166,9 +204,25 @@ def require_limits(organization):
     """Raise `InvalidKeyRequest` for invalid limits."""
     for name, message in beyond_site(organization).items():
         raise InvalidKeyRequest(name, message)
+    require_scope_limits(organization)
+    require_notice_days(organization.notice_days)
     try:
         organization.full_clean()
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
         name = "max_lifetime_days" if field == NON_FIELD_ERRORS else field
         raise InvalidKeyRequest(name, messages[0]) from None
+
+
+def require_notice_days(days):
+    """Raise `InvalidKeyRequest` for days that are not distinct numbers from 1 to 90."""
+    if days is None:
+        return
+    if not 1 <= len(days) <= MAX_NOTICES or len(set(days)) < len(days):
+        raise InvalidKeyRequest(
+            "notice_days", f"Enter 1 to {MAX_NOTICES} different days."
+        )
+    if not all(type(day) is int and 1 <= day <= MAX_NOTICE_DAYS for day in days):
+        raise InvalidKeyRequest(
+            "notice_days", f"Each day is a whole number from 1 to {MAX_NOTICE_DAYS}."
+        )

@@ -154,7 +154,9 @@ POLICY = {
     "max_lifetime_days": 300,
     "max_overlap_days": 7,
     "leak_action": "suspend",
-    "shown_limits": "90 365 False 7 None None None suspend",
+    "owner_scopes": "*",
+    "admin_scopes": "*",
+    "shown_limits": "90 365 False 7 None None None suspend None None None None None",
     "confirm": "yes",
 }
 VALUE = {"value": "2", "secret": False}

@@ -199,10 +199,18 @@ def renamed(at, *, before="", after=""):
 def policy_updated(at, *, before=None, after=None):
     before, after = before or {}, after or {}
     changes = (
-        f"{name.replace('_', ' ')}: {before.get(name)} to {value}"
+        f"{name.replace('_', ' ')}: {limit_in_words(before.get(name))} to"
+        f" {limit_in_words(value)}"
         for name, value in after.items()
     )
     return f"{'; '.join(changes)}."
+
+
+def limit_in_words(value):
+    """Return a limit as text; None is a limit that is not set."""
+    if value is None:
+        return "not set"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def audit_exported(

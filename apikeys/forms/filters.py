@@ -16,6 +16,7 @@ KEY_IN_ADDRESS = (
     " filter. Browser histories and logs store addresses: if it was a whole key, revoke"
     " it. Paste keys into the search box only."
 )
+INVALID_CHOICE = "This is not a valid option."
 SHORT = (
     "Searches under three letters match the start of words only. Type more to search"
     " within words."
@@ -45,7 +46,7 @@ def short_text_notes(*texts):
 class Choice(forms.ChoiceField):
     """An optional choice. The error does not repeat the submitted value."""
 
-    default_error_messages = {"invalid_choice": "This is not a valid option."}
+    default_error_messages = {"invalid_choice": INVALID_CHOICE}
 
     def __init__(self, **options):
         super().__init__(required=False, **options)

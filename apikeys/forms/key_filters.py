@@ -8,6 +8,7 @@ from django.db.models import F
 from apikeys.db import keyset
 from apikeys.db.index_probes import LIVE_OR_REVOKED, selective_ids, with_ids
 from apikeys.forms.filters import (
+    INVALID_CHOICE,
     Choice,
     FilterForm,
     short_text_notes,
@@ -29,6 +30,7 @@ from apikeys.forms.key_queries import (
     with_use,
 )
 from apikeys.forms.people import Creators, Owners, SuggestInput
+from apikeys.forms.policy_queries import parse, select
 from apikeys.models import ApiKey
 from apikeys.models.querysets import ENDS_AT, SCOPE_IDLE_SINCE
 from apikeys.models.scope_use import UNUSED_DAYS
@@ -148,6 +150,14 @@ class KeyFilterForm(FilterForm):
         max_length=ApiKey._meta.get_field("name").max_length,
         widget=forms.HiddenInput,
     )
+    # Set by links of the policy's page.
+    policy = TextFilter(
+        query=select,
+        label="Policy",
+        required=False,
+        max_length=1000,
+        widget=forms.HiddenInput,
+    )
     sort = Choice(label="Sort by", choices=SORTS)
 
     has_few_matches = False  # set by `apply`
@@ -178,9 +188,19 @@ class KeyFilterForm(FilterForm):
         text = validate_not_secret(self.cleaned_data[name])
         return text and self.people[name].selection(text)
 
+    def clean_policy(self):
+        """Return a `Concerned`, or an empty string."""
+        text = validate_not_secret(self.cleaned_data["policy"])
+        try:
+            return text and parse(text)
+        except ValueError:
+            raise forms.ValidationError(INVALID_CHOICE) from None
+
     @property
     def notes(self):
-        return short_text_notes(self.cleaned_data.get("q", ""))
+        concerned = self.cleaned_data.get("policy")
+        notes = short_text_notes(self.cleaned_data.get("q", ""))
+        return [concerned.note, *notes] if concerned else notes
 
     @property
     def order(self):

@@ -6,7 +6,22 @@ from django import forms
 from django.conf import settings
 
 from apikeys.audit.wording import count_in_words
-from apikeys.policy import LIMITS, beyond_site
+from apikeys.forms.policy_fields import (
+    ListedScopesField,
+    NoticeDaysField,
+    RoleScopesField,
+    joined,
+    listed_scopes_in_words,
+    notice_days_in_words,
+    role_scopes_in_words,
+)
+from apikeys.policy import (
+    LIMITS,
+    MAX_NOTICE_DAYS,
+    MAX_NOTICES,
+    NOTICE_DAYS,
+    beyond_site,
+)
 from echopoint.organizations.models import LeakAction, Organization
 
 LABELS = {
@@ -18,6 +33,11 @@ LABELS = {
     "keep_captured_requests_days": "Keep captured requests, in days",
     "keep_executions_days": "Keep executions, in days",
     "leak_action": "A key that is reported as leaked",
+    "max_keys": "Maximum number of keys",
+    "owner_scopes": "Scopes that owners may grant",
+    "admin_scopes": "Scopes that admins may grant",
+    "listed_scopes": "Scopes that need a list of allowed addresses",
+    "notice_days": "Notices before a key expires, in days",
 }
 # The setting that applies if a policy sets no limit.
 SITE_SETTINGS = {
@@ -25,13 +45,31 @@ SITE_SETTINGS = {
     "keep_captured_requests_days": "KEEP_CAPTURED_REQUESTS_DAYS",
     "keep_executions_days": "KEEP_EXECUTIONS_DAYS",
 }
+GROUPED = ("owner_scopes", "admin_scopes", "listed_scopes")  # many checkboxes
+HELP_OF_ROLE = (
+    "A key may have the chosen scopes, or exactly the scopes of a chosen preset. Commands of"
+    " the operator are not limited by this."
+)
 
 
 class PolicyForm(forms.ModelForm):
     """The limits. `shown_limits` are the limits in force when the form was rendered."""
 
     shown_limits = forms.CharField(
-        widget=forms.HiddenInput, required=False, max_length=200
+        widget=forms.HiddenInput, required=False, max_length=3000
+    )
+    owner_scopes = RoleScopesField(label=LABELS["owner_scopes"], help_text=HELP_OF_ROLE)
+    admin_scopes = RoleScopesField(label=LABELS["admin_scopes"], help_text=HELP_OF_ROLE)
+    listed_scopes = ListedScopesField(
+        label=LABELS["listed_scopes"],
+        help_text="A key with one of these cannot be created or rotated without a list of"
+        " allowed addresses, and its list cannot be removed.",
+    )
+    notice_days = NoticeDaysField(
+        label=LABELS["notice_days"],
+        help_text=f"Up to {MAX_NOTICES} numbers from 1 to {MAX_NOTICE_DAYS}, separated by"
+        " commas. There is always a notice on the day itself. Empty:"
+        f" {joined(NOTICE_DAYS)}.",
     )
 
     class Meta:
@@ -51,6 +89,9 @@ class PolicyForm(forms.ModelForm):
             "allow_non_expiring": "Let people create keys that never expire.",
             "leak_action": "Applies if someone proves that they have the complete secret. A"
             " suspended key can be rotated or resumed; a revoked one never works again.",
+            "max_keys": "Keys that are revoked or expired do not count. A key that is being"
+            " rotated and its successor count as one, so that a rotation is always possible."
+            " Empty: no maximum.",
         }
 
     def __init__(self, *args, instance, **kwargs):
@@ -60,6 +101,8 @@ class PolicyForm(forms.ModelForm):
         self.initial["shown_limits"] = self.fingerprint()
         for name in SITE_SETTINGS:
             self.fields[name].help_text = limit_help(name)
+        for name in GROUPED:
+            self.fields[name].summary = in_words(name, self.before[name])
 
     def clean(self):
         """Report a default lifetime above the maximum at its own field."""
@@ -100,12 +143,17 @@ class PolicyForm(forms.ModelForm):
             for name in ("keep_captured_requests_days", "keep_executions_days")
         )
 
+    def changed_limits(self):
+        """Return the names of the limits that differ from those in force."""
+        return {n for n, value in self.limits.items() if value != self.before[n]}
+
     def changes(self):
         """Return the changed limits, as [(label, before, after)]."""
+        changed = self.changed_limits()
         return [
             (LABELS[name], in_words(name, self.before[name]), in_words(name, value))
             for name, value in self.limits.items()
-            if value != self.before[name]
+            if name in changed
         ]
 
 
@@ -113,13 +161,37 @@ def in_words(name, value):
     """Return the value of a limit as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if name == "leak_action":
-        return "suspended" if value == LeakAction.SUSPEND else "revoked"
+    if name in WORDS:
+        return WORDS[name](value)
     if value is None:
         return f"{default_in_words(name)} (default)"
-    if name == "requests_per_minute":
-        return count_in_words(value, "request")
     return count_in_words(value, "day")
+
+
+def leak_action_in_words(value):
+    return "suspended" if value == LeakAction.SUSPEND else "revoked"
+
+
+def max_keys_in_words(value):
+    return count_in_words(value, "key") if value else "no maximum"
+
+
+def rate_in_words(value):
+    if value is None:
+        return f"{default_in_words('requests_per_minute')} (default)"
+    return count_in_words(value, "request")
+
+
+# Limits that are not numbers of days.
+WORDS = {
+    "requests_per_minute": rate_in_words,
+    "leak_action": leak_action_in_words,
+    "max_keys": max_keys_in_words,
+    "owner_scopes": role_scopes_in_words,
+    "admin_scopes": role_scopes_in_words,
+    "listed_scopes": listed_scopes_in_words,
+    "notice_days": notice_days_in_words,
+}
 
 
 def retention_days(name, value):

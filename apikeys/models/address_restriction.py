@@ -2,11 +2,15 @@
 
 from django.db import models, transaction
 
+from apikeys import policy
 from apikeys.exceptions import AddressNotAllowed, KeyConflict
 from apikeys.models.audit import AuditEvent
-from apikeys.models.network_range import NetworkRange
+from apikeys.models.network_range import ALLOWED, NetworkRange
 from apikeys.networks import parse_address, read_allow_list
+from apikeys.scope_policy import require_list
 from echopoint.core.locks import for_change
+
+KEEP_ONE = "Keep at least one address."
 
 
 class AddressRestriction(models.Model):
@@ -61,9 +65,11 @@ class AddressRestriction(models.Model):
 
         `entries` are networks, addresses, and names of the organization's ranges. Allowing
         an address that was not allowed before needs a recent sign-in. Raise
-        `InvalidKeyRequest` for an invalid list, and `KeyConflict` for a revoked key.
+        `InvalidKeyRequest` for an invalid list, or if the policy requires one and this would
+        remove it, and `KeyConflict` for a revoked key.
         """
-        # Lock order: the ranges, then the key.
+        # Lock order: the organization, the ranges, then the key.
+        current = policy.locked(self.organization)
         chosen = NetworkRange.objects.resolve(self.organization, entries)
         key = for_change(type(self).objects).get(pk=self.pk)
         if not key.stays_within(chosen):
@@ -71,6 +77,8 @@ class AddressRestriction(models.Model):
         if key.revoked_at:
             raise KeyConflict("CONFLICT", "This key is revoked; that is final.")
         before, stored = key.allowed_networks, chosen and chosen.stored
+        if key.is_restricted and stored is None:
+            require_list(current, key.scopes, field=ALLOWED, advice=KEEP_ONE)
         self.allow_list = stored
         if key.allow_list == stored:
             return False

@@ -16,6 +16,7 @@ from apikeys.models.network_range import NetworkRange
 from apikeys.models.ownership import CREATOR, checked_contact, first_owner
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.querysets import ListedKeys
+from apikeys.scope_policy import require_granted, require_list
 from apikeys.scopes import canonical, missing, preset_of
 from echopoint.core.names import name_error
 from echopoint.core.redaction import cleaned
@@ -32,6 +33,18 @@ DECIDING_FIELDS = (
     *("organization__id", "organization__requests_per_minute"),
     *("organization__frozen_at", "leak_reported_at"),
 )
+# By whether the key is a successor, which has the list of its predecessor.
+NEEDS_LIST = {
+    False: {
+        "field": "allowed_networks",
+        "advice": "Enter at least one address, or leave these scopes out.",
+    },
+    True: {
+        "field": "scopes",
+        "advice": "This key has no such list. Set its allowed addresses first, or leave these"
+        " scopes out.",
+    },
+}
 MAX_SCOPES = 100  # per request, more than the catalog has
 INVALID = (
     "This API key is not valid. Check that it was copied whole and is still in use."
@@ -100,21 +113,24 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         `owner_email` is the address of a member, None for no owner, or `CREATOR`. A
         successor has the list, owner and contact of its predecessor. Raise
         `InvalidKeyRequest` for an invalid value, `ScopeDenied` for scopes that the role of
-        `by` lacks, and `KeyConflict` while the keys are frozen.
+        `by` lacks, and `KeyConflict` while the keys are frozen, or at the maximum number of
+        keys.
         """
         by.require_fresh()
         policy.require_not_frozen(organization)
         at = at or timezone.now()
+        current = policy.locked(organization)
         if rotated_from is None:
+            policy.require_room(current, at=at)
             # A successor has the name of its predecessor. If the rules for names have
             # become stricter since, that key could not be rotated any more.
             self._require_text(name, description)
         self.require_name_is_free(organization, name, at, instead_of=rotated_from)
-        scopes = self._checked_scopes(organization, scopes, by)
+        scopes = self._checked_scopes(current, scopes, by)
         # Not of a successor: its predecessor is locked, so that owner cannot leave yet.
         owner = None if rotated_from else first_owner(organization, owner_email, by)
         contact_email = checked_contact(organization, contact_email)
-        allowed = NetworkRange.objects.resolve(organization, allowed_networks)
+        allow_list = self._allow_list(current, allowed_networks, rotated_from, scopes)
         token = tokens.generate()
         pepper = tokens.current_pepper()
         PepperFingerprint.objects.record(pepper)
@@ -133,14 +149,13 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             owner=owner,
             contact_email=contact_email,
             expires_at=policy.expiry(organization, expires_in_days, at=at),
-            allow_list=allowed and allowed.stored,
+            allow_list=allow_list,
             rotated_from=rotated_from,
         )
         if rotated_from:
             key.family_id = rotated_from.family_id
             key.namesake = rotated_from.namesake
             key.requests_per_minute = rotated_from.requests_per_minute
-            key.allow_list = rotated_from.allow_list
             key.owner = rotated_from.owner
             key.contact_email = rotated_from.contact_email
         try:
@@ -166,6 +181,17 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         return key, token.text
 
     issue.alters_data = True
+
+    def _allow_list(self, organization, entries, rotated_from, scopes):
+        """Return the list to store, or None; raise `InvalidKeyRequest` if one is required."""
+        if rotated_from:
+            stored = rotated_from.allow_list
+        else:
+            allowed = NetworkRange.objects.resolve(organization, entries)
+            stored = allowed and allowed.stored
+        if stored is None:
+            require_list(organization, scopes, **NEEDS_LIST[bool(rotated_from)])
+        return stored
 
     def _require_text(self, name, description):
         if not name.strip():
@@ -218,7 +244,9 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
                 " that can be granted.",
             )
         scopes = sorted({canonical(name) for name in names})
-        self._require_may_grant(by.permissions_in(organization), scopes)
+        membership = by.membership_in(organization)
+        self._require_may_grant(by.permissions_of(membership), scopes)
+        require_granted(organization, membership and membership.role, scopes)
         return scopes
 
     def _require_may_grant(self, held, scopes):

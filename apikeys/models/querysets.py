@@ -200,9 +200,30 @@ class ListedKeys(OrgOwnedQuerySet):
         )
         return self.filter(Q(created_at__gte=at) | Exists(changes))
 
+    def not_ended(self, at=None):
+        """Only keys that are not revoked, expired or retired; suspended ones too."""
+        at = at or timezone.now()
+        return self.filter(
+            Q(expires_at=None) | Q(expires_at__gt=at),
+            Q(retire_at=None) | Q(retire_at__gt=at),
+            revoked_at=None,
+        )
+
+    def ending_within(self, days, at=None):
+        """Only keys that end soon, by their expiry or by the end of an overlap."""
+        at = at or timezone.now()
+        return self.alias(ends=ENDS_AT).filter(
+            revoked_at=None, ends__gt=at, ends__lte=at + timedelta(days=days)
+        )
+
     def with_scope(self, name):
         """Only keys with the scope."""
-        return self.filter(Holds("scopes", [name]))
+        return self.filter(self.holds_scope(name))
+
+    @staticmethod
+    def holds_scope(name):
+        """Return the condition that a key has the scope."""
+        return Holds("scopes", [name])
 
     def with_people(self, organization):
         """Annotate the roles of each key's creator and owner, and the owner's address.
@@ -262,6 +283,20 @@ class ListedKeys(OrgOwnedQuerySet):
         too_long = Q(expires_at__gt=F("created_at") + timedelta(days=maximum))
         endless = Q() if allow_non_expiring else Q(expires_at=None)
         return self.filter(too_long | endless)
+
+    def counted(self, at=None):
+        """Only keys that count to the maximum of the policy: not revoked, and not expired.
+
+        A key that is being rotated, or was, is left out: its successor counts. So a
+        rotation changes no count.
+        """
+        at = at or timezone.now()
+        unexpired = Q(expires_at=None) | Q(expires_at__gt=at)
+        return self.filter(unexpired, revoked_at=None, retire_at=None)
+
+    def has_as_many_as(self, number):
+        """Whether there are at least so many keys; no more of them are counted."""
+        return self.order_by()[:number].count() >= number
 
     def needing_attention(self, organization, at=None):
         """Return the number of keys that need action, by kind; one query."""

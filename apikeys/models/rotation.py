@@ -59,6 +59,7 @@ class Rotation(models.Model):
         """
         by.require_fresh()
         at = at or timezone.now()
+        policy.locked(self.organization)  # lock order: before the key
         key = for_change(type(self).objects).get(pk=self.pk)
         key.require_rotatable(at)
         if key.is_stopped_leak:
@@ -275,6 +276,11 @@ class Rotation(models.Model):
             execution=successor and last_execution(successor),
         )
 
+    def counts_to_maximum(self, at):
+        """Whether the key is one of `counted`."""
+        has_expired = bool(self.expires_at) and self.expires_at <= at
+        return not (self.revoked_at or self.retire_at or has_expired)
+
     def successor_id_or_none(self):
         successor = self.successor
         return successor and successor.rest_id
@@ -290,10 +296,12 @@ class Rotation(models.Model):
     def cancel_rotation(self, *, by, at=None):
         """Revoke the unused successor; this key continues.
 
-        Raise `KeyConflict` if the successor was used or the overlap is over.
+        Raise `KeyConflict` if the successor was used or the overlap is over, or if the
+        successor no longer counts and there is no room for this key.
         """
         by.require_fresh()
         at = at or timezone.now()
+        current = policy.locked(self.organization)  # lock order: before the key
         key = for_change(type(self).objects).get(pk=self.pk)
         policy.require_not_frozen(key.organization)
         if key.status(at) != self.Status.RETIRING:
@@ -307,6 +315,8 @@ class Rotation(models.Model):
                 "The successor is already in use. Retire this key, or revoke the"
                 " successor if it must not be used.",
             )
+        if not (successor and successor.counts_to_maximum(at)):
+            policy.require_room(current, at=at)
         if successor:
             successor.revoke(by=by, reason="The rotation was cancelled.", at=at)
         type(self).objects.require_name_is_free(

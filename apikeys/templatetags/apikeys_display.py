@@ -152,3 +152,10 @@ def owner_left(key):
 def owner_is_limited(key):
     """Whether the owner is a member whose role does not manage keys."""
     return bool(key.owner_role) and key.owner_role not in MANAGING_ROLES
+
+
+@register.filter
+def option_groups(field):
+    """Return the options of a field of checkboxes, as [(name of the group, options), …]."""
+    groups = field.field.widget.optgroups(field.html_name, field.value() or [])
+    return [(name, options) for name, options, _ in groups]

@@ -6,6 +6,7 @@ from apikeys.forms.issue import IssueApiKeyForm
 from apikeys.models import ApiKey
 from apikeys.scopes import PRESETS
 from apikeys.views.base import ApiKeysMixin
+from apikeys.views.policy_notes import notes_of_issue
 from apikeys.views.secret_once import CreateKeyMixin
 
 
@@ -19,6 +20,10 @@ class ApiKeyIssueView(CreateKeyMixin, ApiKeysMixin, FormView):
 
     def form_options(self):
         return {"organization": self.organization}
+
+    def get_context_data(self, **kwargs):
+        notes = notes_of_issue(self.organization, self.membership.role)
+        return super().get_context_data(policy_notes=notes, **kwargs)
 
     def get_initial(self):
         """Preselect the preset in the URL; a resubmitted form overrides it."""

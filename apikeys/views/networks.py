@@ -7,6 +7,7 @@ from apikeys.models import NetworkRange
 from apikeys.models.seen_addresses import left_out, refused_addresses, seen_networks
 from apikeys.network_entries import split_entries
 from apikeys.networks import parse_address
+from apikeys.scope_policy import needing_list
 from apikeys.views.key import KeyActionView
 from echopoint.core.client_address import address
 from echopoint.core.refusals import Refused
@@ -42,6 +43,7 @@ class ApiKeyNetworksView(KeyActionView):
             refused=refused_addresses(self.key),
             ranges=NetworkRange.objects.for_org(self.organization).order_by("name_key"),
             own_address=address(self.request),
+            sensitive=needing_list(self.organization, self.key.scopes),
             **kwargs,
         )
 

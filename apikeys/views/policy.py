@@ -1,4 +1,4 @@
-"""The policy page: the limits on keys, and a preview of the keys that exceed them."""
+"""The policy page: the limits, and a preview of the keys that a change concerns."""
 
 from copy import copy
 
@@ -9,11 +9,10 @@ from django.views.generic import FormView
 
 from apikeys import policy
 from apikeys.forms.policy import PolicyForm, facts
-from apikeys.models import ApiKey
 from apikeys.views.base import ApiKeysMixin, add_refusal
+from apikeys.views.policy_preview import previews
 from echopoint.core.refusals import Refused
 
-SHOWN = 50
 STALE = (
     "The policy has changed since you opened this page. Check the current limits, then"
     " submit your change again."
@@ -45,9 +44,6 @@ class PolicyView(ApiKeysMixin, FormView):
             facts=facts(self.organization), may_change=may_change, **kwargs
         )
 
-    def get_queryset(self):
-        return ApiKey.objects.for_org(self.organization).usable()
-
     def form_valid(self, form):
         if form.is_stale():
             form = self.form_class(instance=copy(self.organization))
@@ -65,17 +61,12 @@ class PolicyView(ApiKeysMixin, FormView):
 
     def preview(self, form):
         """Show the effect of the change and ask for confirmation."""
-        limits = form.limits
-        outside = self.get_queryset().outside(
-            limits["max_lifetime_days"], limits["allow_non_expiring"]
-        )
-        exceeding = list(outside.order_by("name", "pk")[: SHOWN + 1])
+        found = previews(self.organization, form.limits, form.changed_limits())
         return self.render_to_response(
             self.get_context_data(
                 form=form,
                 changes=form.changes(),
-                exceeding=exceeding[:SHOWN],
-                has_more=len(exceeding) > SHOWN,
+                previews=found,
                 deletes=form.shortens_retention(),
             ),
         )
@@ -87,8 +78,8 @@ class PolicyView(ApiKeysMixin, FormView):
             add_refusal(form, refusal)
             return self.form_invalid(form)
         text = (
-            "The policy was changed. Lifetimes and the overlap apply to keys that are created"
-            " or rotated from now on."
+            "The policy was changed. Lifetimes, the overlap, and limits on scopes and on the"
+            " number of keys apply to keys that are created or rotated from now on."
         )
         messages.success(self.request, text)
         return HttpResponseRedirect(self.get_success_url())

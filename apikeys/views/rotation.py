@@ -10,6 +10,7 @@ from apikeys.models import ApiKey, ScopeUse
 from apikeys.models.scope_use import UNUSED_DAYS
 from apikeys.models.verdict import Kind, Verdict
 from apikeys.views.key import KeyActionView, SingleKeyMixin
+from apikeys.views.policy_notes import notes_of_rotation
 from apikeys.views.secret_once import CreateKeyMixin
 from echopoint.core.refusals import Refused
 
@@ -124,6 +125,7 @@ class ApiKeyRotateView(CreateKeyMixin, SingleKeyMixin, FormView):
 
     def get_context_data(self, **kwargs):
         return super().get_context_data(
+            policy_notes=notes_of_rotation(self.key, self.membership.role),
             leaves_out=self.leaves_out,
             unused_days=UNUSED_DAYS,
             without_unused=f"?without={UNUSED}",

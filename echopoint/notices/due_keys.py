@@ -65,14 +65,15 @@ def due_keys(organization, at):
     """Return the keys that have reached a threshold for which there is no notice yet.
 
     A threshold that had passed already when the key was issued or rotated is left out: the
-    date was on the screen then.
+    date was on the screen then. So is one that the policy added after a notice closer to
+    the end: people know the date.
     """
     if organization.frozen_at:
         return ApiKey.objects.none()  # they are stopped, and cannot be rotated
     reached, until = Q(pk__in=[]), at
     for threshold, since, until in windows(organization, at):
         recorded = ExpiryNotice.objects.for_org(organization).filter(
-            key=OuterRef("pk"), ends_at=OuterRef("ends"), threshold=threshold
+            key=OuterRef("pk"), ends_at=OuterRef("ends"), threshold__lte=threshold
         )
         reached |= Q(
             ~Exists(recorded),

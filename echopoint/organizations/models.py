@@ -23,6 +23,7 @@ from echopoint.organizations import roles
 
 MAX_LIFETIME_DAYS = 3650
 MAX_KEPT_DAYS = 36_500
+MAX_KEYS = 100_000  # of a policy; bounds the time of counting them at each issue
 
 
 class UserManager(BaseUserManager):
@@ -187,6 +188,27 @@ class Organization(DeferredTogether):
         default=LeakAction.SUSPEND,
         db_default=LeakAction.SUSPEND,
         help_text="What happens to a key that is reported as leaked.",
+    )
+    max_keys = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_KEYS)],
+        help_text="How many keys may exist at the same time.",
+    )
+    # NULL allows every scope of the role. `apikeys.policy` validates the names.
+    owner_scopes = models.JSONField(
+        null=True, blank=True, help_text="Scopes and presets that owners may grant."
+    )
+    admin_scopes = models.JSONField(
+        null=True, blank=True, help_text="Scopes and presets that admins may grant."
+    )
+    listed_scopes = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Scopes of which a key needs a list of allowed addresses.",
+    )
+    notice_days = models.JSONField(
+        null=True, blank=True, help_text="Days before the end of a key, for notices."
     )
     # While set, no key of the organization works; see `apikeys.freezing`.
     frozen_at = models.DateTimeField(null=True, blank=True, editable=False)

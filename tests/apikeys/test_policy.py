@@ -7,7 +7,7 @@ import pytest
 from apikeys.actors import Actor
 from apikeys.exceptions import InvalidKeyRequest, ScopeDenied
 from apikeys.models import AuditEvent
-from apikeys.policy import DEFAULT, change, expiry
+from apikeys.policy import DEFAULT, change, expiry, notice_days
 from echopoint.organizations.models import Organization
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -110,6 +110,13 @@ def test_only_an_owner_changes_the_policy(acme, alice, bob, mallory, globex):
         ({"default_lifetime_days": 366}, "max_lifetime_days"),
         ({"max_lifetime_days": 0}, "max_lifetime_days"),
         ({"max_overlap_days": 3651}, "max_overlap_days"),
+        ({"notice_days": []}, "notice_days"),
+        ({"notice_days": [7, 7]}, "notice_days"),
+        ({"notice_days": [0]}, "notice_days"),
+        ({"notice_days": [91]}, "notice_days"),
+        ({"notice_days": ["7"]}, "notice_days"),
+        ({"notice_days": [True]}, "notice_days"),
+        ({"notice_days": [*range(1, 12)]}, "notice_days"),
     ],
 )
 def test_limits_that_cannot_be_are_refused(acme, limits, field):
@@ -123,3 +130,13 @@ def test_limits_that_cannot_be_are_refused(acme, limits, field):
 def test_the_policy_has_no_other_limits(acme):
     with pytest.raises(TypeError):
         change(acme, by=Actor.command("test"), name="Mine")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "days"),
+    [(None, (30, 14, 7, 1, 0)), ([5, 60], (60, 5, 0)), ([90], (90, 0))],
+)
+def test_notices_are_sent_on_the_chosen_days_and_on_the_last(acme, chosen, days):
+    change(acme, by=Actor.command("test"), notice_days=chosen)
+
+    assert notice_days(acme) == days

@@ -225,6 +225,18 @@ class Gallery:
         page.get_by_label("Default lifetime, in days").fill("30")
         press(page, "Review changes")
         yield "policy-preview"
+        page.goto(self.path("busy", "policy/"))
+        for summary in page.locator(".scope-limit > summary").all():
+            summary.click()
+        yield "policy-scopes"
+        page.get_by_label("Maximum number of keys").fill("3")
+        page.locator("input[name=listed_scopes]").first.check()
+        page.locator("input[name=admin_scopes][value=ci]").check()
+        press(page, "Review changes")
+        yield "policy-scopes-refused"
+        page.locator("input[name=admin_scopes][value='*']").uncheck()
+        press(page, "Review changes")
+        yield "policy-scopes-preview"
 
     def of_the_webhook(self):
         page = self.page

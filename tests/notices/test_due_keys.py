@@ -2,7 +2,7 @@
 
 import pytest
 
-from apikeys import freezing
+from apikeys import freezing, policy
 from apikeys.actors import Actor
 from apikeys.models import ApiKey
 from echopoint.notices.due_keys import (
@@ -168,3 +168,38 @@ def test_a_key_that_retired_by_date_while_in_use_is_told_of(rotating, acme):
 
     assert list(due_keys(acme, NOW + 2 * DAY)) == [old]
     assert is_worth_a_notice(old, NOW + 2 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("days", "threshold"),
+    [(61, None), (60, 60), (21, 60), (20, 20), (1, 20), (0, 0)],
+)
+def test_an_organization_chooses_the_days(ending, acme, days, threshold):
+    policy.change(acme, by=SYSTEM, notice_days=[60, 20])
+    key = ending(days)
+
+    assert list(due_keys(acme, NOW)) == ([key] if threshold is not None else [])
+    assert threshold_of(key, NOW) == threshold
+
+
+def test_days_that_are_added_behind_a_notice_are_not_due(ending, acme):
+    key = ending(12)
+    ExpiryNotice.objects.record(key, 14, [])
+
+    policy.change(acme, by=SYSTEM, notice_days=[20, 10])
+
+    assert not due_keys(acme, NOW).exists()
+    assert not due_keys(acme, NOW + DAY).exists()
+    assert due_keys(acme, NOW + 2 * DAY).exists()
+
+
+def test_days_that_are_removed_and_put_back_are_due_once(ending, acme):
+    key = ending(12)
+    ExpiryNotice.objects.record(key, 14, [])
+
+    for days in ([30], [14, 13], None, [12]):
+        policy.change(acme, by=SYSTEM, notice_days=days)
+        assert due_keys(acme, NOW).exists() == (days in ([14, 13], [12])), days
+        for due in due_keys(acme, NOW):
+            assert ExpiryNotice.objects.record(due, threshold_of(due, NOW), [])
+        assert not due_keys(acme, NOW).exists()

@@ -188,6 +188,14 @@ def test_every_action_is_recorded_by_something_or_is_not_offered():
             "max overlap days: 7 to 14.",
         ),
         (
+            Action.POLICY_UPDATED,
+            {
+                "before": {"max_keys": None, "notice_days": [30, 7]},
+                "after": {"max_keys": 9, "notice_days": None},
+            },
+            "max keys: not set to 9; notice days: 30, 7 to not set.",
+        ),
+        (
             Action.CREATED,
             {"scopes": ["a"], "allowed_networks": ["Office", "192.0.2.1"]},
             "Scopes: a. No expiry. Only from Office, 192.0.2.1.",

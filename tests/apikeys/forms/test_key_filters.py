@@ -9,6 +9,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from apikeys.forms.key_filters import ORDERS, SORTS, KeyFilterForm
+from apikeys.forms.policy_queries import KINDS
 from apikeys.models import ApiKey, ScopeRecording
 from apikeys.templatetags.apikeys_list import FIRST_SORT
 from tests.apikeys.filter_indexes import FILTERS as INDEXES
@@ -16,6 +17,8 @@ from tests.apikeys.filter_indexes import FILTERS as INDEXES
 # What the form has besides filters: the order of the rows.
 SETTINGS = {"sort"}
 TEXT = "some text"
+POLICIES = ["counted", "lifetime:80", "lifetime:80,must-expire", "ending:7", "working"]
+POLICIES += ["no-own-rate", "other-scopes:ci,flows:read", "unlisted:runner:claim"]
 
 
 @pytest.fixture
@@ -44,8 +47,10 @@ def choices(field):
         yield from (inner for inner, _ in label) if nested else [value]
 
 
-def samples(field):
+def samples(name, field):
     """Return values for the field that the form takes."""
+    if name == "policy":
+        return POLICIES
     if isinstance(field, forms.ChoiceField):
         return [value for value in choices(field) if value]
     return [TEXT]
@@ -62,7 +67,7 @@ def test_each_field_of_a_filter_form_has_its_query(acme, sql, monkeypatch):
     for name, field in form({}, organization=acme).fields.items():
         if name in SETTINGS:
             continue
-        for value in samples(field):
+        for value in samples(name, field):
             assert sql(form, **{name: value}) != unfiltered, (
                 f"{form.__name__} offers {name}={value}, and shows the same rows with"
                 " it. Give the field a query (ChoiceFilter and TextFilter in"
@@ -78,6 +83,10 @@ def test_each_filter_is_probed_on_an_index(acme):
         "Add a value of the filter that few keys match, and its index, to FILTERS in"
         " tests/apikeys/filter_indexes.py."
     )
+
+
+def test_each_kind_of_the_policys_filter_is_tested():
+    assert {value.partition(":")[0] for value in POLICIES} == set(KINDS)
 
 
 def test_each_sort_has_its_order_and_each_column_a_sort():

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from apikeys import tokens
+from apikeys import policy, tokens
 from apikeys.actors import Actor
 from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey, AuditEvent
@@ -82,6 +82,24 @@ def test_a_key_is_issued_for_networks(issued, capsys, acme):
     refused = failure(*words, "--name", "y", "--allow-from", "192.0.2.1/24")
     assert "Write 192.0.2.0/24 for the network" in refused
     assert ApiKey.objects.count() == 2
+
+
+def test_a_command_keeps_to_the_policy_of_organizations_and_not_of_roles(acme, issue):
+    key, _ = issue("runner:claim")
+    limits = {"max_keys": 1, "listed_scopes": ["runner:claim"]}
+    policy.change(acme, by=Actor.command("test"), owner_scopes=["flows:read"], **limits)
+    words = ["issue_api_key", "--organization", acme.pk, "--name", "x"]
+
+    full = failure(*words, "--scope", "webhooks:read")
+    unlisted = failure("rotate_api_key", key.rest_id)
+    key.revoke(by=Actor.command("test"))
+    unlisted_too = failure(*words, "--scope", "runner:claim")
+    call_command(*words, "--scope", "webhooks:read")
+
+    assert "maximum of its policy: 1 key" in full
+    assert "Set its allowed addresses first" in unlisted
+    assert "Enter at least one address" in unlisted_too
+    assert acme.api_keys.get(revoked_at=None).scopes == ["webhooks:read"]
 
 
 def test_an_issued_key_is_told_as_the_api_tells_it(issued, api, alice):

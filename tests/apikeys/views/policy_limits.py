@@ -5,5 +5,7 @@ LIMITS = {
     "max_lifetime_days": "80",
     "max_overlap_days": "7",
     "leak_action": "suspend",
+    "owner_scopes": "*",
+    "admin_scopes": "*",
 }
-SHOWN_LIMITS = "90 365 False 7 None None None suspend"
+SHOWN_LIMITS = "90 365 False 7 None None None suspend None None None None None"

@@ -330,7 +330,9 @@ def test_the_policys_preview_says_when_a_retiring_key_ends(make, client, acme, o
     seen = {
         "max_overlap_days": 7,
         "leak_action": "suspend",
-        "shown_limits": "90 365 False 7 None None None suspend",
+        "owner_scopes": "*",
+        "admin_scopes": "*",
+        "shown_limits": "90 365 False 7 None None None suspend None None None None None",
     }
 
     said = text(client.post(url, limits | seen))

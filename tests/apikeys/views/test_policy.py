@@ -49,13 +49,18 @@ def test_a_change_shows_first_which_keys_it_concerns(send, acme, issue, globex):
     ApiKey.objects.filter(pk=stopped.pk).update(revoked_at=timezone.now())
     issue(name="theirs", organization=globex, expires_in_days=300)
 
-    strict = send(shown_limits="90 365 True 7 None None None suspend")
+    strict = send(
+        shown_limits="90 365 True 7 None None None suspend None None None None None"
+    )
     lenient = send(
-        shown_limits="90 365 True 7 None None None suspend", allow_non_expiring="on"
+        shown_limits="90 365 True 7 None None None suspend None None None None None",
+        allow_non_expiring="on",
     )
 
-    assert [key.name for key in strict.context["exceeding"]] == ["endless", "long"]
-    assert [key.name for key in lenient.context["exceeding"]] == ["long"]
+    [exceeding] = strict.context["previews"]
+    assert [key.name for key in exceeding.keys] == ["endless", "long"]
+    [exceeding] = lenient.context["previews"]
+    assert [key.name for key in exceeding.keys] == ["long"]
     acme.refresh_from_db()
     assert acme.max_lifetime_days == 365
     assert not AuditEvent.objects.filter(action="policy.updated").exists()

@@ -31,6 +31,6 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("apikeys", "0040_owner_and_contact")]
+    dependencies = [("apikeys", "0032_owner_and_contact")]
 
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("apikeys", "0029_audit_actions"),
+        ("apikeys", "0031_idle_scopes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

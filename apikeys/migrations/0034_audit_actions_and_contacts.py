@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('apikeys', '0041_fill_owner'),
+        ('apikeys', '0033_fill_owner'),
     ]
 
     operations = [

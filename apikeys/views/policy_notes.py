@@ -1,0 +1,91 @@
+"""What the policy refuses, said on the pages of issue and rotation before the form is sent."""
+
+from typing import NamedTuple
+
+from django.urls import reverse
+from django.utils import timezone
+
+from apikeys import policy
+from apikeys.audit.wording import count_in_words
+from apikeys.exceptions import KeyConflict
+from apikeys.scope_policy import (
+    beyond,
+    granted_by_role,
+    granted_in_words,
+    how_to_change,
+    needing_list,
+)
+
+
+class Note(NamedTuple):
+    """A sentence about the policy, and a page on which to do something about it."""
+
+    text: str
+    is_warning: bool = False
+    url: str = ""
+    label: str = ""
+
+
+def notes_of_issue(organization, role):
+    """Return the notes for a new key."""
+    notes = room_notes(organization)
+    granted = granted_by_role(organization, role)
+    if granted is not None:
+        notes.append(
+            Note(
+                f"The policy of {organization.name} lets {role}s grant"
+                f" {granted_in_words(granted)}."
+            )
+        )
+    if organization.listed_scopes:
+        listed = " or ".join(organization.listed_scopes)
+        notes.append(Note(f"A key with {listed} needs a list of allowed addresses."))
+    return notes
+
+
+def room_notes(organization):
+    """Return how many keys can be created, if there is a maximum."""
+    maximum = organization.max_keys
+    if not maximum:
+        return []
+    try:
+        policy.require_room(organization, at=timezone.now())
+    except KeyConflict as conflict:
+        return [Note(conflict.message, is_warning=True)]
+    left = maximum - organization.api_keys.counted().count()
+    return [
+        Note(
+            f"{count_in_words(left, 'more key')} can be created: the policy of"
+            f" {organization.name} allows {maximum:,}."
+        )
+    ]
+
+
+def notes_of_rotation(key, role):
+    """Return the notes for a successor with the scopes of the key."""
+    organization, notes = key.organization, []
+    scopes = [name for name in key.scopes if name not in key.lapsed_scopes]
+    if refused := beyond(granted_by_role(organization, role), scopes):
+        text = (
+            f"The policy of {organization.name} does not let {role}s grant"
+            f" {', '.join(refused)}. Untick what the new key can do without, or"
+            f" {how_to_change(role)}."
+        )
+        notes.append(Note(text, is_warning=True))
+    sensitive = needing_list(organization, scopes)
+    if sensitive and not key.is_restricted:
+        text = (
+            f"The policy of {organization.name} requires a list of allowed addresses for"
+            f" keys with {', '.join(sensitive)}, and this key has none. Set its list first,"
+            " or untick these scopes."
+        )
+        url = reverse("apikeys:networks", args=[organization.pk, key.public_id])
+        notes.append(Note(text, True, url, "Set the allowed addresses"))
+    if organization.max_keys:
+        maximum = count_in_words(organization.max_keys, "key")
+        text = (
+            "This key and its successor count as one of at most"
+            f" {maximum} that the policy allows."
+        )
+        notes.append(Note(text))
+    return notes

@@ -1,0 +1,205 @@
+"""The preview of a change of the policy: the keys that each changed limit concerns."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from apikeys import policy
+from apikeys.audit.wording import count_in_words
+from apikeys.forms.policy_queries import MUST_EXPIRE, parse
+from apikeys.models import ApiKey
+from apikeys.scope_policy import LIMIT_OF_ROLE
+from echopoint.organizations.models import LeakAction
+
+SHOWN = 5
+
+
+class Preview(NamedTuple):
+    """How many keys a limit concerns, the first of them, and the list of all."""
+
+    sentence: str
+    count: int
+    keys: list
+    query_string: str
+    is_warning: bool
+
+
+class Concern(NamedTuple):
+    """What a limit concerns if one of `limits` changes.
+
+    `value` returns the value of the list's filter, or an empty string for no key; `words`
+    the sentence for a number of keys; `warns` whether these keys are beyond the limit. All
+    get the new limits.
+    """
+
+    limits: tuple[str, ...]
+    value: Callable
+    words: Callable
+    warns: Callable = lambda count, limits: count > 0
+
+
+def previews(organization, limits, changed):
+    """Return the `Preview` of each limit that changed and concerns existing keys."""
+    found = []
+    for concern in CONCERNS:
+        value = concern.value(limits) if changed & {*concern.limits} else ""
+        if value:
+            found.append(preview(organization, concern, value, limits))
+    return found
+
+
+def preview(organization, concern, value, limits):
+    # As the list does, which leaves out revoked keys.
+    keys = ApiKey.objects.for_org(organization).unrevoked()
+    rows, _ = parse(value).query(keys)
+    count = rows.count()
+    return Preview(
+        concern.words(count, limits),
+        count,
+        list(rows.order_by("name_key", "pk")[:SHOWN]),
+        f"?{urlencode({'policy': value})}",
+        concern.warns(count, limits),
+    )
+
+
+def lifetime(limits):
+    rest = "" if limits["allow_non_expiring"] else f",{MUST_EXPIRE}"
+    return f"lifetime:{limits['max_lifetime_days']}{rest}"
+
+
+def lifetime_in_words(count, limits):
+    if not count:
+        return "All current keys are within these lifetimes."
+    return (
+        f"{exceed_in_words(count)} {they_keep(count)} working as before; a successor gets"
+        " the new limits."
+    )
+
+
+def exceed_in_words(count):
+    return f"{count_in_words(count, 'key')} exceed{'s' if count == 1 else ''} these limits."
+
+
+def maximum_in_words(count, limits):
+    over = count - limits["max_keys"]
+    verb = "counts" if count == 1 else "count"
+    begin = f"{count_in_words(count, 'key')} {verb} to the maximum"
+    if over < 0:
+        return f"{begin}, so {-over:,} more can be created."
+    if over == 0:
+        return (
+            f"{begin} and reach it: no more can be created. A rotation stays possible."
+        )
+    return (
+        f"{begin}, {over:,} more than it allows. {they_keep(count)} working, and can be"
+        " rotated, but no more can be created."
+    )
+
+
+def other_scopes(limit):
+    """Return the function for the value of the filter, for the limit of a role."""
+
+    def value(limits):
+        return f"other-scopes:{','.join(limits[limit])}" if limits[limit] else ""
+
+    return value
+
+
+def other_scopes_in_words(role):
+    """Return the function for the sentence, for the limit of a role."""
+
+    def words(count, limits):
+        if not count:
+            return f"No current key has scopes that {role}s may no longer grant."
+        has = "has" if count == 1 else "have"
+        return (
+            f"{count_in_words(count, 'key')} {has} scopes that {role}s may not grant."
+            f" {they_keep(count)} working as before; {role}s can rotate"
+            f" {'it' if count == 1 else 'them'} without these scopes only."
+        )
+
+    return words
+
+
+def unlisted(limits):
+    scopes = limits["listed_scopes"]
+    return f"unlisted:{','.join(scopes)}" if scopes else ""
+
+
+def unlisted_in_words(count, limits):
+    if not count:
+        return "All current keys with these scopes have a list of allowed addresses."
+    has = "has" if count == 1 else "have"
+    it = "it has" if count == 1 else "they have"
+    return (
+        f"{count_in_words(count, 'key')} with these scopes {has} no list of allowed"
+        f" addresses. {they_keep(count)} working as before, and can be rotated with these"
+        f" scopes once {it} a list."
+    )
+
+
+def ending(limits):
+    return f"ending:{longest_notice(limits)}"
+
+
+def ending_in_words(count, limits):
+    days = count_in_words(longest_notice(limits), "day")
+    if not count:
+        return f"No key ends within {days}, so no notice is due now."
+    verb = "ends" if count == 1 else "end"
+    return (
+        f"{count_in_words(count, 'key')} {verb} within {days}. Notices that were recorded"
+        " already are not sent again."
+    )
+
+
+def longest_notice(limits):
+    return max(limits["notice_days"] or policy.NOTICE_DAYS)
+
+
+def rate_in_words(count, limits):
+    if not count:
+        return "No current key has the limit of the policy for its requests."
+    has = "has" if count == 1 else "have"
+    return (
+        f"{count_in_words(count, 'key')} {has} no limit of requests of"
+        f" {'its' if count == 1 else 'their'} own. The new one applies immediately."
+    )
+
+
+def leak_in_words(count, limits):
+    done = "revoked" if limits["leak_action"] == LeakAction.REVOKE else "suspended"
+    if not count:
+        return "All current keys are suspended, or there are none."
+    many = f"{count_in_words(count, 'key')} {'is' if count == 1 else 'are'}"
+    each = "It is" if count == 1 else "Each is"
+    return f"{many} neither ended nor suspended. {each} {done} if it is reported as leaked."
+
+
+def they_keep(count):
+    return "It keeps" if count == 1 else "They keep"
+
+
+def never(count, limits):
+    return False
+
+
+CONCERNS = (
+    Concern(("max_lifetime_days", "allow_non_expiring"), lifetime, lifetime_in_words),
+    Concern(
+        ("requests_per_minute",), lambda limits: "no-own-rate", rate_in_words, never
+    ),
+    Concern(("leak_action",), lambda limits: "working", leak_in_words, never),
+    Concern(
+        ("max_keys",),
+        lambda limits: "counted" if limits["max_keys"] else "",
+        maximum_in_words,
+        lambda count, limits: count >= limits["max_keys"],
+    ),
+    *(
+        Concern((limit,), other_scopes(limit), other_scopes_in_words(role))
+        for role, limit in LIMIT_OF_ROLE.items()
+    ),
+    Concern(("listed_scopes",), unlisted, unlisted_in_words),
+    Concern(("notice_days",), ending, ending_in_words, never),
+)
