@@ -153,19 +153,8 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             rotated_from=rotated_from,
         )
         if rotated_from:
-            key.family_id = rotated_from.family_id
-            key.namesake = rotated_from.namesake
-            key.requests_per_minute = rotated_from.requests_per_minute
-            key.owner = rotated_from.owner
-            key.contact_email = rotated_from.contact_email
-        try:
-            with transaction.atomic():
-                key.save(force_insert=True)
-        except IntegrityError:
-            # A concurrent request took the name after the check above. The unique index
-            # decides; the check exists for its message.
-            self.require_name_is_free(organization, name, at, instead_of=rotated_from)
-            raise
+            key.inherit(rotated_from)
+        self._insert(key, at)
         key.record(
             AuditEvent.Action.CREATED,
             by,
@@ -181,6 +170,18 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         return key, token.text
 
     issue.alters_data = True
+
+    def _insert(self, key, at):
+        try:
+            with transaction.atomic():
+                key.save(force_insert=True)
+        except IntegrityError:
+            # A concurrent request took the name after it was checked. The unique index
+            # decides; the check exists for its message.
+            self.require_name_is_free(
+                key.organization, key.name, at, instead_of=key.rotated_from
+            )
+            raise
 
     def _allow_list(self, organization, entries, rotated_from, scopes):
         """Return the list to store, or None; raise `InvalidKeyRequest` if one is required."""

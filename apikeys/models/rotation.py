@@ -97,6 +97,14 @@ class Rotation(models.Model):
 
     rotate.alters_data = True
 
+    def inherit(self, predecessor):
+        """Take over what a rotation does not choose anew."""
+        self.family_id = predecessor.family_id
+        self.namesake = predecessor.namesake
+        self.requests_per_minute = predecessor.requests_per_minute
+        self.owner = predecessor.owner
+        self.contact_email = predecessor.contact_email
+
     @property
     def is_stopped_leak(self):
         """Whether the key is suspended, and was reported as leaked."""
