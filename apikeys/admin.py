@@ -75,7 +75,7 @@ class SearchableByKeyAdmin(ReadOnlyAdmin):
 class PepperFilter(admin.SimpleListFilter):
     """Filter unrevoked keys by the pepper of their digest.
 
-    The choices are those of the setting: to read them from the keys would read all keys.
+    The choices come from the setting; reading them from the keys would read all keys.
     """
 
     title = "pepper of an unrevoked key"
@@ -242,7 +242,7 @@ class ScopeUseAdmin(SearchableByKeyAdmin):
 class PepperFingerprintAdmin(ReadOnlyAdmin):
     """The versions of the pepper that this database was used with.
 
-    `check_pepper_rotation` counts their keys, which a page should not.
+    `check_pepper_rotation` counts their keys, which is too slow for a page.
     """
 
     list_display = ["version", "state", "recorded_at"]
@@ -267,7 +267,7 @@ class SpentNonceAdmin(ReadOnlyAdmin):
 
 @admin.register(ContactAddress)
 class ContactAddressAdmin(ReadOnlyAdmin):
-    """Contacts of keys that stopped their mail, or got mail about leaked keys."""
+    """Contact addresses whose mail is stopped, or that got mail about leaked keys."""
 
     list_display = ["address", "stopped_at", "leak_mail_day", "leak_mails"]
     search_fields = ["=address"]

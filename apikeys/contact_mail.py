@@ -1,7 +1,8 @@
-"""Mail to contacts of keys, who may be strangers.
+"""Mail to the contacts of keys.
 
-A contact is not verified, and the names in its mail are chosen by the organization. So each
-mail has a link that stops all of them, and nothing from a name becomes a link.
+The address of a contact is not verified, so it may be a stranger's, and the organization
+chooses the names in the mail. So each mail has a link that stops all mail to the address,
+and names are written so that mail programs do not turn them into links.
 """
 
 import re
@@ -13,7 +14,7 @@ from django.urls import reverse
 
 from echopoint.core.client_metadata import one_line
 
-# Without an age: people unsubscribe from old mail too.
+# The links do not expire: people unsubscribe from old mail too.
 signer = signing.Signer(salt="apikeys.contact")
 DOMAIN_DOT = re.compile(r"(?<=\w)\.(?=[^\W\d]{2})")
 
@@ -24,12 +25,12 @@ def stop_url(address):
 
 
 def token_for(address):
-    # Encoded: an address may contain a slash, and logs of paths should not contain one.
+    # Encoded: an address may contain a slash, and should not be readable in logs of paths.
     return signer.sign_object(address)
 
 
 def address_of(token):
-    """Return the address that the link is for, or None if it is not valid."""
+    """Return the address in the token, or None if the token is invalid."""
     try:
         return signer.unsign_object(token)
     except signing.BadSignature:
@@ -37,7 +38,7 @@ def address_of(token):
 
 
 def one_click(url):
-    """Return the headers of a mail that one POST to the URL unsubscribes from (RFC 8058)."""
+    """Return mail headers for unsubscribing with one POST to the URL (RFC 8058)."""
     return {
         "List-Unsubscribe": f"<{url}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -46,13 +47,13 @@ def one_click(url):
 
 
 def unlinked(text):
-    """Return the name on one line, of which mail programs make no link."""
+    """Return the name on one line, changed so that mail programs do not make it a link."""
     broken = one_line(text).replace("://", ": //")
     return DOMAIN_DOT.sub("[.]", broken)
 
 
 def message(address, subject, body):
-    """Return a mail to the contact; its subject holds no name."""
+    """Return a mail to the contact; `subject` must not contain a name."""
     footer = (
         f"You get this because an organization named here entered {address} as the contact"
         " of its API keys. Its owners and admins can change that.\n"

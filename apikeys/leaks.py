@@ -133,7 +133,7 @@ def stop(findings, reporter, at):
 def people_concerned(stopped):
     """Return {user: [(key, finding), …]}: owners of the organization, creator and owner.
 
-    A creator who is no longer a member learns nothing about the organization.
+    A creator or owner who is no longer a member gets no mail about the organization.
     """
     concerned = defaultdict(list)
     for key, finding in stopped:
@@ -150,7 +150,7 @@ def people_concerned(stopped):
 
 
 def contacts_concerned(stopped):
-    """Return {address: [key, …]}, sorted in the order of locks."""
+    """Return {address: [key, …]}, sorted in lock order."""
     concerned = defaultdict(list)
     for key, _ in stopped:
         if key.contact_email:
@@ -159,7 +159,7 @@ def contacts_concerned(stopped):
 
 
 def mail_contact(address, keys, at):
-    """Queue a mail to the contact, unless it stopped its mail or got enough today."""
+    """Queue a mail to the contact, unless its mail is stopped or it got the maximum today."""
     if not ContactAddress.objects.count_leak_mail(address, at):
         return
     shown = keys[:MAX_KEYS_TO_CONTACT]

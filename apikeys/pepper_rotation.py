@@ -1,4 +1,4 @@
-"""The progress of a rotation of peppers: how many keys each version still holds."""
+"""The progress of a rotation of peppers: how many keys still use each version."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +17,7 @@ MOST_LISTED = 20
 
 @dataclass(frozen=True)
 class Version:
-    """A version of the pepper, with the number of unrevoked keys whose digest it made."""
+    """A version of the pepper, with the number of unrevoked keys whose digest uses it."""
 
     number: int
     is_current: bool
@@ -33,7 +33,7 @@ class Version:
 
     @property
     def is_in_the_way(self):
-        """Whether the rotation to the current pepper is not complete because of it."""
+        """Whether the rotation is incomplete because of keys of this version."""
         return bool(self.keys) and not (self.is_current and self.works)
 
     @property
@@ -45,8 +45,8 @@ class Version:
 def versions(at=None) -> list[Version]:
     """Return each configured version, and each that an unrevoked key has, in order.
 
-    Keys that are expired, retired or suspended count too: the system check of peppers in
-    use stops the site without the version of any unrevoked key.
+    Expired, retired and suspended keys count too: a system check stops the site if the
+    version of any unrevoked key is missing.
     """
     peppers = tokens.read_peppers(settings.API_KEY_PEPPERS)
     configured = {pepper.version for pepper in peppers}
@@ -81,7 +81,7 @@ def count_keys(at):
 
 
 def keys_in_the_way(found):
-    """Return the first unrevoked keys that need another version, the longest unused first."""
+    """Return the unrevoked keys that need another version, the longest unused first."""
     numbers = [version.number for version in found if version.is_in_the_way]
     keys = ApiKey.objects.unrevoked().filter(pepper_version__in=numbers)
     ordered = keys.select_related("organization").order_by(IDLE_SINCE, "pk")

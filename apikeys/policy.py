@@ -124,10 +124,10 @@ def require_not_frozen(organization):
 
 
 def locked(organization):
-    """Return the organization with its policy as it is now, locked until the transaction ends.
+    """Lock the organization and return it with its current policy.
 
     Without the lock, keys that are issued at the same time could exceed the maximum, or
-    follow a policy that was changed meanwhile.
+    follow a policy that was changed concurrently.
     """
     return for_change(Organization.objects).get(pk=organization.pk)
 
@@ -135,7 +135,7 @@ def locked(organization):
 def require_room(organization, *, at):
     """Raise `KeyConflict` if the organization has as many keys as its policy allows.
 
-    What follows is exact only while the organization is `locked`.
+    The result is reliable only while the organization is `locked`.
     """
     maximum = organization.max_keys
     if maximum and organization.api_keys.counted(at).has_as_many_as(maximum):

@@ -1,4 +1,4 @@
-"""The policy's rules on scopes: which a role may grant, and which need a list of addresses."""
+"""The policy on scopes: which ones a role may grant, and which require an address list."""
 
 from apikeys.exceptions import InvalidKeyRequest
 from apikeys.scopes import PRESETS, SCOPES, missing, preset_of
@@ -20,7 +20,7 @@ def granted_by_role(organization, role):
 def beyond(granted, scopes):
     """Return the scopes that are not granted, sorted.
 
-    A preset grants exactly its scopes: not a part of them, and not others besides.
+    A preset grants exactly its own set of scopes, not a part of it and not a larger set.
     """
     if granted is None or preset_of(scopes) in granted:
         return []
@@ -42,7 +42,7 @@ def require_granted(organization, role, scopes):
 
 
 def how_to_change(role):
-    """Return what a person with this role does if the policy is too strict."""
+    """Return what a person with this role can do if the policy is too strict."""
     return (
         "change the policy" if role == "owner" else "ask an owner to change the policy"
     )
@@ -66,7 +66,7 @@ def needing_list(organization, scopes):
 def require_list(organization, scopes, *, field, advice):
     """Raise `InvalidKeyRequest` if a key with these scopes needs a list.
 
-    Call it for a key without one. `advice` says what to do next.
+    Call it for a key without a list. `advice` tells the caller what to do next.
     """
     if sensitive := needing_list(organization, scopes):
         raise InvalidKeyRequest(
@@ -78,7 +78,7 @@ def require_list(organization, scopes, *, field, advice):
 
 
 def require_scope_limits(organization):
-    """Raise `InvalidKeyRequest` for limits with unknown names, or that grant nothing."""
+    """Raise `InvalidKeyRequest` for limits that have unknown names or are empty."""
     for field in LIMIT_OF_ROLE.values():
         require_names(field, getattr(organization, field), {**PRESETS, **SCOPES})
     require_names(LISTED, getattr(organization, LISTED), SCOPES)

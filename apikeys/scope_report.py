@@ -24,7 +24,7 @@ def as_csv(organization, keys, order):
 
 
 def in_batches(keys, order):
-    """Yield the keys in lists. A single statement could take longer than it may."""
+    """Yield the keys in lists. One statement for all could exceed the statement timeout."""
     cursor = None
     while batch := keyset.read_rows(keys, order, BATCH, cursor, backwards=False):
         yield batch

@@ -55,7 +55,7 @@ def notices_chosen(at, *, before="", after=""):
 
 
 def ownership(owner, contact_email):
-    """Return " Owner: a. Contact: b.", or less."""
+    """Return " Owner: a. Contact: b.", without an empty part."""
     words = f" Owner: {owner}." if owner else ""
     return f"{words} Contact: {contact_email}." if contact_email else words
 

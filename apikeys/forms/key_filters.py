@@ -114,7 +114,7 @@ class TextFilter(Filter, forms.CharField):
 
 
 def people_field(field, people):
-    """Return the text field that replaces a select of very many people."""
+    """Return a text field, for use when a select would have too many people."""
     return TextFilter(
         query=field.query,
         label=f"{field.label} (e-mail, or part of it)",
@@ -150,7 +150,7 @@ class KeyFilterForm(FilterForm):
         max_length=ApiKey._meta.get_field("name").max_length,
         widget=forms.HiddenInput,
     )
-    # Set by links of the policy's page.
+    # Set by links on the policy page.
     policy = TextFilter(
         query=select,
         label="Policy",

@@ -59,7 +59,7 @@ def owned_by(keys, selection):
 
 
 def of_people(keys, field, selection):
-    """Filter by the person in the field, along the index that begins with it."""
+    """Filter by the person in the field, using the index that begins with the field."""
     order = (f"{field}_id", "created_at")
     nobody = Q(selection.without_person, **{field: None})
     parts = [keys.filter(nobody).order_by(*order)]
@@ -91,7 +91,7 @@ def with_use(keys, use):
 
 
 def with_unused_scopes(keys, unused):
-    """Filter by whether a scope is unused; the only choice is that one is."""
+    """Filter keys with an unused scope, which is the only choice of the filter."""
     keys = keys.with_unused_scopes(UNUSED_DAYS)
     return keys, [keys.order_by(SCOPE_IDLE_SINCE)]
 

@@ -1,4 +1,4 @@
-"""The forms of a key's owner and contact."""
+"""Forms for the owner and the contact of keys."""
 
 from django import forms
 
@@ -10,7 +10,7 @@ NO_OWNER = ("", "No owner: owners and admins receive its notices")
 
 
 def owner_field(**options):
-    """Return the field of the owner's e-mail address; `offer_members` makes it a select."""
+    """Return a field for the owner's e-mail address; `offer_members` makes it a select."""
     return forms.CharField(
         label="Owner",
         required=False,
@@ -25,17 +25,17 @@ def contact_field():
         label="Contact",
         required=False,
         max_length=MAX_ADDRESS,
-        help_text="The e-mail address of a team, which needs no account. It gets the key’s"
-        " notices too, with the name of the key and of the organization.",
+        help_text="The e-mail address of a team; it needs no account. It also gets the key’s"
+        " notices, with the names of the key and of the organization.",
         validators=[validate_name],
         widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
 
 def offer_members(field, organization, first=NO_OWNER):
-    """Make the field a select of the organization's members, unless they are too many.
+    """Make the field a select of the organization's members, unless there are too many.
 
-    `first` is the choice for no member.
+    `first` is the option for no member.
     """
     members = organization.memberships.select_related("user").order_by("user__email")
     members = list(members[: MAX_OPTIONS + 1])

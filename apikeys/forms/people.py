@@ -21,16 +21,16 @@ NO_KEY = Q(pk__in=[])
 
 
 class PeopleSelection(NamedTuple):
-    """User ids, and a condition for keys that have no account in the field."""
+    """User ids, and a condition for keys whose field refers to no account."""
 
     people: list[str]
     without_person: Q = NO_KEY
 
 
 class People:
-    """The users in a field of an organization's keys, members or not.
+    """The users in a field of an organization's keys, including former members.
 
-    Texts that are no user id select the groups.
+    The keys of `groups` are values of the filter, beside user ids.
     """
 
     field = None  # of the key
@@ -41,7 +41,7 @@ class People:
         self.organization, self.database = organization, database
 
     def queryset(self, first=None):
-        """Return the people, at most `first`, annotated with the role that they have now."""
+        """Return the people, at most `first`, annotated with their current role."""
         members = self.organization.memberships.filter(user=OuterRef("pk"))
         keys = ApiKey.objects.using(self.database)
         people = keys.people(self.organization, self.field, first)
@@ -50,7 +50,7 @@ class People:
 
     @cached_property
     def people(self):
-        """Return the people by e-mail address, at most one more than the select holds."""
+        """Return the people, sorted by e-mail address; at most one more than fits in the select."""
         return sorted(self.queryset(MAX_OPTIONS + 1), key=str)
 
     @property
@@ -81,7 +81,7 @@ class People:
         return PeopleSelection(people, self.deleted & self.with_label(text))
 
     def of_group(self, group):
-        """Return the people who left, or members whose role does not manage keys."""
+        """Return the people who left, or the members whose role cannot manage keys."""
         if group == LEFT:
             left = self.queryset().filter(role=None)
             return PeopleSelection(ids(left), self.deleted)
@@ -89,7 +89,7 @@ class People:
         return PeopleSelection(ids(members.exclude(role__in=MANAGING_ROLES)))
 
     def with_label(self, text):
-        """Return the condition of keys whose label has the text, if the key stores one."""
+        """Return the condition for keys whose stored label, if any, contains the text."""
         return Q()
 
 

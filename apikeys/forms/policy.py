@@ -47,8 +47,8 @@ SITE_SETTINGS = {
 }
 GROUPED = ("owner_scopes", "admin_scopes", "listed_scopes")  # many checkboxes
 HELP_OF_ROLE = (
-    "A key may have the chosen scopes, or exactly the scopes of a chosen preset. Commands of"
-    " the operator are not limited by this."
+    "A key may have the chosen scopes, or exactly the scopes of a chosen preset. This"
+    " does not limit the operator’s commands."
 )
 
 
@@ -62,7 +62,7 @@ class PolicyForm(forms.ModelForm):
     admin_scopes = RoleScopesField(label=LABELS["admin_scopes"], help_text=HELP_OF_ROLE)
     listed_scopes = ListedScopesField(
         label=LABELS["listed_scopes"],
-        help_text="A key with one of these cannot be created or rotated without a list of"
+        help_text="A key with one of these scopes cannot be created or rotated without a list of"
         " allowed addresses, and its list cannot be removed.",
     )
     notice_days = NoticeDaysField(
@@ -89,7 +89,7 @@ class PolicyForm(forms.ModelForm):
             "allow_non_expiring": "Let people create keys that never expire.",
             "leak_action": "Applies if someone proves that they have the complete secret. A"
             " suspended key can be rotated or resumed; a revoked one never works again.",
-            "max_keys": "Keys that are revoked or expired do not count. A key that is being"
+            "max_keys": "Revoked and expired keys do not count. A key that is being"
             " rotated and its successor count as one, so that a rotation is always possible."
             " Empty: no maximum.",
         }

@@ -44,7 +44,7 @@ class RoleScopesField(forms.MultipleChoiceField):
             return None
         if EVERY in chosen:
             raise forms.ValidationError(
-                f"Choose either “{EVERY_SCOPE}” or single ones. To limit the role, untick"
+                f"Choose either “{EVERY_SCOPE}” or single scopes. To limit the role, untick"
                 f" “{EVERY_SCOPE}”."
             )
         return [name for name in (*PRESETS, *SCOPES) if name in chosen]
@@ -79,7 +79,7 @@ def scope_label(name):
 
 
 class NoticeDaysField(forms.CharField):
-    """Days before the end of a key, descending, or None for the default ones."""
+    """Days before the end of a key, descending, or None for the default days."""
 
     def __init__(self, **options):
         widget = forms.TextInput(attrs={"autocomplete": "off", "inputmode": "text"})

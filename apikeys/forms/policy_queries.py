@@ -1,7 +1,7 @@
-"""The filter of the list of keys by what a limit of the policy concerns.
+"""Filter the list of keys by a limit of the policy.
 
-The limit is in the value, `<kind>` or `<kind>:<arguments>`. So the preview of a change can
-link to all keys that a limit concerns before it is saved.
+The value of the filter contains the limit: `<kind>` or `<kind>:<arguments>`. So the preview
+of a change can link to all keys that the limit concerns before it is saved.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ MUST_EXPIRE = "must-expire"
 
 
 class Concerned(NamedTuple):
-    """The keys that a limit concerns: in words, and as a query.
+    """The keys that a limit concerns: a description and a query.
 
     `query` returns (matching keys, parts) like those of `key_queries`.
     """
@@ -34,7 +34,7 @@ def select(keys, concerned):
 
 
 def parse(text):
-    """Return the `Concerned` of a value; raise `ValueError` for any other text."""
+    """Return the `Concerned` for the filter's value; raise `ValueError` for an invalid one."""
     kind, _, arguments = text.partition(":")
     if kind not in KINDS:
         raise ValueError("unknown kind")
@@ -56,16 +56,16 @@ def lifetime(arguments):
 
 
 def counted(arguments):
-    """Keys that count to the maximum."""
+    """Keys that count towards the maximum."""
     require_nothing(arguments)
     return Concerned(
-        "Keys that count to the maximum number of keys.",
+        "Keys that count towards the maximum number of keys.",
         lambda keys: (keys.counted(), None),
     )
 
 
 def not_granted(arguments):
-    """Keys with other scopes than those that a role may grant."""
+    """Keys with scopes that a role may not grant."""
     granted = names(arguments, {**PRESETS, **SCOPES})
     presets = [name for name in granted if name in PRESETS]
     others = [name for name in SCOPES if name not in granted]
@@ -75,11 +75,11 @@ def not_granted(arguments):
         return found.exclude(preset__in=presets), parts(keys, others)
 
     listed = ", ".join(granted)
-    return Concerned(f"Current keys with other scopes than {listed}.", query)
+    return Concerned(f"Current keys with scopes other than {listed}.", query)
 
 
 def unlisted(arguments):
-    """Keys with a scope that needs a list of allowed addresses, and without a list."""
+    """Keys that have a scope that requires a list of allowed addresses, but have no list."""
     scopes = names(arguments, SCOPES)
 
     def query(keys):
@@ -88,7 +88,7 @@ def unlisted(arguments):
 
     listed = " or ".join(scopes)
     return Concerned(
-        f"Current keys with {listed}, and without a list of allowed addresses.", query
+        f"Current keys with {listed}, but without a list of allowed addresses.", query
     )
 
 
@@ -118,7 +118,7 @@ def working(arguments):
     """Keys that work, unless the organization is frozen."""
     require_nothing(arguments)
     return Concerned(
-        "Keys that are neither ended nor suspended.",
+        "Keys that have not ended and are not suspended.",
         lambda keys: (keys.not_ended().filter(suspended_at=None), None),
     )
 
@@ -143,7 +143,7 @@ def has_any(keys, scopes):
 
 
 def parts(keys, scopes):
-    """Return the keys with each of the scopes, which the index on scopes finds."""
+    """Return a queryset for each scope, which the index on scopes can find."""
     return [keys.with_scope(name) for name in scopes]
 
 

@@ -1,4 +1,4 @@
-"""The form of the report on the use of scopes."""
+"""The filter form of the report on the use of scopes."""
 
 from django.db.models import F
 
@@ -11,13 +11,13 @@ EVERY = "all"
 
 
 class ScopeUseForm(FilterForm):
-    """Which keys the report shows; those with the longest unused scope are first."""
+    """The choice of keys in the report; keys with the longest unused scope come first."""
 
     keys = Choice(
         label="Keys",
         choices=[
             ("", "With unused scopes"),
-            (EVERY, "All that are not revoked"),
+            (EVERY, "All unrevoked keys"),
         ],
     )
 
@@ -25,9 +25,10 @@ class ScopeUseForm(FilterForm):
 
     @property
     def file_order(self):
-        """Return an order in which no key comes twice when it is used during an export.
+        """Return an order in which a key that is used during an export is not exported twice.
 
-        A use moves a key to the end of `order`, but out of the keys with unused scopes.
+        A use moves a key to the end of `order`; with the filter on unused scopes, it removes
+        the key from the rows instead.
         """
         if self.cleaned_data["keys"] == EVERY:
             return keyset.Order(F("created_at"), False, keyset.parse_time)

@@ -1,4 +1,4 @@
-"""Uses of scopes: one row per key and scope, and since when they are recorded."""
+"""Uses of scopes: one row per key and scope, and the time since which they are recorded."""
 
 import django.db.models.deletion
 from django.db import migrations, models

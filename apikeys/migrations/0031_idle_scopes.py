@@ -1,4 +1,4 @@
-"""Indexes of the list of keys by the scope that was unused for longest."""
+"""Indexes for sorting the list of keys by their longest unused scope."""
 
 from django.db import migrations, models
 from django.db.models.functions import Coalesce

@@ -1,4 +1,4 @@
-"""Keys get an owner, who is a member, and a contact, which is an address without an account."""
+"""Add the owner of a key (a member) and its contact (an address without an account)."""
 
 import django.db.models.deletion
 from django.conf import settings

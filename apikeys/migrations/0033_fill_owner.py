@@ -1,4 +1,4 @@
-"""The owner of an existing key is its creator, if they are a member.
+"""Make the creator of each existing key its owner, if they are a member.
 
 In batches with a transaction each, so that no row is locked for long. Keys whose creator has
 left have no owner.

@@ -95,7 +95,7 @@ class ApiKey(
         related_name="+",
         db_index=False,  # the index below begins with the organization
     )
-    # Of a team, which has no account. It gets the key's notices too.
+    # An address without an account, such as a team's; it also gets the key's notices.
     contact_email = models.EmailField(blank=True, default="", db_default="")
     expires_at = models.DateTimeField(null=True, blank=True)
     rotated_from = models.ForeignKey(
@@ -124,8 +124,8 @@ class ApiKey(
     last_used_ip = models.GenericIPAddressField(null=True, blank=True)
     last_used_user_agent = models.CharField(max_length=USER_AGENT_LENGTH, blank=True)
     last_used_route = models.CharField(max_length=200, blank=True)
-    # The earliest of the last uses of its scopes; None while one of them was never used.
-    # Copied from `ScopeUse`, for the index of the list.
+    # The earliest last use among the key's scopes; NULL while a scope was never used.
+    # Copied from `ScopeUse`, so that the list can use an index.
     scopes_used_since = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ApiKeyManager()

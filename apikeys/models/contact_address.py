@@ -1,7 +1,7 @@
-"""Addresses without an account that are contacts of keys: whether they get mail, and how much.
+"""The addresses of contacts: whether mail to them is stopped, and how much they got.
 
-A contact is not verified, so it may be a stranger's address. Its mail has a link that stops
-all mail to it, from every organization.
+A contact is not verified, so it may be a stranger's address. Each mail to it has a link that
+stops all mail to the address, from every organization.
 """
 
 from django.db import models, transaction
@@ -19,12 +19,12 @@ class ContactAddressManager(models.Manager):
     """Stop, resume and count the mail of an address."""
 
     def wants_mail(self, address):
-        """Whether this is an address, and its e-mails are not stopped."""
+        """Whether the address is not empty, and its e-mails are not stopped."""
         stopped = self.filter(address=address, stopped_at__isnull=False)
         return bool(address) and not stopped.exists()
 
     def stopped(self, addresses):
-        """Return those of the addresses whose e-mails are stopped, a set."""
+        """Return the set of these addresses whose e-mails are stopped."""
         rows = self.filter(address__in=addresses, stopped_at__isnull=False)
         return set(rows.values_list("address", flat=True))
 
@@ -37,7 +37,7 @@ class ContactAddressManager(models.Manager):
 
     @transaction.atomic
     def resume(self, address, *, by):
-        """Undo `stop`; return whether this call did."""
+        """Undo `stop`; return whether this call changed anything."""
         return self._set(address, None, Action.CONTACT_RESUMED, by)
 
     resume.alters_data = True
@@ -60,7 +60,7 @@ class ContactAddressManager(models.Manager):
 
     @transaction.atomic
     def count_leak_mail(self, address, at):
-        """Count a mail about leaked keys; return whether the address may get it."""
+        """Return whether the address may get a mail about leaked keys, and count it if so."""
         row = self.locked(address)
         if row.leak_mail_day != at.date():
             row.leak_mail_day, row.leak_mails = at.date(), 0
@@ -74,7 +74,7 @@ class ContactAddressManager(models.Manager):
 
 
 class ContactAddress(models.Model):
-    """An address that stopped its mail, or got mail about leaked keys."""
+    """An address whose mail is stopped, or that got mail about leaked keys."""
 
     address = models.EmailField(unique=True)
     stopped_at = models.DateTimeField(null=True)

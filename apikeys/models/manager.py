@@ -33,7 +33,7 @@ DECIDING_FIELDS = (
     *("organization__id", "organization__requests_per_minute"),
     *("organization__frozen_at", "leak_reported_at"),
 )
-# By whether the key is a successor, which has the list of its predecessor.
+# Keyed by whether the key is a successor, which has the list of its predecessor.
 NEEDS_LIST = {
     False: {
         "field": "allowed_networks",
@@ -127,7 +127,8 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             self._require_text(name, description)
         self.require_name_is_free(organization, name, at, instead_of=rotated_from)
         scopes = self._checked_scopes(current, scopes, by)
-        # Not of a successor: its predecessor is locked, so that owner cannot leave yet.
+        # A successor gets the owner of its predecessor, which is locked, so that its owner
+        # cannot leave yet.
         owner = None if rotated_from else first_owner(organization, owner_email, by)
         contact_email = checked_contact(organization, contact_email)
         allow_list = self._allow_list(current, allowed_networks, rotated_from, scopes)

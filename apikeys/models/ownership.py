@@ -1,4 +1,4 @@
-"""Who is responsible for a key: a member, and an address without an account."""
+"""The owner of a key (a member) and its contact (an address without an account)."""
 
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ from echopoint.core.names import name_error
 from echopoint.organizations.models import Membership, Organization, User
 
 Action = AuditEvent.Action
-CREATOR = object()  # sentinel: the person who issues the key, if a person does
-# Addresses of an organization's keys. Each may belong to a stranger, who gets mail then.
+CREATOR = object()  # sentinel: the person who issues the key; no owner for a command
+# Different contacts of an organization's keys. Each may be a stranger who then gets mail.
 MAX_CONTACTS = 50
 MAX_ADDRESS = 254  # characters, RFC 5321
 NO_MEMBER = (
@@ -29,12 +29,12 @@ NOT_ONE_ADDRESS = (
 )
 TOO_MANY = (
     f"The keys of this organization have {MAX_CONTACTS} different contacts already. Use"
-    " one of these addresses, or change or revoke keys that have another."
+    " one of these addresses, or change or revoke keys with other contacts."
 )
 
 
 class Ownership(models.Model):
-    """The part of a key that names its owner and its contact."""
+    """The owner and the contact of a key."""
 
     class Meta:
         abstract = True
@@ -50,9 +50,9 @@ class Ownership(models.Model):
 
     @transaction.atomic
     def set_owner(self, owner_email, *, by, at=None):
-        """Make the member with this e-mail address the owner; None or "" is no owner.
+        """Make the member with this e-mail address the owner; None or "" removes the owner.
 
-        Return whether it changed. Raise `InvalidKeyRequest` unless they are a member, and
+        Return whether it changed. Raise `InvalidKeyRequest` if no member has it, and
         `KeyConflict` for a revoked key.
         """
         by.require_fresh()
@@ -71,7 +71,7 @@ class Ownership(models.Model):
 
     @transaction.atomic
     def set_contact_email(self, contact_email, *, by, at=None):
-        """Set the address that gets the key's notices too; None or "" removes it.
+        """Set the address that also gets the key's notices; None or "" removes it.
 
         Return whether it changed. Raise `InvalidKeyRequest` for an invalid address, and
         `KeyConflict` for a revoked key.
@@ -99,13 +99,13 @@ class Ownership(models.Model):
 
 
 class HandOver(NamedTuple):
-    """Keys that got another owner, or none, because theirs leaves the organization."""
+    """Keys whose owner leaves the organization, and their new owner, if any."""
 
     organization: Organization
     before: User
     after: User | None
     count: int
-    keys: list  # empty if there are too many for an event each
+    keys: list  # empty if there are too many to record an event for each
 
     def record(self):
         """Record an event about the member, and one for each key."""
@@ -125,20 +125,20 @@ class HandOver(NamedTuple):
 
 
 def record_owner(key, before, after, by, **more):
-    """Record the change of the key's owner between two users; None is no owner."""
+    """Record a change of the key's owner; None means no owner."""
     labels = {"before": before and str(before), "after": after and str(after)}
     key.record(Action.OWNER_CHANGED, by, **labels, **more)
 
 
 def member_with_email(organization, email):
-    """Return the member with this address, None for no address; locks the membership.
+    """Return the member with this address, None for no address. Locks the membership.
 
-    The lock keeps the member from leaving until the key that they own is committed.
+    The lock prevents the member from leaving before the key is committed.
     """
     if not email:
         return None
     email = User.objects.normalize_email(email.strip())
-    # Other texts are not looked up: a database refuses some of them.
+    # Look up valid addresses only: the database refuses some other texts.
     is_address = not address_error(email)
     user = is_address and locked_member(organization, user__email=email)
     if not user:
@@ -154,7 +154,7 @@ def first_owner(organization, email, by):
 
 
 def locked_member(organization, **which):
-    """Return the user of the membership that this finds, or None; locks it."""
+    """Lock the matching membership and return its user, or None."""
     members = Membership.objects.filter(organization=organization, **which)
     membership = for_change(members).select_related("user").first()
     return membership and membership.user
@@ -167,7 +167,7 @@ def checked_contact(organization, email):
     email = User.objects.normalize_email(email.strip())
     if message := name_error(email) or address_error(email):
         raise InvalidKeyRequest("contact_email", message)
-    # Two concurrent requests may exceed the limit by one. It bounds abuse, not a resource.
+    # Two concurrent requests may exceed the limit by one. It only has to bound abuse.
     known = organization.api_keys.contacts(organization, MAX_CONTACTS)
     if email not in known and len(known) >= MAX_CONTACTS:
         raise InvalidKeyRequest(
@@ -177,7 +177,7 @@ def checked_contact(organization, email):
 
 
 def address_error(email):
-    """Return why this is not one plain e-mail address, or ""."""
+    """Return the error for a text that is not one plain e-mail address, or ""."""
     # Quoted local parts may contain spaces, commas and control characters.
     if '"' in email or len(email) > MAX_ADDRESS:
         return NOT_ONE_ADDRESS

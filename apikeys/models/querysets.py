@@ -33,8 +33,8 @@ COUNTED = 100  # the summary stops counting here, so that its cost is bounded
 RECENTLY = timedelta(days=7)
 ENDS_AT = Coalesce("retire_at", "expires_at")
 IDLE_SINCE = Coalesce("last_used_at", "created_at")
-# The last use of the scope that was unused for longest. The number of unused scopes changes
-# as time passes, so no index can hold its order; this time it can.
+# The last use of the longest unused scope. An index can sort by this time, but not by the
+# number of unused scopes, which changes as time passes.
 SCOPE_IDLE_SINCE = Coalesce("scopes_used_since", "created_at")
 # The label of a person contains an @, even after their account was deleted.
 LABEL_OF_PERSON = Q(created_by_label__contains="@")
@@ -42,9 +42,9 @@ UNLIMITED = 2**31 - 1
 WORKING = ("active", "retiring")  # own statuses, which a freeze suspends
 # Keys that one request revokes: each takes a few milliseconds, and locks the audit's chain.
 MAX_REVOKED = 200
-# A loose index scan: jumps from one value to the next in the index that begins with the
-# organization and the column. PostgreSQL has none of its own, so a DISTINCT or a join with
-# the users may read all keys of the organization, which can be a million.
+# A loose index scan: it jumps from one value to the next in the index that begins with the
+# organization and the column. PostgreSQL does not plan one by itself, so a DISTINCT or a join
+# with the users may read all keys of the organization, which can be a million.
 DISTINCT = """
 WITH RECURSIVE found (value) AS (
     SELECT MIN({column}) FROM apikeys_apikey WHERE organization_id = %s{condition}
@@ -173,9 +173,9 @@ class ListedKeys(OrgOwnedQuerySet):
         return idle.filter(revoked_at=None, idle_since__lte=since)
 
     def with_unused_scopes(self, days, at=None):
-        """Only keys with a scope that was not used for so many days.
+        """Only keys with a scope that was not used for this many days.
 
-        No keys while uses have not been recorded for as long.
+        No keys before uses have been recorded for that many days.
         """
         since = unused_since(at, days)
         if ScopeRecording.objects.using(self.db).began_at() > since:
@@ -201,7 +201,7 @@ class ListedKeys(OrgOwnedQuerySet):
         return self.filter(Q(created_at__gte=at) | Exists(changes))
 
     def not_ended(self, at=None):
-        """Only keys that are not revoked, expired or retired; suspended ones too."""
+        """Only keys that are not revoked, expired or retired, including suspended keys."""
         at = at or timezone.now()
         return self.filter(
             Q(expires_at=None) | Q(expires_at__gt=at),
@@ -253,7 +253,7 @@ class ListedKeys(OrgOwnedQuerySet):
         return User.objects.using(self.db).filter(pk__in=ids)
 
     def contacts(self, organization, first):
-        """Return the different contacts of the unrevoked keys, a set of at most `first`."""
+        """Return the set of contacts of the unrevoked keys, at most `first`."""
         values = [organization.pk, organization.pk, first]
         with connections[self.db].cursor() as cursor:
             cursor.execute(CONTACTS, values)
@@ -285,9 +285,9 @@ class ListedKeys(OrgOwnedQuerySet):
         return self.filter(too_long | endless)
 
     def counted(self, at=None):
-        """Only keys that count to the maximum of the policy: not revoked, and not expired.
+        """Only keys that count towards the maximum of the policy: not revoked or expired.
 
-        A key that is being rotated, or was, is left out: its successor counts. So a
+        A key that is being rotated, or was, is left out, as its successor counts. So a
         rotation changes no count.
         """
         at = at or timezone.now()
@@ -295,7 +295,7 @@ class ListedKeys(OrgOwnedQuerySet):
         return self.filter(unexpired, revoked_at=None, retire_at=None)
 
     def has_as_many_as(self, number):
-        """Whether there are at least so many keys; no more of them are counted."""
+        """Whether there are at least this many keys; stops counting there."""
         return self.order_by()[:number].count() >= number
 
     def needing_attention(self, organization, at=None):
@@ -323,13 +323,13 @@ class ListedKeys(OrgOwnedQuerySet):
     def reassign(self, organization, before, after):
         """Make the user `after`, or None, the owner of all keys that `before` owns.
 
-        Return the `HandOver`, for the caller to record: the audit chains are locked after
-        all keys. The caller has locked both memberships.
+        Return the `HandOver`. The caller records it, because the audit chains are locked
+        after all keys. The caller has locked both memberships.
         """
         rows = for_change(self.for_org(organization).filter(owner=before))
         count, keys = 0, []
-        # Until none is left: a concurrent rotation may insert a successor while this waits
-        # for its predecessor.
+        # Repeat until no key is left: a concurrent rotation may insert a successor while
+        # this waits for the lock of its predecessor.
         while batch := list(rows.order_by("pk")[:HANDED_OVER]):
             found = self.for_org(organization).filter(pk__in=[k.pk for k in batch])
             found.update(owner=after)

@@ -98,7 +98,7 @@ class Rotation(models.Model):
     rotate.alters_data = True
 
     def inherit(self, predecessor):
-        """Take over what a rotation does not choose anew."""
+        """Copy the values that a rotation does not set."""
         self.family_id = predecessor.family_id
         self.namesake = predecessor.namesake
         self.requests_per_minute = predecessor.requests_per_minute
@@ -285,7 +285,7 @@ class Rotation(models.Model):
         )
 
     def counts_to_maximum(self, at):
-        """Whether the key is one of `counted`."""
+        """Whether `ApiKeyQuerySet.counted` includes the key."""
         has_expired = bool(self.expires_at) and self.expires_at <= at
         return not (self.revoked_at or self.retire_at or has_expired)
 

@@ -1,4 +1,4 @@
-"""When each key last used each of its scopes."""
+"""The last use of each scope of a key."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,16 +17,16 @@ UNUSED_DAYS = 45
 # A later use within this time is not recorded, so most requests write no row.
 PRECISION = timedelta(hours=1)
 # How long servers of the earlier version may serve after the migration. They record no
-# scopes, so what a key did not use in this time is unknown.
+# scopes, so it is unknown which scopes a key used in this time.
 EARLIER_SERVERS = timedelta(days=1)
 BATCH = 1000
 
 
 class ScopeRecordingQuerySet(models.QuerySet):
-    """Knows since when uses of scopes are recorded."""
+    """Store and return the time since which uses of scopes are recorded."""
 
     def begin(self, *, has_keys, at=None):
-        """Record the begin once. With keys, earlier servers may still serve."""
+        """Store the start once. If there are keys, servers of the earlier version may still run."""
         at = at or timezone.now()
         began_at = at + EARLIER_SERVERS if has_keys else at
         self.get_or_create(pk=1, defaults={"began_at": began_at})
@@ -40,7 +40,7 @@ class ScopeRecordingQuerySet(models.QuerySet):
 
 
 class ScopeRecording(models.Model):
-    """Since when this database has every use of a scope: a single row."""
+    """The time since which this database has every use of a scope; a single row."""
 
     began_at = models.DateTimeField()
 
@@ -75,7 +75,7 @@ class ScopeFact(NamedTuple):
 
     @property
     def is_pending(self):
-        """Whether nothing can be said yet, because recording is not complete."""
+        """Whether recording is not complete yet, so an unused scope cannot be recognized."""
         return self.known_since > timezone.now()
 
     def is_unused(self, at=None):
@@ -100,9 +100,9 @@ class KeyScopes:
 
     @property
     def removable(self):
-        """Return the unused scopes in the catalog that a replacement can leave out.
+        """Return the unused scopes in the catalog that a successor can leave out.
 
-        None if no scope would remain: a key without scopes cannot be created.
+        An empty list if no scope would remain: a key needs at least one.
         """
         valid = [fact.name for fact in self.facts if canonical(fact.name)]
         unused = [name for name in valid if name in self.unused]
@@ -114,13 +114,13 @@ def unused_since(at=None, days=UNUSED_DAYS):
 
 
 class ScopeUseManager(BufferedManager.from_queryset(OrgOwnedQuerySet)):
-    """Records uses of scopes: one row per key and scope that it used.
+    """Record uses of scopes: one row for each scope that a key used.
 
-    Also updates `scopes_used_since` of the key, by which the list is filtered and sorted.
+    Also updates `scopes_used_since` of the key, which filters and sorts the list.
     """
 
     def record(self, key, scopes, at):
-        """Buffer an allowed request of the key that needed these scopes."""
+        """Buffer the use of these scopes by an allowed request with the key."""
         for scope in scopes:
             self.enqueue((key.organization_id, key.pk, scope), at)
 
@@ -128,7 +128,7 @@ class ScopeUseManager(BufferedManager.from_queryset(OrgOwnedQuerySet)):
         return max(older, newer)
 
     def store(self, entries):
-        # Ascending ids of keys, in which all transactions lock them.
+        # By ascending key id, the order in which all transactions lock keys.
         ordered = sorted(entries, key=lambda identity: identity[1])
         for first in range(0, len(ordered), BATCH):
             part = ordered[first : first + BATCH]
@@ -145,7 +145,7 @@ class ScopeUseManager(BufferedManager.from_queryset(OrgOwnedQuerySet)):
         self._update_keys([keys[key_id] for key_id in written], self._rows(due))
 
     def _due(self, entries):
-        """Return the entries that are a new use, or later than the row by `PRECISION`."""
+        """Return the entries that must be written, according to `is_due`."""
         known = self._rows(entries)
         return {
             identity: at
@@ -154,7 +154,7 @@ class ScopeUseManager(BufferedManager.from_queryset(OrgOwnedQuerySet)):
         }
 
     def _rows(self, entries):
-        """Return {identity: last use} of the rows of these entries' keys."""
+        """Return {identity: last use} from all rows of these entries' keys."""
         organizations = {organization_id for organization_id, _, _ in entries}
         keys = {key_id for _, key_id, _ in entries}
         rows = self.filter(organization__in=organizations, key__in=keys)
@@ -164,7 +164,7 @@ class ScopeUseManager(BufferedManager.from_queryset(OrgOwnedQuerySet)):
     def _lock_keys(self, ids):
         """Lock the keys; return {id: key}.
 
-        Rows of a key are written under this lock only. Otherwise two processes could write
+        The rows of a key are written under this lock only. Otherwise two processes could write
         its first two scopes at the same time, and neither would see that all are used.
         """
         keys = self.model._meta.get_field("key").related_model._base_manager
@@ -201,7 +201,7 @@ class ScopeUseManager(BufferedManager.from_queryset(OrgOwnedQuerySet)):
         return self.of_keys(key.organization, [key])[key.pk]
 
     def of_keys(self, organization, keys):
-        """Return {key's id: `KeyScopes`}; two queries."""
+        """Return {key id: `KeyScopes`}, with two queries."""
         rows = self.for_org(organization).filter(key__in=keys)
         used = {
             (key_id, scope): at
@@ -270,7 +270,7 @@ def is_due(last, at):
 
 
 def begin_recording(using, **kwargs):
-    """Record after a migration since when uses of scopes are recorded."""
+    """Store, after a migration, since when uses of scopes are recorded."""
     tables = connections[using].introspection.table_names()
     if ScopeRecording._meta.db_table not in tables:
         return  # migrated back to a state without this table

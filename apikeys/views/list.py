@@ -93,14 +93,14 @@ class BaseKeyListView(KeysetPaginationMixin, ApiKeysMixin, TemplateView):
 
 
 def recording_notices(database):
-    """Return the remark that no scope can be known as unused for so long yet, if so."""
+    """Return a notice if uses are not recorded for long enough to find unused scopes."""
     began_at = ScopeRecording.objects.using(database).began_at()
     if began_at <= unused_since():
         return []
     known_from = began_at + timedelta(days=UNUSED_DAYS)
     return [
-        f"Uses of scopes are known from {in_words(began_at)} on. No scope is known to be"
-        f" unused for {UNUSED_DAYS} days before {in_words(known_from)}."
+        f"Recording of scope use is complete from {in_words(began_at)} on. No scope can be"
+        f" shown as unused for {UNUSED_DAYS} days before {in_words(known_from)}."
     ]
 
 

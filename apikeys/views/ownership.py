@@ -1,4 +1,4 @@
-"""The pages that set the owner of a key, and of all keys that a person created."""
+"""Pages that set the owner of one key, or of all keys that a person created."""
 
 from django.db import transaction
 
@@ -10,7 +10,7 @@ from apikeys.views.key import KeyActionView
 from apikeys.views.related_keys import RelatedKeysView
 from echopoint.organizations.models import User
 
-THE_CREATOR = "This is their creator. Choose another member."
+THE_CREATOR = "This member created the keys. Choose another member."
 
 
 class ApiKeyOwnershipView(KeyActionView):
@@ -21,7 +21,7 @@ class ApiKeyOwnershipView(KeyActionView):
     template_name = "apikeys/ownership.html"
 
     def unavailable_reason(self):
-        return "This key is revoked; this is final." if self.key.revoked_at else ""
+        return "This key is revoked; that is final." if self.key.revoked_at else ""
 
     def get_form_kwargs(self):
         return super().get_form_kwargs() | {"organization": self.organization}
@@ -43,7 +43,7 @@ class ApiKeyOwnershipView(KeyActionView):
 
 
 class ApiKeyTransferView(RelatedKeysView):
-    """Give another owner to the keys that a person created and that no other member owns."""
+    """Set another owner for the keys that a person created and that no other member owns."""
 
     permission = "api_key:create"
     form_class = NewOwnerForm

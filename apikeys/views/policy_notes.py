@@ -1,4 +1,4 @@
-"""What the policy refuses, said on the pages of issue and rotation before the form is sent."""
+"""Notes on what the policy refuses, for the pages that issue and rotate keys."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from apikeys.scope_policy import (
 
 
 class Note(NamedTuple):
-    """A sentence about the policy, and a page on which to do something about it."""
+    """A sentence about the policy, and a link to the page that resolves the problem."""
 
     text: str
     is_warning: bool = False
@@ -44,7 +44,7 @@ def notes_of_issue(organization, role):
 
 
 def room_notes(organization):
-    """Return how many keys can be created, if there is a maximum."""
+    """Return a note on how many keys can still be created, if there is a maximum."""
     maximum = organization.max_keys
     if not maximum:
         return []
@@ -68,7 +68,7 @@ def notes_of_rotation(key, role):
     if refused := beyond(granted_by_role(organization, role), scopes):
         text = (
             f"The policy of {organization.name} does not let {role}s grant"
-            f" {', '.join(refused)}. Untick what the new key can do without, or"
+            f" {', '.join(refused)}. Untick any that the new key does not need, or"
             f" {how_to_change(role)}."
         )
         notes.append(Note(text, is_warning=True))
@@ -84,8 +84,8 @@ def notes_of_rotation(key, role):
     if organization.max_keys:
         maximum = count_in_words(organization.max_keys, "key")
         text = (
-            "This key and its successor count as one of at most"
-            f" {maximum} that the policy allows."
+            "This key and its successor count as one key; the policy allows at most"
+            f" {maximum}."
         )
         notes.append(Note(text))
     return notes

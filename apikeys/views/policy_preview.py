@@ -25,11 +25,11 @@ class Preview(NamedTuple):
 
 
 class Concern(NamedTuple):
-    """What a limit concerns if one of `limits` changes.
+    """What a change of one of `limits` concerns.
 
-    `value` returns the value of the list's filter, or an empty string for no key; `words`
-    the sentence for a number of keys; `warns` whether these keys are beyond the limit. All
-    get the new limits.
+    `value` returns the value of the list's filter, or an empty string for no preview.
+    `words` returns the sentence for a number of keys, and `warns` whether these keys
+    exceed the limit. All three are called with the new limits.
     """
 
     limits: tuple[str, ...]
@@ -49,7 +49,7 @@ def previews(organization, limits, changed):
 
 
 def preview(organization, concern, value, limits):
-    # As the list does, which leaves out revoked keys.
+    # The list that the preview links to leaves out revoked keys, too.
     keys = ApiKey.objects.for_org(organization).unrevoked()
     rows, _ = parse(value).query(keys)
     count = rows.count()
@@ -83,12 +83,12 @@ def exceed_in_words(count):
 def maximum_in_words(count, limits):
     over = count - limits["max_keys"]
     verb = "counts" if count == 1 else "count"
-    begin = f"{count_in_words(count, 'key')} {verb} to the maximum"
+    begin = f"{count_in_words(count, 'key')} {verb} towards the maximum"
     if over < 0:
         return f"{begin}, so {-over:,} more can be created."
     if over == 0:
         return (
-            f"{begin} and reach it: no more can be created. A rotation stays possible."
+            f"{begin} and reach it: no more can be created. Rotation is still possible."
         )
     return (
         f"{begin}, {over:,} more than it allows. {they_keep(count)} working, and can be"
@@ -97,7 +97,7 @@ def maximum_in_words(count, limits):
 
 
 def other_scopes(limit):
-    """Return the function for the value of the filter, for the limit of a role."""
+    """Return the `value` function of a role's limit."""
 
     def value(limits):
         return f"other-scopes:{','.join(limits[limit])}" if limits[limit] else ""
@@ -106,7 +106,7 @@ def other_scopes(limit):
 
 
 def other_scopes_in_words(role):
-    """Return the function for the sentence, for the limit of a role."""
+    """Return the `words` function of a role's limit."""
 
     def words(count, limits):
         if not count:
@@ -115,7 +115,7 @@ def other_scopes_in_words(role):
         return (
             f"{count_in_words(count, 'key')} {has} scopes that {role}s may not grant."
             f" {they_keep(count)} working as before; {role}s can rotate"
-            f" {'it' if count == 1 else 'them'} without these scopes only."
+            f" {'it' if count == 1 else 'them'} only without these scopes."
         )
 
     return words
@@ -148,8 +148,8 @@ def ending_in_words(count, limits):
         return f"No key ends within {days}, so no notice is due now."
     verb = "ends" if count == 1 else "end"
     return (
-        f"{count_in_words(count, 'key')} {verb} within {days}. Notices that were recorded"
-        " already are not sent again."
+        f"{count_in_words(count, 'key')} {verb} within {days}. Notices that are already"
+        " recorded are not sent again."
     )
 
 
@@ -159,11 +159,11 @@ def longest_notice(limits):
 
 def rate_in_words(count, limits):
     if not count:
-        return "No current key has the limit of the policy for its requests."
+        return "No current key uses the policy's rate limit."
     has = "has" if count == 1 else "have"
     return (
-        f"{count_in_words(count, 'key')} {has} no limit of requests of"
-        f" {'its' if count == 1 else 'their'} own. The new one applies immediately."
+        f"{count_in_words(count, 'key')} {has} no rate limit of"
+        f" {'its' if count == 1 else 'their'} own. The new limit applies immediately."
     )
 
 

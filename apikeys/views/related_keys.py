@@ -1,4 +1,4 @@
-"""The base of the pages that change several keys, which they find by one of them."""
+"""Base of the pages that change several keys related to the key in the URL."""
 
 from django.contrib import messages
 from django.http import HttpResponseRedirect
@@ -16,8 +16,8 @@ SHOWN = 50
 class RelatedKeysView(SingleKeyMixin, FormView):
     """Change at most `MAX_REVOKED` keys at a time.
 
-    `get_queryset()` returns the keys that are not changed yet, `perform(keys, …)` changes
-    these keys and returns the changed ones, `words(count)` says that so many were changed.
+    `get_queryset()` returns the keys that are still to be changed, `perform(keys, …)` changes
+    these keys and returns the changed ones, and `words(count)` returns the message about them.
     """
 
     requires_recent_sign_in = True
@@ -44,7 +44,7 @@ class RelatedKeysView(SingleKeyMixin, FormView):
         )
 
     def form_valid(self, form):
-        # Ids first, because a slice cannot be locked in the order of locks.
+        # Select ids first, because a slice cannot be locked in lock order.
         ids = self.get_queryset().order_by("pk").values_list("pk", flat=True)
         chosen = ApiKey.objects.for_org(self.organization).filter(
             pk__in=list(ids[:MAX_REVOKED])
@@ -62,6 +62,6 @@ class RelatedKeysView(SingleKeyMixin, FormView):
             messages.warning(self.request, many)
             return HttpResponseRedirect(self.request.path)
         text = f"{self.words(changed)}."
-        nothing = f"Nothing was left to {self.verb}."
+        nothing = f"There was nothing left to {self.verb}."
         messages.success(self.request, text if changed else nothing)
         return HttpResponseRedirect(self.get_success_url())

@@ -120,7 +120,7 @@ class ApiKeyRotateView(CreateKeyMixin, SingleKeyMixin, FormView):
             return values
         names = [fact.name for fact in self.uses.facts]
         remaining = [name for name in names if name not in self.leaves_out]
-        # A form that was kept during a new sign-in has its own choice.
+        # A form that was stored while the person signed in again has its own choice.
         return {"scopes": remaining} | values
 
     def get_context_data(self, **kwargs):

@@ -45,11 +45,11 @@ class ScopeUseView(ScopeUseMixin, KeysetPaginationMixin, TemplateView):
 
 
 class ScopeUseExportView(ScopeUseMixin, View):
-    """Export the report. Members read the same on the page, so this is no audit event."""
+    """Export the report. Not audited: the page shows members the same data."""
 
     def get(self, request, *args, **kwargs):
         filters = self.get_filters()
-        # Otherwise the file would have other keys than the address asks for.
+        # Otherwise the file would contain other keys than the URL requests.
         if filters.ignored:
             raise BadRequest
         lines = as_csv(self.organization, self.get_rows(filters), filters.file_order)

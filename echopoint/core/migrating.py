@@ -85,8 +85,8 @@ class RemoveIndex(IndexOperation, operations.RemoveIndexConcurrently):
 class AddForeignKey(migrations.AddField):
     """Add a foreign key that may be NULL; its migration is `atomic = False`.
 
-    On PostgreSQL the constraint is checked after it is added, under a lock for which no
-    writer waits.
+    On PostgreSQL the constraint is validated after it is added, under a lock that does not
+    block writers.
     """
 
     def database_forwards(self, app_label, schema_editor, from_state, to_state):

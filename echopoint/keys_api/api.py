@@ -123,15 +123,15 @@ class ApiKeyViewSet(OrgScopedViewSet):
         return self.show(issued, 201)
 
     def partial_update(self, request, id):
-        """Change the owner, the contact, and where the key may be used from.
+        """Change the owner, the contact, and the addresses that may use the key.
 
-        Null is no owner, no contact, and any address. All of it changes, or nothing. A list
-        that allows more addresses than before, and another owner or contact, need a recent
-        sign-in.
+        Null means no owner, no contact, or any address. Either all of the fields change or
+        none. Another owner or contact, and a list that allows more addresses than before,
+        need a recent sign-in.
         """
         key, body = self.get_object(), self.body()
         by = Actor.from_request(request, via="api")
-        # In the order of locks: the owner's membership, networks, the key.
+        # In lock order: the owner's membership, networks, the key.
         setters = {
             "allowed_networks": key.set_allowed_networks,
             "owner_email": key.set_owner,

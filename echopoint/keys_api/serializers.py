@@ -39,7 +39,7 @@ class ApiKeySerializer(serializers.Serializer):
         help_text="A member of the organization; null for no owner.",
     )
     contact_email = TextOrNull(
-        help_text="An address without an account, which gets the key's notices too."
+        help_text="An address without an account, which also gets the key's notices."
     )
 
 
@@ -68,7 +68,7 @@ class RotationVerdictSerializer(serializers.Serializer):
 
 
 class ScopeUseSerializer(serializers.Serializer):
-    """The last use of a scope, as far as it is recorded."""
+    """The last recorded use of a scope."""
 
     scope = serializers.CharField(source="name")
     last_used_at = serializers.DateTimeField(
@@ -179,7 +179,7 @@ class ApiKeyCreateRequestSerializer(ExactSerializer):
     )
     allowed_networks = NetworksField(required=False, allow_null=True)
     owner_email = Email(
-        required=False, help_text="A member; absent: you; null: no owner."
+        required=False, help_text="A member. Default: you. Null: no owner."
     )
     contact_email = Email(required=False)
 
@@ -190,7 +190,7 @@ class ApiKeyUpdateRequestSerializer(ExactSerializer):
     example = {"allowed_networks": ["203.0.113.0/24", "2001:db8::/32"]}
 
     allowed_networks = NetworksField(required=False, allow_null=True)
-    owner_email = Email(required=False, help_text="A member; null: no owner.")
+    owner_email = Email(required=False, help_text="A member. Null: no owner.")
     contact_email = Email(required=False, help_text="Null: no contact.")
 
 

@@ -13,7 +13,7 @@ class Audience(NamedTuple):
     own: frozenset  # their own keys, or all
     all: frozenset
     managers: frozenset  # owners and admins who want any e-mail
-    members: frozenset  # also those who want none
+    members: frozenset  # including those who turned e-mails off
 
     @classmethod
     def of(cls, organization):
@@ -36,7 +36,7 @@ class Audience(NamedTuple):
         """Return the user ids that get a notice about the key.
 
         Its owner and its creator do. Owners and admins of the organization do if the key
-        has no owner, or if no other member gets it: these have left or turned e-mails off.
+        has no owner, or if no other member gets it, because they left or turned e-mails off.
         """
         chosen = self.all | (self.own & {key.created_by_id, key.owner_id})
         if key.owner_id not in self.members:

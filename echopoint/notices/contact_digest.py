@@ -1,7 +1,7 @@
 """The text of a digest to a contact of keys, who may be a stranger.
 
-It names keys and organizations, and no place that uses a key. Each organization has its share
-of the lines, so that no other one can crowd out its keys.
+It names keys and organizations, but no place that uses a key. Each organization gets an equal
+share of the keys that are described, so that another one cannot crowd out its keys.
 """
 
 from itertools import groupby
@@ -15,7 +15,7 @@ MOST_KEYS = 50  # described in one mail; the others are counted
 
 
 def contact_digest(address, keys, at):
-    """Return the message about the keys, which end in this order."""
+    """Return the message about the keys, which are sorted by their end."""
     by_id = sorted(keys, key=lambda key: key.organization_id)
     groups = [list(group) for _, group in groupby(by_id, lambda k: k.organization_id)]
     most = max(MOST_KEYS // len(groups), 1)
@@ -27,7 +27,7 @@ def contact_digest(address, keys, at):
 
 
 def section(keys, most, at):
-    """Return the keys of one organization, at most so many."""
+    """Return the text about the keys of one organization, of which at most `most` are described."""
     entries = [entry(key, at) for key in keys[:most]]
     if more := len(keys) - len(entries):
         verb = "ends" if more == 1 else "end"
@@ -37,7 +37,7 @@ def section(keys, most, at):
 
 
 def entry(key, at):
-    """Return what happens to the key, and where members replace it."""
+    """Return when the key ends, the effect, and the link where members can replace it."""
     verb = when(key, at)
     page = link("apikeys:detail", key.organization_id, key.public_id)
     return (

@@ -64,9 +64,9 @@ def threshold_of(key, at):
 def due_keys(organization, at):
     """Return the keys that have reached a threshold for which there is no notice yet.
 
-    A threshold that had passed already when the key was issued or rotated is left out: the
-    date was on the screen then. So is one that the policy added after a notice closer to
-    the end: people know the date.
+    A threshold that had already passed when the key was issued or rotated is left out: the
+    page showed the date then. A threshold that the policy added after a notice closer to
+    the end is left out too: that notice named the date.
     """
     if organization.frozen_at:
         return ApiKey.objects.none()  # they are stopped, and cannot be rotated

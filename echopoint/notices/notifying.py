@@ -59,7 +59,7 @@ def queue_digest(send, recipient, at, counts):
     """Queue one digest, and count it or its failure."""
     try:
         keys = send(recipient, at)
-    except Exception:  # noqa: BLE001, one failure must not keep other recipients uninformed
+    except Exception:  # noqa: BLE001, one failure must not stop the other digests
         logger.exception("The digest of %s failed.", recipient)
         counts["failures"] += 1
         return
@@ -94,7 +94,7 @@ class Channels(NamedTuple):
         return cls(Audience.of(organization), bool(settings.EMAIL_URL), is_enabled)
 
     def recipients(self, key):
-        """Return the ids of the users, and the contact or "", that get mail about the key."""
+        """Return the user ids that get mail about the key, and its contact or ""."""
         if not self.has_mail:
             return (), ""
         contact = key.contact_email if key.gets_contact_mail else ""
@@ -153,7 +153,7 @@ def send_contact_digest(address, at):
 
 
 def compose_contact_digest(address, at, rows):
-    """Return (message, number of keys) for the rows that still hold, or (None, 0)."""
+    """Return (message, number of keys) for the rows that still apply, or (None, 0)."""
     if not ContactAddress.objects.wants_mail(address):
         return None, 0
     keys = {row.notice.key_id: row.notice.key for row in rows if still_holds(row, at)}

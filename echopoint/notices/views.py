@@ -80,7 +80,7 @@ class UnsubscribeView(View):
 
 @method_decorator([never_cache, csrf_exempt, login_not_required], name="dispatch")
 class ContactView(View):
-    """Stop the e-mails to a contact of keys, or get them again; as `UnsubscribeView`."""
+    """Stop or resume the e-mails to a contact of keys; works like `UnsubscribeView`."""
 
     http_method_names = METHODS
 

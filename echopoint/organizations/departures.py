@@ -1,4 +1,4 @@
-"""What the console asks and says about the keys of members that it removes."""
+"""The console's question and messages about the keys of members that it removes."""
 
 from django import forms
 from django.contrib import messages
@@ -12,19 +12,19 @@ from echopoint.core.refusals import InvalidField
 from echopoint.organizations.models import Organization, User
 
 NO_HEIR = (
-    "No member who stays has this e-mail address. Enter that of one who does, or leave it"
-    " empty."
+    "No remaining member has this e-mail address. Enter the address of a member who stays,"
+    " or leave it empty."
 )
 
 
 def keys_to_field():
-    """Return the field of the member who gets the keys that removed members own."""
+    """Return a field for the new owner of the keys that removed members own."""
     return forms.EmailField(
-        label="Keys of removed members go to",
+        label="New owner of removed members’ keys",
         required=False,
-        help_text="The e-mail address of a member who stays. It becomes the owner of the API"
-        " keys that the members own whom you remove here. Empty: these keys have no owner,"
-        " so owners and admins receive their notices.",
+        help_text="The e-mail address of a member who stays. This member becomes the owner of the"
+        " API keys that the members you remove here own. If empty, these keys have no owner,"
+        " and owners and admins receive their notices.",
         validators=[validate_name],
     )
 
@@ -40,7 +40,7 @@ def account_with(email):
 
 
 class OrganizationForm(forms.ModelForm):
-    """An organization, and what happens to the keys of members that are removed with it."""
+    """An organization, and the new owner of the keys of members that the form removes."""
 
     keys_to = keys_to_field()
 
@@ -57,7 +57,7 @@ class OrganizationForm(forms.ModelForm):
 
 
 class HandsOverKeys:
-    """An admin whose deletions end memberships, and ask who gets the keys of their members."""
+    """Ask for the new owner of the members' keys when a deletion ends memberships."""
 
     delete_confirmation_template = "admin/organizations/delete_confirmation.html"
     delete_selected_confirmation_template = (
@@ -65,7 +65,7 @@ class HandsOverKeys:
     )
 
     def keys_to(self, request):
-        """Return the user whom the confirmation page names, or None; raise `InvalidField`."""
+        """Return the new owner from the confirmation page, or None; raise `InvalidField`."""
         try:
             email = keys_to_field().clean(request.POST.get("keys_to", ""))
             return account_with(email)
@@ -79,7 +79,7 @@ class HandsOverKeys:
         return self.refusing(super().changelist_view, request, *args, **kwargs)
 
     def refusing(self, view, request, *args, **kwargs):
-        """Call the view; report a refusal, which has changed nothing, on the page itself."""
+        """Call the view; if it refuses, show the message on the same page. Nothing has changed then."""
         try:
             return view(request, *args, **kwargs)
         except InvalidField as refusal:
@@ -88,7 +88,7 @@ class HandsOverKeys:
 
 
 def report_departure(request, change, **creator):
-    """Say what became of a removed member's keys, with links to revoke or to review them.
+    """Show a message about a removed member's keys, with links to review or revoke them.
 
     `creator` finds the keys that the member created.
     """
@@ -101,7 +101,7 @@ def report_departure(request, change, **creator):
     if created:
         text = (
             'Keys that they created there: {}. <a href="{}">Review and revoke them</a>, or'
-            " leave them to the organization."
+            " leave them as they are."
         )
         url = keys_url(change.organization, creator)
         sentences.append(format_html(text, created, url))
@@ -113,12 +113,12 @@ def report_departure(request, change, **creator):
 
 
 def owned_keys(change):
-    """Return what became of the keys that the member owned."""
+    """Return a sentence on the new owner of the keys that the member owned."""
     count = f"{change.count:,}"
     if change.after:
-        return format_html("Keys that {} owns now: {}.", change.after, count)
+        return format_html("Keys that {} now owns: {}.", change.after, count)
     text = (
-        "Keys that they owned: {}. These have no owner now, so owners and admins receive"
+        "Keys that they owned: {}. They now have no owner, so owners and admins receive"
         ' their notices. <a href="{}">Review the keys without an owner</a>.'
     )
     url = keys_url(change.organization, {"owner": None})
@@ -126,7 +126,7 @@ def owned_keys(change):
 
 
 def keys_url(organization, fields):
-    """Return the address of the unrevoked keys with these values in the console."""
+    """Return the console's URL of the unrevoked keys with these field values."""
     query = {"organization__id__exact": organization.pk, "revoked_at__isnull": True}
     for name, value in fields.items():
         lookup = f"{name}__isnull" if value is None else f"{name}__exact"

@@ -23,7 +23,7 @@ from echopoint.organizations import roles
 
 MAX_LIFETIME_DAYS = 3650
 MAX_KEPT_DAYS = 36_500
-MAX_KEYS = 100_000  # of a policy; bounds the time of counting them at each issue
+MAX_KEYS = 100_000  # of a policy; each issue counts this many keys at most
 
 
 class UserManager(BaseUserManager):
@@ -205,7 +205,7 @@ class Organization(DeferredTogether):
     listed_scopes = models.JSONField(
         null=True,
         blank=True,
-        help_text="Scopes of which a key needs a list of allowed addresses.",
+        help_text="Scopes that require a list of allowed addresses.",
     )
     notice_days = models.JSONField(
         null=True, blank=True, help_text="Days before the end of a key, for notices."
@@ -265,11 +265,11 @@ class MembershipQuerySet(models.QuerySet):
 
     @transaction.atomic
     def end(self, keys_to=None):
-        """Delete the memberships and record it; return the `HandOver` of each one's keys.
+        """Delete the memberships, recording each; return the `HandOver` of each one's keys.
 
         `keys_to` is the user who becomes the owner of the keys that the members own; None
-        leaves these keys without one. Raise `InvalidField` unless this user stays a member
-        of each organization.
+        leaves these keys without an owner. Raise `InvalidField` unless this user stays a
+        member of each organization.
         """
         # Lock order: memberships, keys, then chains by organization id.
         rows = list(for_delete(self.select_related("organization")).order_by("pk"))
@@ -287,9 +287,9 @@ class MembershipQuerySet(models.QuerySet):
 
 
 def require_stays(user, leaving):
-    """Lock the user's memberships in the organizations of those who leave.
+    """Raise `InvalidField` unless the user stays a member of each organization in `leaving`.
 
-    Raise `InvalidField` unless the user has one in each, and does not leave it.
+    Locks the user's memberships, so that the user cannot leave concurrently.
     """
     organizations = {row.organization_id for row in leaving}
     others = Membership.objects.filter(

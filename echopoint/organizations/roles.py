@@ -36,7 +36,7 @@ PERMISSIONS = {
     "admin": ADMIN,
     "member": READ_KEYS | BUILD,
 }
-# Of the members who may create, change and revoke keys.
+# The roles that may create, change and revoke keys.
 MANAGING_ROLES = tuple(
     role for role, held in PERMISSIONS.items() if held >= MANAGE_KEYS
 )

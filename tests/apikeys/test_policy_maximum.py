@@ -55,7 +55,7 @@ def test_the_policy_counts_as_it_is_stored(issue, allow, acme):
     ],
     ids=["revoked", "expired"],
 )
-def test_a_key_that_can_work_no_more_does_not_count(issue, allow, ended):
+def test_a_key_that_can_no_longer_work_does_not_count(issue, allow, ended):
     allow(1)
     key, _ = issue()
     ApiKey.objects.filter(pk=key.pk).update(**ended)
@@ -113,7 +113,7 @@ def test_a_rotation_is_not_cancelled_once_another_key_took_the_room(issue, allow
     assert list(acme.api_keys.counted()) == [key]
 
 
-def test_a_key_says_of_itself_what_the_query_says(issue, acme):
+def test_counts_to_maximum_agrees_with_the_query(issue, acme):
     now = timezone.now()
     kinds = [
         {},
@@ -135,7 +135,7 @@ def test_a_key_says_of_itself_what_the_query_says(issue, acme):
 
 
 @pytest.mark.parametrize("number", [0, -1, 100_001])
-def test_a_maximum_that_cannot_be_is_refused(acme, allow, number):
+def test_an_invalid_maximum_is_refused(acme, allow, number):
     with pytest.raises(InvalidKeyRequest) as refused:
         allow(number)
 
@@ -150,7 +150,7 @@ class TestAtOnce:
     def _committed(self, committing):
         """All that happens here is committed, so that other connections see it."""
 
-    def test_of_eight_keys_for_three_places_three_are_issued(
+    def test_three_of_eight_concurrent_keys_are_issued_for_three_places(
         self, issue, allow, acme, at_once
     ):
         allow(3)
@@ -161,7 +161,7 @@ class TestAtOnce:
         assert {refusal.code for refusal in refused} == {"LIMIT_REACHED"}
         assert (len(refused), acme.api_keys.count()) == (5, 3)
 
-    def test_keys_are_rotated_and_issued_at_once_within_the_maximum(
+    def test_keys_are_rotated_and_issued_concurrently_within_the_maximum(
         self, issue, allow, acme, at_once
     ):
         keys = [issue(name=f"old {n}")[0] for n in range(3)]
@@ -194,7 +194,7 @@ class TestAtOnce:
 
         assert acme.api_keys.counted().count() == 1
 
-    def test_a_key_that_meets_a_lower_maximum_keeps_it(
+    def test_a_key_issued_while_the_maximum_is_lowered_is_refused(
         self, issue, allow, acme, meanwhile
     ):
         issue()

@@ -58,7 +58,7 @@ def test_each_role_that_may_create_keys_has_its_limit():
     assert set(LIMIT_OF_ROLE.values()) <= set(policy.LIMITS)
 
 
-def test_what_is_granted_is_said_in_words():
+def test_granted_scopes_are_described():
     assert (
         granted_in_words(["flows:read", "flows:update"]) == "flows:read, flows:update"
     )
@@ -199,7 +199,7 @@ def test_a_list_is_removed_where_no_scope_needs_it(issue, change):
 
 @pytest.mark.parametrize("limit", ["owner_scopes", "admin_scopes", "listed_scopes"])
 @pytest.mark.parametrize("names", [[], ["flows:fly"]])
-def test_a_limit_with_unknown_scopes_or_none_is_refused(acme, change, limit, names):
+def test_a_limit_with_unknown_or_no_scopes_is_refused(acme, change, limit, names):
     with pytest.raises(InvalidKeyRequest) as refused:
         change(**{limit: names})
 

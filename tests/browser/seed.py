@@ -127,7 +127,7 @@ class Story:
         self.events.append((born, act))
 
     def used(self, nick, *moments, client=RUNNER, place=None, scopes=None):
-        """The key is used by the client, at the place or else at its address.
+        """Record uses of the key by the client, at the place or else at its address.
 
         The requests need the `scopes`, by default all of the key.
         """

@@ -1,4 +1,4 @@
-"""Owners and contacts of keys get notices; a contact, who may be a stranger, gets few."""
+"""Owners and contacts of keys get notices; mail to contacts, possibly strangers, is limited."""
 
 import re
 
@@ -107,7 +107,7 @@ def test_one_organization_does_not_crowd_out_the_keys_of_another(
 
 
 @pytest.mark.parametrize("change", ["contact", "stop", "revoke"])
-def test_what_changed_before_the_letter_to_a_contact_is_heeded(
+def test_changes_before_the_letter_to_a_contact_are_respected(
     letters, ending, alice, change
 ):
     key = ending(7, by=alice)
@@ -170,14 +170,14 @@ def test_a_link_that_was_not_signed_stops_nothing(client, db, method):
     assert not ContactAddress.objects.exists()
 
 
-def test_the_link_of_a_person_is_not_one_of_a_contact(client, alice):
+def test_the_link_of_a_person_is_invalid_for_a_contact(client, alice):
 
     token = url_for(alice).rstrip("/").rpartition("/")[2]
 
     assert client.post(reverse("notices:contact", args=[token])).status_code == 404
 
 
-def test_a_stopped_contact_alone_is_no_recipient(ending, letters, olive, acme):
+def test_a_stopped_contact_alone_is_not_a_recipient(ending, letters, olive, acme):
     ContactAddress.objects.stop(OPS, by=SYSTEM)
     key = ending(7, by=olive, contact_email=OPS)
     acme.memberships.update(role="member")
@@ -201,7 +201,7 @@ def test_a_stopped_contact_alone_is_no_recipient(ending, letters, olive, acme):
         ("two\nlines", "two\N{REPLACEMENT CHARACTER}lines"),
     ],
 )
-def test_names_in_letters_to_contacts_are_no_links(name, shown):
+def test_names_in_letters_to_contacts_are_not_links(name, shown):
     assert unlinked(name) == shown
 
 

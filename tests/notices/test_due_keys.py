@@ -182,7 +182,7 @@ def test_an_organization_chooses_the_days(ending, acme, days, threshold):
     assert threshold_of(key, NOW) == threshold
 
 
-def test_days_that_are_added_behind_a_notice_are_not_due(ending, acme):
+def test_days_added_after_a_notice_closer_to_the_end_are_not_due(ending, acme):
     key = ending(12)
     ExpiryNotice.objects.record(key, 14, [])
 

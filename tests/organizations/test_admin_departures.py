@@ -97,7 +97,7 @@ def test_keys_that_a_removed_member_owned_have_no_owner_and_the_page_says_so(
     page = remove(boss, acme, bob)
 
     assert ApiKey.objects.get(pk=bobs_key.pk).owner is None
-    assert "Keys that they owned: 1. These have no owner now" in page.text
+    assert "Keys that they owned: 1. They now have no owner" in page.text
     assert handed_over(acme).details["after"] is None
     changed = AuditEvent.objects.get(action=AuditEvent.Action.OWNER_CHANGED)
     assert changed.target_id == bobs_key.rest_id
@@ -113,7 +113,7 @@ def test_keys_that_a_removed_member_owned_go_to_the_chosen_member(
     page = remove(boss, acme, bob, keys_to="Olive@acme.example")
 
     assert ApiKey.objects.get(pk=bobs_key.pk).owner == olive
-    assert "Keys that olive@acme.example owns now: 1." in page.text
+    assert "Keys that olive@acme.example now owns: 1." in page.text
     event = handed_over(acme)
     assert event.details["after"] == "olive@acme.example"
     assert event.actor_label == "boss@echopoint.example"
@@ -123,7 +123,7 @@ def test_keys_that_a_removed_member_owned_go_to_the_chosen_member(
 @pytest.mark.parametrize(
     "email", ["mallory@globex.example", "nobody@acme.example", "bob@acme.example", "x"]
 )
-def test_nobody_is_removed_if_the_chosen_one_cannot_get_the_keys(
+def test_no_member_is_removed_if_the_chosen_one_cannot_own_the_keys(
     boss, acme, bob, bobs_key, mallory, remove, email
 ):
     page = remove(boss, acme, bob, keys_to=email)

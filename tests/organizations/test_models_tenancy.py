@@ -38,7 +38,7 @@ BY_PARENT = {
 }
 # Tables that belong to no organization; every machine needs them.
 GLOBAL = {
-    "apikeys_contactaddress": "addresses of strangers, who get one mail of all organizations",
+    "apikeys_contactaddress": "unverified addresses, which get one mail for all organizations",
     "apikeys_installationchain": "the installation's own audit",
     "apikeys_installationevent": "the installation's own audit",
     "apikeys_pepperfingerprint": "secrets of the installation",

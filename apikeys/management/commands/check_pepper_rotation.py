@@ -9,21 +9,21 @@ UNCONFIGURED = (
     " it, or revoke them with revoke_api_key --pepper-version {}."
 )
 DIFFERENT = (
-    "API_KEY_PEPPERS has another secret for this version than this database was used with,"
-    " so keys of the version cannot authenticate. Restore the earlier secret."
+    "The secret of this version in API_KEY_PEPPERS is not the one that this database was used"
+    " with, so keys of the version cannot authenticate. Restore the earlier secret."
 )
 REMOVABLE = (
-    "Pepper {} can go: no unrevoked key of this database needs it. First make sure that"
-    " every server has pepper {} too: one without it still issues keys under the older"
-    " pepper."
+    "Pepper {} can be removed: no unrevoked key of this database needs it. First make sure"
+    " that every server has pepper {} too: a server without it still issues keys under the"
+    " older pepper."
 )
 
 
 class Command(AnsweringCommand):
     help = (
-        "Report how many unrevoked keys each pepper still holds, whether an old one can be"
+        "Report how many unrevoked keys still use each pepper, whether an old one can be"
         " removed from API_KEY_PEPPERS, and which keys need it. Exits with 1 while a key"
-        " needs another version than the current one. A key moves to the current pepper"
+        " needs a version other than the current one. A key moves to the current pepper"
         " when it is used. Reads all keys once; changes nothing."
     )
 
@@ -75,19 +75,19 @@ def lines(found, keys, not_listed):
     for version in found:
         yield from pepper_lines(version, current)
     if keys:
-        yield "These keys need another pepper than the current one:"
+        yield "These keys need a pepper other than the current one:"
     yield from map(key_line, keys)
     if not_listed:
         yield f"  and {count_in_words(not_listed, 'other key')}."
     if keys:
         yield (
-            "A key that is active or retiring moves at its next use. Replace or revoke the"
-            " others, and those that are unused."
+            "A key that is active or retiring moves at its next use. Replace or revoke all"
+            " other keys, and keys that are not used."
         )
 
 
 def pepper_lines(version, current):
-    """Yield the count of keys of a version, and what is to be done about it."""
+    """Yield the number of keys of a version, and what to do about them."""
     keys = count_in_words(version.keys, "key")
     unused = f"{version.unused:,} of them unused for {UNUSED_DAYS} days"
     if version.is_current:

@@ -37,7 +37,7 @@ class Command(AnsweringCommand):
             "--owner", metavar="EMAIL", help="a member who owns the key"
         )
         parser.add_argument(
-            "--contact", default="", metavar="EMAIL", help="gets the key's notices too"
+            "--contact", default="", metavar="EMAIL", help="also gets the key's notices"
         )
 
     def handle(self, *, organization, name, preset, scope, allow_from, **options):

@@ -1,4 +1,4 @@
-"""The digest: one e-mail per person, or contact of keys, and day."""
+"""Digests: one e-mail per day for each person and each contact of keys."""
 
 from django.db import models, transaction
 from django.utils import timezone
@@ -18,9 +18,9 @@ class DigestManager(RetentionManager):
         """Queue the recipient's digest of the day; return the number of keys in it.
 
         `compose(rows)` returns the message about the pending rows and the number of keys
-        in it, or None if there is nothing to say any more. The row of the digest is
-        inserted first: another process that has the same recipient waits for it, and then
-        finds it. The mail is queued in the same transaction, so it is neither lost nor
+        in it, or None if nothing is due any more. The row of the digest is inserted
+        first: another process with the same recipient blocks until this one commits, and
+        then finds the row. The mail is queued in the same transaction, so it is neither lost nor
         queued twice if this process is killed.
         """
         whom = {self.model.RECIPIENT: recipient}

@@ -22,7 +22,7 @@ class ExpiryNoticeManager(RetentionManager.from_queryset(OrgOwnedQuerySet)):
     def record(self, key, threshold, user_ids, *, contact="", at=None):
         """Record that the key has reached the threshold, with its recipients.
 
-        `contact` is the address of a contact that gets mail.
+        `contact` is the contact's address, or empty if it gets no mail.
 
         Return the notice, or None if it exists. If two processes record it at the same
         time, the unique index blocks the second one until the first commits.
@@ -81,7 +81,7 @@ class RecipientManager(models.Manager):
         return self.filter(digest=None)
 
     def waiting(self):
-        """Return the ids of the users, or the addresses, with pending rows, in order."""
+        """Return the sorted user ids, or addresses, that have pending rows."""
         column = self.model.RECIPIENT
         rows = self.pending().order_by(column).values_list(column, flat=True)
         return list(rows.distinct())

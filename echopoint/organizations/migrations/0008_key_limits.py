@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='organization',
             name='listed_scopes',
-            field=models.JSONField(blank=True, help_text='Scopes of which a key needs a list of allowed addresses.', null=True),
+            field=models.JSONField(blank=True, help_text='Scopes that require a list of allowed addresses.', null=True),
         ),
         migrations.AddField(
             model_name='organization',

@@ -85,7 +85,7 @@ def test_each_filter_is_probed_on_an_index(acme):
     )
 
 
-def test_each_kind_of_the_policys_filter_is_tested():
+def test_each_kind_of_policy_filter_is_tested():
     assert {value.partition(":")[0] for value in POLICIES} == set(KINDS)
 
 

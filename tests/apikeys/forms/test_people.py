@@ -186,7 +186,7 @@ def test_keys_are_filtered_by_owner(
     assert names(shown(owner="none")) == {"of nobody", f"of {bob}"}
 
 
-def test_of_very_many_owners_each_is_found_by_e_mail(shown, many, issue, olive):
+def test_each_of_very_many_owners_is_found_by_e_mail(shown, many, issue, olive):
     for user in User.objects.filter(memberships__isnull=False):
         issue(name=f"owned by {user}", owner_email=user.email)
 

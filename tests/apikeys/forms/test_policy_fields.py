@@ -20,7 +20,7 @@ from apikeys.forms.policy_fields import (
         (["runner:claim", "flows:read", "ci"], ["ci", "flows:read", "runner:claim"]),
     ],
 )
-def test_a_role_grants_every_scope_or_those_that_are_chosen(sent, value):
+def test_a_role_grants_every_scope_or_the_chosen_ones(sent, value):
     assert RoleScopesField().clean(sent) == value
     assert set(RoleScopesField().prepare_value(value)) == set(sent)
 
@@ -33,13 +33,13 @@ def test_a_role_grants_every_scope_or_those_that_are_chosen(sent, value):
         (["flows:fly"], "not one of the available choices"),
     ],
 )
-def test_a_choice_that_is_not_clear_is_refused(sent, said):
+def test_an_invalid_choice_is_refused(sent, said):
     with pytest.raises(forms.ValidationError, match=said):
         RoleScopesField().clean(sent)
 
 
 @pytest.mark.parametrize("scopes", [[], ["flows:execute", "runner:claim"]])
-def test_no_scope_or_some_need_a_list(scopes):
+def test_listed_scopes_are_optional(scopes):
     assert ListedScopesField().clean(scopes[::-1]) == (scopes or None)
 
 
@@ -78,6 +78,6 @@ def test_days_are_read_in_any_order(text, days):
         "7" * 100,
     ],
 )
-def test_other_days_are_refused_with_what_to_enter(text):
+def test_invalid_days_are_refused_with_advice(text):
     with pytest.raises(forms.ValidationError, match="whole numbers from 1 to 90"):
         NoticeDaysField().clean(text)

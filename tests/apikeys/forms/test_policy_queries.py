@@ -1,4 +1,4 @@
-"""The filter of the list by what a limit of the policy concerns."""
+"""The filter of the list of keys by a limit of the policy."""
 
 from datetime import timedelta
 

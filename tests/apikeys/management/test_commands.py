@@ -84,7 +84,7 @@ def test_a_key_is_issued_for_networks(issued, capsys, acme):
     assert ApiKey.objects.count() == 2
 
 
-def test_a_command_keeps_to_the_policy_of_organizations_and_not_of_roles(acme, issue):
+def test_a_command_obeys_limits_of_organizations_but_not_of_roles(acme, issue):
     key, _ = issue("runner:claim")
     limits = {"max_keys": 1, "listed_scopes": ["runner:claim"]}
     policy.change(acme, by=Actor.command("test"), owner_scopes=["flows:read"], **limits)

@@ -57,7 +57,7 @@ def test_only_a_member_can_own_a_key(issue, key, mallory, email):
         issue(owner_email=email)
 
     assert raised.value.field == "owner_email"
-    # The message does not tell an account that exists from one that does not.
+    # The message does not reveal whether an account exists.
     assert email not in raised.value.message
     assert ApiKey.objects.get().owner == key.owner
 
@@ -164,7 +164,7 @@ def test_keys_of_a_member_who_leaves_have_no_owner(key, acme, alice, issue, as_a
     assert (of_member.details["keys"], of_member.details["after"]) == (1, None)
 
 
-def test_keys_of_a_member_who_leaves_go_to_the_chosen_one(key, acme, alice, bob):
+def test_keys_of_a_member_who_leaves_go_to_the_chosen_member(key, acme, alice, bob):
     acme.memberships.get(user=alice).end(keys_to=bob)
 
     assert ApiKey.objects.get().owner == bob

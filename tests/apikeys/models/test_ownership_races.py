@@ -1,4 +1,4 @@
-"""An owner who leaves owns no key afterwards, whatever happens at the same time."""
+"""An owner who leaves owns no key afterwards, despite concurrent changes."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def leave(acme, bob):
     return lambda: Membership.objects.get(pk=pk).end()
 
 
-def test_a_successor_that_is_issued_meanwhile_has_no_owner(
+def test_a_successor_issued_concurrently_has_no_owner(
     committing, meanwhile, issue, bob, leave
 ):
     key, _ = issue(owner_email=bob.email)
@@ -29,7 +29,7 @@ def test_a_successor_that_is_issued_meanwhile_has_no_owner(
     assert not ApiKey.objects.exclude(owner=None).exists()
 
 
-def test_a_key_that_is_given_to_them_meanwhile_has_no_owner(
+def test_a_key_assigned_to_them_concurrently_has_no_owner(
     committing, meanwhile, issue, bob, leave
 ):
     key, _ = issue()
@@ -39,7 +39,7 @@ def test_a_key_that_is_given_to_them_meanwhile_has_no_owner(
     assert ApiKey.objects.get().owner is None
 
 
-def test_a_key_is_not_given_to_somebody_who_leaves_meanwhile(
+def test_a_key_is_not_assigned_to_a_member_who_leaves_concurrently(
     committing, meanwhile, issue, bob, leave
 ):
     key, _ = issue()
@@ -54,7 +54,7 @@ def test_a_key_is_not_given_to_somebody_who_leaves_meanwhile(
     assert ApiKey.objects.get().owner is None
 
 
-def test_a_key_that_is_issued_for_them_meanwhile_has_no_owner(
+def test_a_key_issued_for_them_concurrently_has_no_owner(
     committing, meanwhile, issue, bob, leave
 ):
     meanwhile(lambda: issue(owner_email=bob.email), leave)
@@ -62,7 +62,7 @@ def test_a_key_that_is_issued_for_them_meanwhile_has_no_owner(
     assert ApiKey.objects.get().owner is None
 
 
-def test_two_members_who_leave_to_each_other_do_not_both_succeed(
+def test_two_members_who_leave_and_choose_each_other_do_not_both_succeed(
     committing, at_once, issue, acme, alice, bob
 ):
     issue(owner_email=alice.email)

@@ -1,4 +1,4 @@
-"""When each scope of a key was last used, as far as it is recorded."""
+"""The last recorded use of each scope of a key."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -71,7 +71,7 @@ def test_an_allowed_request_is_a_use_of_the_scopes_that_it_needs(api, issue, acm
         ("get", "/api-keys"),  # accepts no key
     ],
 )
-def test_a_request_that_is_refused_or_needs_no_scope_is_no_use(
+def test_a_request_that_is_refused_or_needs_no_scope_is_not_a_use(
     api, issue, acme, method, path
 ):
     key, secret = issue("flows:read", "flows:create")
@@ -122,7 +122,7 @@ def test_an_older_use_does_not_overwrite_a_later_one(key):
     assert last_uses(key) == {"flows:read": NOW}
 
 
-def test_of_the_uses_between_two_flushes_the_last_one_counts(key):
+def test_the_last_use_between_two_flushes_counts(key):
     use(key, "flows:read", NOW, NOW + 2 * DAY, NOW + DAY)
 
     assert last_uses(key) == {"flows:read": NOW + 2 * DAY}
@@ -136,7 +136,7 @@ def test_a_time_in_the_future_is_replaced(key):
     assert last_uses(key) == {"flows:read": NOW}
 
 
-def test_a_key_knows_since_when_all_its_scopes_are_used(key):
+def test_a_key_stores_since_when_all_its_scopes_are_used(key):
     assert used_since(key) is None
     use(key, "flows:read", NOW)
     assert used_since(key) is None
@@ -148,7 +148,7 @@ def test_a_key_knows_since_when_all_its_scopes_are_used(key):
     assert used_since(key) == NOW + DAY
 
 
-def test_what_another_process_wrote_meanwhile_stays(key, monkeypatch):
+def test_rows_written_concurrently_by_another_process_stay(key, monkeypatch):
     use(key, "flows:read", NOW)
     use(key, "webhooks:read", NOW)
     stale = (key.organization_id, key.pk, "flows:read")
@@ -189,7 +189,7 @@ def test_many_entries_are_written_in_parts(issue, monkeypatch):
     assert [used_since(key) for key in keys] == [NOW] * 3
 
 
-def test_what_is_never_used_is_known_since_the_key_was_created(key):
+def test_an_unused_scope_is_known_since_the_key_was_created(key):
     began(NOW - 100 * DAY)
     ApiKey.objects.update(created_at=NOW - 50 * DAY)
     use(key, "webhooks:read", NOW - DAY)
@@ -204,7 +204,7 @@ def test_what_is_never_used_is_known_since_the_key_was_created(key):
     assert not used.is_unused(NOW)
 
 
-def test_of_an_older_key_nothing_is_known_before_recording_began(key):
+def test_uses_of_an_older_key_are_unknown_before_recording_began(key):
     began(NOW - 10 * DAY)
     ApiKey.objects.update(created_at=NOW - 300 * DAY)
 
@@ -224,7 +224,7 @@ def test_a_use_before_recording_was_complete_may_not_be_the_last_one(key):
     assert not facts(key)["flows:read"].is_unused(NOW)
 
 
-def test_without_a_known_begin_nothing_is_unused(key):
+def test_without_a_recorded_start_no_scope_is_unused(key):
     ScopeRecording.objects.all().delete()
     ApiKey.objects.update(created_at=NOW - 300 * DAY)
 
@@ -302,7 +302,7 @@ def test_rows_stay_as_long_as_their_key(key):
 
 
 @pytest.mark.postgresql
-def test_processes_that_write_the_first_uses_together_see_each_other(
+def test_processes_that_write_first_uses_concurrently_see_each_other(
     committing, issue, at_once
 ):
     scopes = ["flows:read", "flows:create", "webhooks:read", "webhooks:create"]

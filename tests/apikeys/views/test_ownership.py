@@ -67,7 +67,7 @@ def test_only_members_are_offered(visit, key, bob, mallory):
     assert "mallory" not in page.text
 
 
-def test_of_many_members_one_is_typed(visit, key, bob, monkeypatch):
+def test_the_owner_is_typed_if_there_are_many_members(visit, key, bob, monkeypatch):
     monkeypatch.setattr("apikeys.forms.ownership.MAX_OPTIONS", 2)
 
     assert "<select" not in visit("owner", key).text
@@ -89,7 +89,7 @@ def test_of_many_members_one_is_typed(visit, key, bob, monkeypatch):
         {"owner_email": "\x00", "contact_email": "\x00"},
     ],
 )
-def test_an_invalid_form_changes_nothing_and_loses_nothing(
+def test_an_invalid_form_changes_nothing_and_keeps_its_input(
     visit, key, bob, mallory, alice, data
 ):
     page = visit("owner", key, data)
@@ -139,16 +139,19 @@ def test_the_page_of_a_key_names_owner_and_contact(visit, key, bob):
     key.set_contact_email(OPS, by=SYSTEM)
     page = text_of(visit("detail", key))
     assert "Contact: ops@" in page
-    assert "Their role cannot manage keys: an owner or admin has to rotate it." in page
-    assert "stopped its e-mails" not in page
+    assert (
+        "Their role cannot manage keys, so an owner or admin has to rotate this key."
+        in page
+    )
+    assert "E-mails to this address were stopped" not in page
 
     ContactAddress.objects.stop(OPS, by=SYSTEM)
 
     page = text_of(visit("detail", key))
-    assert "This address stopped its e-mails, so it gets no notices" in page
+    assert "E-mails to this address were stopped, so it gets no notices" in page
 
 
-def test_a_key_without_an_owner_says_so(visit, listed, key):
+def test_the_pages_show_that_a_key_has_no_owner(visit, listed, key):
     assert "no owner" not in listed()
 
     key.set_owner(None, by=SYSTEM)
@@ -170,7 +173,7 @@ def test_a_key_whose_creator_was_demoted_is_marked(visit, listed, issue, acme, o
     page = text_of(visit("detail", key))
 
     assert "Cannot manage keys any more" in page
-    assert "Their role in Acme is member now." in page
+    assert "Their role in Acme is now member." in page
     assert f"/{key.public_id}/transfer-creator/" in page
     assert f"/{key.public_id}/revoke-creator/" in page
     assert "(cannot manage keys any more)" in listed()

@@ -1,4 +1,4 @@
-"""The pages of issue, rotation and networks say what the policy refuses, and refuse it."""
+"""The pages of issue, rotation and networks show what the policy refuses, and refuse it."""
 
 import pytest
 from django.urls import reverse
@@ -30,7 +30,7 @@ def page(client, alice, acme):
 
 @pytest.fixture
 def submit(client, page):
-    """Return a function that submits the form of a page, as it is shown but for `values`."""
+    """Return a function that submits the form of a page as shown, with `values` changed."""
 
     def submit(name, key=None, /, **values):
         shown = page(name, key)
@@ -49,7 +49,7 @@ def test_without_limits_there_are_no_notes(page, issue):
     assert page("rotate", key).context["policy_notes"] == []
 
 
-def test_the_room_is_said_before_it_is_used_up(page, change, issue):
+def test_the_number_of_keys_left_is_shown(page, change, issue):
     issue()
     change(max_keys=3)
     assert (
@@ -77,7 +77,9 @@ def test_a_form_beyond_the_maximum_keeps_what_was_typed(submit, change, issue, a
     assert acme.api_keys.count() == 1
 
 
-def test_the_scopes_of_the_role_are_said_and_others_refused(submit, page, change, acme):
+def test_the_scopes_of_the_role_are_shown_and_others_refused(
+    submit, page, change, acme
+):
     change(admin_scopes=["ci", "webhooks:read"])
     said = "lets admins grant webhooks:read, and exactly the scopes of the preset CI"
 
@@ -98,7 +100,7 @@ def test_owners_see_the_limit_of_owners(client, olive, acme, change):
     assert page.context["policy_notes"] == []
 
 
-def test_a_list_is_asked_for_at_its_field(submit, page, change, acme):
+def test_a_missing_list_is_an_error_at_its_field(submit, page, change, acme):
     change(listed_scopes=["runner:claim"])
 
     assert "A key with runner:claim needs a list" in page("issue").text
@@ -145,7 +147,9 @@ def test_a_rotation_at_the_maximum_is_explained_and_works(submit, page, change, 
     key, _ = issue()
     change(max_keys=1)
 
-    assert "count as one of at most 1 key" in page("rotate", key).text
+    assert (
+        "count as one key; the policy allows at most 1 key" in page("rotate", key).text
+    )
     submit("rotate", key)
 
     assert ApiKey.objects.filter(rotated_from=key).exists()
@@ -156,7 +160,7 @@ def test_the_list_that_the_policy_requires_is_not_removed(submit, page, change, 
     without, _ = issue("runner:claim")
     change(listed_scopes=["runner:claim"])
 
-    assert "this one cannot be removed" in page("networks", key).text
+    assert "the list of this key cannot be removed" in page("networks", key).text
     assert "cannot be rotated with these scopes" in page("networks", without).text
     refused = submit("networks", key, allowed_networks="", confirm="1")
 

@@ -25,7 +25,7 @@ def url(acme):
 
 @pytest.fixture
 def send(client, olive, url):
-    """Return the answer to a change of some limits, sent by the owner."""
+    """Return the response to a change of some limits, sent by an owner."""
     sign_in(client, olive)
 
     def send(**values):
@@ -53,7 +53,7 @@ def keys(issue, globex):
     ("limits", "count", "said"),
     [
         ({"max_lifetime_days": "89", "default_lifetime_days": "9"}, 7, "7 keys exceed"),
-        ({"requests_per_minute": "5"}, 8, "8 keys have no limit of requests"),
+        ({"requests_per_minute": "5"}, 8, "8 keys have no rate limit"),
         ({"leak_action": "revoke"}, 8, "Each is revoked if it is reported as leaked"),
         ({"max_keys": "10"}, 8, "so 2 more can be created"),
         ({"max_keys": "8"}, 8, "reach it: no more can be created"),
@@ -85,7 +85,7 @@ def test_a_limit_shows_its_keys_and_links_to_all(keys, send, acme, limits, count
     assert not AuditEvent.objects.filter(action="policy.updated").exists()
 
 
-def test_the_list_of_a_preview_says_what_it_shows(keys, send, client, acme):
+def test_the_list_of_a_preview_describes_its_filter(keys, send, client, acme):
     [preview] = send(listed_scopes=["runner:claim"]).context["previews"]
 
     page = client.get(reverse("apikeys:list", args=[acme.pk]) + preview.query_string)
@@ -97,7 +97,7 @@ def test_the_list_of_a_preview_says_what_it_shows(keys, send, client, acme):
     assert hidden[1] == "unlisted:runner:claim"
 
 
-def test_a_filter_that_cannot_be_read_is_left_out_and_said(keys, client, olive, acme):
+def test_an_invalid_filter_is_ignored_and_reported(keys, client, olive, acme):
     sign_in(client, olive)
 
     page = client.get(reverse("apikeys:list", args=[acme.pk]) + "?policy=lifetime:x")
@@ -129,16 +129,16 @@ def test_a_preview_warns_of_keys_beyond_the_limit(keys, send, limits, is_warning
     assert preview.is_warning == is_warning
 
 
-def test_a_limit_that_concerns_no_key_says_so(keys, send):
+def test_a_change_that_affects_no_key_is_reported(keys, send):
     response = send(max_overlap_days="3")
 
     assert response.context["previews"] == []
-    assert "This change concerns no existing key." in response.text
+    assert "This change affects no existing key." in response.text
 
 
 def test_every_limit_of_keys_has_its_preview():
     concerned = {name for concern in CONCERNS for name in concern.limits}
-    # The defaults of new keys and rotations; what is kept is no key.
+    # Defaults of new keys and rotations, and limits of rows that are not keys.
     others = {"default_lifetime_days", "max_overlap_days"}
     others |= {"keep_captured_requests_days", "keep_executions_days"}
 

@@ -56,7 +56,7 @@ def test_a_family_is_revoked_with_one_event_for_each_key(send, issue):
         )
     ) == {"leaked"}
     assert "Nothing to revoke" in send("revoke_family", old).text
-    assert "Nothing was left to revoke." in send("revoke_family", old, {}).text
+    assert "There was nothing left to revoke." in send("revoke_family", old, {}).text
 
 
 def test_all_keys_of_a_person_are_revoked_and_no_others(

@@ -26,7 +26,7 @@ def _recorded_for_long(db):
 
 @pytest.fixture
 def aged(issue):
-    """Return a function that issues a key 100 days ago; `uses` has days by scope."""
+    """Return a function that issues a key 100 days ago; `uses` maps scopes to days."""
 
     def aged(*scopes, uses=None, **values):
         key, _ = issue(*scopes, expires_in_days=365, **values)
@@ -95,7 +95,7 @@ def test_the_page_says_that_recording_is_not_complete_yet(signed_in, half_used):
 def test_a_key_without_any_use_is_to_be_revoked_not_rotated(signed_in, aged):
     text = text_of(signed_in.get(path("detail", aged(*BOTH))))
 
-    assert f"No scope of this key was used for {UNUSED_DAYS} days." in text
+    assert f"No scope of this key has been used for {UNUSED_DAYS} days." in text
     assert "?without=unused" not in text
 
 
@@ -118,11 +118,11 @@ def test_the_rotation_has_the_same_scopes_by_default(signed_in, half_used):
 
 
 @pytest.mark.parametrize("query", ["?without=", "?without=all", "?without=flows:read"])
-def test_another_word_in_the_address_unticks_nothing(signed_in, half_used, query):
+def test_an_unknown_query_unticks_nothing(signed_in, half_used, query):
     assert ticked(signed_in.get(path("rotate", half_used, query))) == sorted(BOTH)
 
 
-def test_the_rotation_leaves_out_what_is_unused(signed_in, alice, half_used):
+def test_the_rotation_leaves_out_unused_scopes(signed_in, alice, half_used):
     url = path("rotate", half_used, "?without=unused")
 
     shown = signed_in.get(url)
@@ -155,7 +155,7 @@ def test_a_refused_form_keeps_the_choice(signed_in, half_used):
     assert ticked(stale) == sorted(BOTH)
 
 
-def test_a_scope_that_left_the_catalog_is_not_what_remains(signed_in, aged):
+def test_a_scope_outside_the_catalog_does_not_count_as_remaining(signed_in, aged):
     key = aged("flows:read", name="Lapsed")
     ApiKey.objects.update(scopes=["flows:read", "gone:read"])
 
@@ -179,13 +179,13 @@ def test_the_list_names_the_unused_scopes(signed_in, acme, aged, half_used, issu
     assert f"{OLD}: flows:read<" not in plain
 
 
-def test_the_list_says_when_it_cannot_know_yet(signed_in, acme, half_used):
+def test_the_list_shows_if_recording_is_too_young(signed_in, acme, half_used):
     ScopeRecording.objects.update(began_at=NOW - DAY)
     url = reverse("apikeys:list", args=[acme.pk])
 
     text = text_of(signed_in.get(f"{url}?scope_use=unused"))
 
-    assert "Uses of scopes are known from" in text
+    assert "Recording of scope use is complete from" in text
     assert "No key matches" in text
 
 
@@ -207,12 +207,12 @@ def test_the_report_shows_each_scope_of_keys_with_unused_ones(
     assert path("rotate", half_used, "?without=unused") in text
 
 
-def test_the_report_says_since_when_it_knows(signed_in, acme, half_used):
+def test_the_report_shows_since_when_uses_are_recorded(signed_in, acme, half_used):
     ScopeRecording.objects.update(began_at=NOW - DAY)
 
     text = text_of(signed_in.get(report(acme)))
 
-    assert "No scope is known to be unused" in text
+    assert "No scope can be shown as unused" in text
     assert "Half used" not in text
     assert "Every scope of each key was used" not in text
 

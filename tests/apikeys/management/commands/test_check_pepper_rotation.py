@@ -1,4 +1,4 @@
-"""`check_pepper_rotation` says how many keys each pepper holds, and when one can go."""
+"""`check_pepper_rotation` reports how many keys use each pepper, and if one can be removed."""
 
 import json
 from datetime import timedelta
@@ -56,7 +56,7 @@ def used(key, days):
     ApiKey.objects.filter(pk=key.pk).update(first_used_at=at, last_used_at=at)
 
 
-def test_without_an_older_pepper_nothing_stands_in_the_way(peppers, issue, run):
+def test_without_an_older_pepper_the_rotation_is_complete(peppers, issue, run):
     issue()
 
     assert run() == (0, "1 key under pepper 1, the current one.\n")
@@ -100,10 +100,10 @@ def test_keys_of_an_older_pepper_are_counted_and_listed(
     )
     assert f"{issued_long_ago.rest_id} (forgotten)" in text
     assert "never used" in text
-    assert "can go" not in text
+    assert "can be removed" not in text
 
 
-def test_the_old_pepper_can_go_once_its_last_key_was_used(
+def test_the_old_pepper_can_be_removed_once_its_last_key_was_used(
     peppers, issue, answer, run, acme
 ):
     _, secret = issue()
@@ -115,12 +115,12 @@ def test_the_old_pepper_can_go_once_its_last_key_was_used(
     code, text = run()
     assert code == 0
     assert "1 key under pepper 2, the current one." in text
-    assert "Pepper 1 can go" in text
+    assert "Pepper 1 can be removed" in text
     assert answer()[1]["peppers"][0]["removable"]
 
 
 @pytest.mark.parametrize("state", ["expired", "suspended", "retired"])
-def test_keys_that_do_not_work_now_stand_in_the_way_too(peppers, issue, answer, state):
+def test_keys_that_do_not_work_now_need_their_pepper_too(peppers, issue, answer, state):
     key, _ = issue()
     past = timezone.now() - timedelta(days=1)
     values = {
@@ -138,7 +138,7 @@ def test_keys_that_do_not_work_now_stand_in_the_way_too(peppers, issue, answer, 
     assert not fields["peppers"][0]["removable"]
 
 
-def test_revoked_keys_do_not_stand_in_the_way(peppers, issue, answer):
+def test_revoked_keys_do_not_need_their_pepper(peppers, issue, answer):
     key, _ = issue()
     key.revoke(by=BY)
     peppers(BOTH)
@@ -189,7 +189,7 @@ def test_another_secret_of_a_version_is_named(peppers, issue, answer, run):
     assert code == 1
     assert not fields["complete"]
     assert not fields["peppers"][0]["keys_can_authenticate"]
-    assert "has another secret for this version" in text
+    assert "is not the one that this database was used with" in text
     assert not [secret for secret in (ONE, THREE) if secret in text]
 
 
