@@ -3,7 +3,6 @@
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -14,6 +13,7 @@ from apikeys import leaks
 from apikeys.forms.leaked import LeakedKeysForm
 from apikeys.leaks import Finding, Reporter
 from echopoint.core.client_metadata import Client
+from echopoint.core.rate_limited_page import too_many
 from echopoint.core.response_time import rounded_up_to
 
 SENT = "sent"
@@ -36,11 +36,7 @@ class LeakedKeysView(FormView):
     def post(self, request, *args, **kwargs):
         rate = leaks.count_report(Client.of(request))
         if rate.is_exceeded:
-            response = render(
-                request, "429.html", {"wait": f"{rate.reset} seconds"}, status=429
-            )
-            response["Retry-After"] = str(rate.reset)
-            return response
+            return too_many(request, rate)
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form):

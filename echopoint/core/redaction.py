@@ -49,7 +49,7 @@ SHORTEST_WORDS_ELSE = 2.3
 LONGEST_ACRONYM = 15
 SECRET_LENGTHS = {43, 49}
 MAILED = re.compile(
-    r"(/accounts/(?:password/reset/key|confirm-email|notices/unsubscribe)/)[^/\s?\"']+"
+    r"(/accounts/(?:password/reset/key|confirm-email|notices/(?:unsubscribe|contact))/)[^/\s?\"']+"
 )
 PATH = re.compile(r"(https?://[^\s/?#]*)/[^\s?#]*")
 

@@ -60,7 +60,9 @@ def queue_digest(send, recipient, at, counts):
     try:
         keys = send(recipient, at)
     except Exception:  # noqa: BLE001, one failure must not stop the other digests
-        logger.exception("The digest of %s failed.", recipient)
+        # A contact is known by its address alone, which a log does not need.
+        name = "a contact" if "@" in recipient else recipient
+        logger.exception("The digest of %s failed.", name)
         counts["failures"] += 1
         return
     counts["digests"] += bool(keys)

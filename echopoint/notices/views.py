@@ -15,12 +15,15 @@ from django.views.generic import FormView, View
 from apikeys.actors import Actor
 from apikeys.contact_mail import address_of
 from apikeys.models import ContactAddress
+from echopoint.core import rate_limits
 from echopoint.core.client_metadata import Client
+from echopoint.core.rate_limited_page import too_many
 from echopoint.core.refusals import Refused
 from echopoint.notices.forms import NoticeChoicesForm
 from echopoint.notices.models import NoticeChoice
 from echopoint.notices.unsubscribing import user_of
 
+CHANGES_PER_MINUTE = 4
 METHODS = ["get", "head", "options", "post"]
 
 
@@ -90,6 +93,10 @@ class ContactView(View):
     def post(self, request, token):
         address = address_of(token)
         if address:
+            # Each change is an event of the audit, and the link never expires.
+            rate = rate_limits.hit("contact-mail", address, CHANGES_PER_MINUTE)
+            if rate.is_exceeded:
+                return too_many(request, rate)
             by = Actor.visitor(Client.of(request))
             contacts = ContactAddress.objects
             is_resumed = request.POST.get("action") == "resume"

@@ -1,6 +1,7 @@
 """Owners and contacts of keys get notices; mail to contacts, possibly strangers, is limited."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from django.urls import reverse
@@ -8,11 +9,14 @@ from django.urls import reverse
 from apikeys.actors import Actor
 from apikeys.contact_mail import address_of, stop_url, unlinked
 from apikeys.models import ApiKey, ContactAddress, InstallationEvent
+from echopoint.core import rate_limits
+from echopoint.core.redaction import redact
 from echopoint.mail.models import MailMessage
 from echopoint.notices import contact_digest
 from echopoint.notices.models import ContactDigest, ContactNotice, ExpiryNotice
 from echopoint.notices.notifying import notify
 from echopoint.notices.unsubscribing import url_for
+from echopoint.notices.views import CHANGES_PER_MINUTE
 from tests.notices.dates import DAY, NOW
 
 SYSTEM = Actor.command("test")
@@ -152,6 +156,24 @@ def test_a_contact_can_get_letters_again(letters, ending, alice, page):
         "contact.mail_stopped",
         "contact.mail_resumed",
     ]
+
+
+def test_a_contact_changes_its_mind_a_few_times_a_minute(page, db, monkeypatch):
+    one_minute = SimpleNamespace(time=lambda: 1_800_000_000)
+    monkeypatch.setattr(rate_limits, "time", one_minute)
+    for n in range(CHANGES_PER_MINUTE):
+        page("post", action=["stop", "resume"][n % 2])
+
+    refused = page("post", action="stop")
+
+    assert refused.status_code == 429
+    assert int(refused["Retry-After"]) > 0
+    assert InstallationEvent.objects.filter(target_label=OPS).count() == 4
+    assert ContactAddress.objects.wants_mail(OPS)
+
+
+def test_no_log_has_the_link_of_a_contact():
+    assert stop_url(OPS).rstrip("/").rpartition("/")[2] not in redact(stop_url(OPS))
 
 
 def test_an_address_with_a_slash_has_a_link(page, db):
