@@ -19,7 +19,7 @@ from apikeys.actors import LEAK_REPORTER, Actor
 from apikeys.audit.events import leak_reported
 from apikeys.contact_mail import unlinked
 from apikeys.exceptions import MalformedKey
-from apikeys.models import ApiKey, ContactAddress
+from apikeys.models import ApiKey, AuditEvent, ContactAddress
 from echopoint.core import rate_limits
 from echopoint.core.client_address import network
 from echopoint.core.client_metadata import Client
@@ -28,6 +28,9 @@ from echopoint.organizations.models import Membership
 
 MAX_TEXTS = 100  # in a report without a credential
 MAX_KEYS_TO_CONTACT = 50  # in one mail
+# Reported keys of an organization on a day (UTC), above which its contacts get no mail. An
+# admin can report and resume the same key, each time with another stranger as its contact.
+MAX_REPORTS_TO_CONTACTS = 200
 STOPPED = "reported as leaked and stopped"
 
 
@@ -126,7 +129,7 @@ def stop(findings, reporter, at):
     ]
     for user, concerned in people_concerned(stopped).items():
         mail(user, concerned, reporter)
-    for address, keys in contacts_concerned(stopped).items():
+    for address, keys in contacts_concerned(stopped, at).items():
         mail_contact(address, keys, at)
 
 
@@ -149,13 +152,23 @@ def people_concerned(stopped):
     return concerned
 
 
-def contacts_concerned(stopped):
+def contacts_concerned(stopped, at):
     """Return {address: [key, …]}, sorted in lock order."""
     concerned = defaultdict(list)
     for key, _ in stopped:
-        if key.contact_email:
+        if key.contact_email and may_mail_contacts(key.organization, at):
             concerned[key.contact_email].append(key)
     return dict(sorted(concerned.items()))
+
+
+def may_mail_contacts(organization, at):
+    """Whether few enough of the organization's keys were reported on this day."""
+    day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    reports = AuditEvent.objects.for_org(organization).filter(
+        action=AuditEvent.Action.LEAK_REPORTED, at__gte=day
+    )
+    first = reports[: MAX_REPORTS_TO_CONTACTS + 1]
+    return first.count() <= MAX_REPORTS_TO_CONTACTS
 
 
 def mail_contact(address, keys, at):

@@ -24,12 +24,12 @@ QUEUED = "echopoint.mail.backend.QueuedBackend"
 
 @pytest.fixture
 def report():
-    """Return a function that reports texts, as anybody does."""
+    """Return a function that reports texts without a credential."""
     actor = Actor.reporter(Client(ip="203.0.113.9"), via="api")
 
-    def report(*texts):
+    def report(*texts, at=None):
         findings = [t if isinstance(t, Finding) else Finding(t) for t in texts]
-        return leaks.report(findings, Reporter(actor, "api", SITE))
+        return leaks.report(findings, Reporter(actor, "api", SITE), at=at)
 
     return report
 
@@ -288,6 +288,20 @@ def test_keys_of_a_report_are_in_one_mail_to_a_contact(report, issue, monkeypatc
     assert "3 API keys were reported" in letter.subject
     assert letter.body.count("epk_live_") == 2
     assert "Also 1 more." in letter.body
+
+
+def test_contacts_get_no_mail_once_many_keys_were_reported(report, issue, monkeypatch):
+    monkeypatch.setattr(leaks, "MAX_REPORTS_TO_CONTACTS", 2)
+    for n in range(4):
+        report(issue(name=f"key {n}", contact_email=f"ops{n}@team.example")[1])
+
+    contacts = [to for letter in mail.outbox for to in letter.to if "@team" in to]
+    assert contacts == ["ops0@team.example", "ops1@team.example"]
+    report(
+        issue(name="globex", contact_email=OPS)[1],
+        at=timezone.now() + timedelta(days=1),
+    )
+    assert [OPS] in [letter.to for letter in mail.outbox]
 
 
 def test_a_contact_that_stopped_its_mail_gets_none(report, issue):
