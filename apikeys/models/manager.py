@@ -117,9 +117,9 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         keys.
         """
         by.require_fresh()
-        policy.require_not_frozen(organization)
         at = at or timezone.now()
         current = policy.locked(organization)
+        policy.require_not_frozen(current)
         if rotated_from is None:
             policy.require_room(current, at=at)
             # A successor has the name of its predecessor. If the rules for names have
@@ -149,7 +149,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             created_by_label=by.label,
             owner=owner,
             contact_email=contact_email,
-            expires_at=policy.expiry(organization, expires_in_days, at=at),
+            expires_at=policy.expiry(current, expires_in_days, at=at),
             allow_list=allow_list,
             rotated_from=rotated_from,
         )

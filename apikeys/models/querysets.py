@@ -287,12 +287,18 @@ class ListedKeys(OrgOwnedQuerySet):
     def counted(self, at=None):
         """Only keys that count towards the maximum of the policy: not revoked or expired.
 
-        A key that is being rotated, or was, is left out, as its successor counts. So a
-        rotation changes no count.
+        A key that is being rotated is left out while its successor is neither revoked nor
+        expired: that one counts, so a rotation changes no count. Retired keys do not count.
         """
         at = at or timezone.now()
         unexpired = Q(expires_at=None) | Q(expires_at__gt=at)
-        return self.filter(unexpired, revoked_at=None, retire_at=None)
+        successors = self.model.objects.filter(
+            unexpired, rotated_from=OuterRef("pk"), revoked_at=None
+        )
+        without_successor = Q(retire_at__gt=at) & ~Exists(successors)
+        return self.filter(
+            unexpired, Q(retire_at=None) | without_successor, revoked_at=None
+        )
 
     def has_as_many_as(self, number):
         """Whether there are at least this many keys; stops counting there."""

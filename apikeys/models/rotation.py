@@ -220,14 +220,17 @@ class Rotation(models.Model):
         """Undo retire(): the key works again until the end of the chosen overlap.
 
         Return whether this call did. Raise `KeyConflict` if the overlap is over or the
-        key was not retired.
+        key was not retired, or if it has no successor and there is no room for it.
         """
         by.require_fresh()
         at = at or timezone.now()
+        current = policy.locked(self.organization)  # lock order: before the key
         key = for_change(type(self).objects).get(pk=self.pk)
         if key.status(at) == self.Status.RETIRING:
             return False
         key.require_unretirable(at)
+        if not key.is_replaced(at):
+            policy.require_room(current, at=at)
         key.retire_at = key.overlap_ends_at
         key.save(update_fields=["retire_at"])
         key.record(
@@ -287,7 +290,14 @@ class Rotation(models.Model):
     def counts_to_maximum(self, at):
         """Whether `ApiKeyQuerySet.counted` includes the key."""
         has_expired = bool(self.expires_at) and self.expires_at <= at
-        return not (self.revoked_at or self.retire_at or has_expired)
+        if self.revoked_at or has_expired:
+            return False
+        return not self.retire_at or at < self.retire_at and not self.is_replaced(at)
+
+    def is_replaced(self, at):
+        """Whether the key has a successor that is neither revoked nor expired."""
+        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=at)
+        return self.successors.filter(unexpired, revoked_at=None).exists()
 
     def successor_id_or_none(self):
         successor = self.successor
@@ -304,12 +314,11 @@ class Rotation(models.Model):
     def cancel_rotation(self, *, by, at=None):
         """Revoke the unused successor; this key continues.
 
-        Raise `KeyConflict` if the successor was used or the overlap is over, or if the
-        successor no longer counts and there is no room for this key.
+        Raise `KeyConflict` if the successor was used or the overlap is over.
         """
         by.require_fresh()
         at = at or timezone.now()
-        current = policy.locked(self.organization)  # lock order: before the key
+        policy.locked(self.organization)  # lock order: before the key
         key = for_change(type(self).objects).get(pk=self.pk)
         policy.require_not_frozen(key.organization)
         if key.status(at) != self.Status.RETIRING:
@@ -323,8 +332,6 @@ class Rotation(models.Model):
                 "The successor is already in use. Retire this key, or revoke the"
                 " successor if it must not be used.",
             )
-        if not (successor and successor.counts_to_maximum(at)):
-            policy.require_room(current, at=at)
         if successor:
             successor.revoke(by=by, reason="The rotation was cancelled.", at=at)
         type(self).objects.require_name_is_free(

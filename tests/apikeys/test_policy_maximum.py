@@ -97,19 +97,34 @@ def test_a_cancelled_rotation_changes_no_count(issue, allow, acme):
     assert list(acme.api_keys.counted()) == [key]
 
 
-def test_a_rotation_is_not_cancelled_once_another_key_took_the_room(issue, allow, acme):
+def test_a_rotation_without_its_successor_makes_no_room(issue, allow, acme):
     key, _ = issue()
     allow(1)
     successor, _ = key.rotate(by=SYSTEM)
     successor.revoke(by=SYSTEM)
+
+    with pytest.raises(KeyConflict, match="maximum"):
+        issue(name="other")
+
+    assert list(acme.api_keys.counted()) == [key]
+    stored(key).cancel_rotation(by=SYSTEM)
+    assert list(acme.api_keys.counted()) == [key]
+
+
+def test_retiring_is_not_undone_once_another_key_took_the_room(issue, allow, acme):
+    key, _ = issue()
+    allow(1)
+    successor, _ = key.rotate(by=SYSTEM)
+    stored(key).retire(by=SYSTEM)
+    successor.revoke(by=SYSTEM)
     other, _ = issue(name="other")
 
     with pytest.raises(KeyConflict, match="maximum"):
-        stored(key).cancel_rotation(by=SYSTEM)
+        stored(key).unretire(by=SYSTEM)
 
     assert list(acme.api_keys.counted()) == [other]
     other.revoke(by=SYSTEM)
-    stored(key).cancel_rotation(by=SYSTEM)
+    stored(key).unretire(by=SYSTEM)
     assert list(acme.api_keys.counted()) == [key]
 
 
@@ -126,11 +141,15 @@ def test_counts_to_maximum_agrees_with_the_query(issue, acme):
     ]
     for values in kinds:
         ApiKey.objects.filter(pk=issue()[0].pk).update(**values)
+    issue()[0].rotate(by=SYSTEM)
+    expiring, _ = issue()[0].rotate(by=SYSTEM)
+    long_ago = {"created_at": now - 2 * DAY, "expires_at": now - DAY}
+    ApiKey.objects.filter(pk=expiring.pk).update(**long_ago)
 
     keys = set(acme.api_keys.all())
     counted = set(acme.api_keys.counted(now))
 
-    assert len(counted) == 3
+    assert len(counted) == 6
     assert counted == {key for key in keys if key.counts_to_maximum(now)}
 
 

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='organization',
             name='max_keys',
-            field=models.PositiveIntegerField(blank=True, help_text='How many keys may exist at the same time.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)]),
+            field=models.PositiveIntegerField(blank=True, help_text='How many keys may be valid at the same time.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)]),
         ),
         migrations.AddField(
             model_name='organization',
