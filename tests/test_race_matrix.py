@@ -190,7 +190,12 @@ SENT_BY_REST = {
     "apikeys:rotate": rest("rotateAPIKey", {}, id="key"),
     "apikeys:revoke": rest("deleteAPIKey", id="key"),
     "apikeys:networks": rest(
-        "updateAPIKey", {"allowed_networks": ["Office"]}, id="key"
+        "updateAPIKey",
+        lambda world: {
+            "allowed_networks": ["Office"],
+            "owner_email": world.owner.email,
+        },
+        id="key",
     ),
     "apikeys:owner": rest(
         "updateAPIKey",

@@ -8,6 +8,7 @@ from django.http import Http404
 from django.utils import timezone
 from rest_framework.response import Response
 
+from apikeys import policy
 from apikeys.actors import Actor
 from apikeys.db.index_probes import selective_ids, with_ids
 from apikeys.dry_run import would_be_allowed
@@ -131,13 +132,15 @@ class ApiKeyViewSet(OrgScopedViewSet):
         """
         key, body = self.get_object(), self.body()
         by = Actor.from_request(request, via="api")
-        # In lock order: the owner's membership, networks, the key.
+        # In lock order: the organization, the owner's membership, networks, the key.
         setters = {
             "allowed_networks": key.set_allowed_networks,
             "owner_email": key.set_owner,
             "contact_email": key.set_contact_email,
         }
         with transaction.atomic():
+            if "allowed_networks" in body:
+                policy.locked(self.organization)
             if "owner_email" in body:
                 member_with_email(self.organization, body["owner_email"])
             for name, setter in setters.items():

@@ -2,6 +2,7 @@
 
 from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
@@ -81,7 +82,9 @@ class HandsOverKeys:
     def refusing(self, view, request, *args, **kwargs):
         """Call the view; if it refuses, show the message on the same page. Nothing has changed then."""
         try:
-            return view(request, *args, **kwargs)
+            # Django logs the deletion of selected rows before it deletes them.
+            with transaction.atomic():
+                return view(request, *args, **kwargs)
         except InvalidField as refusal:
             messages.error(request, f"Nothing was deleted. {refusal.message}")
             return HttpResponseRedirect(request.get_full_path())

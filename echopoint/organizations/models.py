@@ -1,6 +1,7 @@
 """Users, organizations, memberships, and the base of organization-owned models."""
 
 import unicodedata
+from itertools import groupby
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -10,6 +11,7 @@ from django.core.validators import (
     RegexValidator,
 )
 from django.db import models, transaction
+from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -193,7 +195,7 @@ class Organization(DeferredTogether):
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_KEYS)],
-        help_text="How many keys may exist at the same time.",
+        help_text="How many keys may be valid at the same time.",
     )
     # NULL allows every scope of the role. `apikeys.policy` validates the names.
     owner_scopes = models.JSONField(
@@ -272,10 +274,11 @@ class MembershipQuerySet(models.QuerySet):
         member of each organization.
         """
         # Lock order: memberships, keys, then chains by organization id.
-        rows = list(for_delete(self.select_related("organization")).order_by("pk"))
-        rows.sort(key=lambda row: (row.organization_id, row.pk))
+        leaving = list(self.values_list("pk", "organization_id"))
+        rows = locked_with_heir(leaving, keys_to)
         if keys_to:
             require_stays(keys_to, rows)
+        lock_owned_keys(rows)
         changes = [row.give_up_keys(keys_to) for row in rows]
         for row, change in zip(rows, changes, strict=True):
             change.record()
@@ -286,16 +289,40 @@ class MembershipQuerySet(models.QuerySet):
     end.alters_data = True
 
 
+def locked_with_heir(leaving, heir):
+    """Lock the memberships that end, and the heir's, by primary key.
+
+    `leaving` is [(primary key, organization id), …] and `heir` a user or None. Return the
+    memberships that end, by organization. The heir cannot leave before the keys changed hands.
+    """
+    ids = {pk for pk, _ in leaving}
+    stays = Q(user=heir, organization__in={id for _, id in leaving})
+    wanted = Q(pk__in=ids) | stays if heir else Q(pk__in=ids)
+    found = Membership.objects.filter(wanted).select_related("organization")
+    rows = [row for row in for_delete(found).order_by("pk") if row.pk in ids]
+    return sorted(rows, key=lambda row: (row.organization_id, row.pk))
+
+
+def lock_owned_keys(memberships):
+    """Lock the keys that these members own, of each organization by primary key."""
+    by_organization = groupby(memberships, lambda row: row.organization)
+    for organization, rows in by_organization:
+        owned = organization.api_keys.filter(owner__in=[row.user_id for row in rows])
+        locked = for_change(owned).order_by("pk").values_list("pk", flat=True)
+        for _ in locked.iterator():
+            pass
+
+
 def require_stays(user, leaving):
     """Raise `InvalidField` unless the user stays a member of each organization in `leaving`.
 
-    Locks the user's memberships, so that the user cannot leave concurrently.
+    The user's memberships are locked.
     """
     organizations = {row.organization_id for row in leaving}
     others = Membership.objects.filter(
         user=user, organization__in=organizations
     ).exclude(pk__in=[row.pk for row in leaving])
-    if len(for_change(others).order_by("pk")) < len(organizations):
+    if others.count() < len(organizations):
         raise InvalidField(
             "keys_to",
             f"{user} does not stay a member of each of these organizations. Choose another"

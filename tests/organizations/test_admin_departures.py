@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.admin.utils import quote
 
 from apikeys.actors import Actor
@@ -132,6 +133,7 @@ def test_no_member_is_removed_if_the_chosen_one_cannot_own_the_keys(
     assert acme.memberships.filter(user_id=bob.pk).exists()
     assert ApiKey.objects.get(pk=bobs_key.pk).owner == bob
     assert "no longer a member" not in page.text
+    assert not LogEntry.objects.filter(action_flag=DELETION).exists()
 
 
 def handed_over(acme):
