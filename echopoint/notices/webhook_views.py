@@ -72,7 +72,11 @@ class WebhookView(WebhookMixin, FormView):
 
     def get_context_data(self, **kwargs):
         rows = NoticeDelivery.objects.for_org(self.organization).order_by("-pk")
-        return super().get_context_data(deliveries=rows[:SHOWN], **kwargs)
+        return super().get_context_data(
+            deliveries=rows[:SHOWN],
+            notice_days=policy.notice_days(self.organization)[:-1],
+            **kwargs,
+        )
 
     def form_valid(self, form):
         try:
