@@ -25,10 +25,11 @@ class ScopeUseForm(FilterForm):
 
     @property
     def file_order(self):
-        """Return an order in which a key that is used during an export is not exported twice.
+        """Return an order in which few keys that are used during an export appear twice.
 
-        A use moves a key to the end of `order`; with the filter on unused scopes, it removes
-        the key from the rows instead.
+        A use moves a key towards the end of `order`. With the filter on unused scopes, it
+        mostly removes the key from the rows instead: the key appears again only if another
+        of its scopes is unused.
         """
         if self.cleaned_data["keys"] == EVERY:
             return keyset.Order(F("created_at"), False, keyset.parse_time)
