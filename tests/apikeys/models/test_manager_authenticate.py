@@ -135,6 +135,7 @@ def test_the_last_moment_of_a_retiring_key_is_the_one_before_it_retires(issue, a
 
 def test_a_key_without_an_expiry_does_not_end(issue, acme):
     acme.allow_non_expiring = True
+    acme.save()
     key, secret = issue(at=NOW, expires_in_days=None)
 
     assert authenticate(secret, acme, NOW + 10_000 * DAY) == key
@@ -292,6 +293,7 @@ def test_a_retiring_key_says_when_it_stops(api, issue, acme):
 
 def test_a_key_without_an_expiry_has_none_to_say(api, issue, acme):
     acme.allow_non_expiring = True
+    acme.save()
     _, secret = issue(expires_in_days=None)
 
     response = api(secret=secret, organization=acme).get("/permissions")

@@ -346,6 +346,7 @@ def test_a_key_can_grant_nothing(issue):
 
 def test_no_choice_is_the_organizations_default(issue, acme):
     acme.default_lifetime_days = 7
+    acme.save()
 
     key, _ = issue(expires_in_days=DEFAULT, at=NOW)
 
@@ -369,6 +370,7 @@ def test_a_key_cannot_be_born_expired(issue, days):
 def test_no_expiry_is_refused_unless_the_organization_allows_it(issue, acme):
     refused = refusal(issue, expires_in_days=None)
     acme.allow_non_expiring = True
+    acme.save()
     key, _ = issue(expires_in_days=None)
 
     assert "without an expiry" in refused.message
