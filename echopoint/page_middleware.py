@@ -39,7 +39,8 @@ class KeyRequestMiddleware:
         return response
 
     def process_view(self, request, view, args, kwargs):
-        # A page below a path of the API would be served without its sign-in.
+        # Otherwise a page below a path of the API would skip the page middleware, and so
+        # its sign-in.
         if request.skips_pages and not (is_api_view(view) or is_keyless(view)):
             raise PermissionDenied
 

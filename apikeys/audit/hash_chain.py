@@ -98,7 +98,7 @@ def escaped_json(hashed: EventData) -> bytes:
 def canonical_json(hashed: EventData) -> bytes:
     """Return canonical JSON (RFC 8785). Raise `ValueError` for values that are not portable.
 
-    Of portable values this is what orjson and Python's encoder write.
+    For portable values, orjson and Python's encoder write the same text.
     """
     # Most are texts, and a call for each would take longer than the rest.
     others = [value for value in hashed.values() if type(value) is not str]

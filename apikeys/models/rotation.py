@@ -111,7 +111,7 @@ class Rotation(models.Model):
         return bool(self.leak_reported_at and self.suspended_at and not self.revoked_at)
 
     def overlap_of_leaked(self, requested):
-        """Return no overlap; raise `InvalidKeyRequest` if another one is requested."""
+        """Return an overlap of zero; raise `InvalidKeyRequest` if another one is requested."""
         if requested:
             raise InvalidKeyRequest(
                 "overlap_seconds",

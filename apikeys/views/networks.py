@@ -67,7 +67,7 @@ class ApiKeyNetworksView(KeyActionView):
         return super().form_valid(form)
 
     def uses_left_out(self, entries):
-        """Return the recent uses that this list refuses, unless it is the current one."""
+        """Return the recent uses that the new list refuses; none if the list does not change."""
         try:
             with transaction.atomic():
                 chosen = NetworkRange.objects.resolve(self.organization, entries)

@@ -126,7 +126,7 @@ class RunnerJobEventsRequestSerializer(HolderSerializer):
     def validate_events(self, events):
         sequences = [event["sequence"] for event in events]
         # If two events had the same sequence, the first would be stored and the second
-        # lost as known.
+        # discarded as a duplicate.
         if any(b <= a for a, b in zip(sequences, sequences[1:], strict=False)):
             raise serializers.ValidationError(
                 "Send events by ascending sequence, each once."
