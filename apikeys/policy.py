@@ -110,10 +110,7 @@ def overlap(organization, requested):
 
 
 def require_not_frozen(organization):
-    """Raise `KeyConflict` while all keys of the organization are frozen.
-
-    A key that is issued at the same moment as the freeze is frozen too.
-    """
+    """Raise `KeyConflict` while all keys of the organization are frozen."""
     if organization.frozen_at:
         since = timestamps.in_words(organization.frozen_at)
         raise KeyConflict(

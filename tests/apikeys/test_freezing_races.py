@@ -65,15 +65,16 @@ def test_no_key_works_after_a_freeze_whatever_it_met(issue, acme, at_once):
     assert all(works(secret) for secret in secrets)
 
 
-def test_a_key_that_is_issued_while_the_freeze_commits_is_frozen(
+def test_a_key_that_is_issued_while_the_freeze_commits_is_refused(
     issue, acme, meanwhile
 ):
     """The form was opened, and the organization read, before the freeze."""
     before = stored(acme)
 
-    _, secret = meanwhile(
-        lambda: freezing.freeze(stored(acme), by=SYSTEM),
-        lambda: issue(organization=before),
-    )
+    with pytest.raises(KeyConflict, match="frozen"):
+        meanwhile(
+            lambda: freezing.freeze(stored(acme), by=SYSTEM),
+            lambda: issue(organization=before),
+        )
 
-    assert not works(secret)
+    assert not acme.api_keys.exists()
