@@ -8,6 +8,7 @@ import gc
 from contextlib import contextmanager
 
 import pytest
+from allauth.mfa.totp.internal import auth as totp
 from django.core.cache import cache
 from django.db import connection
 
@@ -18,6 +19,7 @@ from apikeys.models.use_recording import audited_retired_uses
 from echopoint.core.rate_limits import process_counts
 from echopoint.organizations.models import Membership, User
 from tests.api_client import ApiClient
+from tests.frozen_time import NOON, clock_at
 from tests.signing_in import sign_in
 from tests.tenants import create_organization, create_user
 
@@ -65,6 +67,12 @@ def _clear_counters():
     for manager in write_buffers.managers:
         manager.pending.take_all()
     audited_retired_uses.clear()
+
+
+@pytest.fixture(autouse=True)
+def _one_window_of_codes(monkeypatch):
+    """Keep the code of an authenticator app from changing between its making and its use."""
+    monkeypatch.setattr(totp, "time", clock_at(NOON))
 
 
 @pytest.fixture(autouse=True)

@@ -34,6 +34,13 @@ def report():
     return report
 
 
+@pytest.fixture
+def noon():
+    """Return tomorrow's noon, so that no test crosses the end of a day."""
+    tomorrow = timezone.now() + timedelta(days=1)
+    return tomorrow.replace(hour=12, minute=0, second=0, microsecond=0)
+
+
 def stopped():
     rows = ApiKey.objects.filter(suspended_at__isnull=False)
     return set(rows.values_list("name", flat=True))
@@ -265,16 +272,14 @@ def test_the_owner_and_the_contact_get_mail_too(report, issue, alice, bob, olive
     assert letter.extra_headers["List-Unsubscribe"] == f"<{stop_url(OPS)}>"
 
 
-def test_a_contact_gets_few_mails_a_day(report, issue):
+def test_a_contact_gets_few_mails_a_day(report, issue, noon):
     for n in range(MAX_LEAK_MAILS + 2):
-        report(issue(name=f"key {n}", contact_email=OPS)[1])
+        report(issue(name=f"key {n}", contact_email=OPS)[1], at=noon)
 
     assert len([1 for letter in mail.outbox if letter.to == [OPS]]) == MAX_LEAK_MAILS
     row = ContactAddress.objects.get()
-    assert ContactAddress.objects.count_leak_mail(OPS, timezone.now()) is False
-    assert ContactAddress.objects.count_leak_mail(
-        OPS, timezone.now() + timedelta(days=1)
-    )
+    assert ContactAddress.objects.count_leak_mail(OPS, noon) is False
+    assert ContactAddress.objects.count_leak_mail(OPS, noon + timedelta(days=1))
     assert row.leak_mails == MAX_LEAK_MAILS
 
 
@@ -290,17 +295,17 @@ def test_keys_of_a_report_are_in_one_mail_to_a_contact(report, issue, monkeypatc
     assert "Also 1 more." in letter.body
 
 
-def test_contacts_get_no_mail_once_many_keys_were_reported(report, issue, monkeypatch):
+def test_contacts_get_no_mail_once_many_keys_were_reported(
+    report, issue, noon, monkeypatch
+):
     monkeypatch.setattr(leaks, "MAX_REPORTS_TO_CONTACTS", 2)
     for n in range(4):
-        report(issue(name=f"key {n}", contact_email=f"ops{n}@team.example")[1])
+        _, secret = issue(name=f"key {n}", contact_email=f"ops{n}@team.example")
+        report(secret, at=noon)
 
     contacts = [to for letter in mail.outbox for to in letter.to if "@team" in to]
     assert contacts == ["ops0@team.example", "ops1@team.example"]
-    report(
-        issue(name="globex", contact_email=OPS)[1],
-        at=timezone.now() + timedelta(days=1),
-    )
+    report(issue(name="last", contact_email=OPS)[1], at=noon + timedelta(days=1))
     assert [OPS] in [letter.to for letter in mail.outbox]
 
 
