@@ -119,7 +119,7 @@ def working(arguments):
     require_nothing(arguments)
     return Concerned(
         "Keys that have not ended and are not suspended.",
-        lambda keys: (keys.not_ended().filter(suspended_at=None), None),
+        lambda keys: (keys.usable(), None),
     )
 
 

@@ -3,7 +3,7 @@
 from django.db import models, transaction
 
 from apikeys import policy
-from apikeys.exceptions import AddressNotAllowed, KeyConflict
+from apikeys.exceptions import AddressNotAllowed
 from apikeys.models.audit import AuditEvent
 from apikeys.models.network_range import ALLOWED, NetworkRange
 from apikeys.networks import parse_address, read_allow_list
@@ -74,8 +74,7 @@ class AddressRestriction(models.Model):
         key = for_change(type(self).objects).get(pk=self.pk)
         if not key.stays_within(chosen):
             by.require_fresh()
-        if key.revoked_at:
-            raise KeyConflict("CONFLICT", "This key is revoked; that is final.")
+        key.require_unrevoked()
         before, stored = key.allowed_networks, chosen and chosen.stored
         if key.is_restricted and stored is None:
             require_list(current, key.scopes, field=ALLOWED, advice=KEEP_ONE)

@@ -15,7 +15,7 @@ from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.network_range import NetworkRange
 from apikeys.models.ownership import CREATOR, checked_contact, first_owner
 from apikeys.models.pepper import PepperFingerprint
-from apikeys.models.querysets import ListedKeys
+from apikeys.models.querysets import ListedKeys, has_not_ended
 from apikeys.scope_policy import require_granted, require_list
 from apikeys.scopes import canonical, missing, preset_of
 from echopoint.core.names import name_error
@@ -309,11 +309,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
 
 def is_usable(at):
     """Return the condition that a key works at this moment, as far as its own row says."""
-    return (
-        (Q(expires_at=None) | Q(expires_at__gt=at))
-        & (Q(retire_at=None) | Q(retire_at__gt=at))
-        & Q(revoked_at=None, suspended_at=None)
-    )
+    return has_not_ended(at) & Q(suspended_at=None)
 
 
 def require_text(field, text, model, column=""):

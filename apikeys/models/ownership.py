@@ -7,7 +7,7 @@ from django.core.validators import validate_email
 from django.db import models, transaction
 
 from apikeys.actors import Actor
-from apikeys.exceptions import InvalidKeyRequest, KeyConflict
+from apikeys.exceptions import InvalidKeyRequest
 from apikeys.models.audit import AuditEvent
 from apikeys.models.contact_address import ContactAddress
 from echopoint.core.locks import for_change
@@ -58,16 +58,26 @@ class Ownership(models.Model):
         by.require_fresh()
         # Lock order: the membership, then the key.
         owner = member_with_email(self.organization, owner_email)
-        key = self.locked_unrevoked()
-        before = key.owner
+        has_changed = self.locked_unrevoked()._change_owner(owner, by=by, at=at)
         self.owner = owner
+        return has_changed
+
+    set_owner.alters_data = True
+
+    def _change_owner(self, owner, *, by, at=None):
+        """Store and record another owner; return whether it changed.
+
+        The caller has locked the key and the owner's membership.
+        """
+        before = self.owner
         if before == owner:
             return False
+        self.owner = owner
         self.save(update_fields=["owner"])
         record_owner(self, before, owner, by, at=at)
         return True
 
-    set_owner.alters_data = True
+    _change_owner.alters_data = True
 
     @transaction.atomic
     def set_contact_email(self, contact_email, *, by, at=None):
@@ -92,9 +102,9 @@ class Ownership(models.Model):
 
     def locked_unrevoked(self):
         """Lock and return the key; raise `KeyConflict` if it is revoked."""
-        key = for_change(type(self).objects).get(pk=self.pk)
-        if key.revoked_at:
-            raise KeyConflict("CONFLICT", "This key is revoked; that is final.")
+        related = type(self).objects.select_related("organization", "owner")
+        key = for_change(related).get(pk=self.pk)
+        key.require_unrevoked()
         return key
 
 

@@ -96,6 +96,17 @@ class CountUpTo(Subquery):
     output_field = IntegerField()
 
 
+def unexpired(at):
+    """Return the condition that a key has not reached its expiry."""
+    return Q(expires_at=None) | Q(expires_at__gt=at)
+
+
+def has_not_ended(at):
+    """Return the condition that a key is not revoked, expired or retired."""
+    not_retired = Q(retire_at=None) | Q(retire_at__gt=at)
+    return unexpired(at) & not_retired & Q(revoked_at=None)
+
+
 def has_status(at):
     """Return the condition of each own status at this moment.
 
@@ -105,9 +116,9 @@ def has_status(at):
     # Repeat the condition on the sort expression, so that the index scan can start at the
     # right row.
     ended, not_ended = LessThanOrEqual(ENDS_AT, at), GreaterThan(ENDS_AT, at)
-    unexpired = Q(expires_at=None) | Q(not_ended)
+    has_time_left = Q(expires_at=None) | Q(not_ended)
     return {
-        "active": live & Q(retire_at=None) & unexpired,
+        "active": live & Q(retire_at=None) & has_time_left,
         "retiring": live & Q(not_ended, retire_at__gt=at),
         "expired": live & Q(ended, retire_at=None, expires_at__lte=at),
         "retired": live & Q(ended, retire_at__lte=at),
@@ -202,12 +213,7 @@ class ListedKeys(OrgOwnedQuerySet):
 
     def not_ended(self, at=None):
         """Only keys that are not revoked, expired or retired, including suspended keys."""
-        at = at or timezone.now()
-        return self.filter(
-            Q(expires_at=None) | Q(expires_at__gt=at),
-            Q(retire_at=None) | Q(retire_at__gt=at),
-            revoked_at=None,
-        )
+        return self.filter(has_not_ended(at or timezone.now()))
 
     def ending_within(self, days, at=None):
         """Only keys that end soon, by their expiry or by the end of an overlap."""
@@ -291,14 +297,10 @@ class ListedKeys(OrgOwnedQuerySet):
         expired: that one counts, so a rotation changes no count. Retired keys do not count.
         """
         at = at or timezone.now()
-        unexpired = Q(expires_at=None) | Q(expires_at__gt=at)
         successors = self.model.objects.filter(
-            unexpired, rotated_from=OuterRef("pk"), revoked_at=None
+            unexpired(at), rotated_from=OuterRef("pk"), revoked_at=None
         )
-        without_successor = Q(retire_at__gt=at) & ~Exists(successors)
-        return self.filter(
-            unexpired, Q(retire_at=None) | without_successor, revoked_at=None
-        )
+        return self.not_ended(at).filter(Q(retire_at=None) | ~Exists(successors))
 
     def has_as_many_as(self, number):
         """Whether there are at least this many keys; stops counting there."""
@@ -352,10 +354,14 @@ class ListedKeys(OrgOwnedQuerySet):
 
         Each is an event in the audit, so choose at most `MAX_REVOKED` in a request.
         """
+        by.require_fresh()
         # Lock order: the membership, then keys by id, then the audit chain.
-        member_with_email(organization, owner_email)
-        keys = list(for_change(self.for_org(organization)).order_by("pk"))
-        return [key for key in keys if key.set_owner(owner_email, by=by)]
+        owner = member_with_email(organization, owner_email)
+        rows = for_change(self.for_org(organization).select_related("owner"))
+        keys = list(rows.order_by("pk"))
+        for key in keys:
+            key.require_unrevoked()
+        return [key for key in keys if key._change_owner(owner, by=by)]
 
     give_to.alters_data = True
 

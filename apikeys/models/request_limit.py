@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models, transaction
 
-from apikeys.exceptions import InvalidKeyRequest, KeyConflict, TooManyRequests
+from apikeys.exceptions import InvalidKeyRequest, TooManyRequests
 from apikeys.models.audit import AuditEvent
 from echopoint.core import rate_limits
 from echopoint.core.locks import for_change
@@ -61,8 +61,7 @@ class RequestLimit(models.Model):
                 metadata={"minimum": 1, "maximum": most},
             )
         key = for_change(type(self).objects).get(pk=self.pk)
-        if key.revoked_at:
-            raise KeyConflict("CONFLICT", "This key is revoked; that is final.")
+        key.require_unrevoked()
         before, self.requests_per_minute = key.requests_per_minute, requests_per_minute
         if before == requests_per_minute:
             return False

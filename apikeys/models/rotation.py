@@ -10,6 +10,7 @@ from apikeys.exceptions import InvalidKeyRequest, KeyConflict
 from apikeys.last_execution import last_execution
 from apikeys.models.audit import AuditEvent
 from apikeys.models.moves import RotationFacts, unplaced_span
+from apikeys.models.querysets import unexpired
 from apikeys.scopes import canonical, missing
 from echopoint.core.locks import for_change
 from echopoint.core.redaction import cleaned
@@ -296,8 +297,7 @@ class Rotation(models.Model):
 
     def is_replaced(self, at):
         """Whether the key has a successor that is neither revoked nor expired."""
-        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=at)
-        return self.successors.filter(unexpired, revoked_at=None).exists()
+        return self.successors.unrevoked().filter(unexpired(at)).exists()
 
     def successor_id_or_none(self):
         successor = self.successor

@@ -5,8 +5,10 @@ from django.db import models
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from apikeys.exceptions import KeyRejected
+from apikeys.exceptions import KeyConflict, KeyRejected
 from apikeys.models.querysets import WORKING
+
+REVOKED = "This key is revoked; that is final."
 
 
 class Usability(models.Model):
@@ -49,6 +51,11 @@ class Usability(models.Model):
         if self.expires_at and at >= self.expires_at:
             return self.Status.EXPIRED
         return self.Status.RETIRING if self.retire_at else self.Status.ACTIVE
+
+    def require_unrevoked(self):
+        """Raise `KeyConflict` for a revoked key."""
+        if self.revoked_at:
+            raise KeyConflict("CONFLICT", REVOKED)
 
     @property
     def is_frozen(self):

@@ -6,6 +6,7 @@ from apikeys.audit.wording import count_in_words
 from apikeys.exceptions import InvalidKeyRequest
 from apikeys.forms.ownership import NewOwnerForm, OwnershipForm
 from apikeys.models import ApiKey
+from apikeys.models.usability import REVOKED
 from apikeys.views.key import KeyActionView
 from apikeys.views.related_keys import RelatedKeysView
 from echopoint.organizations.models import User
@@ -21,7 +22,7 @@ class ApiKeyOwnershipView(KeyActionView):
     template_name = "apikeys/ownership.html"
 
     def unavailable_reason(self):
-        return "This key is revoked; that is final." if self.key.revoked_at else ""
+        return REVOKED if self.key.revoked_at else ""
 
     def get_form_kwargs(self):
         return super().get_form_kwargs() | {"organization": self.organization}
