@@ -155,8 +155,11 @@ def people_concerned(stopped):
 def contacts_concerned(stopped, at):
     """Return {address: [key, …]}, sorted in lock order."""
     concerned = defaultdict(list)
-    for key, _ in stopped:
-        if key.contact_email and may_mail_contacts(key.organization, at):
+    with_contact = [key for key, _ in stopped if key.contact_email]
+    organizations = {key.organization for key in with_contact}
+    allowed = {one for one in organizations if may_mail_contacts(one, at)}
+    for key in with_contact:
+        if key.organization in allowed:
             concerned[key.contact_email].append(key)
     return dict(sorted(concerned.items()))
 
