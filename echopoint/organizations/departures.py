@@ -77,14 +77,16 @@ class HandsOverKeys:
         return self.refusing(super().delete_view, request, *args, **kwargs)
 
     def changelist_view(self, request, *args, **kwargs):
-        return self.refusing(super().changelist_view, request, *args, **kwargs)
+        view = super().changelist_view
+        if request.method == "POST":
+            # Django logs the deletion of selected rows before it deletes them.
+            view = transaction.atomic(view)
+        return self.refusing(view, request, *args, **kwargs)
 
     def refusing(self, view, request, *args, **kwargs):
-        """Call the view; if it refuses, show the message on the same page. Nothing has changed then."""
+        """Call the view, a transaction; if it refuses, show the message on the same page."""
         try:
-            # Django logs the deletion of selected rows before it deletes them.
-            with transaction.atomic():
-                return view(request, *args, **kwargs)
+            return view(request, *args, **kwargs)
         except InvalidField as refusal:
             messages.error(request, f"Nothing was deleted. {refusal.message}")
             return HttpResponseRedirect(request.get_full_path())

@@ -304,10 +304,16 @@ def locked_with_heir(leaving, heir):
 
 
 def lock_owned_keys(memberships):
-    """Lock the keys that these members own, of each organization by primary key."""
+    """Lock the keys that several members of an organization own, by primary key.
+
+    `reassign` locks those of one member in this order.
+    """
     by_organization = groupby(memberships, lambda row: row.organization)
     for organization, rows in by_organization:
-        owned = organization.api_keys.filter(owner__in=[row.user_id for row in rows])
+        users = [row.user_id for row in rows]
+        if len(users) == 1:
+            continue
+        owned = organization.api_keys.filter(owner__in=users)
         locked = for_change(owned).order_by("pk").values_list("pk", flat=True)
         for _ in locked.iterator():
             pass
