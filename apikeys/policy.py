@@ -136,12 +136,16 @@ def require_room(organization, *, at):
     """
     maximum = organization.max_keys
     if maximum and organization.api_keys.counted(at).has_as_many_as(maximum):
-        raise KeyConflict(
-            "LIMIT_REACHED",
-            f"{organization.name} has reached the maximum of its policy:"
-            f" {count_in_words(maximum, 'key')}. Revoke a key that is no longer needed, or"
-            " ask an owner to raise the maximum.",
-        )
+        raise KeyConflict("LIMIT_REACHED", no_room(organization))
+
+
+def no_room(organization):
+    """Return the message for an organization with the maximum number of keys."""
+    return (
+        f"{organization.name} has reached the maximum of its policy:"
+        f" {count_in_words(organization.max_keys, 'key')}. Revoke a key that is no longer"
+        " needed, or ask an owner to raise the maximum."
+    )
 
 
 def require_permission(organization, by):

@@ -82,7 +82,8 @@ class BaseKeyListView(KeysetPaginationMixin, ApiKeysMixin, TemplateView):
         context = super().get_context_data(attention=attention_items(counts), **kwargs)
         if context["filters"].is_about_unused_scopes:
             self.add_unused_scopes(context["listed"])
-            context["notices"] += recording_notices(self.database)
+            began_at = ScopeRecording.objects.using(self.database).began_at()
+            context["notices"] += recording_notices(began_at)
         return context | {
             "unused_days": UNUSED_DAYS,
             "with_revoked": context["filters"].query_string(status=ANY),
@@ -92,9 +93,8 @@ class BaseKeyListView(KeysetPaginationMixin, ApiKeysMixin, TemplateView):
         }
 
 
-def recording_notices(database):
+def recording_notices(began_at):
     """Return a notice if uses are not recorded for long enough to find unused scopes."""
-    began_at = ScopeRecording.objects.using(database).began_at()
     if began_at <= unused_since():
         return []
     known_from = began_at + timedelta(days=UNUSED_DAYS)

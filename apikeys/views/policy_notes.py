@@ -3,11 +3,9 @@
 from typing import NamedTuple
 
 from django.urls import reverse
-from django.utils import timezone
 
 from apikeys import policy
 from apikeys.audit.wording import count_in_words
-from apikeys.exceptions import KeyConflict
 from apikeys.scope_policy import (
     beyond,
     granted_by_role,
@@ -48,11 +46,9 @@ def room_notes(organization):
     maximum = organization.max_keys
     if not maximum:
         return []
-    try:
-        policy.require_room(organization, at=timezone.now())
-    except KeyConflict as conflict:
-        return [Note(conflict.message, is_warning=True)]
     left = maximum - organization.api_keys.counted().count()
+    if left <= 0:
+        return [Note(policy.no_room(organization), is_warning=True)]
     return [
         Note(
             f"{count_in_words(left, 'more key')} can be created: the policy of"

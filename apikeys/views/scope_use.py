@@ -35,10 +35,11 @@ class ScopeUseView(ScopeUseMixin, KeysetPaginationMixin, TemplateView):
         context = super().get_context_data(**kwargs)
         keys = context["listed"]
         uses = ScopeUse.objects.of_keys(self.organization, keys)
+        began_at = ScopeRecording.objects.began_at()
         return context | {
             "keys": [(key, uses[key.pk]) for key in keys],
-            "notices": context["notices"] + recording_notices(self.database),
-            "began_at": ScopeRecording.objects.began_at(),
+            "notices": context["notices"] + recording_notices(began_at),
+            "began_at": began_at,
             "unused_days": UNUSED_DAYS,
             "without_unused": f"?without={UNUSED}",
         }
