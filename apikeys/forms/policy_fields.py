@@ -4,8 +4,14 @@ import re
 
 from django import forms
 
+from apikeys.exceptions import InvalidKeyRequest
 from apikeys.forms.issue import scope_choices
-from apikeys.policy import MAX_NOTICE_DAYS, MAX_NOTICES, NOTICE_DAYS
+from apikeys.policy import (
+    MAX_NOTICE_DAYS,
+    MAX_NOTICES,
+    NOTICE_DAYS,
+    require_notice_days,
+)
 from apikeys.scope_policy import granted_in_words
 from apikeys.scopes import PRESETS, SCOPES
 
@@ -95,9 +101,10 @@ class NoticeDaysField(forms.CharField):
         if not all(map(DAY.fullmatch, parts)):
             raise forms.ValidationError(WRONG_DAYS)
         days = sorted(map(int, parts), reverse=True)
-        is_distinct = len(set(days)) == len(days) <= MAX_NOTICES
-        if not is_distinct or not 1 <= days[-1] <= days[0] <= MAX_NOTICE_DAYS:
-            raise forms.ValidationError(WRONG_DAYS)
+        try:
+            require_notice_days(days)
+        except InvalidKeyRequest:
+            raise forms.ValidationError(WRONG_DAYS) from None
         return days
 
 
