@@ -25,7 +25,8 @@ def stop_url(address):
 
 
 def token_for(address):
-    # Encoded: an address may contain a slash, and should not be readable in logs of paths.
+    # An object, which is encoded: an address may contain a slash. `redact` keeps the token
+    # out of logs, because it can be decoded, and stops or resumes the mail.
     return signer.sign_object(address)
 
 
@@ -46,10 +47,14 @@ def one_click(url):
     }
 
 
+def without_urls(text):
+    """Return the text with each URL broken, so that mail programs make no link of it."""
+    return text.replace("://", ": //")
+
+
 def unlinked(text):
     """Return the name on one line, changed so that mail programs do not make it a link."""
-    broken = one_line(text).replace("://", ": //")
-    return DOMAIN_DOT.sub("[.]", broken)
+    return DOMAIN_DOT.sub("[.]", without_urls(one_line(text)))
 
 
 def message(address, subject, body):

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from apikeys import timestamps
 from apikeys.audit.wording import count_in_words
-from apikeys.contact_mail import one_click
+from apikeys.contact_mail import one_click, without_urls
 from apikeys.models import KeyPlace
 from apikeys.models.verdict import Verdict
 from echopoint.core.client_metadata import one_line
@@ -106,17 +106,12 @@ def places(key, at):
     if not groups:
         return [f"It was last used on {timestamps.in_words(key.last_used_at)}."]
     lines = [
-        f"- {unlinked(group.label)}, last on {timestamps.in_words(group.sighting.last)}"
+        f"- {without_urls(group.label)}, last on {timestamps.in_words(group.sighting.last)}"
         for group in groups[:MOST_PLACES]
     ]
     if others := groups[MOST_PLACES:]:
         lines.append(f"- and {count_in_words(len(others), 'other place')}")
     return ["Used in the last 30 days by (clients report their own names):", *lines]
-
-
-def unlinked(label):
-    """Return the label with each URL broken, so that mail programs make no link of it."""
-    return label.replace("://", ": //")
 
 
 def advice(membership, key, at):
