@@ -66,7 +66,7 @@ def needing_list(organization, scopes):
 def require_list(organization, scopes, *, field, advice):
     """Raise `InvalidKeyRequest` if a key with these scopes needs a list.
 
-    Call it for a key without a list. `advice` tells the caller what to do next.
+    Call it for a key without a list. `advice` says what to do next.
     """
     if sensitive := needing_list(organization, scopes):
         raise InvalidKeyRequest(

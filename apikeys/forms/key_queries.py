@@ -61,15 +61,15 @@ def owned_by(keys, selection):
 def of_people(keys, field, selection):
     """Filter by the person in the field, using the index that begins with the field."""
     order = (f"{field}_id", "created_at")
-    nobody = Q(selection.without_person, **{field: None})
-    parts = [keys.filter(nobody).order_by(*order)]
-    anyone = Q(**{f"{field}__in": selection.people})
+    without_person = Q(selection.without_person, **{field: None})
+    parts = [keys.filter(without_person).order_by(*order)]
+    with_person = Q(**{f"{field}__in": selection.people})
     if len(selection.people) > MAX_MATCHES:
-        parts.append(keys.filter(anyone))
+        parts.append(keys.filter(with_person))
     else:
         each = [keys.filter(**{field: person}) for person in selection.people]
         parts += [part.order_by(*order) for part in each]
-    return keys.filter(anyone | nobody), parts
+    return keys.filter(with_person | without_person), parts
 
 
 def expiring_within_days(keys, days):

@@ -92,8 +92,8 @@ class RotationFacts(NamedTuple):
 
 def moves_of(facts, at):
     """Return a `Move` for each place of the old key, unsettled ones first."""
-    # Count addresses over the rows of both keys. With few addresses under one key and many under
-    # the other, the same client would be two places, and never move.
+    # Count addresses over the rows of both keys. With few addresses under one key and many
+    # under the other, the same client would be two places, and never move.
     many_addressed = clients_with_many_addresses(facts.old_rows + facts.new_rows)
     old = group_by_place(facts.old_rows, many_addressed)
     new = group_by_place(facts.new_rows, many_addressed)

@@ -202,7 +202,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
         if "owner_emails" in rules:
             owners = owners_with(rules["owner_emails"])
             queryset = queryset.filter(owner__in=owners)
-            probes += [keys.filter(owner__in=owners).order_by()]
+            probes.append(keys.filter(owner__in=owners).order_by())
         ids = selective_ids([probe] for probe in probes)
         if ids is not None:
             queryset = with_ids(queryset, ids)

@@ -65,7 +65,7 @@ def due_keys(organization, at):
     """Return the keys that have reached a threshold for which there is no notice yet.
 
     A threshold that had already passed when the key was issued or rotated is left out: the
-    page showed the date then. A threshold that the policy added after a notice closer to
+    end was chosen then. A threshold that the policy added after a notice closer to
     the end is left out too: that notice named the date.
     """
     if organization.frozen_at:

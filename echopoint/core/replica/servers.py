@@ -15,7 +15,8 @@ from echopoint.core.row_reads import read_row
 PRIMARY, REPLICA = DEFAULT_DB_ALIAS, "replica"
 
 # A position is a number of bytes since the first WAL. The identifier of the cluster with
-# the oid of the database is the same on a primary and its standbys, and differs for any other database.
+# the oid of the database is the same on a primary and its standbys, and differs for any
+# other database.
 POSITION = """
 SELECT
     pg_is_in_recovery(),

@@ -20,8 +20,8 @@ class DigestManager(RetentionManager):
         `compose(rows)` returns the message about the pending rows and the number of keys
         in it, or None if nothing is due any more. The row of the digest is inserted
         first: another process with the same recipient blocks until this one commits, and
-        then finds the row. The mail is queued in the same transaction, so it is neither lost nor
-        queued twice if this process is killed.
+        then finds the row. The mail is queued in the same transaction, so it is neither
+        lost nor queued twice if this process is killed.
         """
         whom = {self.model.RECIPIENT: recipient}
         digest, is_new = self.get_or_create(**whom, day=day)

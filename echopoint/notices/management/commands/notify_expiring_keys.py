@@ -9,8 +9,9 @@ from echopoint.notices.notifying import notify
 class Command(AnsweringCommand):
     help = (
         "Notify people of API keys that end today, or in 30, 14, 7 or 1 days, or on other"
-        " days that the policy of their organization sets: one e-mail for each person and day. Can be repeated, and run on several machines: what was sent"
-        " is not sent again. Run it at least once a day."
+        " days that the policy of their organization sets: one e-mail for each person and"
+        " day. Can be repeated, and run on several machines: what was sent is not sent"
+        " again. Run it at least once a day."
     )
 
     def handle(self, **options):
