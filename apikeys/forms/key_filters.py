@@ -82,7 +82,7 @@ ORDERS = {
     "name": (F("name_key"), keyset.parse_text, False),
     "expiry": (ENDS_AT, keyset.parse_time, True),
     "used": (F("last_used_at"), keyset.parse_time, True),
-    # Not by the number of unused scopes, see `SCOPE_IDLE_SINCE`.
+    # By the longest unused scope; `SCOPE_IDLE_SINCE` says why not by their number.
     "scopes": (SCOPE_IDLE_SINCE, keyset.parse_time, False),
 }
 

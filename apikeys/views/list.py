@@ -100,7 +100,7 @@ def recording_notices(began_at):
     known_from = began_at + timedelta(days=UNUSED_DAYS)
     return [
         f"Recording of scope use is complete from {in_words(began_at)} on. No scope can be"
-        f" shown as unused for {UNUSED_DAYS} days before {in_words(known_from)}."
+        f" shown as unused until {in_words(known_from)}, {UNUSED_DAYS} days later."
     ]
 
 
