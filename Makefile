@@ -12,6 +12,9 @@ KEY = $$($(PYTHON) -c 'import base64, os; print(base64.urlsafe_b64encode(os.uran
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
+# Tests start a hundred processes, each of which would compile the project again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help env setup run test test-browser fuzz fuzz-engine faults scale-test screenshots lint bench bench-quick bench-memory lock
 

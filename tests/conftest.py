@@ -20,8 +20,15 @@ from echopoint.core.rate_limits import process_counts
 from echopoint.organizations.models import Membership, User
 from tests.api_client import ApiClient
 from tests.frozen_time import NOON, clock_at
+from tests.paths import ROOT
 from tests.signing_in import sign_in
 from tests.tenants import create_organization, create_user
+
+# Tests of what `echopoint` installs without the site.
+STANDALONE = [
+    ROOT / "tests" / name for name in ("action", "cli", "flow_language", "masking")
+]
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
 # Fixtures that tests of every app share.
 pytest_plugins = [
@@ -51,13 +58,34 @@ def pytest_collection():
         gc.enable()
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--second-database",
+        action="store_true",
+        help="leave out tests that have no database and ran beside the first one",
+    )
+
+
+def is_same_on_each_database(item):
+    """Whether the code under test loads neither Django nor a database driver."""
+    is_standalone = any(item.path.is_relative_to(folder) for folder in STANDALONE)
+    return is_standalone and not DATABASE_FIXTURES & set(item.fixturenames)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Deselect tests of concurrent transactions on SQLite, which has only one writer."""
-    if connection.vendor == "postgresql":
-        return
-    skipped = [item for item in items if item.get_closest_marker("postgresql")]
-    config.hook.pytest_deselected(items=skipped)
-    items[:] = [item for item in items if item not in skipped]
+    """Deselect tests that the database under test cannot run, or need not run again.
+
+    SQLite has one writer, so that tests of concurrent transactions cannot run on it.
+    """
+    skipped = set()
+    if connection.vendor != "postgresql":
+        skipped |= {item for item in items if item.get_closest_marker("postgresql")}
+    if config.getoption("--second-database"):
+        skipped |= set(filter(is_same_on_each_database, items))
+    if skipped:
+        config.hook.pytest_deselected(items=list(skipped))
+        items[:] = [item for item in items if item not in skipped]
 
 
 @pytest.fixture(autouse=True)
