@@ -1,0 +1,35 @@
+"""The policy on what each key must have: a description, and an owner or a contact.
+
+Existing keys without them work as before. A new key, a successor, and a change that would
+remove the last one are refused.
+"""
+
+from apikeys.exceptions import InvalidKeyRequest
+
+REQUIRED = "required_by_policy"  # in the metadata of a refusal
+
+
+def require_description(organization, description):
+    """Raise `InvalidKeyRequest` if the policy requires a description and this one is empty."""
+    if organization.require_description and not description:
+        raise InvalidKeyRequest(
+            "description",
+            f"The policy of {organization.name} requires a description of each key. Say"
+            " what the key is for.",
+            metadata={REQUIRED: ["description"]},
+        )
+
+
+def require_contact(organization, owner, contact_email):
+    """Raise `InvalidKeyRequest` if the policy requires an owner or a contact.
+
+    Any address counts as a contact, also one whose e-mails were stopped. Addresses are not
+    verified, and a stranger who stops the mail must not make a rotation fail.
+    """
+    if organization.require_contact and not (owner or contact_email):
+        raise InvalidKeyRequest(
+            "contact_email",
+            f"The policy of {organization.name} requires an owner or a contact of each key."
+            " Choose an owner, or enter the e-mail address of a contact.",
+            metadata={REQUIRED: ["owner_email", "contact_email"]},
+        )
