@@ -7,6 +7,11 @@ remove the last one are refused.
 from apikeys.exceptions import InvalidKeyRequest
 
 REQUIRED = "required_by_policy"  # in the metadata of a refusal
+OPTIONS = {
+    "description": "--description",
+    "owner_email": "--owner",
+    "contact_email": "--contact",
+}
 
 
 def require_description(organization, description):
@@ -33,3 +38,10 @@ def require_contact(organization, owner, contact_email):
             " Choose an owner, or enter the e-mail address of a contact.",
             metadata={REQUIRED: ["owner_email", "contact_email"]},
         )
+
+
+def advice_of_commands(refusal):
+    """Return the message of a refusal; if a field is required, with its options of commands."""
+    fields = (refusal.metadata or {}).get(REQUIRED, ())
+    options = " or ".join(OPTIONS[field] for field in fields)
+    return f"{refusal.message} Use {options}." if options else refusal.message

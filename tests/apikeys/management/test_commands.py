@@ -22,6 +22,7 @@ FIELDS = {
     "allowed_networks",
     "owner_email",
     "contact_email",
+    "description",
     "status",
     "organization_id",
 }
