@@ -156,7 +156,7 @@ POLICY = {
     "leak_action": "suspend",
     "owner_scopes": "*",
     "admin_scopes": "*",
-    "shown_limits": "90 365 False 7 None None None suspend None None None None None",
+    "shown_limits": "90 365 False 7 None None None suspend None None None None None False False",
     "confirm": "yes",
 }
 VALUE = {"value": "2", "secret": False}
