@@ -14,9 +14,23 @@ OPTIONS = {
 }
 
 
+def lacks_description(organization, description):
+    """Whether the policy requires a description and this one is empty."""
+    return organization.require_description and not description
+
+
+def lacks_contact(organization, owner, contact_email):
+    """Whether the policy requires an owner or a contact, and there is neither.
+
+    Any address counts as a contact, also one whose e-mails were stopped. Addresses are not
+    verified, and a stranger who stops the mail must not make a rotation fail.
+    """
+    return organization.require_contact and not (owner or contact_email)
+
+
 def require_description(organization, description):
-    """Raise `InvalidKeyRequest` if the policy requires a description and this one is empty."""
-    if organization.require_description and not description:
+    """Raise `InvalidKeyRequest` if `lacks_description`."""
+    if lacks_description(organization, description):
         raise InvalidKeyRequest(
             "description",
             f"The policy of {organization.name} requires a description of each key. Say"
@@ -26,12 +40,8 @@ def require_description(organization, description):
 
 
 def require_contact(organization, owner, contact_email):
-    """Raise `InvalidKeyRequest` if the policy requires an owner or a contact.
-
-    Any address counts as a contact, also one whose e-mails were stopped. Addresses are not
-    verified, and a stranger who stops the mail must not make a rotation fail.
-    """
-    if organization.require_contact and not (owner or contact_email):
+    """Raise `InvalidKeyRequest` if `lacks_contact`."""
+    if lacks_contact(organization, owner, contact_email):
         raise InvalidKeyRequest(
             "contact_email",
             f"The policy of {organization.name} requires an owner or a contact of each key."

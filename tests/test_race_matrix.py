@@ -205,6 +205,11 @@ SENT_BY_REST = {
         },
         id="key",
     ),
+    "apikeys:edit": rest(
+        "updateAPIKey",
+        lambda world: {"name": uuid4().hex, "description": uuid4().hex},
+        id="key",
+    ),
     "apikeys:range_new": rest(
         "createNetworkRange", {"name": "new", "networks": ["192.0.2.1"]}
     ),
