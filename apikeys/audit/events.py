@@ -84,7 +84,7 @@ class Action(TextChoices):
 
 # Events about a key that do not change it.
 NO_CHANGES = {Action.SECRET_DISPLAYED, Action.FIRST_USED, Action.RETIRED_USED}
-# No longer recorded. Filters do not offer them, but existing events stay readable.
+# No longer recorded; none now. Filters do not offer them, but existing events stay readable.
 UNUSED = set()
 # By the first part of the action.
 GROUPS = {

@@ -104,6 +104,9 @@ WAYS = {
             preset="ci",
             contact=f"{text}@b.example",
         ),
+        "rotation command": lambda w, text: w.command(
+            "rotate_api_key", w.key.rest_id, contact=f"{text}@b.example"
+        ),
     },
     "apikeys.ApiKey.revoke_reason": {
         "page": lambda w, text: w.key_page("revoke", reason=text),
