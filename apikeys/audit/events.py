@@ -136,7 +136,7 @@ def created(
         if requests_per_minute
         else ""
     )
-    about = f" Description: “{description}”." if description else ""
+    about = f" Description: “{description}”" if description else ""
     return f"{scopes_in_words(scopes, preset)} {end}{origin}{limit}{people}{about}"
 
 
@@ -206,9 +206,10 @@ def renamed(at, *, before="", after=""):
 
 
 def description_changed(at, *, before="", after=""):
+    # Without a full stop: most descriptions end with their own.
     if not before:
-        return after and f"Added: “{after}”."
-    return f"From “{before}” to “{after}”." if after else f"Removed: “{before}”."
+        return after and f"Added: “{after}”"
+    return f"From “{before}” to “{after}”" if after else f"Removed: “{before}”"
 
 
 def policy_updated(at, *, before=None, after=None):
