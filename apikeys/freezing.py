@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apikeys.exceptions import ScopeDenied
 from apikeys.models.audit import AuditEvent
-from apikeys.models.manager import require_text
+from apikeys.models.naming import require_text
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization
 

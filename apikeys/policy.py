@@ -30,6 +30,8 @@ LIMITS = (
     "admin_scopes",
     "listed_scopes",
     "notice_days",
+    "require_description",
+    "require_contact",
 )
 # The setting that bounds a limit, and the reason in the message. 0 means unbounded.
 SITE_LIMITS = {

@@ -16,6 +16,7 @@ def describe(key) -> dict:
         "allowed_networks": key.allowed_networks,
         "owner_email": key.owner_email,
         "contact_email": key.contact_email or None,
+        "description": key.description or None,
     }
 
 

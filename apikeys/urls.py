@@ -9,6 +9,7 @@ from apikeys.views.freezing import FreezeView, UnfreezeView
 from apikeys.views.issue import ApiKeyIssueView
 from apikeys.views.limit import ApiKeyLimitView
 from apikeys.views.list import ApiKeyFindView, ApiKeyListView, ApiKeyRevokeSelectedView
+from apikeys.views.naming import ApiKeyNamingView
 from apikeys.views.network_ranges import (
     NetworkRangeChangeView,
     NetworkRangeCreateView,
@@ -86,6 +87,7 @@ urlpatterns = [
     path("<str:public_id>/limit/", ApiKeyLimitView.as_view(), name="limit"),
     path("<str:public_id>/check/", ApiKeyCheckView.as_view(), name="check"),
     path("<str:public_id>/networks/", ApiKeyNetworksView.as_view(), name="networks"),
+    path("<str:public_id>/edit/", ApiKeyNamingView.as_view(), name="edit"),
     path("<str:public_id>/owner/", ApiKeyOwnershipView.as_view(), name="owner"),
     path("<str:public_id>/suspend/", ApiKeySuspendView.as_view(), name="suspend"),
     path("<str:public_id>/resume/", ApiKeyResumeView.as_view(), name="resume"),

@@ -26,7 +26,8 @@ INSERT INTO apikeys_apikey (organization_id, public_id, name, name_key, namesake
     created_by_id, owner_id, created_by_label, expires_at, retire_at, suspended_at, revoked_at,
     revoked_by_label, revoke_reason, first_used_at, last_used_at, scopes_used_since,
     last_used_user_agent, last_used_route)
-SELECT %(organization)s, substr(md5(%(organization)s || n), 1, 12), name, name, '', '',
+SELECT %(organization)s, substr(md5(%(organization)s || n), 1, 12), name, name, '',
+    CASE WHEN kind = 'zebra' THEN '' ELSE 'Deploys ' || name END,
     CASE kind WHEN 'runner' THEN '["runner:claim", "runner:complete"]'
         WHEN 'scope' THEN '["environment:delete"]'
         ELSE CASE WHEN n %% 5 = 0 THEN '["flows:read"]'

@@ -27,6 +27,7 @@ PAGES = {
     "apikeys:check": {"GET": (200, 200), "POST": (405, 405)},
     "apikeys:networks": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:owner": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:edit": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:suspend": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:resume": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:freeze": {"GET": (403, 200), "POST": (403, 200)},

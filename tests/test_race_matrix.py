@@ -156,7 +156,7 @@ POLICY = {
     "leak_action": "suspend",
     "owner_scopes": "*",
     "admin_scopes": "*",
-    "shown_limits": "90 365 False 7 None None None suspend None None None None None",
+    "shown_limits": "90 365 False 7 None None None suspend None None None None None False False",
     "confirm": "yes",
 }
 VALUE = {"value": "2", "secret": False}
@@ -203,6 +203,11 @@ SENT_BY_REST = {
             "owner_email": world.other.email,
             "contact_email": "ops@acme.example",
         },
+        id="key",
+    ),
+    "apikeys:edit": rest(
+        "updateAPIKey",
+        lambda world: {"name": uuid4().hex, "description": uuid4().hex},
         id="key",
     ),
     "apikeys:range_new": rest(

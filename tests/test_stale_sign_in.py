@@ -109,6 +109,11 @@ VERBS = {
     "report_leak": lambda key, by: key.report_leak(by=by, source="api"),
     "limit_requests": lambda key, by: key.limit_requests(40, by=by),
     "set_owner": lambda key, by: key.set_owner("olive@acme.example", by=by),
+    "set_ownership": lambda key, by: key.set_ownership(
+        owner_email="olive@acme.example", contact_email="a@b.example", by=by
+    ),
+    "rename": lambda key, by: key.rename("other", by=by),
+    "set_description": lambda key, by: key.set_description("Deploys", by=by),
     "set_contact_email": lambda key, by: key.set_contact_email("a@b.example", by=by),
     "give_to": lambda key, by: ApiKey.objects.give_to(
         key.organization, "olive@acme.example", by=by

@@ -36,6 +36,7 @@ class Action(TextChoices):
     FIRST_USED = "api_key.first_used", "First used"
     RETIRED_USED = "api_key.retired_used", "Used after it retired"
     RENAMED = "api_key.renamed", "Renamed"
+    DESCRIPTION_CHANGED = "api_key.description_changed", "Description changed"
     POLICY_UPDATED = "policy.updated", "Policy updated"
     RANGE_CREATED = "network_range.created", "Address range created"
     RANGE_CHANGED = "network_range.changed", "Address range changed"
@@ -83,8 +84,8 @@ class Action(TextChoices):
 
 # Events about a key that do not change it.
 NO_CHANGES = {Action.SECRET_DISPLAYED, Action.FIRST_USED, Action.RETIRED_USED}
-# No longer recorded. Filters do not offer them, but existing events stay readable.
-UNUSED = {Action.RENAMED}
+# No longer recorded; none now. Filters do not offer them, but existing events stay readable.
+UNUSED = set()
 # By the first part of the action.
 GROUPS = {
     "API keys": ("api_key", "network_range"),
@@ -124,11 +125,19 @@ def created(
     allowed_networks=None,
     owner=None,
     contact_email="",
+    description="",
+    requests_per_minute=None,
 ):
     end = f"Expires on {time_in_words(expires_at)}." if expires_at else "No expiry."
     origin = f" Only from {', '.join(allowed_networks)}." if allowed_networks else ""
     people = people_wording.ownership(owner, contact_email)
-    return f"{scopes_in_words(scopes, preset)} {end}{origin}{people}"
+    limit = (
+        f" At most {count_in_words(requests_per_minute, 'request')} per minute."
+        if requests_per_minute
+        else ""
+    )
+    about = f" Description: “{description}”" if description else ""
+    return f"{scopes_in_words(scopes, preset)} {end}{origin}{limit}{people}{about}"
 
 
 def rotated(at, *, successor="", retire_at="", scopes=(), dropped=()):
@@ -194,6 +203,13 @@ def host_only(at, *, host=""):
 
 def renamed(at, *, before="", after=""):
     return f"From “{before}” to “{after}”." if before or after else ""
+
+
+def description_changed(at, *, before="", after=""):
+    # Without a full stop: most descriptions end with their own.
+    if not before:
+        return after and f"Added: “{after}”"
+    return f"From “{before}” to “{after}”" if after else f"Removed: “{before}”"
 
 
 def policy_updated(at, *, before=None, after=None):
@@ -265,6 +281,7 @@ WORDS = {
     Action.FIRST_USED: route_only,
     Action.RETIRED_USED: route_only,
     Action.RENAMED: renamed,
+    Action.DESCRIPTION_CHANGED: description_changed,
     Action.POLICY_UPDATED: policy_updated,
     Action.RANGE_CREATED: network_wording.range_networks,
     Action.RANGE_CHANGED: network_wording.range_changed,

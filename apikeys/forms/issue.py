@@ -8,6 +8,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from apikeys import timestamps
+from apikeys.forms.limit import LimitField
+from apikeys.forms.naming import DescriptionField, name_field
 from apikeys.forms.networks import TOO_LONG, allowed_networks_field
 from apikeys.forms.ownership import contact_field, offer_members, owner_field
 from apikeys.models import ApiKey
@@ -27,13 +29,16 @@ def scope_choices():
     ]
 
 
-def lifetime_choices(organization, *, at):
-    """Return the lifetimes that the policy allows, as [(days, label), …]."""
+def lifetime_choices(organization, *, at, also=()):
+    """Return the lifetimes that the policy allows, as [(days, label), …].
+
+    `also` has days that are not among the usual ones.
+    """
     default, maximum = (
         organization.default_lifetime_days,
         organization.max_lifetime_days,
     )
-    days = sorted({*USUAL_LIFETIMES, default, maximum})
+    days = sorted({*USUAL_LIFETIMES, default, maximum, *also})
     choices = [
         (str(n), lifetime_label(n, at=at, default=n == default))
         for n in days
@@ -87,13 +92,8 @@ class IssueApiKeyForm(forms.Form):
     """The name, scopes and expiry of a new key."""
 
     nonce = forms.CharField(widget=forms.HiddenInput, required=False)
-    name = forms.CharField(
-        max_length=ApiKey._meta.get_field("name").max_length,
-        help_text="Say where the key is used, for example “GitHub Actions, web”.",
-        error_messages={"required": "Give the key a name.", "max_length": TOO_LONG},
-        validators=[validate_name],
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
+    name = name_field()
+    description = DescriptionField()
     scopes = forms.MultipleChoiceField(
         choices=scope_choices,
         widget=forms.CheckboxSelectMultiple,
@@ -103,17 +103,22 @@ class IssueApiKeyForm(forms.Form):
     owner_email = owner_field(help_text="Gets the key’s notices.")
     contact_email = contact_field()
     allowed_networks = allowed_networks_field(rows=3)
+    requests_per_minute = LimitField()
 
-    def __init__(self, *args, organization, **kwargs):
+    def __init__(self, *args, organization, lifetimes=(), **kwargs):
         super().__init__(*args, **kwargs)
         self.organization = organization
         # The error summary gets the focus if there are errors.
         self.fields["name"].widget.attrs["autofocus"] = not self.is_bound
         expiry = self.fields["expires_in_days"]
-        expiry.choices = lifetime_choices(organization, at=timezone.now())
+        expiry.choices = lifetime_choices(
+            organization, at=timezone.now(), also=lifetimes
+        )
         expiry.initial = str(organization.default_lifetime_days)
         expiry.help_text = policy_sentence(organization)
         offer_members(self.fields["owner_email"], organization)
+        self.fields["requests_per_minute"].explain(organization)
+        self.fields["description"].required = organization.require_description
 
     def clean_expires_in_days(self):
         choice = self.cleaned_data["expires_in_days"]

@@ -16,12 +16,14 @@ from apikeys.forms.filters import (
 )
 from apikeys.forms.key_queries import (
     ANY,
+    LACKING,
     RESTRICTED,
     UNRESTRICTED,
     created_by,
     expiring_within_days,
     in_status,
     in_use_or_revoked,
+    lacking,
     owned_by,
     with_networks,
     with_scope,
@@ -58,6 +60,10 @@ NETWORKS = [
     ("", "Any"),
     (RESTRICTED, "Restricted to a list"),
     (UNRESTRICTED, "Not restricted"),
+]
+WITHOUT = [
+    ("", "Any"),
+    *((name, one.words.capitalize()) for name, one in LACKING.items()),
 ]
 EXPIRIES = [
     ("", "Any"),
@@ -143,6 +149,7 @@ class KeyFilterForm(FilterForm):
     networks = ChoiceFilter(
         query=with_networks, choices=NETWORKS, label="Allowed addresses"
     )
+    without = ChoiceFilter(query=lacking, choices=WITHOUT)
     q = TextFilter(
         query=with_text,
         label="Search",

@@ -1,6 +1,7 @@
 """The query of each filter of the list of keys, with the indexes that serve it."""
 
 import re
+from typing import NamedTuple
 
 from django.db.models import Q
 
@@ -9,12 +10,33 @@ from apikeys.db.text_conditions import ALPHANUMERIC, holds
 from apikeys.forms.filters import public_id_in
 from apikeys.forms.people import MAX_MATCHES
 from apikeys.models import ApiKey
-from apikeys.models.querysets import ENDS_AT, IDLE_SINCE, SCOPE_IDLE_SINCE, WORKING
+from apikeys.models.querysets import (
+    ENDS_AT,
+    IDLE_SINCE,
+    SCOPE_IDLE_SINCE,
+    UNDESCRIBED,
+    UNOWNED,
+    WORKING,
+)
 from apikeys.models.scope_use import UNUSED_DAYS
 
 ANY = "all"
 RESTRICTED, UNRESTRICTED = "listed", "any"
 USABLE = WORKING
+DESCRIPTION, CONTACT = "description", "contact"
+
+
+class Lacking(NamedTuple):
+    """Something that a key may lack, in words and as a condition."""
+
+    words: str
+    condition: Q
+
+
+LACKING = {
+    DESCRIPTION: Lacking("a description", UNDESCRIBED),
+    CONTACT: Lacking("an owner or a contact", UNOWNED),
+}
 
 
 def in_use_or_revoked(keys, status):
@@ -99,6 +121,12 @@ def with_unused_scopes(keys, unused):
 def with_networks(keys, networks):
     """Filter by whether the keys have a list of allowed addresses."""
     keys = keys.filter(allow_list__isnull=networks == UNRESTRICTED)
+    return keys, [keys.order_by("created_at")]
+
+
+def lacking(keys, what):
+    """Filter keys without something: a choice of `LACKING`."""
+    keys = keys.filter(LACKING[what].condition)
     return keys, [keys.order_by("created_at")]
 
 

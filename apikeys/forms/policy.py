@@ -38,6 +38,8 @@ LABELS = {
     "admin_scopes": "Scopes that admins may grant",
     "listed_scopes": "Scopes that need a list of allowed addresses",
     "notice_days": "Notices before a key expires, in days",
+    "require_description": "Require a description",
+    "require_contact": "Require an owner or a contact",
 }
 # The setting that applies if a policy sets no limit.
 SITE_SETTINGS = {
@@ -92,6 +94,12 @@ class PolicyForm(forms.ModelForm):
             "max_keys": "Revoked and expired keys do not count. A key that is being"
             " rotated and its successor count as one, so that a rotation is always possible."
             " Empty: no maximum.",
+            "require_description": "Refuse to create or rotate a key without a description,"
+            " and to remove one.",
+            "require_contact": "Refuse to create or rotate a key without both, and to remove"
+            " the last one. An owner is a member. A contact is any e-mail address: it is not"
+            " verified, and may have stopped its e-mails. If an owner leaves, their keys stay"
+            " without one.",
         }
 
     def __init__(self, *args, instance, **kwargs):

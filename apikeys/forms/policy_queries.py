@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.db.models import Q
 
 from apikeys.audit.wording import count_in_words
+from apikeys.forms.key_queries import CONTACT, DESCRIPTION, LACKING, lacking
 from apikeys.models.querysets import ENDS_AT
 from apikeys.policy import MAX_NOTICE_DAYS
 from apikeys.scopes import PRESETS, SCOPES
@@ -123,6 +124,21 @@ def working(arguments):
     )
 
 
+def without(what):
+    """Return the kind of keys that lack something: a choice of `LACKING`."""
+
+    def kind(arguments):
+        require_nothing(arguments)
+
+        def query(keys):
+            found, parts = lacking(keys, what)
+            return found.not_ended(), parts
+
+        return Concerned(f"Current keys without {LACKING[what].words}.", query)
+
+    return kind
+
+
 KINDS = {
     "lifetime": lifetime,
     "counted": counted,
@@ -131,6 +147,8 @@ KINDS = {
     "ending": ending,
     "no-own-rate": without_own_rate,
     "working": working,
+    "no-description": without(DESCRIPTION),
+    "no-contact": without(CONTACT),
 }
 
 

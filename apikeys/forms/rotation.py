@@ -1,9 +1,8 @@
-"""The forms that rotate, retire, limit, suspend and resume a key."""
+"""The forms that rotate, retire, suspend and resume a key."""
 
 from datetime import timedelta
 
 from django import forms
-from django.conf import settings
 from django.utils import timezone
 
 from apikeys import policy, timestamps
@@ -15,6 +14,9 @@ from apikeys.forms.issue import (
     lifetime_label,
     policy_sentence,
 )
+from apikeys.forms.naming import DescriptionField
+from apikeys.forms.ownership import contact_field, offer_members, owner_field
+from apikeys.required_fields import lacks_contact, lacks_description
 from apikeys.scopes import SCOPES, Scope
 
 OVERLAPS = (
@@ -100,6 +102,18 @@ class RotateApiKeyForm(forms.Form):
         expiry.choices = successor_choices(key, at=at)
         expiry.initial = SAME_AS_CURRENT
         expiry.help_text = policy_sentence(organization)
+        self.ask_for_required_fields()
+
+    def ask_for_required_fields(self):
+        """Add fields for what the policy requires and the old key lacks."""
+        key, organization = self.key, self.key.organization
+        if lacks_description(organization, key.description):
+            self.fields["description"] = DescriptionField()
+            self.fields["description"].required = True
+        if lacks_contact(organization, key.owner_id, key.contact_email):
+            owner = owner_field(help_text="Gets the key’s notices.")
+            offer_members(owner, organization)
+            self.fields |= {"owner_email": owner, "contact_email": contact_field()}
 
     def clean_overlap_seconds(self):
         return timedelta(seconds=int(self.cleaned_data["overlap_seconds"]))
@@ -142,26 +156,6 @@ class RetireApiKeyForm(forms.Form):
     shown_verdict = forms.CharField(
         widget=forms.HiddenInput, required=False, max_length=20
     )
-
-
-class LimitApiKeyForm(forms.Form):
-    """The rate limit of a key."""
-
-    requests_per_minute = forms.IntegerField(
-        label="Requests per minute",
-        required=False,
-        error_messages={"invalid": "Enter a whole number."},
-    )
-
-    def __init__(self, *args, key, **kwargs):
-        super().__init__(*args, **kwargs)
-        field, most = (
-            self.fields["requests_per_minute"],
-            settings.API_MAX_REQUESTS_PER_MINUTE,
-        )
-        field.initial = key.requests_per_minute
-        usual = key.organization.requests_per_minute or settings.API_REQUESTS_PER_MINUTE
-        field.help_text = f"1 to {most}. Empty: {usual}, like other keys."
 
 
 class SuspendApiKeyForm(RevokeApiKeyForm):

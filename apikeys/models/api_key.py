@@ -14,12 +14,15 @@ from apikeys.models.audit import AuditEvent, Immutable
 from apikeys.models.late_use import LateUseManager
 from apikeys.models.leak_report import LeakReport
 from apikeys.models.manager import ApiKeyManager
+from apikeys.models.naming import Naming
 from apikeys.models.ownership import Ownership
 from apikeys.models.querysets import (
     ENDS_AT,
     IDLE_SINCE,
     LABEL_OF_PERSON,
     SCOPE_IDLE_SINCE,
+    UNDESCRIBED,
+    UNOWNED,
 )
 from apikeys.models.request_limit import RequestLimit
 from apikeys.models.rotation import Rotation
@@ -42,6 +45,7 @@ def new_family():
 class ApiKey(
     Usability,
     AddressRestriction,
+    Naming,
     Ownership,
     Stopping,
     LeakReport,
@@ -228,6 +232,17 @@ class ApiKey(
                 fields=["organization", "contact_email", "id"],
                 condition=~Q(contact_email="") & Q(revoked_at=None),
                 name="api_key_contact",
+            ),
+            *(
+                models.Index(
+                    fields=["organization", "created_at", "id"],
+                    condition=condition,
+                    name=name,
+                )
+                for name, condition in (
+                    ("api_key_undescribed", UNDESCRIBED),
+                    ("api_key_unowned", UNOWNED),
+                )
             ),
             *(
                 models.Index(

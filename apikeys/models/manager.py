@@ -12,13 +12,15 @@ from apikeys.actors import Actor
 from apikeys.db.compiled_lookup import CompiledLookup
 from apikeys.exceptions import InvalidKeyRequest, KeyRejected, MalformedKey, ScopeDenied
 from apikeys.models.audit import AuditEvent, Immutable
+from apikeys.models.naming import checked_description, require_name
 from apikeys.models.network_range import NetworkRange
 from apikeys.models.ownership import CREATOR, checked_contact, first_owner
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.querysets import ListedKeys, has_not_ended
+from apikeys.models.request_limit import require_limit
+from apikeys.required_fields import require_contact, require_description
 from apikeys.scope_policy import require_granted, require_list
 from apikeys.scopes import canonical, missing, preset_of
-from echopoint.core.names import name_error
 from echopoint.core.redaction import cleaned
 from echopoint.core.refusals import Refused
 from echopoint.organizations.models import Organization
@@ -103,6 +105,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         allowed_networks: list[str] | None = None,
         owner_email=CREATOR,
         contact_email: str = "",
+        requests_per_minute: int | None = None,
         rotated_from=None,
         at=None,
     ) -> tuple[models.Model, str]:
@@ -111,10 +114,11 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         `expires_in_days` is a number of days, None for no expiry, or `policy.DEFAULT`.
         `allowed_networks` has networks and names of ranges, or is None for any address.
         `owner_email` is the address of a member, None for no owner, or `CREATOR`. A
-        successor has the list, owner and contact of its predecessor. Raise
-        `InvalidKeyRequest` for an invalid value, `ScopeDenied` for scopes that the role of
-        `by` lacks, and `KeyConflict` while the keys are frozen, or at the maximum number of
-        keys.
+        successor has the list and the limit of its predecessor, and also its description,
+        owner and contact unless others are given. Raise `InvalidKeyRequest` for a value
+        that is invalid or that the policy refuses, `ScopeDenied` for scopes that the role
+        of `by` lacks, and `KeyConflict` while the keys are frozen, or at the maximum number
+        of keys.
         """
         by.require_fresh()
         at = at or timezone.now()
@@ -124,12 +128,12 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             policy.require_room(current, at=at)
             # A successor has the name of its predecessor. If the rules for names have
             # become stricter since, that key could not be rotated any more.
-            self._require_text(name, description)
+            require_name(name, self.model)
+        description = checked_description(description, self.model)
+        require_limit(requests_per_minute)
         self.require_name_is_free(organization, name, at, instead_of=rotated_from)
         scopes = self._checked_scopes(current, scopes, by)
-        # A successor gets the owner of its predecessor, which is locked, so that its owner
-        # cannot leave yet.
-        owner = None if rotated_from else first_owner(organization, owner_email, by)
+        owner = first_owner(organization, owner_email, by)
         contact_email = checked_contact(organization, contact_email)
         allow_list = self._allow_list(current, allowed_networks, rotated_from, scopes)
         token = tokens.generate()
@@ -151,10 +155,13 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             contact_email=contact_email,
             expires_at=policy.expiry(current, expires_in_days, at=at),
             allow_list=allow_list,
+            requests_per_minute=requests_per_minute,
             rotated_from=rotated_from,
         )
         if rotated_from:
             key.inherit(rotated_from)
+        require_description(current, key.description)
+        require_contact(current, key.owner, key.contact_email)
         self._insert(key, at)
         key.record(
             AuditEvent.Action.CREATED,
@@ -166,6 +173,8 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
             allowed_networks=key.allowed_networks,
             owner=key.owner and str(key.owner),
             contact_email=key.contact_email,
+            description=key.description,
+            requests_per_minute=key.requests_per_minute,
         )
         key.record(AuditEvent.Action.SECRET_DISPLAYED, by, at=at)
         return key, token.text
@@ -194,14 +203,6 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
         if stored is None:
             require_list(organization, scopes, **NEEDS_LIST[bool(rotated_from)])
         return stored
-
-    def _require_text(self, name, description):
-        if not name.strip():
-            raise InvalidKeyRequest("name", "Give the key a name.")
-        require_text("name", name, self.model)
-        if name != name.strip():
-            raise InvalidKeyRequest("name", "Remove the spaces around the name.")
-        require_text("description", description, self.model)
 
     def require_name_is_free(
         self, organization, name, at, *, instead_of=None, advice=OTHER_NAME
@@ -310,19 +311,3 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):
 def is_usable(at):
     """Return the condition that a key works at this moment, as far as its own row says."""
     return has_not_ended(at) & Q(suspended_at=None)
-
-
-def require_text(field, text, model, column=""):
-    """Raise `InvalidKeyRequest` unless the column can store the text unchanged.
-
-    `column` defaults to the name of the field.
-    """
-    maximum = model._meta.get_field(column or field).max_length
-    if len(text) > maximum:
-        raise InvalidKeyRequest(
-            field,
-            f"Use at most {maximum} characters; these are {len(text)}.",
-            metadata={"maxLength": maximum},
-        )
-    if message := name_error(text):
-        raise InvalidKeyRequest(field, message)

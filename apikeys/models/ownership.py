@@ -6,15 +6,18 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import models, transaction
 
+from apikeys import policy
 from apikeys.actors import Actor
 from apikeys.exceptions import InvalidKeyRequest
 from apikeys.models.audit import AuditEvent
 from apikeys.models.contact_address import ContactAddress
+from apikeys.required_fields import require_contact
 from echopoint.core.locks import for_change
 from echopoint.core.names import name_error
 from echopoint.organizations.models import Membership, Organization, User
 
 Action = AuditEvent.Action
+SAME = object()  # sentinel: no change
 CREATOR = object()  # sentinel: the person who issues the key; no owner for a command
 # Different contacts of an organization's keys. Each may be a stranger who then gets mail.
 MAX_CONTACTS = 50
@@ -48,19 +51,12 @@ class Ownership(models.Model):
         """Whether the key has a contact that has not stopped its e-mails."""
         return ContactAddress.objects.wants_mail(self.contact_email)
 
-    @transaction.atomic
     def set_owner(self, owner_email, *, by, at=None):
         """Make the member with this e-mail address the owner; None or "" removes the owner.
 
-        Return whether it changed. Raise `InvalidKeyRequest` if no member has it, and
-        `KeyConflict` for a revoked key.
+        Return whether it changed. Raise as `set_ownership` does.
         """
-        by.require_fresh()
-        # Lock order: the membership, then the key.
-        owner = member_with_email(self.organization, owner_email)
-        has_changed = self.locked_unrevoked()._change_owner(owner, by=by, at=at)
-        self.owner = owner
-        return has_changed
+        return self.set_ownership(owner_email=owner_email, by=by, at=at)
 
     set_owner.alters_data = True
 
@@ -79,26 +75,60 @@ class Ownership(models.Model):
 
     _change_owner.alters_data = True
 
-    @transaction.atomic
     def set_contact_email(self, contact_email, *, by, at=None):
         """Set the address that also gets the key's notices; None or "" removes it.
 
-        Return whether it changed. Raise `InvalidKeyRequest` for an invalid address, and
-        `KeyConflict` for a revoked key.
+        Return whether it changed. Raise as `set_ownership` does.
+        """
+        return self.set_ownership(contact_email=contact_email, by=by, at=at)
+
+    set_contact_email.alters_data = True
+
+    @transaction.atomic
+    def set_ownership(self, *, by, owner_email=SAME, contact_email=SAME, at=None):
+        """Set the owner, the contact, or both; return whether anything changed.
+
+        Raise `InvalidKeyRequest` if no member has the owner's address, for an invalid
+        contact, or if the policy requires one of them and this would remove the last one,
+        and `KeyConflict` for a revoked key.
         """
         by.require_fresh()
-        contact_email = checked_contact(self.organization, contact_email)
-        before = self.locked_unrevoked().contact_email
-        self.contact_email = contact_email
+        organization = self.organization
+        # Lock order: the organization, the membership, then the key.
+        current = policy.locked(organization)
+        if owner_email is not SAME:
+            owner = member_with_email(organization, owner_email)
+        if contact_email is not SAME:
+            contact_email = checked_contact(organization, contact_email)
+        key = self.locked_unrevoked()
+        if owner_email is SAME:
+            owner = key.owner
+        if contact_email is SAME:
+            contact_email = key.contact_email
+        if key.owner or key.contact_email:
+            require_contact(current, owner, contact_email)
+        changes = [
+            key._change_owner(owner, by=by, at=at),
+            key._change_contact(contact_email, by=by, at=at),
+        ]
+        self.owner, self.contact_email = owner, contact_email
+        return any(changes)
+
+    set_ownership.alters_data = True
+
+    def _change_contact(self, contact_email, *, by, at=None):
+        """Store and record another contact of the locked key; return whether it changed."""
+        before = self.contact_email
         if before == contact_email:
             return False
+        self.contact_email = contact_email
         self.save(update_fields=["contact_email"])
         self.record(
             Action.CONTACT_CHANGED, by, at=at, before=before, after=contact_email
         )
         return True
 
-    set_contact_email.alters_data = True
+    _change_contact.alters_data = True
 
     def locked_unrevoked(self):
         """Lock and return the key; raise `KeyConflict` if it is revoked."""

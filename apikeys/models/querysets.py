@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from apikeys.audit.events import NO_CHANGES
 from apikeys.audit.hash_chain import whole_milliseconds
+from apikeys.exceptions import InvalidKeyRequest
 from apikeys.models.audit import AuditEvent
 from apikeys.models.ownership import HandOver, member_with_email
 from apikeys.models.refusal import Refusal
@@ -39,6 +40,8 @@ SCOPE_IDLE_SINCE = Coalesce("scopes_used_since", "created_at")
 # The label of a person contains an @, even after their account was deleted.
 LABEL_OF_PERSON = Q(created_by_label__contains="@")
 UNLIMITED = 2**31 - 1
+UNDESCRIBED = Q(description="")
+UNOWNED = Q(owner=None, contact_email="")  # neither an owner nor a contact
 WORKING = ("active", "retiring")  # own statuses, which a freeze suspends
 # Keys that one request revokes: each takes a few milliseconds, and locks the audit's chain.
 MAX_REVOKED = 200
@@ -357,6 +360,9 @@ class ListedKeys(OrgOwnedQuerySet):
         by.require_fresh()
         # Lock order: the membership, then keys by id, then the audit chain.
         owner = member_with_email(organization, owner_email)
+        if not owner:
+            # The policy may require one, and only a single key can be left without.
+            raise InvalidKeyRequest("owner_email", "Choose a member.")
         rows = for_change(self.for_org(organization).select_related("owner"))
         keys = list(rows.order_by("pk"))
         for key in keys:

@@ -53,13 +53,7 @@ class RequestLimit(models.Model):
         `KeyConflict` for a revoked key.
         """
         by.require_fresh()
-        most = settings.API_MAX_REQUESTS_PER_MINUTE
-        if requests_per_minute is not None and not 1 <= requests_per_minute <= most:
-            raise InvalidKeyRequest(
-                "requests_per_minute",
-                f"Enter 1 to {most}, or leave it empty to use the organization's limit.",
-                metadata={"minimum": 1, "maximum": most},
-            )
+        require_limit(requests_per_minute)
         key = for_change(type(self).objects).get(pk=self.pk)
         key.require_unrevoked()
         before, self.requests_per_minute = key.requests_per_minute, requests_per_minute
@@ -76,3 +70,14 @@ class RequestLimit(models.Model):
         return True
 
     limit_requests.alters_data = True
+
+
+def require_limit(requests_per_minute):
+    """Raise `InvalidKeyRequest` unless this can be a key's own limit; None is no limit."""
+    most = settings.API_MAX_REQUESTS_PER_MINUTE
+    if requests_per_minute is not None and not 1 <= requests_per_minute <= most:
+        raise InvalidKeyRequest(
+            "requests_per_minute",
+            f"Enter 1 to {most}, or leave it empty to use the organization's limit.",
+            metadata={"minimum": 1, "maximum": most},
+        )

@@ -10,6 +10,7 @@ from apikeys.exceptions import InvalidKeyRequest, KeyConflict
 from apikeys.last_execution import last_execution
 from apikeys.models.audit import AuditEvent
 from apikeys.models.moves import RotationFacts, unplaced_span
+from apikeys.models.ownership import member_with_email
 from apikeys.models.querysets import unexpired
 from apikeys.scopes import canonical, missing
 from echopoint.core.locks import for_change
@@ -47,20 +48,33 @@ class Rotation(models.Model):
 
     @transaction.atomic
     def rotate(
-        self, *, by, overlap=None, scopes=None, expires_in_days=policy.DEFAULT, at=None
+        self,
+        *,
+        by,
+        overlap=None,
+        scopes=None,
+        expires_in_days=policy.DEFAULT,
+        description="",
+        owner_email=None,
+        contact_email="",
+        at=None,
     ):
         """Issue a successor; return it with its secret, which is not stored.
 
         Both keys work for `overlap`, a timedelta, by default seven days or what the
         policy allows. The successor has the same name, organization and family, the
-        same scopes or a subset in `scopes`, and the same lifetime, within the policy.
+        same scopes or a subset in `scopes`, and the same lifetime, within the policy. It
+        has the same description, owner and contact, unless others are given.
         A key that is suspended after a leak is revoked, without an overlap. Raise
         `KeyConflict` for any other key that is not active, `InvalidKeyRequest` for values
         that the policy refuses.
         """
         by.require_fresh()
         at = at or timezone.now()
-        policy.locked(self.organization)  # lock order: before the key
+        # Lock order: the organization, the new owner's membership, then the key. The lock
+        # of the key also prevents its present owner from leaving.
+        policy.locked(self.organization)
+        member_with_email(self.organization, owner_email)
         key = for_change(type(self).objects).get(pk=self.pk)
         key.require_rotatable(at)
         if key.is_stopped_leak:
@@ -74,9 +88,11 @@ class Rotation(models.Model):
         successor, secret = type(self).objects.issue(
             organization=key.organization,
             name=key.name,
-            description=key.description,
             scopes=key.successor_scopes(scopes),
             expires_in_days=key.successor_lifetime(expires_in_days),
+            description=description,
+            owner_email=owner_email,
+            contact_email=contact_email,
             rotated_from=key,
             by=by,
             at=at,
@@ -99,12 +115,13 @@ class Rotation(models.Model):
     rotate.alters_data = True
 
     def inherit(self, predecessor):
-        """Copy the values that a rotation does not set."""
+        """Copy the values that a rotation does not set, and those that it left empty."""
         self.family_id = predecessor.family_id
         self.namesake = predecessor.namesake
         self.requests_per_minute = predecessor.requests_per_minute
-        self.owner = predecessor.owner
-        self.contact_email = predecessor.contact_email
+        self.description = self.description or predecessor.description
+        self.owner = self.owner or predecessor.owner
+        self.contact_email = self.contact_email or predecessor.contact_email
 
     @property
     def is_stopped_leak(self):

@@ -6,7 +6,8 @@ from django.utils import timezone
 
 from apikeys.exceptions import KeyConflict
 from apikeys.models.audit import AuditEvent
-from apikeys.models.manager import is_usable, require_text
+from apikeys.models.manager import is_usable
+from apikeys.models.naming import require_text
 
 Action = AuditEvent.Action
 

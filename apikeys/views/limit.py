@@ -1,7 +1,7 @@
 """The page that sets a key's rate limit."""
 
 from apikeys.audit.wording import count_in_words
-from apikeys.forms.rotation import LimitApiKeyForm
+from apikeys.forms.limit import LimitApiKeyForm
 from apikeys.views.key import KeyActionView
 
 

@@ -1,7 +1,5 @@
 """Pages that set the owner of one key, or of all keys that a person created."""
 
-from django.db import transaction
-
 from apikeys.audit.wording import count_in_words
 from apikeys.exceptions import InvalidKeyRequest
 from apikeys.forms.ownership import NewOwnerForm, OwnershipForm
@@ -31,13 +29,8 @@ class ApiKeyOwnershipView(KeyActionView):
         now = {name: getattr(self.key, name) for name in OwnershipForm.base_fields}
         return now | super().get_initial()
 
-    @transaction.atomic
-    def perform(self, owner_email, contact_email):
-        changes = [
-            self.key.set_owner(owner_email, by=self.actor),
-            self.key.set_contact_email(contact_email, by=self.actor),
-        ]
-        if not any(changes):
+    def perform(self, **people):
+        if not self.key.set_ownership(**people, by=self.actor):
             return "The key already has this owner and contact; nothing changed."
         owner, contact = self.key.owner_email, self.key.contact_email
         return f"Owner: {owner or 'none'}. Contact: {contact or 'none'}."

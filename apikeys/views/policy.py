@@ -78,8 +78,9 @@ class PolicyView(ApiKeysMixin, FormView):
             add_refusal(form, refusal)
             return self.form_invalid(form)
         text = (
-            "The policy was changed. Lifetimes, the overlap, and limits on scopes and on the"
-            " number of keys apply to keys that are created or rotated from now on."
+            "The policy was changed. Lifetimes, the overlap, required fields, and limits on"
+            " scopes and on the number of keys apply to keys that are created or rotated from"
+            " now on."
         )
         messages.success(self.request, text)
         return HttpResponseRedirect(self.get_success_url())

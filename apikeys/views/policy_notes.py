@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from apikeys import policy
 from apikeys.audit.wording import count_in_words
+from apikeys.required_fields import lacks_contact, lacks_description
 from apikeys.scope_policy import (
     beyond,
     granted_by_role,
@@ -38,6 +39,32 @@ def notes_of_issue(organization, role):
     if organization.listed_scopes:
         listed = " or ".join(organization.listed_scopes)
         notes.append(Note(f"A key with {listed} needs a list of allowed addresses."))
+    if organization.require_contact:
+        text = f"The policy of {organization.name} requires an owner or a contact of each key."
+        notes.append(Note(text))
+    return notes
+
+
+def notes_of_copy(key, copied):
+    """Return the notes for a new key with the settings of this one."""
+    text = (
+        f"The form has the settings of {key.name} ({key.display_id}). Give the new key a"
+        " name; it gets a secret of its own."
+    )
+    notes = [Note(text)]
+    if copied.refused:
+        text = f"Left out, because you may not grant them: {', '.join(copied.refused)}."
+        notes.append(Note(text, is_warning=True))
+    if copied.lapsed:
+        lapsed = ", ".join(copied.lapsed)
+        text = f"Left out, because no longer in the scope catalog: {lapsed}."
+        notes.append(Note(text, is_warning=True))
+    if copied.has_unreadable_list:
+        text = (
+            f"The list of allowed addresses of {key.name} cannot be read. Enter the addresses"
+            " again, or any address may use the new key."
+        )
+        notes.append(Note(text, is_warning=True))
     return notes
 
 
@@ -77,6 +104,10 @@ def notes_of_rotation(key, role):
         )
         url = reverse("apikeys:networks", args=[organization.pk, key.public_id])
         notes.append(Note(text, True, url, "Set the allowed addresses"))
+    if lacks_description(organization, key.description):
+        notes.append(missing_note(organization, "a description"))
+    if lacks_contact(organization, key.owner_id, key.contact_email):
+        notes.append(missing_note(organization, "an owner or a contact"))
     if organization.max_keys:
         maximum = count_in_words(organization.max_keys, "key")
         text = (
@@ -85,3 +116,10 @@ def notes_of_rotation(key, role):
         )
         notes.append(Note(text))
     return notes
+
+
+def missing_note(organization, what):
+    return Note(
+        f"The policy of {organization.name} requires {what} of each key, and this key has"
+        " none. Enter it for the new key below."
+    )

@@ -176,6 +176,21 @@ def leak_in_words(count, limits):
     return f"{many} neither ended nor suspended. {each} {done} if it is reported as leaked."
 
 
+def required_in_words(what, lack):
+    """Return the `words` function of a required field."""
+
+    def words(count, limits):
+        if not count:
+            return f"All current keys have {what}."
+        has = "has" if count == 1 else "have"
+        return (
+            f"{count_in_words(count, 'key')} {has} {lack}. {they_keep(count)} working as"
+            " before; a rotation asks for what is missing."
+        )
+
+    return words
+
+
 def they_keep(count):
     return "It keeps" if count == 1 else "They keep"
 
@@ -202,4 +217,14 @@ CONCERNS = (
     ),
     Concern(("listed_scopes",), unlisted, unlisted_in_words),
     Concern(("notice_days",), ending, ending_in_words, never),
+    Concern(
+        ("require_description",),
+        lambda limits: "no-description" if limits["require_description"] else "",
+        required_in_words("a description", "no description"),
+    ),
+    Concern(
+        ("require_contact",),
+        lambda limits: "no-contact" if limits["require_contact"] else "",
+        required_in_words("an owner or a contact", "neither an owner nor a contact"),
+    ),
 )

@@ -115,7 +115,8 @@ class ApiKeyRotateView(CreateKeyMixin, SingleKeyMixin, FormView):
         return self.uses.removable if asked == UNUSED else []
 
     def get_initial(self):
-        values = super().get_initial()
+        # For a key without an owner, if the policy requires one.
+        values = {"owner_email": self.request.user.email} | super().get_initial()
         if not self.leaves_out:
             return values
         names = [fact.name for fact in self.uses.facts]

@@ -48,7 +48,8 @@ class CreateKeyMixin(OneTimeFormMixin):
         typed = self.request.POST.dict() | {
             "scopes": self.request.POST.getlist("scopes")
         }
-        initial = typed | self.get_initial() | values
+        start = self.get_initial()
+        initial = start | typed | {"nonce": start["nonce"]} | values
         form = self.form_class(initial=initial, **self.form_options())
         return self.render_to_response(self.get_context_data(form=form, error=error))
 

@@ -119,33 +119,34 @@ class ApiKeyViewSet(OrgScopedViewSet):
             allowed_networks=body.get("allowed_networks"),
             owner_email=body.get("owner_email", CREATOR),
             contact_email=body.get("contact_email") or "",
+            description=body.get("description") or "",
             by=Actor.from_request(request, via="api"),
         )
         return self.show(issued, 201)
 
     def partial_update(self, request, id):
-        """Change the owner, the contact, and the addresses that may use the key.
+        """Change the name, description, owner, contact, and the addresses that may use the key.
 
-        Null means no owner, no contact, or any address. Either all of the fields change or
-        none. Another owner or contact, and a list that allows more addresses than before,
-        need a recent sign-in.
+        Null means no description, no owner, no contact, or any address. Either all of the
+        fields change or none. All changes need a recent sign-in, except a list that allows
+        no more addresses than before. Keys that were rotated before keep their names, and
+        so do past audit events.
         """
         key, body = self.get_object(), self.body()
         by = Actor.from_request(request, via="api")
-        # In lock order: the organization, the owner's membership, networks, the key.
-        setters = {
-            "allowed_networks": key.set_allowed_networks,
-            "owner_email": key.set_owner,
-            "contact_email": key.set_contact_email,
-        }
+        people = {n: body[n] for n in ("owner_email", "contact_email") if n in body}
         with transaction.atomic():
+            # In lock order: the organization, the owner's membership, networks, the key.
+            policy.locked(self.organization)
+            member_with_email(self.organization, body.get("owner_email"))
             if "allowed_networks" in body:
-                policy.locked(self.organization)
-            if "owner_email" in body:
-                member_with_email(self.organization, body["owner_email"])
-            for name, setter in setters.items():
-                if name in body:
-                    setter(body[name], by=by)
+                key.set_allowed_networks(body["allowed_networks"], by=by)
+            if people:
+                key.set_ownership(**people, by=by)
+            if "description" in body:
+                key.set_description(body["description"] or "", by=by)
+            if "name" in body:
+                key.rename(body["name"], by=by)
         return self.show(key)
 
     def check(self, request, id):
@@ -213,7 +214,8 @@ class ApiKeyViewSet(OrgScopedViewSet):
 
         Scopes can be removed, but not added. Scopes that are no longer in the catalog are
         dropped. Keys that are not active cannot be rotated (409), except those that were
-        suspended after a leak: these are revoked, without an overlap.
+        suspended after a leak: these are revoked, without an overlap. If the policy requires
+        a description, or an owner or a contact, and the key has none, send it.
         """
         key, body = self.get_object(), self.body()
         seconds = body.get("overlap_seconds")
@@ -222,6 +224,9 @@ class ApiKeyViewSet(OrgScopedViewSet):
             overlap=None if seconds is None else timedelta(seconds=seconds),
             scopes=body.get("permissions"),
             expires_in_days=body.get("expires_in_days", DEFAULT),
+            description=body.get("description") or "",
+            owner_email=body.get("owner_email"),
+            contact_email=body.get("contact_email") or "",
         )
         return self.show(issued, 201)
 

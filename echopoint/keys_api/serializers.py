@@ -41,6 +41,7 @@ class ApiKeySerializer(serializers.Serializer):
     contact_email = TextOrNull(
         help_text="An address without an account, which also gets the key's notices."
     )
+    description = TextOrNull()
 
 
 class RotationPlaceSerializer(serializers.Serializer):
@@ -161,6 +162,27 @@ class Email(Label):
         super().__init__(max_length=MAX_ADDRESS, allow_null=True, **options)
 
 
+class KeyName(Name):
+    """The name of a key; the model refuses one that another key has."""
+
+    def __init__(self, **options):
+        maximum = ApiKey._meta.get_field("name").max_length
+        super().__init__(max_length=maximum, **options)
+
+
+class KeyDescription(Label):
+    """The description of a key, on one line; surrounding spaces are removed."""
+
+    def __init__(self, **options):
+        super().__init__(
+            max_length=ApiKey._meta.get_field("description").max_length,
+            trim_whitespace=True,
+            allow_blank=True,
+            required=False,
+            **options,
+        )
+
+
 class ApiKeyCreateRequestSerializer(ExactSerializer):
     """A request to create a key."""
 
@@ -170,7 +192,7 @@ class ApiKeyCreateRequestSerializer(ExactSerializer):
         "expires_in_days": 90,
     }
 
-    name = Name(max_length=ApiKey._meta.get_field("name").max_length)
+    name = KeyName()
     permissions = serializers.ListField(
         child=Text(), min_length=1, max_length=MAX_SCOPES
     )
@@ -182,16 +204,23 @@ class ApiKeyCreateRequestSerializer(ExactSerializer):
         required=False, help_text="A member. Default: you. Null: no owner."
     )
     contact_email = Email(required=False)
+    description = KeyDescription(allow_null=True)
 
 
 class ApiKeyUpdateRequestSerializer(ExactSerializer):
     """A change of a key; absent fields stay as they are."""
 
-    example = {"allowed_networks": ["203.0.113.0/24", "2001:db8::/32"]}
+    example = {
+        "name": "CI pipeline, web",
+        "description": "Runs the flows of the web shop after each merge.",
+        "allowed_networks": ["203.0.113.0/24", "2001:db8::/32"],
+    }
 
     allowed_networks = NetworksField(required=False, allow_null=True)
     owner_email = Email(required=False, help_text="A member. Null: no owner.")
     contact_email = Email(required=False, help_text="Null: no contact.")
+    name = KeyName(required=False)
+    description = KeyDescription(allow_null=True, help_text="Null: no description.")
 
 
 class ApiKeyRotateRequestSerializer(ExactSerializer):
@@ -205,6 +234,15 @@ class ApiKeyRotateRequestSerializer(ExactSerializer):
     )
     expires_in_days = Integer(
         min_value=1, max_value=MAX_DAYS, required=False, allow_null=True
+    )
+    owner_email = Email(
+        required=False, help_text="A member. Default and null: the old key's owner."
+    )
+    contact_email = Email(
+        required=False, help_text="Default and null: the old key's contact."
+    )
+    description = KeyDescription(
+        allow_null=True, help_text="Default and null: the old key's description."
     )
 
 

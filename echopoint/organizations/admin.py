@@ -111,6 +111,8 @@ class OrganizationAdmin(HandsOverKeys, AuditedAdmin, ValidatedTextAdmin):
         "admin_scopes",
         "listed_scopes",
         "notice_days",
+        "require_description",
+        "require_contact",
         "frozen_at",
         "frozen_by_label",
         "freeze_reason",

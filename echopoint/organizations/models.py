@@ -212,6 +212,16 @@ class Organization(DeferredTogether):
     notice_days = models.JSONField(
         null=True, blank=True, help_text="Days before the end of a key, for notices."
     )
+    require_description = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Whether each key must have a description.",
+    )
+    require_contact = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Whether each key must have an owner or a contact.",
+    )
     # While set, no key of the organization works; see `apikeys.freezing`.
     frozen_at = models.DateTimeField(null=True, blank=True, editable=False)
     frozen_by_label = models.CharField(

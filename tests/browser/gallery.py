@@ -56,6 +56,7 @@ CONFIRMED = {
     "networks-suggested": ("office", "networks"),
     "networks-no-list": ("web", "networks"),
     "owner-left": ("nightly", "owner"),
+    "edit-long-name": ("long", "edit"),
     "transfer-creator": ("nightly", "transfer-creator"),
     "check-every-operation": ("office", "check"),
     "revoke-in-use": ("web", "revoke"),

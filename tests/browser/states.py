@@ -66,6 +66,7 @@ class Walk:
             "limit",
             "networks",
             "owner",
+            "edit",
             "revoke",
         ):
             page.goto(f"{detail}{name}/")
@@ -73,6 +74,8 @@ class Walk:
         press(page, "Revoke this key")
         page.goto(detail)
         yield "key-revoked"
+        press(page, "Duplicate this key", "link")
+        yield "create-like-another"
         page.goto(detail + "revoke-family/")
         yield "revoke-family"
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 from apikeys.actors import Actor
 from apikeys.exceptions import InvalidKeyRequest
 from apikeys.models import ApiKey, NetworkRange, SpentNonce
+from apikeys.views.naming import fingerprint
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import User
 from tests.executions.definitions import definition, node
@@ -41,15 +42,46 @@ WAYS = {
         "command": lambda w, text: w.command(
             "issue_api_key", organization=w.acme.pk, name=text, preset="ci"
         ),
+        "edit": lambda w, text: w.key_page("edit", name=text, shown=w.shown),
+        "patch": lambda w, text: w.rest(
+            "PATCH", f"/api-keys/{w.key.rest_id}", {"name": text}
+        ),
+        "rename": lambda w, text: w.verb(w.key.rename, name=text),
     },
     "apikeys.ApiKey.description": {
+        "page": lambda w, text: w.page("issue", name="n", description=text, **NEW_KEY),
+        "edit": lambda w, text: w.key_page(
+            "edit", name="n", description=text, shown=w.shown
+        ),
+        "rest": lambda w, text: w.rest(
+            "POST",
+            "/api-keys",
+            {"name": "n", "permissions": ["flows:read"], "description": text},
+        ),
+        "patch": lambda w, text: w.rest(
+            "PATCH", f"/api-keys/{w.key.rest_id}", {"description": text}
+        ),
+        "rotate": lambda w, text: w.rest(
+            "POST", f"/api-keys/{w.key.rest_id}/rotate", {"description": text}
+        ),
+        "set": lambda w, text: w.verb(w.key.set_description, description=text),
+        "command": lambda w, text: w.command(
+            "issue_api_key",
+            organization=w.acme.pk,
+            name="n",
+            preset="ci",
+            description=text,
+        ),
+        "rotation command": lambda w, text: w.command(
+            "rotate_api_key", w.key.rest_id, description=text
+        ),
         "verb": lambda w, text: w.verb(
             ApiKey.objects.issue,
             organization=w.acme,
             name="n",
             scopes=["flows:read"],
             description=text,
-        )
+        ),
     },
     "apikeys.ApiKey.contact_email": {
         "page": lambda w, text: w.key_page("owner", contact_email=f"{text}@b.example"),
@@ -71,6 +103,9 @@ WAYS = {
             name="n",
             preset="ci",
             contact=f"{text}@b.example",
+        ),
+        "rotation command": lambda w, text: w.command(
+            "rotate_api_key", w.key.rest_id, contact=f"{text}@b.example"
         ),
     },
     "apikeys.ApiKey.revoke_reason": {
@@ -377,6 +412,10 @@ class World:
     def rest(self, method, path, body=None, client=None, **headers):
         client = client or self.people
         return client(method, path, body, **headers).content.decode()
+
+    @property
+    def shown(self):
+        return fingerprint(self.key)
 
     def job(self, path, **values):
         body = {"runner_id": "r", "boot_id": str(uuid.uuid4())} | values

@@ -37,7 +37,8 @@ def test_a_new_key_comes_with_its_secret_and_opens_the_api(people, api, acme):
     body = response.json()
     assert set(body) == {
         "id", "name", "status", "created_at", "expires_at", "last_used_at",
-        "permissions", "allowed_networks", "owner_email", "contact_email", "secret",
+        "permissions", "allowed_networks", "owner_email", "description",
+        "contact_email", "secret",
     }  # fmt: skip
     assert body["permissions"] == ["flows:read"]
     assert (

@@ -168,7 +168,7 @@ def test_the_networks_of_a_key_are_changed(people, create):
         assert changed.json()["allowed_networks"] == networks
     patch({"allowed_networks": ["192.0.2.1"]})
     assert patch({}).json()["allowed_networks"] == ["192.0.2.1"]
-    assert error(patch({"name": "other"})) == (400, "VALIDATION_ERROR", "name")
+    assert error(patch({"scopes": []})) == (400, "VALIDATION_ERROR", "scopes")
     people.delete(path)
     assert error(patch({"allowed_networks": None})) == (409, "CONFLICT", None)
 

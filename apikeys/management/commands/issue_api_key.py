@@ -4,6 +4,7 @@ from apikeys.actors import Actor
 from apikeys.models import ApiKey
 from apikeys.policy import DEFAULT
 from apikeys.representation import describe
+from apikeys.required_fields import advice_of_commands
 from apikeys.scopes import PRESETS
 from echopoint.core.commands import AnsweringCommand
 from echopoint.core.refusals import Refused
@@ -39,6 +40,9 @@ class Command(AnsweringCommand):
         parser.add_argument(
             "--contact", default="", metavar="EMAIL", help="also gets the key's notices"
         )
+        parser.add_argument(
+            "--description", default="", metavar="TEXT", help="what the key is for"
+        )
 
     def handle(self, *, organization, name, preset, scope, allow_from, **options):
         try:
@@ -50,10 +54,11 @@ class Command(AnsweringCommand):
                 allowed_networks=allow_from,
                 owner_email=options["owner"],
                 contact_email=options["contact"],
+                description=options["description"],
                 by=Actor.command("issue_api_key"),
             )
         except Refused as refusal:
-            raise CommandError(refusal.message) from None
+            raise CommandError(advice_of_commands(refusal)) from None
         until = (
             f"until {key.expires_at:%Y-%m-%d %H:%M} UTC"
             if key.expires_at

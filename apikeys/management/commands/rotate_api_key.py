@@ -8,10 +8,15 @@ from apikeys.management.commands.revoke_api_key import NO_SUCH_KEY
 from apikeys.models import ApiKey
 from apikeys.policy import DEFAULT
 from apikeys.representation import describe, describe_rotation, rfc3339
+from apikeys.required_fields import advice_of_commands
 from echopoint.core.commands import AnsweringCommand
 from echopoint.core.refusals import Refused
 
-CHOICES = ("overlap", "scope", "expires_in_days")  # of a rotation
+# Of a rotation.
+CHOICES = (
+    *("overlap", "scope", "expires_in_days"),
+    *("description", "owner", "contact"),
+)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -40,6 +45,13 @@ class Command(AnsweringCommand):
             help="a scope of the successor; repeatable",
         )
         parser.add_argument("--expires-in-days", type=int, metavar="N")
+        parser.add_argument(
+            "--description",
+            metavar="TEXT",
+            help="of the successor; by default that of the key, as the owner and contact",
+        )
+        parser.add_argument("--owner", metavar="EMAIL", help="a member")
+        parser.add_argument("--contact", metavar="EMAIL")
 
     def handle(self, *, key_id, status, **options):
         try:
@@ -77,9 +89,12 @@ class Command(AnsweringCommand):
                 overlap=self.parse_duration(overlap),
                 scopes=scope,
                 expires_in_days=DEFAULT if expires_in_days is None else expires_in_days,
+                description=options["description"] or "",
+                owner_email=options["owner"],
+                contact_email=options["contact"] or "",
             )
         except Refused as refusal:
-            raise CommandError(refusal.message) from None
+            raise CommandError(advice_of_commands(refusal)) from None
         fields = describe(successor) | {
             "organization_id": successor.organization_id,
             "rotated_from": key.rest_id,

@@ -60,11 +60,14 @@ SAMPLES = {
     "owner": ("a@acme.example", "b@acme.example"),
     "contact_email": ("a@acme.example", "b@acme.example"),
     "host": ("hooks.example", "b.example"),
+    "description": ("Deploys the shop", "Reads flows"),
+    "requests_per_minute": (40, 50),
 }
 # Details that are never together: where a variable is.
 APART = {"environment": {"flow"}}
 BEFORE_AND_AFTER = {
     Action.RENAMED: ("a", "b"),
+    Action.DESCRIPTION_CHANGED: ("Deploys the shop", "Reads flows"),
     Action.LIMIT_CHANGED: (40, None),
     Action.NETWORKS_CHANGED: (["192.0.2.1"], None),
     Action.OWNER_CHANGED: ("a@acme.example", "b@acme.example"),

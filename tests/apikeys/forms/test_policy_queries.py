@@ -64,6 +64,8 @@ CURRENT = {"active", "long", "endless", "soon", "retiring", "suspended"}
         ("ending:2", {"retiring"}),
         ("ending:5", {"retiring", "soon"}),
         ("no-own-rate", CURRENT),
+        ("no-description", CURRENT),
+        ("no-contact", CURRENT),
         ("working", CURRENT - {"suspended"}),
         ("other-scopes:webhooks:read", CURRENT),
         ("other-scopes:flows:read", set()),
@@ -102,6 +104,15 @@ def test_a_key_with_its_own_rate_is_left_out(issue, found):
     assert found("no-own-rate") == {"usual"}
 
 
+def test_a_description_an_owner_or_a_contact_is_enough(issue, found, alice):
+    issue(name="described", description="Deploys the shop")
+    issue(name="owned", owner_email=alice.email)
+    issue(name="contacted", contact_email="ops@team.example")
+
+    assert found("no-description") == {"owned", "contacted"}
+    assert found("no-contact") == {"described"}
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -118,6 +129,7 @@ def test_a_key_with_its_own_rate_is_left_out(issue, found):
         "lifetime:" + "9" * 5000,
         "ending:91",
         "counted:1",
+        "no-description:1",
         "other-scopes:",
         "other-scopes:flows:fly",
         "unlisted:ci",

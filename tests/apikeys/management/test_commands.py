@@ -22,6 +22,7 @@ FIELDS = {
     "allowed_networks",
     "owner_email",
     "contact_email",
+    "description",
     "status",
     "organization_id",
 }
@@ -426,3 +427,25 @@ def test_keys_of_a_working_pepper_are_not_revoked_together(lost, arguments):
 
     assert said
     assert not ApiKey.objects.exclude(revoked_at=None).exists()
+
+
+def test_commands_name_the_options_that_the_policy_requires(acme, issue, answer):
+    key, _ = issue()
+    required = {"require_description": True, "require_contact": True}
+    policy.change(acme, by=Actor.command("test"), **required)
+    words = ["issue_api_key", "--organization", acme.pk, "--name", "x"]
+    words += ["--scope", "flows:read"]
+    described = ["--description", "Runs flows"]
+    contacted = [*described, "--contact", "ops@team.example"]
+
+    assert failure(*words).endswith("Use --description.")
+    assert failure(*words, *described).endswith("Use --owner or --contact.")
+    assert failure("rotate_api_key", key.rest_id).endswith("Use --description.")
+    issued = answer(*words, *contacted)
+    rotated = answer("rotate_api_key", key.rest_id, *contacted)
+
+    for told in (issued, rotated):
+        assert told["description"] == "Runs flows"
+        assert told["contact_email"] == "ops@team.example"
+    unchanged = failure("rotate_api_key", key.rest_id, "--status", *described)
+    assert "Leave out --description" in unchanged

@@ -97,6 +97,8 @@ def test_the_audit_tells_of_the_key_and_of_its_secret_being_shown(issue, alice):
         "allowed_networks": None,
         "owner": "alice@acme.example",
         "contact_email": "",
+        "description": "",
+        "requests_per_minute": None,
     }
     for event in (created, displayed):
         assert event.at == NOW

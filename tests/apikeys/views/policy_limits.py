@@ -8,4 +8,6 @@ LIMITS = {
     "owner_scopes": "*",
     "admin_scopes": "*",
 }
-SHOWN_LIMITS = "90 365 False 7 None None None suspend None None None None None"
+SHOWN_LIMITS = (
+    "90 365 False 7 None None None suspend None None None None None False False"
+)

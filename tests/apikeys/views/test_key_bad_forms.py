@@ -16,10 +16,18 @@ FORMS = [
     "unretire",
     "cancel_rotation",
     "rotate",
+    "edit",
+    "owner",
+    "limit",
 ]
 FIELDS = [
     "reason",
     "name",
+    "description",
+    "shown",
+    "owner_email",
+    "contact_email",
+    "requests_per_minute",
     "overlap_seconds",
     "expires_in_days",
     "shown_verdict",

@@ -332,7 +332,7 @@ def test_the_policys_preview_says_when_a_retiring_key_ends(make, client, acme, o
         "leak_action": "suspend",
         "owner_scopes": "*",
         "admin_scopes": "*",
-        "shown_limits": "90 365 False 7 None None None suspend None None None None None",
+        "shown_limits": "90 365 False 7 None None None suspend None None None None None False False",
     }
 
     said = text(client.post(url, limits | seen))

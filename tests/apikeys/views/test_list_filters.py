@@ -67,8 +67,9 @@ def keys(issue, alice):
             "created_at": days(-100),
             "last_used_at": days(-95),
             "allow_list": '{"entries": ["::1"], "networks": ["::1"]}',
+            "description": "Deploys the shop",
         },
-        "forgotten": {"created_at": days(-100)},
+        "forgotten": {"created_at": days(-100), "contact_email": "ops@team.example"},
     }
     made = {}
     for kind, values in kinds.items():
@@ -91,6 +92,10 @@ def keys(issue, alice):
         ("?networks=listed", "idle"),
         ("?networks=listed&status=active", "idle"),
         ("?networks=any&status=active", "active forgotten"),
+        ("?without=description", "active retiring expired retired suspended forgotten"),
+        ("?without=description&status=revoked", "revoked"),
+        ("?without=contact", "active retiring expired retired suspended idle"),
+        ("?without=contact&status=active", "active idle"),
         ("?scope_use=unused", "expired idle forgotten"),
         ("?scope_use=unused&status=active", "idle forgotten"),
         ("?expiring=7", "active"),

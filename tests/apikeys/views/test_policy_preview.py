@@ -42,10 +42,12 @@ def listed(organization, query):
 
 
 @pytest.fixture
-def keys(issue, globex):
+def keys(issue, globex, alice):
     for n in range(7):
-        issue("runner:claim", "flows:read", name=f"runner {n}")
-    issue("flows:read", name="reader", expires_in_days=20)
+        issue("runner:claim", "flows:read", name=f"runner {n}", owner_email=alice.email)
+    described = {"description": "Reads flows", "contact_email": "ops@team.example"}
+    issue("flows:read", name="reader", expires_in_days=20, **described)
+    issue("flows:read", name="old")[0].revoke(by=SYSTEM)
     issue("runner:claim", name="theirs", organization=globex)
 
 
@@ -63,6 +65,8 @@ def keys(issue, globex):
         ({"listed_scopes": ["runner:claim"]}, 7, "no list of allowed addresses"),
         ({"notice_days": "60, 20"}, 1, "1 key ends within 60 days"),
         ({"notice_days": "5"}, 0, "No key ends within 5 days"),
+        ({"require_description": "on"}, 7, "7 keys have no description"),
+        ({"require_contact": "on"}, 0, "All current keys have an owner or a contact"),
         ({"listed_scopes": ["flows:delete"]}, 0, "have a list of allowed addresses"),
         ({"admin_scopes": ["flows:read", "runner:claim"]}, 0, "No current key has"),
     ],
@@ -95,6 +99,19 @@ def test_the_list_of_a_preview_describes_its_filter(keys, send, client, acme):
     assert "reader" not in page.text
     hidden = re.search(r'<input type="hidden" name="policy" value="([^"]+)"', page.text)
     assert hidden[1] == "unlisted:runner:claim"
+
+
+def test_keys_without_an_owner_and_a_contact_are_shown(send, issue, acme, alice):
+    issue(name="owned", owner_email=alice.email)
+    issue(name="contacted", contact_email="ops@team.example")
+    issue(name="neither")
+
+    [preview] = send(require_contact="on").context["previews"]
+
+    assert preview.sentence.startswith("1 key has neither an owner nor a contact.")
+    assert preview.is_warning
+    assert [key.name for key in preview.keys] == ["neither"]
+    assert listed(acme, preview.query_string) == {*preview.keys}
 
 
 def test_an_invalid_filter_is_ignored_and_reported(keys, client, olive, acme):
