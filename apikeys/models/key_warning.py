@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db import models
+from django.utils import timezone
 
 from apikeys.db.write_buffers import CountingManager
 from apikeys.models.recording import Recording
@@ -24,6 +25,11 @@ class KeyWarningManager(CountingManager.from_queryset(OrgOwnedQuerySet)):
     def record(self, key, kind, at):
         """Buffer a warning about a key; written within seconds."""
         self.add((key.organization_id, key.pk, kind), (), (at,))
+
+    def recent(self, kind, at=None):
+        """Return the rows of this kind of the last days."""
+        since = (at or timezone.now()) - WARNED_FOR
+        return self.filter(kind=kind, at__gte=since)
 
     def write(self, times):
         """Write {(organization id, key id, kind): time} in the current transaction."""
