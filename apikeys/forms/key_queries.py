@@ -25,9 +25,7 @@ def in_use_or_revoked(keys, status):
     """Exclude revoked keys, unless the status includes them."""
     if status == ANY:
         return keys
-    if status == ApiKey.Status.REVOKED:
-        return keys.filter(revoked_at__isnull=False)
-    return keys.unrevoked()
+    return keys.only_revoked(status == ApiKey.Status.REVOKED)
 
 
 # Each query returns (matching keys, parts). The parts are querysets that together hold

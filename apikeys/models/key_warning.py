@@ -16,7 +16,16 @@ class WarningRecording(Recording):
     """The time since which this database has every `KeyWarning`; a single row."""
 
 
-class KeyWarningManager(CountingManager.from_queryset(OrgOwnedQuerySet)):
+class KeyWarningQuerySet(OrgOwnedQuerySet):
+    """Warnings by their age."""
+
+    def recent(self, kind, at=None):
+        """Return the rows of this kind of the last days."""
+        since = (at or timezone.now()) - WARNED_FOR
+        return self.filter(kind=kind, at__gte=since)
+
+
+class KeyWarningManager(CountingManager.from_queryset(KeyWarningQuerySet)):
     """Store the latest time of each kind: one row per key and kind."""
 
     def __init__(self):
@@ -25,11 +34,6 @@ class KeyWarningManager(CountingManager.from_queryset(OrgOwnedQuerySet)):
     def record(self, key, kind, at):
         """Buffer a warning about a key; written within seconds."""
         self.add((key.organization_id, key.pk, kind), (), (at,))
-
-    def recent(self, kind, at=None):
-        """Return the rows of this kind of the last days."""
-        since = (at or timezone.now()) - WARNED_FOR
-        return self.filter(kind=kind, at__gte=since)
 
     def write(self, times):
         """Write {(organization id, key id, kind): time} in the current transaction."""

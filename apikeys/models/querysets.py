@@ -138,10 +138,19 @@ def is_between(column, after, until):
     return condition
 
 
+def was_refused_as_retired(at):
+    """Return the condition that a key was refused recently because it had retired."""
+    refused = Refusal.objects.filter(
+        key=OuterRef("pk"), reason="API_KEY_RETIRED", minute__gte=at - RECENTLY
+    )
+    return Exists(refused)
+
+
 class ListedKeys(OrgOwnedQuerySet):
     """Filters of lists of keys."""
 
     is_frozen = False
+    are_revoked = None  # whether all or none of the keys are, if known
 
     def for_org(self, organization):
         """Only this organization's keys, with the organization: their status depends on it."""
@@ -151,8 +160,14 @@ class ListedKeys(OrgOwnedQuerySet):
 
     def _clone(self):
         clone = super()._clone()
-        clone.is_frozen = self.is_frozen
+        clone.is_frozen, clone.are_revoked = self.is_frozen, self.are_revoked
         return clone
+
+    def only_revoked(self, are_revoked):
+        """Only the revoked keys, or only the others. Most indexes hold one of these halves."""
+        keys = self.filter(revoked_at__isnull=not are_revoked)
+        keys.are_revoked = are_revoked
+        return keys
 
     def own_statuses(self, statuses):
         """Return the own statuses of the keys that are in these statuses now.
@@ -236,11 +251,7 @@ class ListedKeys(OrgOwnedQuerySet):
 
     def still_in_use(self, at=None):
         """Only keys that were refused recently because they had retired."""
-        since = (at or timezone.now()) - RECENTLY
-        refused = Refusal.objects.filter(
-            key=OuterRef("pk"), reason="API_KEY_RETIRED", minute__gte=since
-        )
-        return self.filter(Exists(refused))
+        return self.filter(was_refused_as_retired(at or timezone.now()))
 
     def issued_or_changed_since(self, at):
         """Only keys that were issued at or after this moment, or changed according to the audit."""
