@@ -69,9 +69,9 @@ RETIRED = Measure(
     {"status": ApiKey.Status.RETIRED.value, "use": "retired"},
 )
 LEAKS = Measure("Reported as leaked, not revoked", {"status": LEAKED})
-WATCH = [ELSEWHERE, TURNED_AWAY, RETIRED, LEAKS]
+WARNINGS = [ELSEWHERE, TURNED_AWAY, RETIRED, LEAKS]
 OWNERLESS = current("Without an owner", owner=NO_OWNER)
-CARE = [
+PROTECTION = [
     OWNERLESS,
     current("Usable from any address", networks=UNRESTRICTED),
     Measure("Suspended", {"status": ApiKey.Status.SUSPENDED.value}),
@@ -94,19 +94,19 @@ TASKS = [
         LEAKS,
         "key was reported as leaked and is not revoked.",
         "keys were reported as leaked and are not revoked.",
-        "Replace it where it is used, then revoke it.",
+        "Change their clients to other keys, then revoke them.",
     ),
     (
         SOON,
         "key expires within 7 days and is not being rotated.",
         "keys expire within 7 days and are not being rotated.",
-        "Rotate what is still needed.",
+        "Rotate those that are still needed.",
     ),
     (
         RETIRED,
         f"retired key was used {RECENTLY}.",
         f"retired keys were used {RECENTLY}.",
-        "Such requests are refused. Change the client to the successor.",
+        "Their requests are refused. Change the clients to the successors.",
     ),
     (
         ELSEWHERE,
@@ -124,31 +124,31 @@ TASKS = [
         OWNERLESS,
         "key has no owner.",
         "keys have no owner.",
-        "Choose a member who is responsible for it.",
+        "Choose a member who is responsible for each of them.",
     ),
     (
         ENDLESS,
         "key never expires.",
         "keys never expire.",
-        "Rotate it, and choose an expiry for its successor.",
+        "Rotate them, and choose an expiry for each successor.",
     ),
     (
         BROAD,
         f"key has scopes that it did not use for {UNUSED_DAYS} days.",
         f"keys have scopes that they did not use for {UNUSED_DAYS} days.",
-        "Rotate it without these scopes.",
+        "Rotate them without these scopes.",
     ),
     (
         IDLE,
         "key was not used for 90 days.",
         "keys were not used for 90 days.",
-        "Revoke what is not needed.",
+        "Revoke those that are not needed.",
     ),
     (
         EXPIRED,
         "expired key is not revoked.",
         "expired keys are not revoked.",
-        "Until then no other key can have its name.",
+        "Until it is, no other key can have its name.",
     ),
 ]
 MAX_TASKS = 5

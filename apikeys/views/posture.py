@@ -7,7 +7,15 @@ from django.views.generic import TemplateView
 
 from apikeys.db.bounded_counts import MAX_READ
 from apikeys.models.key_warning import WARNED_FOR
-from apikeys.posture.measures import AGE, CARE, EXPIRY, TOTAL, USE, WATCH, expiry_weeks
+from apikeys.posture.measures import (
+    AGE,
+    EXPIRY,
+    PROTECTION,
+    TOTAL,
+    USE,
+    WARNINGS,
+    expiry_weeks,
+)
 from apikeys.posture.numbers import Posture
 from apikeys.timestamps import in_words
 from apikeys.views.base import ApiKeysMixin, ReplicaPageMixin
@@ -40,7 +48,7 @@ def sections(today):
             list(expiry_weeks(today)),
         ),
         Section(
-            "age", "Age", "Since the key was created. A rotation creates one.", AGE
+            "age", "Age", "Since the key was created. A rotation creates a key.", AGE
         ),
         Section(
             "use",
@@ -50,15 +58,15 @@ def sections(today):
             USE,
         ),
         Section(
-            "watch",
-            "Look into",
-            "A place is new if the key had other places for a week, and neither the key"
-            " nor its predecessor was used there. Revoked keys that are refused are"
-            " included.",
-            WATCH,
+            "warnings",
+            "Warnings",
+            "A place is new if the first place of the key is at least a week older, and"
+            " neither the key nor its predecessor was used there before. Requests with"
+            " revoked keys are refused requests too.",
+            WARNINGS,
             has_bars=False,
         ),
-        Section("care", "Care", "", CARE, has_bars=False),
+        Section("protection", "Protection", "", PROTECTION, has_bars=False),
     ]
 
 

@@ -19,21 +19,21 @@ from apikeys.models import (
 from apikeys.posture.measures import (
     AGE,
     BROAD,
-    CARE,
     EXPIRY,
     LEAKS,
     OWNERLESS,
+    PROTECTION,
     SOON,
     TASKS,
     TOTAL,
     USE,
-    WATCH,
+    WARNINGS,
     expiry_weeks,
 )
 from apikeys.posture.numbers import Posture, bar
 
 DAY = timedelta(days=1)
-MEASURES = [TOTAL, *AGE, *EXPIRY, *USE, *WATCH, *CARE]
+MEASURES = [TOTAL, *AGE, *EXPIRY, *USE, *WARNINGS, *PROTECTION]
 ALLOW_LIST = '{"entries": ["::1"], "networks": ["::1"]}'
 
 

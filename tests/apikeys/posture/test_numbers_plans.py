@@ -11,11 +11,11 @@ from apikeys.models import ApiKey, ScopeRecording
 from apikeys.posture import numbers
 from apikeys.posture.measures import (
     AGE,
-    CARE,
     EXPIRY,
+    PROTECTION,
     TOTAL,
     USE,
-    WATCH,
+    WARNINGS,
     expiry_weeks,
 )
 from apikeys.posture.numbers import Posture
@@ -49,8 +49,8 @@ def many(acme, globex, monkeypatch):
 
 @pytest.mark.parametrize(
     "measures",
-    [[TOTAL], AGE, EXPIRY, USE, WATCH, CARE, "weeks"],
-    ids=["total", "age", "expiry", "use", "watch", "care", "weeks"],
+    [[TOTAL], AGE, EXPIRY, USE, WARNINGS, PROTECTION, "weeks"],
+    ids=["total", "age", "expiry", "use", "warnings", "protection", "weeks"],
 )
 def test_each_number_reads_few_keys(many, rows_read, measures):
     if measures == "weeks":

@@ -29,7 +29,7 @@ def rows(text):
     """Return {label: (number, address of its list or None)}."""
     pattern = (
         r'<th scope="row">([^<]+)</th>.*?<td class="posture-number">'
-        r'(?:<a href="([^"]+)">)?([^<]+)<'
+        r'<(?:a href="([^"]+)"|span)>([^<]+)<'
     )
     found = re.findall(pattern, text, re.DOTALL)
     return {
