@@ -76,11 +76,9 @@ class PostureView(ReplicaPageMixin, ApiKeysMixin, TemplateView):
     template_name = "apikeys/posture.html"
     extra_context = {"tab": "posture", "max_read": MAX_READ}
 
-    def get(self, request, *args, **kwargs):
-        # TemplateView.get would add the URL arguments to the context.
-        return self.render_to_response(self.get_context_data())
-
     def get_context_data(self, **kwargs):
+        # TemplateView passes the arguments of the URL: the organization's id is one.
+        kwargs.pop("organization", None)
         shown = sections(timezone.now().date())
         measures = [TOTAL, *(m for section in shown for m in section.measures)]
         posture = Posture(self.organization, self.database, measures)
