@@ -111,17 +111,18 @@ class Posture:
             refused = Q(was_refused_as_retired(self.now))
             return [[Scan(part, refused) for part in parts]]
         condition = self.condition(status)
-        # The index of these filters has revoked keys too. They must count as read, or a
-        # million of them would be skipped to find a few others. If there are too many, the
-        # unrevoked keys may be few.
-        has_revoked = name in BESIDES_REVOKED
         query = KeyFilterForm.base_fields[name].query
-        _, parts = query(keys if has_revoked else candidates, self.cleaned(name, value))
-        ways = [[Scan(part, condition) for part in parts]]
-        if has_revoked:
-            newest = candidates.order_by("-created_at", "-pk")
-            ways.append([Scan(newest, condition & BESIDES_REVOKED[name])])
-        return ways
+        if name not in BESIDES_REVOKED:
+            _, parts = query(candidates, self.cleaned(name, value))
+            return [[Scan(part, condition) for part in parts]]
+        # Revoked keys must count as read, or a million of them could be skipped to find a
+        # few others. If they are too many, the unrevoked keys may be few.
+        _, parts = query(keys, self.cleaned(name, value))
+        newest = candidates.order_by("-created_at", "-pk")
+        return [
+            [Scan(part, condition) for part in parts],
+            [Scan(newest, condition & BESIDES_REVOKED[name])],
+        ]
 
     def warned(self, keys, status, kind):
         """Return the scan of the latest warnings."""
@@ -140,6 +141,7 @@ class Posture:
         return ExpiryDates.parse(value) if name == "expires" else value
 
 
+# Filters whose index has the revoked keys too, as conditions.
 BESIDES_REVOKED = {"owner": Q(owner=None), "networks": Q(allow_list=None)}
 
 
