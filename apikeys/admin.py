@@ -19,6 +19,7 @@ from apikeys.models import (
     InstallationEvent,
     KeyPlace,
     KeyUsage,
+    KeyWarning,
     PepperFingerprint,
     Refusal,
     ScopeUse,
@@ -234,6 +235,16 @@ class ScopeUseAdmin(SearchableByKeyAdmin):
     """The last use of each scope, by key."""
 
     list_display = ["key", "scope", "last_used_at"]
+    list_select_related = ["key"]
+    search_fields = ["=key__public_id"]
+
+
+@admin.register(KeyWarning)
+class KeyWarningAdmin(SearchableByKeyAdmin):
+    """The last refused request and the last new place, by key."""
+
+    list_display = ["key", "kind", "at"]
+    list_filter = ["kind"]
     list_select_related = ["key"]
     search_fields = ["=key__public_id"]
 

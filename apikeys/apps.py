@@ -13,7 +13,7 @@ class ApiKeysConfig(AppConfig):
         from apikeys.audit import sign_ins  # noqa: F401, likewise
         from apikeys.audit.people import PeopleAuditLog
         from apikeys.models.pepper import record_configured_peppers
-        from apikeys.models.scope_use import begin_recording
+        from apikeys.models.recording import begin_recording
 
         audit_log.register(PeopleAuditLog())
         post_migrate.connect(record_configured_peppers, sender=self)

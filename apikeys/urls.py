@@ -20,6 +20,7 @@ from apikeys.views.networks import ApiKeyNetworksView
 from apikeys.views.ownership import ApiKeyOwnershipView, ApiKeyTransferView
 from apikeys.views.pause import ApiKeyResumeView, ApiKeySuspendView
 from apikeys.views.policy import PolicyView
+from apikeys.views.posture import PostureView
 from apikeys.views.revoke import ApiKeyRevokeView
 from apikeys.views.revoke_related import ApiKeyRevokeCreatorView, ApiKeyRevokeFamilyView
 from apikeys.views.rotation import (
@@ -43,6 +44,7 @@ urlpatterns = [
     path("audit/export/", AuditExportView.as_view(), name="audit_export"),
     path("audit/verify/", AuditVerifyView.as_view(), name="audit_verify"),
     path("policy/", PolicyView.as_view(), name="policy"),
+    path("posture/", PostureView.as_view(), name="posture"),
     path("operations/", KeysByOperationView.as_view(), name="keys_by_operation"),
     path("scopes/", ScopeUseView.as_view(), name="scope_use"),
     path("scopes/export/", ScopeUseExportView.as_view(), name="scope_use_export"),

@@ -73,6 +73,15 @@ FROM (
 ) named
 """
 
+# Of few keys lately, and of all others long ago.
+WARNINGS = """
+INSERT INTO apikeys_keywarning (organization_id, key_id, kind, at)
+SELECT organization_id, id, kind,
+    now() - CASE WHEN id %% 500 = 0 THEN interval '1 day' ELSE interval '30 days' END
+FROM apikeys_apikey, unnest(ARRAY['refused', 'new-place']) kind
+WHERE organization_id = %s
+"""
+
 # Of the newest event to the oldest: 400,000 seconds, whatever the number of events. Rare
 # are ten events; "penguin" is in 2 % of the labels, "lynx" in 0.1 %, "fossil" in the
 # oldest 2 % of the events alone.
@@ -139,6 +148,12 @@ def fill_keys(organization, count, members, *, all_rare=False):
     }
     with connection.cursor() as cursor:
         cursor.execute(KEYS, values)
+
+
+def fill_warnings(organization):
+    """Insert a warning of each kind for each key of the organization."""
+    with connection.cursor() as cursor:
+        cursor.execute(WARNINGS, [organization.pk])
 
 
 def fill_events(organization, count, numbers=None, *, all_rare=False):

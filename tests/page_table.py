@@ -44,6 +44,7 @@ PAGES = {
     "apikeys:range_new": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:range": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:range_delete": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:posture": {"GET": (200, 200), "POST": (405, 405)},
     "apikeys:policy": {"GET": (200, 200), "POST": (403, 403, 200)},
     "notice_webhook:detail": {"GET": (403, 403, 200), "POST": (403, 403, 200)},
     "notice_webhook:rotate_secret": {"GET": (403, 403, 200), "POST": (403, 403, 200)},

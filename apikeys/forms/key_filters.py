@@ -7,6 +7,7 @@ from django.db.models import F
 
 from apikeys.db import keyset
 from apikeys.db.index_probes import LIVE_OR_REVOKED, selective_ids, with_ids
+from apikeys.forms.expiry_dates import ExpiryDates
 from apikeys.forms.filters import (
     INVALID_CHOICE,
     Choice,
@@ -16,14 +17,20 @@ from apikeys.forms.filters import (
 )
 from apikeys.forms.key_queries import (
     ANY,
+    CURRENT,
     LACKING,
+    LEAKED,
+    NEVER,
+    PAST,
     RESTRICTED,
     UNRESTRICTED,
     created_by,
-    expiring_within_days,
+    expiring_in,
+    expiring_on,
     in_status,
     in_use_or_revoked,
     lacking,
+    of_age,
     owned_by,
     with_networks,
     with_scope,
@@ -33,15 +40,18 @@ from apikeys.forms.key_queries import (
 )
 from apikeys.forms.people import Creators, Owners, SuggestInput
 from apikeys.forms.policy_queries import parse, select
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, KeyWarning
+from apikeys.models.key_warning import WARNED_FOR
 from apikeys.models.querysets import ENDS_AT, SCOPE_IDLE_SINCE
 from apikeys.models.scope_use import UNUSED_DAYS
 from apikeys.scopes import PRESETS, SCOPES
 
 STATUSES = [
     ("", "Not revoked"),
+    (CURRENT, "Not ended"),
     ("usable", "Active or retiring"),
     *ApiKey.Status.choices,
+    (LEAKED, "Leaked, not revoked"),
     (ANY, "Any status"),
 ]
 USES = [
@@ -50,6 +60,8 @@ USES = [
     ("90", "Unused for 90 days"),
     ("never", "Never used"),
     ("retired", "Used after it retired"),
+    (KeyWarning.Kind.NEW_PLACE, f"From a new place ({WARNED_FOR.days} days)"),
+    (KeyWarning.Kind.REFUSED, f"Refused ({WARNED_FOR.days} days)"),
 ]
 UNUSED = "unused"
 SCOPE_USES = [
@@ -70,6 +82,19 @@ EXPIRIES = [
     ("7", "Within 7 days"),
     ("30", "Within 30 days"),
     ("90", "Within 90 days"),
+    ("7-30", "In 7 to 30 days"),
+    ("30-90", "In 30 to 90 days"),
+    ("90-", "After 90 days"),
+    (NEVER, "Never"),
+    (PAST, "Expired already"),
+]
+AGES = [
+    ("", "Any"),
+    ("0-30", "Under 30 days"),
+    ("30-90", "30 to 90 days"),
+    ("90-180", "90 to 180 days"),
+    ("180-365", "180 to 365 days"),
+    ("365-", "365 days or more"),
 ]
 SORTS = [
     ("", "Newest first"),
@@ -139,9 +164,8 @@ class KeyFilterForm(FilterForm):
     )
     creator = ChoiceFilter(query=created_by, label="Created by")
     owner = ChoiceFilter(query=owned_by, label="Owner")
-    expiring = ChoiceFilter(
-        query=expiring_within_days, choices=EXPIRIES, label="Expires"
-    )
+    expiring = ChoiceFilter(query=expiring_in, choices=EXPIRIES, label="Expires")
+    age = ChoiceFilter(query=of_age, choices=AGES)
     use = ChoiceFilter(query=with_use, choices=USES)
     scope_use = ChoiceFilter(
         query=with_unused_scopes, choices=SCOPE_USES, label="Use of scopes"
@@ -155,6 +179,14 @@ class KeyFilterForm(FilterForm):
         label="Search",
         required=False,
         max_length=ApiKey._meta.get_field("name").max_length,
+        widget=forms.HiddenInput,
+    )
+    # Set by links on the page of the posture.
+    expires = TextFilter(
+        query=expiring_on,
+        label="Dates of expiry",
+        required=False,
+        max_length=22,
         widget=forms.HiddenInput,
     )
     # Set by links on the policy page.
@@ -195,6 +227,14 @@ class KeyFilterForm(FilterForm):
         text = validate_not_secret(self.cleaned_data[name])
         return text and self.people[name].selection(text)
 
+    def clean_expires(self):
+        """Return `ExpiryDates`, or an empty string."""
+        text = validate_not_secret(self.cleaned_data["expires"])
+        try:
+            return text and ExpiryDates.parse(text)
+        except ValueError:
+            raise forms.ValidationError(INVALID_CHOICE) from None
+
     def clean_policy(self):
         """Return a `Concerned`, or an empty string."""
         text = validate_not_secret(self.cleaned_data["policy"])
@@ -205,9 +245,9 @@ class KeyFilterForm(FilterForm):
 
     @property
     def notes(self):
-        concerned = self.cleaned_data.get("policy")
-        notes = short_text_notes(self.cleaned_data.get("q", ""))
-        return [concerned.note, *notes] if concerned else notes
+        selections = (self.cleaned_data.get(name) for name in ("policy", "expires"))
+        notes = [selection.note for selection in selections if selection]
+        return notes + short_text_notes(self.cleaned_data.get("q", ""))
 
     @property
     def order(self):

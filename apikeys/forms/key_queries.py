@@ -1,15 +1,17 @@
 """The query of each filter of the list of keys, with the indexes that serve it."""
 
 import re
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.db.models import Q
+from django.utils import timezone
 
 from apikeys.db.index_probes import live_and_revoked_parts, status_parts
 from apikeys.db.text_conditions import ALPHANUMERIC, holds
 from apikeys.forms.filters import public_id_in
 from apikeys.forms.people import MAX_MATCHES
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, KeyWarning
 from apikeys.models.querysets import (
     ENDS_AT,
     IDLE_SINCE,
@@ -21,6 +23,8 @@ from apikeys.models.querysets import (
 from apikeys.models.scope_use import UNUSED_DAYS
 
 ANY = "all"
+CURRENT, LEAKED = "current", "leaked"  # of the status parameter
+PAST, NEVER = "past", "never"  # of the expiring parameter
 RESTRICTED, UNRESTRICTED = "listed", "any"
 USABLE = WORKING
 DESCRIPTION, CONTACT = "description", "contact"
@@ -43,9 +47,7 @@ def in_use_or_revoked(keys, status):
     """Exclude revoked keys, unless the status includes them."""
     if status == ANY:
         return keys
-    if status == ApiKey.Status.REVOKED:
-        return keys.filter(revoked_at__isnull=False)
-    return keys.unrevoked()
+    return keys.only_revoked(status == ApiKey.Status.REVOKED)
 
 
 # Each query returns (matching keys, parts). The parts are querysets that together hold
@@ -57,8 +59,34 @@ def in_status(keys, status):
     """Filter by the status parameter."""
     if status == ANY:
         return keys, None
+    if status == CURRENT:
+        return keys.not_ended(), current_parts(keys)
+    if status == LEAKED:
+        keys = keys.leaked()
+        return keys, [keys.order_by("leak_reported_at")]
     statuses = USABLE if status == "usable" else [status]
     return keys.in_status(*statuses), list(status_parts(keys, statuses))
+
+
+def current_parts(keys):
+    """Return the keys that have not ended: two ranges of the index of the ends."""
+    keys = keys.alias(ends=ENDS_AT).filter(revoked_at=None)
+    with_end = keys.filter(ends__gt=timezone.now()).order_by(ENDS_AT)
+    return [with_end, keys.filter(ends=None).order_by(ENDS_AT, "pk")]
+
+
+def of_age(keys, days):
+    """Filter by the days since the keys were issued, as `days_between` reads them."""
+    keys = keys.of_age(*days_between(days))
+    return keys, live_and_revoked_parts(keys, "created_at", "pk")
+
+
+def days_between(text):
+    """Return (least, below) of "30-90"; `below` is None for "90-", `least` 0 for "30"."""
+    first, dash, then = text.partition("-")
+    if not dash:
+        return 0, int(first)
+    return int(first), int(then) if then else None
 
 
 def with_scope(keys, scope):
@@ -94,10 +122,29 @@ def of_people(keys, field, selection):
     return keys.filter(with_person | without_person), parts
 
 
-def expiring_within_days(keys, days):
-    """Filter by expiry within `days` days."""
-    keys = keys.expiring_within(int(days))
-    return keys, [keys.order_by(ENDS_AT)]
+def expiring_in(keys, days):
+    """Filter by the days until the expiry, as `days_between` reads them."""
+    now = timezone.now()
+    if days == NEVER:
+        keys = keys.never_expiring()
+        return keys, [keys.order_by("expires_at", "pk")]
+    if days == PAST:
+        return expiring_between(keys, None, now)
+    bounds = days_between(days)
+    return expiring_between(
+        keys, *(None if n is None else now + timedelta(days=n) for n in bounds)
+    )
+
+
+def expiring_on(keys, dates):
+    """Filter by `ExpiryDates`, without the keys that have expired already."""
+    after, until = dates.times()
+    return expiring_between(keys, max(after, timezone.now()), until)
+
+
+def expiring_between(keys, *times):
+    parts = [keys.in_expiry_index(*times).order_by("expires_at")]
+    return keys.expiring_between(*times), parts
 
 
 def with_use(keys, use):
@@ -107,6 +154,9 @@ def with_use(keys, use):
         return keys, live_and_revoked_parts(keys, "last_used_at", "pk")
     if use == "retired":
         keys = keys.still_in_use()
+        return keys, [keys]
+    if use in KeyWarning.Kind.values:
+        keys = keys.warned_of(use)
         return keys, [keys]
     keys = keys.unused_for(int(use))
     return keys, [keys.order_by(IDLE_SINCE)]

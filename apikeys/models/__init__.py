@@ -6,6 +6,7 @@ from apikeys.models.audit_label import AuditLabel
 from apikeys.models.contact_address import ContactAddress
 from apikeys.models.installation_audit import InstallationChain, InstallationEvent
 from apikeys.models.key_count import KeyCount
+from apikeys.models.key_warning import KeyWarning, WarningRecording
 from apikeys.models.network_range import NetworkRange
 from apikeys.models.nonce import SpentNonce
 from apikeys.models.pepper import PepperFingerprint
@@ -25,10 +26,12 @@ __all__ = [
     "KeyCount",
     "KeyPlace",
     "KeyUsage",
+    "KeyWarning",
     "NetworkRange",
     "PepperFingerprint",
     "Refusal",
     "ScopeRecording",
     "ScopeUse",
     "SpentNonce",
+    "WarningRecording",
 ]

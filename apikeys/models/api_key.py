@@ -216,6 +216,11 @@ class ApiKey(
                 name="api_key_suspended",
             ),
             models.Index(
+                fields=["organization", "leak_reported_at"],
+                condition=Q(leak_reported_at__isnull=False, revoked_at=None),
+                name="api_key_leaked",
+            ),
+            models.Index(
                 fields=["organization", "preset", "created_at", "id"],
                 condition=~Q(preset=""),
                 name="api_key_preset",

@@ -1,5 +1,6 @@
 """Where each key is used: places with their first and last use."""
 
+from collections import defaultdict
 from datetime import timedelta
 from itertools import groupby
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from apikeys.db.retention import BATCH
 from apikeys.db.write_buffers import BufferedManager
+from apikeys.models.key_warning import KeyWarning
 from apikeys.places import (
     CLIENT,
     MANY_ADDRESSES,
@@ -24,6 +26,8 @@ from echopoint.core.locks import for_change
 MOST_PLACES = 100  # rows per key
 OTHERS = Place(OTHER, "other places")
 SHOWN_FOR = timedelta(days=30)
+# A key is put to use in this time after its first place; later places are new to it.
+SETTLING = timedelta(days=7)
 
 
 class Group(NamedTuple):
@@ -55,6 +59,8 @@ class KeyPlaceManager(BufferedManager):
         for row in rows:
             row.add(*entries[row.key_id, row.digest])
         self.bulk_update(rows, COUNTED)
+        if new:
+            self._warn_of_new_places(new, entries)
         for key_id in {key_id for key_id, _ in new}:
             self._merge_surplus(key_id)
 
@@ -67,6 +73,32 @@ class KeyPlaceManager(BufferedManager):
         # insert without uses cannot count anything twice.
         self.bulk_create(empty, ignore_conflicts=True)
         return new
+
+    def _warn_of_new_places(self, inserted, entries):
+        """Store a `KeyWarning` for each key that was used from a place new to it."""
+        keys = self.model._meta.get_field("key").related_model._base_manager
+        keys = keys.filter(pk__in={key_id for key_id, _ in inserted})
+        keys = {k.pk: k for k in keys.only("organization_id", "rotated_from_id")}
+        known = self._rows_besides(set(inserted), keys.values())
+        times = {}
+        for key_id, digest in inserted:
+            place, sighting = entries[key_id, digest]
+            own, before = known[key_id], known[keys[key_id].rotated_from_id]
+            if is_new(place, sighting.first, own, before):
+                organization_id = keys[key_id].organization_id
+                identity = (organization_id, key_id, KeyWarning.Kind.NEW_PLACE)
+                known_time = times.get(identity, sighting.first)
+                times[identity] = max(sighting.first, known_time)
+        KeyWarning.objects.db_manager(self.db).write(times)
+
+    def _rows_besides(self, inserted, keys):
+        """Return {key's id: [row, …]} of the keys and their predecessors."""
+        ids = {key.pk for key in keys} | {key.rotated_from_id for key in keys}
+        known = defaultdict(list)
+        for row in self.filter(key__in=ids - {None}):
+            if (row.key_id, row.digest) not in inserted:
+                known[row.key_id].append(row)
+        return known
 
     def _empty_row(self, identity, place, sighting):
         row = self.model(key_id=identity[0], digest=place.digest, kind=place.kind)
@@ -233,6 +265,19 @@ COUNTED = [
     "longest_gap",
     "merged",
 ]
+
+
+def is_new(place, at, known, inherited):
+    """Whether the place is new to a key with these known rows and those of its predecessor.
+
+    Not in the first days of the key, not where its predecessor was used, and not another
+    address of a client that has many.
+    """
+    if not any(row.first_seen_at <= at - SETTLING for row in known):
+        return False
+    if any(row.digest == place.digest for row in inherited):
+        return False
+    return place.kind != CLIENT or place.name not in clients_with_many_addresses(known)
 
 
 def newest_of_client(row, rows):

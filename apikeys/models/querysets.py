@@ -24,6 +24,7 @@ from apikeys.audit.events import NO_CHANGES
 from apikeys.audit.hash_chain import whole_milliseconds
 from apikeys.exceptions import InvalidKeyRequest
 from apikeys.models.audit import AuditEvent
+from apikeys.models.key_warning import KeyWarning
 from apikeys.models.ownership import HandOver, member_with_email
 from apikeys.models.refusal import Refusal
 from apikeys.models.scope_use import ScopeRecording, unused_since
@@ -130,10 +131,29 @@ def has_status(at):
     }
 
 
+def is_between(column, after, until):
+    """Return the condition `after < column <= until`; None is no bound."""
+    condition = Q(**{f"{column}__isnull": False})
+    if after is not None:
+        condition &= Q(**{f"{column}__gt": after})
+    if until is not None:
+        condition &= Q(**{f"{column}__lte": until})
+    return condition
+
+
+def was_refused_as_retired(at):
+    """Return the condition that a key was refused recently because it had retired."""
+    refused = Refusal.objects.filter(
+        key=OuterRef("pk"), reason="API_KEY_RETIRED", minute__gte=at - RECENTLY
+    )
+    return Exists(refused)
+
+
 class ListedKeys(OrgOwnedQuerySet):
     """Filters of lists of keys."""
 
     is_frozen = False
+    are_revoked = None  # whether all or none of the keys are, if known
 
     def for_org(self, organization):
         """Only this organization's keys, with the organization: their status depends on it."""
@@ -143,8 +163,14 @@ class ListedKeys(OrgOwnedQuerySet):
 
     def _clone(self):
         clone = super()._clone()
-        clone.is_frozen = self.is_frozen
+        clone.is_frozen, clone.are_revoked = self.is_frozen, self.are_revoked
         return clone
+
+    def only_revoked(self, are_revoked):
+        """Only the revoked keys, or only the others. Most indexes hold one of these halves."""
+        keys = self.filter(revoked_at__isnull=not are_revoked)
+        keys.are_revoked = are_revoked
+        return keys
 
     def own_statuses(self, statuses):
         """Return the own statuses of the keys that are in these statuses now.
@@ -171,14 +197,33 @@ class ListedKeys(OrgOwnedQuerySet):
     def expiring_within(self, days, at=None):
         """Only keys that expire soon; the end of an overlap is planned, so not counted."""
         at = at or timezone.now()
-        # The index is on `ENDS_AT`, which is the expiry of keys without `retire_at`. A
-        # condition on `expires_at` could not use it.
-        return self.alias(ends=ENDS_AT).filter(
-            revoked_at=None,
-            retire_at=None,
-            ends__gt=at,
-            ends__lte=at + timedelta(days=days),
-        )
+        return self.expiring_between(at, at + timedelta(days=days))
+
+    def expiring_between(self, after=None, until=None):
+        """Only keys that expire after one time and not after the other; None is no bound.
+
+        The end of an overlap is planned, so keys that are being rotated are left out.
+        """
+        # Repeat the condition on the sort expression, as `has_status` does.
+        keys = self.in_expiry_index(after, until).alias(ends=ENDS_AT)
+        return keys.filter(is_between("ends", after, until))
+
+    def in_expiry_index(self, after=None, until=None):
+        """Return the same keys by their column alone: its index has no other keys."""
+        is_due = is_between("expires_at", after, until)
+        return self.filter(is_due, revoked_at=None, retire_at=None)
+
+    def never_expiring(self):
+        """Only keys without an expiry that are not being rotated."""
+        return self.filter(revoked_at=None, retire_at=None, expires_at=None)
+
+    def of_age(self, least, below=None, at=None):
+        """Only keys that were issued at least so many days ago, and less than `below`."""
+        at = at or timezone.now()
+        keys = self.filter(created_at__lte=at - timedelta(days=least))
+        if below is None:
+            return keys
+        return keys.filter(created_at__gt=at - timedelta(days=below))
 
     def unused_for(self, days, at=None):
         """Only keys without a use for so many days, or unused since they were issued."""
@@ -197,13 +242,19 @@ class ListedKeys(OrgOwnedQuerySet):
         idle = self.alias(scope_idle_since=SCOPE_IDLE_SINCE)
         return idle.filter(revoked_at=None, scope_idle_since__lte=since)
 
+    def warned_of(self, kind, at=None):
+        """Only keys with a `KeyWarning` of this kind in the last days."""
+        warnings = KeyWarning.objects.recent(kind, at)
+        own = warnings.filter(organization=OuterRef("organization"), key=OuterRef("pk"))
+        return self.filter(Exists(own))
+
+    def leaked(self):
+        """Only keys that were reported as leaked and are not revoked."""
+        return self.filter(revoked_at=None, leak_reported_at__isnull=False)
+
     def still_in_use(self, at=None):
         """Only keys that were refused recently because they had retired."""
-        since = (at or timezone.now()) - RECENTLY
-        refused = Refusal.objects.filter(
-            key=OuterRef("pk"), reason="API_KEY_RETIRED", minute__gte=since
-        )
-        return self.filter(Exists(refused))
+        return self.filter(was_refused_as_retired(at or timezone.now()))
 
     def issued_or_changed_since(self, at):
         """Only keys that were issued at or after this moment, or changed according to the audit."""

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import connections, models
+from django.db import models
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from apikeys.db.write_buffers import BufferedManager
+from apikeys.models.recording import Recording
 from apikeys.scopes import canonical
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet
@@ -16,38 +17,11 @@ from echopoint.organizations.models import Organization, OrgOwnedQuerySet
 UNUSED_DAYS = 45
 # A later use within this time is not recorded, so most requests write no row.
 PRECISION = timedelta(hours=1)
-# How long servers of the earlier version may serve after the migration. They record no
-# scopes, so it is unknown which scopes a key used in this time.
-EARLIER_SERVERS = timedelta(days=1)
 BATCH = 1000
 
 
-class ScopeRecordingQuerySet(models.QuerySet):
-    """Store and return the time since which uses of scopes are recorded."""
-
-    def begin(self, *, has_keys, at=None):
-        """Store the start once. If there are keys, servers of the earlier version may still run."""
-        at = at or timezone.now()
-        began_at = at + EARLIER_SERVERS if has_keys else at
-        self.get_or_create(pk=1, defaults={"began_at": began_at})
-
-    begin.alters_data = True
-
-    def began_at(self):
-        """Return the time since which every use is recorded; now if it is unknown."""
-        began_at = self.values_list("began_at", flat=True).first()
-        return began_at or timezone.now()
-
-
-class ScopeRecording(models.Model):
+class ScopeRecording(Recording):
     """The time since which this database has every use of a scope; a single row."""
-
-    began_at = models.DateTimeField()
-
-    objects = ScopeRecordingQuerySet.as_manager()
-
-    def __str__(self):
-        return f"complete from {self.began_at:%Y-%m-%d %H:%M} UTC"
 
 
 class ScopeFact(NamedTuple):
@@ -267,12 +241,3 @@ def is_due(last, at):
     # A process whose clock was ahead may have stored a time in the future. Without the
     # second condition no use would be written until then.
     return last is None or at - last >= PRECISION or last > timezone.now() + PRECISION
-
-
-def begin_recording(using, **kwargs):
-    """Store, after a migration, since when uses of scopes are recorded."""
-    tables = connections[using].introspection.table_names()
-    if ScopeRecording._meta.db_table not in tables:
-        return  # migrated back to a state without this table
-    keys = ScopeUse._meta.get_field("key").related_model._base_manager.using(using)
-    ScopeRecording.objects.using(using).begin(has_keys=keys.exists())

@@ -11,6 +11,7 @@ from django.utils import timezone
 from apikeys import tokens
 from apikeys.actors import Actor
 from apikeys.models.audit import AuditEvent
+from apikeys.models.key_warning import KeyWarning
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.refusal import Refusal
 from apikeys.models.usage import KeyUsage
@@ -114,6 +115,7 @@ class UseRecording(models.Model):
         """
         at = at or timezone.now()
         Refusal.objects.record(self, reason, ip=ip, at=at)
+        KeyWarning.objects.record(self, KeyWarning.Kind.REFUSED, at)
         KeyUsage.objects.refuse(self, scopes, at)
         retirement = (self.pk, self.retire_at)
         if reason == "API_KEY_RETIRED" and retirement not in audited_retired_uses:

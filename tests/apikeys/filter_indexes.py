@@ -1,6 +1,8 @@
 """A rare value of each filter of the list of keys, and the index that serves it."""
 
 FILTERS = {
+    "status=current": "api_key_live_ends",
+    "status=leaked": "api_key_leaked",
     "status=retiring": "api_key_retired",
     "status=retired": "api_key_retired",
     "status=expired": "api_key_expires",
@@ -13,10 +15,16 @@ FILTERS = {
     "creator=limited": "api_key_(creator|by_deleted_person)",
     "owner=none": "api_key_owner",
     "owner=limited": "api_key_owner",
-    "expiring=7": "api_key_live_ends",
+    "expiring=7": "api_key_expires",
+    "expiring=never": "api_key_expires",
+    "expiring=past": "api_key_expires",
+    "expires=2030-01-01..2030-12-31": "api_key_expires",
+    "age=365-": "api_key_live_created",
     "networks=listed": "api_key_restricted",
     "use=90": "api_key_live_idle",
     "scope_use=unused": "api_key_live_idle_scope",
+    "use=new-place": "key_warning_recent",
+    "use=refused": "key_warning_recent",
     "use=never": "api_key_live_used",
     "policy=unlisted:environment:delete": "api_key_scopes",
     "policy=ending:7": "api_key_live_ends",

@@ -18,7 +18,7 @@ from tests.api_client import ApiClient
 from tests.bench.keys import owner
 from tests.bench.results import Row
 from tests.bench.timing import microseconds
-from tests.filled_tables import fill_keys, people
+from tests.filled_tables import fill_keys, fill_warnings, people
 
 GROUP = "{} of {:,} keys, PostgreSQL"
 GOAL = 35  # milliseconds
@@ -30,7 +30,7 @@ FILTERS = {
         status: f"status={status}"
         for status in (
             *("usable", "active", "retiring", "expired"),
-            *("retired", "suspended", "revoked"),
+            *("retired", "suspended", "revoked", "current", "leaked"),
         )
     },
     "common preset": "scope=ci",
@@ -56,6 +56,12 @@ FILTERS = {
     "unused for 90 days": "use=90",
     "never used": "use=never",
     "used after it retired": "use=retired",
+    "used from a new place": "use=new-place",
+    "refused": "use=refused",
+    "over a year old": "age=365-",
+    "under 30 days old": "age=0-30",
+    "expiring after 90 days": "expiring=90-",
+    "expired by date": "expiring=past",
     "a scope unused": "scope_use=unused",
     "common text": "q=production",
     "rare text": "q=zebra",
@@ -86,6 +92,7 @@ def prepare(count):
     fill_keys(other, count // 4, people(other, 100), all_rare=True)
     for organization in (large, other):
         refuse_retired(organization)
+        fill_warnings(organization)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     return large

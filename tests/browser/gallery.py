@@ -1,5 +1,6 @@
 """The pages of organizations with a past, as (name, what shows it)."""
 
+from datetime import date, timedelta
 from urllib.parse import quote
 
 # By who looks: name of the state, and its path below the organization's keys.
@@ -16,6 +17,9 @@ AS_OWNER = {
         "audit-filtered": "audit/?action=api_key.rotated&actor=alice%40acme.example",
         "audit-found-nothing": "audit/?action=audit.exported",
         "policy-owner": "policy/",
+        "posture": "posture/",
+        "list-expires-in-week": f"?expires={date.today()}..{date.today() + timedelta(6)}",
+        "list-warned": "?status=all&use=refused",
         "ranges": "ranges/",
         "range-new": "ranges/new/",
         "keys-by-operation": "operations/?operation=launchFlow",
@@ -23,7 +27,12 @@ AS_OWNER = {
         "scope-use-all": "scopes/?keys=all",
         "list-unused-scopes": "?scope_use=unused&sort=scopes",
     },
-    "empty": {"list-empty": "", "audit-empty": "audit/", "ranges-empty": "ranges/"},
+    "empty": {
+        "list-empty": "",
+        "posture-empty": "posture/",
+        "audit-empty": "audit/",
+        "ranges-empty": "ranges/",
+    },
     "many": {"list-pages": "?sort=name"},
 }
 KEYS = {
@@ -66,6 +75,7 @@ CONFIRMED = {
     "rotate-every-scope": ("everything", "rotate"),
 }
 AS_MEMBER = {
+    "member-posture": "posture/",
     "member-ranges": "ranges/",
     "member-list": "",
     "member-policy": "policy/",

@@ -29,10 +29,12 @@ from apikeys.models import (  # noqa: E402
     AuditEvent,
     KeyPlace,
     KeyUsage,
+    KeyWarning,
     NetworkRange,
     Refusal,
     ScopeRecording,
     ScopeUse,
+    WarningRecording,
 )
 from apikeys.places import CLIENT, Place, client_name, pipeline  # noqa: E402
 from apikeys.scopes import PRESETS, SCOPES  # noqa: E402
@@ -205,6 +207,13 @@ class Story:
             key=self.keys[nick], reason=reason, minute=minute, count=count, last_ip=ip
         )
 
+    def warned(self):
+        """The counts above, which were written without requests, as warnings."""
+        for refusal in Refusal.objects.select_related("key"):
+            kind = KeyWarning.Kind.REFUSED
+            KeyWarning.objects.record(refusal.key, kind, refusal.minute)
+        write_buffers.flush()
+
 
 def busy(organization, people):
     """Tell of keys in every state that a key can be in."""
@@ -298,6 +307,7 @@ def busy(organization, people):
     story.refused("office", "IP_NOT_ALLOWED", ago(minutes=9), 3, ip="198.51.100.99")
     story.refused("office", "IP_NOT_ALLOWED", ago(days=2), 1, ip="2001:db8:5::7")
     story.refused("deploy", "API_KEY_RETIRED", ago(minutes=50), 48, ip="198.51.100.99")
+    story.warned()
     return story.keys
 
 
@@ -332,7 +342,8 @@ def rendered(template):
 
 
 def main(password):
-    ScopeRecording.objects.update(began_at=ago(days=100))
+    for recording in (ScopeRecording, WarningRecording):
+        recording.objects.update(began_at=ago(days=100))
     people = {name: person(name, password) for name in ("olive", "alice", "bob")}
     people |= {name: person(name, password) for name in ("carol", "nora", "tom")}
     person("root", password, is_staff=True, is_superuser=True)

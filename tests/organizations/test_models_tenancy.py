@@ -43,6 +43,7 @@ GLOBAL = {
     "apikeys_installationevent": "the installation's own audit",
     "apikeys_pepperfingerprint": "secrets of the installation",
     "apikeys_scoperecording": "since when the installation records uses of scopes",
+    "apikeys_warningrecording": "since when the installation records warnings",
     "mail_mailmessage": "mail to people",
     "notices_noticedigest": "mail to people",
     "notices_contactdigest": "mail to contacts, of keys of several organizations",

@@ -15,7 +15,7 @@ from apikeys.forms.key_filters import SORTS, KeyFilterForm
 from apikeys.forms.people import Creators
 from apikeys.models import ApiKey, Refusal, ScopeRecording
 from tests.apikeys.filter_indexes import FILTERS
-from tests.filled_tables import fill_keys, people
+from tests.filled_tables import fill_keys, fill_warnings, people
 from tests.query_plans import nodes_of
 
 pytestmark = pytest.mark.postgresql
@@ -29,11 +29,13 @@ def many(acme, globex):
     ScopeRecording.objects.update(began_at=timezone.now() - timedelta(days=200))
     fill_keys(acme, KEYS, people(acme, CREATORS))
     fill_keys(globex, KEYS, people(globex, CREATORS))
+    for organization in (acme, globex):
+        fill_warnings(organization)
     with connection.cursor() as cursor:
         for index in ("api_key_name_text", "api_key_scopes"):
             # What a vacuum does; until then they are not worth their cost.
             cursor.execute("SELECT gin_clean_pending_list(%s::regclass)", [index])
-        cursor.execute("ANALYZE apikeys_apikey")
+        cursor.execute("ANALYZE apikeys_apikey, apikeys_keywarning")
         # What a table of a million decides by itself.
         cursor.execute("SET LOCAL enable_seqscan = off")
     return acme

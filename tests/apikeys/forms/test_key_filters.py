@@ -52,6 +52,8 @@ def samples(name, field):
     """Return values for the field that the form takes."""
     if name == "policy":
         return POLICIES
+    if name == "expires":
+        return ["2030-01-01..2030-01-07"]
     if isinstance(field, forms.ChoiceField):
         return [value for value in choices(field) if value]
     return [TEXT]

@@ -3,18 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from apikeys.actors import Actor
 from apikeys.db.write_buffers import write_buffers
 from apikeys.models import ApiKey, ScopeRecording, ScopeUse
-from apikeys.models.scope_use import (
-    EARLIER_SERVERS,
-    PRECISION,
-    UNUSED_DAYS,
-    begin_recording,
-)
+from apikeys.models.scope_use import PRECISION, UNUSED_DAYS
 
 NOW = datetime.now(UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -230,22 +224,6 @@ def test_without_a_recorded_start_no_scope_is_unused(key):
 
     assert not facts(key)["flows:read"].is_unused()
     assert not ApiKey.objects.with_unused_scopes(UNUSED_DAYS).exists()
-
-
-def test_recording_begins_later_while_earlier_servers_may_serve(db, issue):
-    ScopeRecording.objects.all().delete()
-    begin_recording(connection.alias)
-    fresh = ScopeRecording.objects.began_at()
-    ScopeRecording.objects.all().delete()
-    issue()
-
-    begin_recording(connection.alias)
-    updated = ScopeRecording.objects.began_at()
-    begin_recording(connection.alias)
-
-    assert fresh <= timezone.now()
-    assert updated - fresh >= EARLIER_SERVERS
-    assert ScopeRecording.objects.began_at() == updated
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,15 @@ from django.utils import timezone
 from apikeys import tokens
 from apikeys.actors import Actor
 from apikeys.db import keyset
-from apikeys.models import ApiKey, AuditEvent, Refusal, ScopeRecording
+from apikeys.forms.key_filters import AGES
+from apikeys.forms.key_queries import days_between
+from apikeys.models import (
+    ApiKey,
+    AuditEvent,
+    KeyWarning,
+    Refusal,
+    ScopeRecording,
+)
 from apikeys.views import list as list_views
 from echopoint.core.client_metadata import Client
 from tests.signing_in import sign_in
@@ -114,6 +122,109 @@ def test_a_filter_leaves_the_keys_it_names(names, keys, query, found):
     ScopeRecording.objects.update(began_at=days(-200))
 
     assert set(names(query)) == set(found.split())
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?status=current", "active retiring suspended idle forgotten"),
+        ("?status=leaked", "suspended"),
+        ("?age=0-30", "active retiring retired suspended"),
+        ("?age=90-180", "idle forgotten"),
+        ("?age=180-365", "expired"),
+        ("?age=365-", ""),
+        ("?age=0-30&status=revoked", "revoked"),
+        ("?expiring=7", "active"),
+        ("?expiring=7-30", "suspended"),
+        ("?expiring=30-90", "idle"),
+        ("?expiring=90-", ""),
+        ("?expiring=never", "forgotten"),
+        ("?expiring=past", "expired"),
+        ("?expires={3}..{3}", "active"),
+        ("?expires={2}..{10}", "active suspended"),
+        ("?expires={4}..{10}", "suspended"),
+        ("?expires={-9}..{2}", ""),
+        ("?use=new-place", "active"),
+        ("?use=refused", "expired"),
+        ("?use=refused&status=all", "expired revoked"),
+    ],
+)
+def test_a_filter_of_the_posture_leaves_the_keys_it_names(names, keys, query, found):
+    for name, end in (("suspended", 10), ("idle", 60), ("forgotten", None)):
+        expires_at = end and days(end)
+        ApiKey.objects.filter(name=name).update(expires_at=expires_at)
+    ApiKey.objects.filter(name__in=["suspended", "revoked"]).update(
+        leak_reported_at=NOW
+    )
+    for name, kind, ago in (
+        ("active", "new-place", 6),
+        ("idle", "new-place", 8),
+        ("expired", "refused", 1),
+        ("revoked", "refused", 1),
+        ("forgotten", "refused", 8),
+    ):
+        KeyWarning.objects.record(keys[name], kind, days(-ago))
+    KeyWarning.objects.flush()
+    query = re.sub(r"{(-?\d+)}", lambda m: f"{days(int(m[1])).date()}", query)
+
+    assert set(names(query)) == set(found.split())
+
+
+def test_the_ages_are_a_partition(keys):
+    ages = [value for value, _ in AGES if value]
+    at = timezone.now()
+
+    for exact in (30, 90, 180, 365):
+        created_at = at - timedelta(days=exact)
+        ApiKey.objects.filter(name="idle").update(created_at=created_at)
+        found = [
+            key.name
+            for age in ages
+            for key in ApiKey.objects.of_age(*days_between(age), at=at)
+        ]
+
+        assert sorted(found) == sorted(keys)
+
+
+def test_dates_of_expiry_include_both_days_and_leave_out_what_has_expired(names, keys):
+    tomorrow = days(1).replace(hour=0, minute=0, second=0, microsecond=0)
+    ends = {
+        "active": tomorrow,
+        "idle": tomorrow + timedelta(days=1) - timedelta.resolution,
+        "forgotten": tomorrow + timedelta(days=1),
+        "suspended": NOW - timedelta(minutes=1),
+    }
+    for name, expires_at in ends.items():
+        ApiKey.objects.filter(name=name).update(
+            created_at=days(-100), expires_at=expires_at
+        )
+
+    assert set(names(f"?expires={tomorrow.date()}..{tomorrow.date()}")) == {
+        "active",
+        "idle",
+    }
+    assert set(names(f"?expires={NOW.date()}..{tomorrow.date()}")) == {"active", "idle"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x", "2026-01-01", "2026-02-30..2026-03-01", "2026-03-02..2026-03-01"]
+    + ["0001-01-01..0001-01-02", "2026-01-01..9999-12-31", "２026-01-01..2026-01-02"],
+)
+def test_invalid_dates_are_ignored_with_a_notice(context_of, keys, value):
+    context = context_of(f"?expires={value}")
+
+    assert context["notices"] == ["Dates of expiry: This is not a valid option."]
+    assert len(context["listed"]) == len(keys) - 1
+
+
+def test_the_notice_names_the_dates(context_of, keys):
+    context = context_of("?expires=2026-12-01..2026-12-07")
+
+    assert context["notices"] == [
+        "Keys that expire from 1 December 2026 to 7 December 2026, in UTC, and are not"
+        " being rotated."
+    ]
 
 
 def test_the_statuses_of_the_filter_are_those_of_the_keys(keys):
