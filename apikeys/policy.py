@@ -30,6 +30,9 @@ LIMITS = (
     "admin_scopes",
     "listed_scopes",
     "notice_days",
+    "review_every_days",
+    "review_period_days",
+    "unconfirmed_action",
 )
 # The setting that bounds a limit, and the reason in the message. 0 means unbounded.
 SITE_LIMITS = {

@@ -154,9 +154,11 @@ POLICY = {
     "max_lifetime_days": 300,
     "max_overlap_days": 7,
     "leak_action": "suspend",
+    "review_period_days": "14",
+    "unconfirmed_action": "report",
     "owner_scopes": "*",
     "admin_scopes": "*",
-    "shown_limits": "90 365 False 7 None None None suspend None None None None None",
+    "shown_limits": "90 365 False 7 None None None suspend None None None None None None 14 report",
     "confirm": "yes",
 }
 VALUE = {"value": "2", "secret": False}

@@ -123,6 +123,15 @@ def working(arguments):
     )
 
 
+def reviewed(arguments):
+    """Keys that an access review would include if it opened now."""
+    require_nothing(arguments)
+    return Concerned(
+        "Keys that have not ended, including suspended keys.",
+        lambda keys: (keys.not_ended(), None),
+    )
+
+
 KINDS = {
     "lifetime": lifetime,
     "counted": counted,
@@ -131,6 +140,7 @@ KINDS = {
     "ending": ending,
     "no-own-rate": without_own_rate,
     "working": working,
+    "reviewed": reviewed,
 }
 
 
