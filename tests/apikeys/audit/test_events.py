@@ -60,6 +60,18 @@ SAMPLES = {
     "owner": ("a@acme.example", "b@acme.example"),
     "contact_email": ("a@acme.example", "b@acme.example"),
     "host": ("hooks.example", "b.example"),
+    "ends_at": (LATER, "2026-06-03T12:00:00+00:00"),
+    "unconfirmed_action": ("report", "suspend"),
+    "review": (1, 2),
+    "own": ("its own owner", ""),
+    "note": ("nightly", "weekly"),
+    "confirmed": (1, 2),
+    "self_confirmed": (1, 2),
+    "pending": (1, 2),
+    "suspended": (1, 2),
+    "unconfirmed": (1, 2),
+    "rotated": (1, 2),
+    "ended": (1, 2),
 }
 # Details that are never together: where a variable is.
 APART = {"environment": {"flow"}}
