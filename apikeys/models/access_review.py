@@ -209,19 +209,21 @@ class AccessReview(models.Model):
     end_period.alters_data = True
 
     def settle(self, *, by, at=None, limit=None):
-        """Give the unconfirmed keys of a closed review their outcome; return how many.
+        """Give the unconfirmed keys of a closed review their outcome.
 
-        Each batch is a transaction, so that thousands of suspensions lock the audit chain for
-        a moment only, and the next call continues after an interruption. At most about
-        `limit` keys; the review is finished when `finished_at` is set.
+        Return how many this call suspended. Each batch is a transaction, so that thousands
+        of suspensions lock the audit chain for a moment only, and the next call continues
+        after an interruption. At most about `limit` keys; the review is finished when
+        `finished_at` is set.
         """
-        settled = 0
+        settled = suspended = 0
         while limit is None or settled < limit:
-            count = self._settle_batch(by, at or timezone.now())
-            settled += count
-            if not count:
+            found = self._settle_batch(by, at or timezone.now())
+            if not found:
                 break
-        return settled
+            settled += len(found)
+            suspended += found.count(Outcome.SUSPENDED)
+        return suspended
 
     settle.alters_data = True
 
@@ -269,17 +271,17 @@ class AccessReview(models.Model):
 
     @transaction.atomic
     def _settle_batch(self, by, at):
-        """Settle one batch; return its size. The lock makes other processes wait."""
+        """Settle one batch; return its outcomes. The lock makes other processes wait."""
         self._lock()
         if not self.closed_at or self.finished_at:
-            return 0
+            return []
         pending = self.rows().filter(outcome=Outcome.PENDING)
         batch = list(pending.order_by("pk").values_list("pk", flat=True)[:BATCH])
-        for row in pending.with_locked_keys(pk__in=batch):
-            row.settle(self, by=by, at=at)
+        rows = pending.with_locked_keys(pk__in=batch)
+        outcomes = [row.settle(self, by=by, at=at) for row in rows]
         if len(batch) < BATCH:
             self._finish(by, at)
-        return len(batch)
+        return outcomes
 
     def _finish(self, by, at):
         self.finished_at = at

@@ -160,12 +160,13 @@ class ReviewedKey(models.Model):
     confirm.alters_data = True
 
     def settle(self, review, *, by, at):
-        """Store the outcome of an unconfirmed key, and suspend it if the review does.
+        """Store and return the outcome of an unconfirmed key; suspend it if the review does.
 
         The caller has locked the review and the key.
         """
         self.outcome = self._settled(review, by, at)
         self.save(update_fields=["outcome"])
+        return self.outcome
 
     settle.alters_data = True
 
