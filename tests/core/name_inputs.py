@@ -11,7 +11,9 @@ from django.urls import reverse
 
 from apikeys.actors import Actor
 from apikeys.exceptions import InvalidKeyRequest
-from apikeys.models import ApiKey, NetworkRange, SpentNonce
+from apikeys.forms.reviews import shown_value
+from apikeys.models import AccessReview, ApiKey, NetworkRange, SpentNonce
+from apikeys.models.reviewed_key import fingerprint
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import User
 from tests.executions.definitions import definition, node
@@ -97,6 +99,14 @@ WAYS = {
         "end": lambda w, text: w.rest("POST", "/api-keys/unfreeze", {"reason": text}),
         "command": lambda w, text: w.command(
             "freeze_api_keys", organization=w.acme.pk, reason=text
+        ),
+    },
+    "apikeys.ReviewedKey.note": {
+        "page": lambda w, text: w.page(
+            "review", w.review().number, shown=shown_value(w.key), note=text
+        ),
+        "verb": lambda w, text: w.verb(
+            w.review().confirm, shown={w.key.public_id: fingerprint(w.key)}, note=text
         ),
     },
     "apikeys.NetworkRange.name": {
@@ -370,6 +380,12 @@ class World:
         url = reverse(f"apikeys:{page}", args=[self.acme.pk, *args])
         nonce = SpentNonce.objects.issue(user=self.alice, page=url)
         return self.client.post(url, {"nonce": nonce} | values).text
+
+    def review(self):
+        """Return the open review, which has the key."""
+        by = Actor.command("test")
+        opened = AccessReview.objects.open(self.acme, by=by)
+        return opened or AccessReview.objects.current(self.acme)
 
     def key_page(self, page, /, **values):
         return self.page(page, self.key.public_id, **values)
