@@ -43,11 +43,11 @@ PAGES = {
     "apikeys:range_new": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:range": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:range_delete": {"GET": (403, 200), "POST": (403, 302)},
-    "apikeys:reviews": {"GET": (403, 200), "POST": (405, 405)},
+    "apikeys:reviews": {"GET": (403, 200), "POST": (403, 405)},
     "apikeys:review_start": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:review": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:review_sign_off": {"GET": (403, 200), "POST": (403, 302)},
-    "apikeys:review_export": {"GET": (403, 200), "POST": (405, 405)},
+    "apikeys:review_export": {"GET": (403, 200), "POST": (403, 405)},
     "apikeys:policy": {"GET": (200, 200), "POST": (403, 403, 200)},
     "notice_webhook:detail": {"GET": (403, 403, 200), "POST": (403, 403, 200)},
     "notice_webhook:rotate_secret": {"GET": (403, 403, 200), "POST": (403, 403, 200)},
@@ -75,7 +75,7 @@ RANGE_PAGES = sorted(
 REVIEW_PAGES = sorted(
     name for name, path in organization_pages().items() if "number" in path
 )
-CHANGES = sorted(page for page in PAGES if PAGES[page]["POST"] != (405, 405))
+CHANGES = sorted(page for page in PAGES if PAGES[page]["POST"][-1] != 405)
 ROTATING = {
     "apikeys:rotation_status",
     "apikeys:retire",
