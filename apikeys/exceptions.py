@@ -101,6 +101,21 @@ class InvalidKeyRequest(InvalidField):
     """The request to issue or change a key is invalid."""
 
 
+class StaleReview(Refused):
+    """Keys of a review have changed since they were shown; `keys` lists them."""
+
+    code = "CONFLICT"
+    status = HTTPStatus.CONFLICT
+
+    def __init__(self, keys):
+        names = ", ".join(sorted(key.name for key in keys))
+        super().__init__(
+            f"Changed or ended since this page was shown: {names}. No key was confirmed."
+            " Check these keys, then confirm again."
+        )
+        self.keys = keys
+
+
 class KeyConflict(Refused):
     """The state of the key does not allow the change."""
 

@@ -32,6 +32,9 @@ LIMITS = (
     "notice_days",
     "require_description",
     "require_contact",
+    "review_every_days",
+    "review_period_days",
+    "unconfirmed_action",
 )
 # The setting that bounds a limit, and the reason in the message. 0 means unbounded.
 SITE_LIMITS = {

@@ -16,19 +16,11 @@ COLUMNS = (
 def as_csv(organization, keys, order):
     """Yield the lines of the file (RFC 4180), starting with the column names."""
     yield BYTE_ORDER_MARK + as_line(COLUMNS)
-    for batch in in_batches(keys, order):
+    for batch in keyset.in_batches(keys, order, BATCH):
         uses = ScopeUse.objects.of_keys(organization, batch)
         for key in batch:
             for fact in uses[key.pk].facts:
                 yield as_line(cells(key, fact))
-
-
-def in_batches(keys, order):
-    """Yield the keys in lists. One statement for all could exceed the statement timeout."""
-    cursor = None
-    while batch := keyset.read_rows(keys, order, BATCH, cursor, backwards=False):
-        yield batch
-        cursor = keyset.Cursor(batch[-1].sort_value, batch[-1].pk)
 
 
 def cells(key, fact):

@@ -21,6 +21,13 @@ from apikeys.views.ownership import ApiKeyOwnershipView, ApiKeyTransferView
 from apikeys.views.pause import ApiKeyResumeView, ApiKeySuspendView
 from apikeys.views.policy import PolicyView
 from apikeys.views.posture import PostureView
+from apikeys.views.reviews import (
+    ReviewExportView,
+    ReviewListView,
+    ReviewSignOffView,
+    ReviewStartView,
+    ReviewView,
+)
 from apikeys.views.revoke import ApiKeyRevokeView
 from apikeys.views.revoke_related import ApiKeyRevokeCreatorView, ApiKeyRevokeFamilyView
 from apikeys.views.rotation import (
@@ -45,6 +52,17 @@ urlpatterns = [
     path("audit/verify/", AuditVerifyView.as_view(), name="audit_verify"),
     path("policy/", PolicyView.as_view(), name="policy"),
     path("posture/", PostureView.as_view(), name="posture"),
+    path("reviews/", ReviewListView.as_view(), name="reviews"),
+    path("reviews/start/", ReviewStartView.as_view(), name="review_start"),
+    path("reviews/<int:number>/", ReviewView.as_view(), name="review"),
+    path(
+        "reviews/<int:number>/sign-off/",
+        ReviewSignOffView.as_view(),
+        name="review_sign_off",
+    ),
+    path(
+        "reviews/<int:number>/export/", ReviewExportView.as_view(), name="review_export"
+    ),
     path("operations/", KeysByOperationView.as_view(), name="keys_by_operation"),
     path("scopes/", ScopeUseView.as_view(), name="scope_use"),
     path("scopes/export/", ScopeUseExportView.as_view(), name="scope_use_export"),

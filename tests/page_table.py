@@ -5,7 +5,7 @@ from uuid import uuid4
 from django.urls import get_resolver
 
 from apikeys.actors import Actor
-from apikeys.models import NetworkRange
+from apikeys.models import AccessReview, NetworkRange
 from echopoint.notices.models import NoticeWebhook
 from tests.url_paths import paths
 
@@ -45,6 +45,11 @@ PAGES = {
     "apikeys:range": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:range_delete": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:posture": {"GET": (200, 200), "POST": (405, 405)},
+    "apikeys:reviews": {"GET": (403, 200), "POST": (403, 405)},
+    "apikeys:review_start": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:review": {"GET": (403, 200), "POST": (403, 200)},
+    "apikeys:review_sign_off": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:review_export": {"GET": (403, 200), "POST": (403, 405)},
     "apikeys:policy": {"GET": (200, 200), "POST": (403, 403, 200)},
     "notice_webhook:detail": {"GET": (403, 403, 200), "POST": (403, 403, 200)},
     "notice_webhook:rotate_secret": {"GET": (403, 403, 200), "POST": (403, 403, 200)},
@@ -69,7 +74,10 @@ KEY_PAGES = sorted(
 RANGE_PAGES = sorted(
     name for name, path in organization_pages().items() if "range_id" in path
 )
-CHANGES = sorted(page for page in PAGES if PAGES[page]["POST"] != (405, 405))
+REVIEW_PAGES = sorted(
+    name for name, path in organization_pages().items() if "number" in path
+)
+CHANGES = sorted(page for page in PAGES if PAGES[page]["POST"][-1] != 405)
 ROTATING = {
     "apikeys:rotation_status",
     "apikeys:retire",
@@ -99,6 +107,12 @@ def prepare_key(page, key):
         key.suspend(by=by)
     if page == "apikeys:networks":
         key.set_allowed_networks(["192.0.2.1"], by=by)
+
+
+def prepare_review(organization):
+    """Return an open review for the pages of one."""
+    opened = AccessReview.objects.open(organization, by=Actor.command("test"))
+    return opened or AccessReview.objects.current(organization)
 
 
 def prepare_range(organization):

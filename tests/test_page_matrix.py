@@ -4,8 +4,9 @@ import pytest
 from django.middleware.csrf import _get_new_csrf_string as get_token_string
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from apikeys.models import ApiKey, AuditEvent, NetworkRange
+from apikeys.models import AccessReview, ApiKey, AuditEvent, NetworkRange, ReviewedKey
 from echopoint.notices.models import NoticeDelivery, NoticeWebhook
 from echopoint.organizations.models import User
 from tests.page_table import (
@@ -13,10 +14,12 @@ from tests.page_table import (
     KEY_PAGES,
     PAGES,
     RANGE_PAGES,
+    REVIEW_PAGES,
     organization_pages,
     prepare_key,
     prepare_organization,
     prepare_range,
+    prepare_review,
 )
 from tests.signing_in import sign_in
 
@@ -53,6 +56,12 @@ def visit(issue, acme):
             args.append(key.public_id)
         if page in RANGE_PAGES:
             args.append(prepare_range(acme).pk)
+        if page in REVIEW_PAGES:
+            issue()
+            args.append(prepare_review(acme).number)
+        if page == "apikeys:review_start":
+            issue()
+            AccessReview.objects.filter(closed_at=None).update(closed_at=timezone.now())
         visit.before = rows()
         client = Client(**options)
         if user:
@@ -68,7 +77,7 @@ def visit(issue, acme):
 
 def rows():
     """Return the rows that the pages could change."""
-    models = (ApiKey, NetworkRange)
+    models = (ApiKey, NetworkRange, AccessReview, ReviewedKey)
     return [
         *(list(model.objects.order_by("pk").values()) for model in models),
         list(NoticeWebhook.objects.order_by("pk").values_list("pk", "both_sign_until")),
@@ -123,11 +132,11 @@ def test_only_post_makes_changes(visit, page, method, olive):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("page", [*KEY_PAGES, *RANGE_PAGES])
+@pytest.mark.parametrize("page", [*KEY_PAGES, *RANGE_PAGES, *REVIEW_PAGES])
 def test_another_tenants_row_is_not_found_through_the_own_organization(
     visit, page, method, mallory, globex
 ):
-    allowed = PAGES[page][method] != (405, 405)
+    allowed = PAGES[page][method][-1] != 405
 
     response = visit(page, method, mallory, globex)
 

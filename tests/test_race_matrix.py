@@ -17,9 +17,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from apikeys import freezing
+from apikeys import access_reviews, freezing
 from apikeys.actors import Actor
 from apikeys.db.write_buffers import write_buffers
+from apikeys.forms.reviews import shown_value
 from apikeys.models import ApiKey, InstallationEvent, NetworkRange, SpentNonce
 from echopoint.api.operations import operations
 from echopoint.collections.models import Collection, Folder, SavedRequest
@@ -33,7 +34,7 @@ from tests.api_client import ApiClient
 from tests.executions.definitions import definition, node
 from tests.executions.runner_client import RunnerClient, completion
 from tests.page_table import CHANGES as ALL_CHANGES
-from tests.page_table import WEBHOOK, prepare_organization
+from tests.page_table import WEBHOOK, prepare_organization, prepare_review
 from tests.signing_in import sign_in
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("committing")]
@@ -77,6 +78,7 @@ class World:
         )
         self.rotating.set_allowed_networks(["Office"], by=SYSTEM)
         prepare_organization("notice_webhook:detail", self.organization)
+        prepare_review(self.organization)
 
     def seen_by(self, browser):
         """Return the same organization with another session."""
@@ -127,6 +129,17 @@ class World:
         url = reverse(f"notice_webhook:{name}", args=[self.organization.pk])
         return self.browser.post(url, values)
 
+    def review_page(self, name, **values):
+        args = [self.organization.pk, 1]
+        return self.browser.post(reverse(f"apikeys:{name}", args=args), values)
+
+    def confirm_keys(self):
+        """Confirm two keys, as they are now."""
+        keys = ApiKey.objects.filter(pk__in=[self.key.pk, self.suspended.pk])
+        chosen = [key.public_id for key in keys]
+        shown = [shown_value(key) for key in keys]
+        return self.review_page("review", key=chosen, shown=shown)
+
     def rotate_webhook_secret(self):
         page = reverse("notice_webhook:rotate_secret", args=[self.organization.pk])
         scope = {"user": self.owner, "page": page}
@@ -154,9 +167,11 @@ POLICY = {
     "max_lifetime_days": 300,
     "max_overlap_days": 7,
     "leak_action": "suspend",
+    "review_period_days": "14",
+    "unconfirmed_action": "report",
     "owner_scopes": "*",
     "admin_scopes": "*",
-    "shown_limits": "90 365 False 7 None None None suspend None None None None None False False",
+    "shown_limits": "90 365 False 7 None None None suspend None None None None None False False None 14 report",
     "confirm": "yes",
 }
 VALUE = {"value": "2", "secret": False}
@@ -239,6 +254,9 @@ PAGES = SENT_BY_REST | {
         w.page("unfreeze"),
     )[-1],
     "apikeys:policy": lambda w: w.page("policy", **POLICY),
+    "apikeys:review_start": lambda w: w.page("review_start"),
+    "apikeys:review": lambda w: w.confirm_keys(),
+    "apikeys:review_sign_off": lambda w: w.review_page("review_sign_off"),
     "apikeys:audit_export": lambda w: w.page("audit_export", format="ndjson"),
     "notice_webhook:detail": lambda w: w.webhook_page("detail", url=f"{WEBHOOK}/new"),
     "notice_webhook:rotate_secret": lambda w: w.rotate_webhook_secret(),
@@ -374,6 +392,7 @@ TRACES = {
     "a new role": lambda w: give_role(w),
     "a choice of notices": lambda w: choose(w),
     "notices": lambda w: notify(),
+    "access reviews": lambda w: access_reviews.run(by=SYSTEM),
     "a gone webhook": lambda w: disable_webhook(w),
     "a captured request": lambda w: Client().post(
         f"/webhook/{w.webhook.pk}", "{}", content_type="application/json"

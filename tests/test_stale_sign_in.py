@@ -15,7 +15,7 @@ from django.urls import get_resolver, reverse
 from apikeys import freezing, policy
 from apikeys.actors import Actor
 from apikeys.exceptions import FreshSignInRequired
-from apikeys.models import ApiKey, AuditEvent, NetworkRange
+from apikeys.models import AccessReview, ApiKey, AuditEvent, NetworkRange, ReviewedKey
 from apikeys.models.manager import ApiKeyManager, ApiKeyQuerySet
 from echopoint.api.operations import operations
 from echopoint.organizations.models import Membership, Organization, User
@@ -24,9 +24,11 @@ from tests.page_table import (
     KEY_PAGES,
     PAGES,
     RANGE_PAGES,
+    REVIEW_PAGES,
     prepare_key,
     prepare_organization,
     prepare_range,
+    prepare_review,
 )
 from tests.signing_in import sign_in
 from tests.url_paths import paths
@@ -144,6 +146,8 @@ def snapshot():
     return [
         list(ApiKey.objects.order_by("pk").values()),
         list(NetworkRange.objects.order_by("pk").values()),
+        list(AccessReview.objects.order_by("pk").values()),
+        list(ReviewedKey.objects.order_by("pk").values()),
         list(Organization.objects.order_by("pk").values()),
         list(Membership.objects.order_by("pk").values()),
         list(User.objects.order_by("pk").values("pk", "email", "password", "is_staff")),
@@ -248,6 +252,8 @@ def test_a_page_asks_for_a_fresh_sign_in(stale, key, acme, page):
         args.append(key.public_id)
     if page in RANGE_PAGES:
         args.append(prepare_range(acme).pk)
+    if page in REVIEW_PAGES:
+        args.append(prepare_review(acme).number)
     before = snapshot()
     form = {"key": key.public_id, "name": "new", "networks": "198.51.100.7"}
 

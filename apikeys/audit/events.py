@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.db.models import TextChoices
 
-from apikeys.audit import network_wording, people_wording
+from apikeys.audit import network_wording, people_wording, review_wording
 from apikeys.audit.hash_chain import whole_milliseconds
 from apikeys.audit.wording import count_in_words, period, short_hash, time_in_words
 from apikeys.scopes import PRESETS
@@ -33,11 +33,16 @@ class Action(TextChoices):
     NETWORKS_CHANGED = "api_key.networks_changed", "Allowed addresses changed"
     OWNER_CHANGED = "api_key.owner_changed", "Owner changed"
     CONTACT_CHANGED = "api_key.contact_changed", "Contact changed"
+    CONFIRMED = "api_key.confirmed", "Confirmed in an access review"
     FIRST_USED = "api_key.first_used", "First used"
     RETIRED_USED = "api_key.retired_used", "Used after it retired"
     RENAMED = "api_key.renamed", "Renamed"
     DESCRIPTION_CHANGED = "api_key.description_changed", "Description changed"
     POLICY_UPDATED = "policy.updated", "Policy updated"
+    REVIEW_OPENED = "access_review.opened", "Access review opened"
+    REVIEW_SIGNED_OFF = "access_review.signed_off", "Access review signed off"
+    REVIEW_ENDED = "access_review.ended", "Period of the access review ended"
+    REVIEW_FINISHED = "access_review.finished", "Access review finished"
     RANGE_CREATED = "network_range.created", "Address range created"
     RANGE_CHANGED = "network_range.changed", "Address range changed"
     RANGE_DELETED = "network_range.deleted", "Address range deleted"
@@ -83,12 +88,17 @@ class Action(TextChoices):
 
 
 # Events about a key that do not change it.
-NO_CHANGES = {Action.SECRET_DISPLAYED, Action.FIRST_USED, Action.RETIRED_USED}
+NO_CHANGES = {
+    Action.SECRET_DISPLAYED,
+    Action.CONFIRMED,
+    Action.FIRST_USED,
+    Action.RETIRED_USED,
+}
 # No longer recorded; none now. Filters do not offer them, but existing events stay readable.
 UNUSED = set()
 # By the first part of the action.
 GROUPS = {
-    "API keys": ("api_key", "network_range"),
+    "API keys": ("api_key", "access_review", "network_range"),
     "Organization": ("organization", "policy", "audit", "notice_webhook"),
     "Members": ("membership", "contact"),
     "Sign-ins and accounts": ("person",),
@@ -278,11 +288,16 @@ WORDS = {
     Action.NETWORKS_CHANGED: network_wording.networks_changed,
     Action.OWNER_CHANGED: people_wording.owner_changed,
     Action.CONTACT_CHANGED: people_wording.contact_changed,
+    Action.CONFIRMED: review_wording.confirmed,
     Action.FIRST_USED: route_only,
     Action.RETIRED_USED: route_only,
     Action.RENAMED: renamed,
     Action.DESCRIPTION_CHANGED: description_changed,
     Action.POLICY_UPDATED: policy_updated,
+    Action.REVIEW_OPENED: review_wording.opened,
+    Action.REVIEW_SIGNED_OFF: review_wording.closed,
+    Action.REVIEW_ENDED: review_wording.closed,
+    Action.REVIEW_FINISHED: review_wording.finished,
     Action.RANGE_CREATED: network_wording.range_networks,
     Action.RANGE_CHANGED: network_wording.range_changed,
     Action.RANGE_DELETED: network_wording.range_networks,

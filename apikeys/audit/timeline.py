@@ -28,6 +28,7 @@ REASONS = {
 
 
 TARGETS = {
+    "access_review": "access review",
     "api_key": "key",
     "network_range": "address range",
     "organization": "organization",

@@ -167,6 +167,14 @@ def read_rows(rows, order, count, cursor, backwards):
     return found
 
 
+def in_batches(rows, order, size):
+    """Yield all rows in lists. One statement for all could exceed the statement timeout."""
+    cursor = None
+    while batch := read_rows(rows, order, size, cursor, backwards=False):
+        yield batch
+        cursor = Cursor(batch[-1].sort_value, batch[-1].pk)
+
+
 def first_rows(rows, order, direction, count):
     """Return the first `count` rows.
 

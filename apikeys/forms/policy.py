@@ -22,7 +22,13 @@ from apikeys.policy import (
     NOTICE_DAYS,
     beyond_site,
 )
-from echopoint.organizations.models import LeakAction, Organization
+from echopoint.organizations.models import (
+    MAX_REVIEW_PERIOD_DAYS,
+    LeakAction,
+    Organization,
+    ReviewInterval,
+    UnconfirmedAction,
+)
 
 LABELS = {
     "default_lifetime_days": "Default lifetime, in days",
@@ -40,6 +46,9 @@ LABELS = {
     "notice_days": "Notices before a key expires, in days",
     "require_description": "Require a description",
     "require_contact": "Require an owner or a contact",
+    "review_every_days": "Access reviews",
+    "review_period_days": "Period of a review, in days",
+    "unconfirmed_action": "A key that a review did not confirm",
 }
 # The setting that applies if a policy sets no limit.
 SITE_SETTINGS = {
@@ -100,6 +109,14 @@ class PolicyForm(forms.ModelForm):
             " the last one. An owner is a member. A contact is any e-mail address: it is not"
             " verified, and may have stopped its e-mails. If an owner leaves, their keys stay"
             " without one.",
+            "review_every_days": "In a review, owners and admins confirm each key that is still"
+            " needed. The first one opens within a day, later ones this long after the one"
+            " before.",
+            "review_period_days": f"1 to {MAX_REVIEW_PERIOD_DAYS}. Keys can be confirmed until"
+            " the period ends or the review is signed off. Applies to reviews that open after"
+            " the change.",
+            "unconfirmed_action": "Applies when a review ends. A suspended key can be resumed."
+            " Applies to reviews that open after the change.",
         }
 
     def __init__(self, *args, instance, **kwargs):
@@ -111,6 +128,10 @@ class PolicyForm(forms.ModelForm):
             self.fields[name].help_text = limit_help(name)
         for name in GROUPED:
             self.fields[name].summary = in_words(name, self.before[name])
+        self.fields["review_every_days"].choices = [
+            ("", "Off"),
+            *ReviewInterval.choices,
+        ]
 
     def clean(self):
         """Report a default lifetime above the maximum at its own field."""
@@ -180,6 +201,14 @@ def leak_action_in_words(value):
     return "suspended" if value == LeakAction.SUSPEND else "revoked"
 
 
+def review_interval_in_words(value):
+    return f"every {count_in_words(value, 'day')}" if value else "off"
+
+
+def unconfirmed_action_in_words(value):
+    return "suspended" if value == UnconfirmedAction.SUSPEND else "only reported"
+
+
 def max_keys_in_words(value):
     return count_in_words(value, "key") if value else "no maximum"
 
@@ -199,6 +228,8 @@ WORDS = {
     "admin_scopes": role_scopes_in_words,
     "listed_scopes": listed_scopes_in_words,
     "notice_days": notice_days_in_words,
+    "review_every_days": review_interval_in_words,
+    "unconfirmed_action": unconfirmed_action_in_words,
 }
 
 

@@ -139,6 +139,15 @@ def without(what):
     return kind
 
 
+def reviewed(arguments):
+    """Keys that an access review would include if it opened now."""
+    require_nothing(arguments)
+    return Concerned(
+        "Keys that have not ended, including suspended keys.",
+        lambda keys: (keys.not_ended(), None),
+    )
+
+
 KINDS = {
     "lifetime": lifetime,
     "counted": counted,
@@ -149,6 +158,7 @@ KINDS = {
     "working": working,
     "no-description": without(DESCRIPTION),
     "no-contact": without(CONTACT),
+    "reviewed": reviewed,
 }
 
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("apikeys", "0034_audit_actions_and_contacts"),
+        ("apikeys", "0036_audit_actions"),
         ("organizations", "0007_leak_action"),
     ]
 

@@ -1,5 +1,6 @@
 """The rows: keys, their audit, and the facts of their use."""
 
+from apikeys.models.access_review import AccessReview
 from apikeys.models.api_key import ApiKey
 from apikeys.models.audit import AuditChain, AuditEvent
 from apikeys.models.audit_label import AuditLabel
@@ -12,10 +13,12 @@ from apikeys.models.nonce import SpentNonce
 from apikeys.models.pepper import PepperFingerprint
 from apikeys.models.place import KeyPlace
 from apikeys.models.refusal import Refusal
+from apikeys.models.reviewed_key import ReviewedKey
 from apikeys.models.scope_use import ScopeRecording, ScopeUse
 from apikeys.models.usage import KeyUsage
 
 __all__ = [
+    "AccessReview",
     "ApiKey",
     "AuditChain",
     "AuditEvent",
@@ -30,6 +33,7 @@ __all__ = [
     "NetworkRange",
     "PepperFingerprint",
     "Refusal",
+    "ReviewedKey",
     "ScopeRecording",
     "ScopeUse",
     "SpentNonce",

@@ -316,6 +316,12 @@ class Rotation(models.Model):
         """Whether the key has a successor that is neither revoked nor expired."""
         return self.successors.unrevoked().filter(unexpired(at)).exists()
 
+    def was_rotated_since(self, at):
+        """Whether a rotation that began at or after this moment is not cancelled."""
+        if not self.retire_at:
+            return False
+        return self.successors.unrevoked().filter(created_at__gte=at).exists()
+
     def successor_id_or_none(self):
         successor = self.successor
         return successor and successor.rest_id

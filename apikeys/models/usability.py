@@ -52,6 +52,15 @@ class Usability(models.Model):
             return self.Status.EXPIRED
         return self.Status.RETIRING if self.retire_at else self.Status.ACTIVE
 
+    def has_ended(self, at=None):
+        """Whether the key is revoked, expired or retired, suspended or not.
+
+        It must match `has_not_ended` of the querysets.
+        """
+        at = at or timezone.now()
+        ends = [self.retire_at, self.expires_at]
+        return bool(self.revoked_at) or any(end and end <= at for end in ends)
+
     def require_unrevoked(self):
         """Raise `KeyConflict` for a revoked key."""
         if self.revoked_at:

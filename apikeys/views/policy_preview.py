@@ -9,7 +9,7 @@ from apikeys.audit.wording import count_in_words
 from apikeys.forms.policy_queries import MUST_EXPIRE, parse
 from apikeys.models import ApiKey
 from apikeys.scope_policy import LIMIT_OF_ROLE
-from echopoint.organizations.models import LeakAction
+from echopoint.organizations.models import LeakAction, UnconfirmedAction
 
 SHOWN = 5
 
@@ -191,6 +191,25 @@ def required_in_words(what, lack):
     return words
 
 
+def reviewed(limits):
+    # Owners and admins can also start a review while no reviews open automatically.
+    suspends = limits["unconfirmed_action"] == UnconfirmedAction.SUSPEND
+    return "reviewed" if limits["review_every_days"] or suspends else ""
+
+
+def reviewed_in_words(count, limits):
+    if not count:
+        return "There is no key that a review would include now."
+    is_are = "is" if count == 1 else "are"
+    each = "the" if count == 1 else "each"
+    then = (
+        f"At its end, {each} key is suspended unless an owner or admin confirmed it."
+        if limits["unconfirmed_action"] == UnconfirmedAction.SUSPEND
+        else "At its end, unconfirmed keys are reported and keep working."
+    )
+    return f"{count_in_words(count, 'key')} {is_are} included if a review opens now. {then}"
+
+
 def they_keep(count):
     return "It keeps" if count == 1 else "They keep"
 
@@ -226,5 +245,13 @@ CONCERNS = (
         ("require_contact",),
         lambda limits: "no-contact" if limits["require_contact"] else "",
         required_in_words("an owner or a contact", "neither an owner nor a contact"),
+    ),
+    Concern(
+        ("review_every_days", "unconfirmed_action"),
+        reviewed,
+        reviewed_in_words,
+        lambda count, limits: (
+            count > 0 and limits["unconfirmed_action"] == UnconfirmedAction.SUSPEND
+        ),
     ),
 )

@@ -2,9 +2,9 @@
 
 A transaction locks from left to right, and rows of one table by primary key:
 
-    organization → webhook, collection → membership → network range → API key → use of its
-    scopes → count of keys (by a trigger) → runner → job → execution → flow → variable set →
-    captured request → audit chain → contact address
+    organization → webhook, collection → access review → membership → network range →
+    API key → use of its scopes → count of keys (by a trigger) → runner → job → execution →
+    flow → variable set → captured request → audit chain → contact address
 
 Audit chains of organizations are locked by organization id. An event about a person goes
 to several chains: lock them before the person's row. Lock the chain of the installation

@@ -26,6 +26,8 @@ from echopoint.organizations import roles
 MAX_LIFETIME_DAYS = 3650
 MAX_KEPT_DAYS = 36_500
 MAX_KEYS = 100_000  # of a policy; each issue counts this many keys at most
+# Not above the shortest `ReviewInterval`, so that a review ends before the next one is due.
+MAX_REVIEW_PERIOD_DAYS = 30
 
 
 class UserManager(BaseUserManager):
@@ -136,6 +138,18 @@ class LeakAction(models.TextChoices):
     REVOKE = "revoke", "Revoke it"
 
 
+class ReviewInterval(models.IntegerChoices):
+    MONTH = 30, "Every 30 days"
+    QUARTER = 90, "Every 90 days (each quarter)"
+    HALF_YEAR = 180, "Every 180 days"
+    YEAR = 365, "Every 365 days"
+
+
+class UnconfirmedAction(models.TextChoices):
+    REPORT = "report", "Only report it"
+    SUSPEND = "suspend", "Suspend it"
+
+
 class Organization(DeferredTogether):
     """A tenant, with the policy that limits its keys."""
 
@@ -221,6 +235,26 @@ class Organization(DeferredTogether):
         default=False,
         db_default=False,
         help_text="Whether each key must have an owner or a contact.",
+    )
+    # NULL: no reviews open automatically.
+    review_every_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        choices=ReviewInterval.choices,
+        help_text="How often the keys are reviewed.",
+    )
+    review_period_days = models.PositiveIntegerField(
+        default=14,
+        db_default=14,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_REVIEW_PERIOD_DAYS)],
+        help_text="How long the keys of a review can be confirmed.",
+    )
+    unconfirmed_action = models.CharField(
+        max_length=10,
+        choices=UnconfirmedAction.choices,
+        default=UnconfirmedAction.REPORT,
+        db_default=UnconfirmedAction.REPORT,
+        help_text="What happens to a key that a review did not confirm.",
     )
     # While set, no key of the organization works; see `apikeys.freezing`.
     frozen_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -11,8 +11,9 @@ from django.urls import reverse
 
 from apikeys.actors import Actor
 from apikeys.exceptions import InvalidKeyRequest
-from apikeys.models import ApiKey, NetworkRange, SpentNonce
-from apikeys.views.naming import fingerprint
+from apikeys.forms.reviews import shown_value
+from apikeys.models import AccessReview, ApiKey, NetworkRange, SpentNonce, reviewed_key
+from apikeys.views import naming
 from echopoint.flows.models import Flow
 from echopoint.organizations.models import User
 from tests.executions.definitions import definition, node
@@ -132,6 +133,16 @@ WAYS = {
         "end": lambda w, text: w.rest("POST", "/api-keys/unfreeze", {"reason": text}),
         "command": lambda w, text: w.command(
             "freeze_api_keys", organization=w.acme.pk, reason=text
+        ),
+    },
+    "apikeys.ReviewedKey.note": {
+        "page": lambda w, text: w.page(
+            "review", w.review().number, shown=shown_value(w.key), note=text
+        ),
+        "verb": lambda w, text: w.verb(
+            w.review().confirm,
+            shown={w.key.public_id: reviewed_key.fingerprint(w.key)},
+            note=text,
         ),
     },
     "apikeys.NetworkRange.name": {
@@ -406,6 +417,12 @@ class World:
         nonce = SpentNonce.objects.issue(user=self.alice, page=url)
         return self.client.post(url, {"nonce": nonce} | values).text
 
+    def review(self):
+        """Return the open review, which has the key."""
+        by = Actor.command("test")
+        opened = AccessReview.objects.open(self.acme, by=by)
+        return opened or AccessReview.objects.current(self.acme)
+
     def key_page(self, page, /, **values):
         return self.page(page, self.key.public_id, **values)
 
@@ -415,7 +432,7 @@ class World:
 
     @property
     def shown(self):
-        return fingerprint(self.key)
+        return naming.fingerprint(self.key)
 
     def job(self, path, **values):
         body = {"runner_id": "r", "boot_id": str(uuid.uuid4())} | values

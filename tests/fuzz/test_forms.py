@@ -26,6 +26,7 @@ from echopoint.organizations.models import Membership, User
 from echopoint.webhooks.models import Webhook
 from tests.fuzz.pages import pages, rows_of
 from tests.fuzz.texts import encoded, fields, texts, tried
+from tests.page_table import prepare_review
 from tests.signing_in import sign_in
 from tests.tenants import create_organization
 from tests.undone import undone
@@ -70,6 +71,7 @@ def world(django_db_setup, django_db_blocker):
         )
         parts = {"organization": acme.pk, "public_id": key.public_id}
         parts["range_id"] = str(office.pk)
+        parts["number"] = str(prepare_review(acme).number)
         person, halfway = Client(), Client()
         sign_in(person, root)
         halfway.post(reverse("account_login"), {"login": MIA, "password": PASSWORD})

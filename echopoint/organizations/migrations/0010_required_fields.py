@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('organizations', '0008_key_limits'),
+        ('organizations', '0009_access_reviews'),
     ]
 
     operations = [

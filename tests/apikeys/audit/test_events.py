@@ -62,6 +62,18 @@ SAMPLES = {
     "host": ("hooks.example", "b.example"),
     "description": ("Deploys the shop", "Reads flows"),
     "requests_per_minute": (40, 50),
+    "ends_at": (LATER, "2026-06-03T12:00:00+00:00"),
+    "unconfirmed_action": ("report", "suspend"),
+    "review": (1, 2),
+    "own": ("its own owner", ""),
+    "note": ("nightly", "weekly"),
+    "confirmed": (1, 2),
+    "self_confirmed": (1, 2),
+    "pending": (1, 2),
+    "suspended": (1, 2),
+    "unconfirmed": (1, 2),
+    "rotated": (1, 2),
+    "ended": (1, 2),
 }
 # Details that are never together: where a variable is.
 APART = {"environment": {"flow"}}

@@ -330,9 +330,11 @@ def test_the_policys_preview_says_when_a_retiring_key_ends(make, client, acme, o
     seen = {
         "max_overlap_days": 7,
         "leak_action": "suspend",
+        "review_period_days": "14",
+        "unconfirmed_action": "report",
         "owner_scopes": "*",
         "admin_scopes": "*",
-        "shown_limits": "90 365 False 7 None None None suspend None None None None None False False",
+        "shown_limits": "90 365 False 7 None None None suspend None None None None None False False None 14 report",
     }
 
     said = text(client.post(url, limits | seen))

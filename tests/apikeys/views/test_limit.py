@@ -150,7 +150,7 @@ def test_a_policy_that_shortens_retention_warns_first(
     acme.save()
     sign_in(client, olive)
     url = reverse("apikeys:policy", args=[acme.pk])
-    shown = f"90 365 False 7 None None {before} suspend None None None None None False False"
+    shown = f"90 365 False 7 None None {before} suspend None None None None None False False None 14 report"
 
     page = client.post(
         url, LIMITS | {"shown_limits": shown, "keep_executions_days": after}

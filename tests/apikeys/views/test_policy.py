@@ -50,10 +50,10 @@ def test_a_change_shows_first_which_keys_it_concerns(send, acme, issue, globex):
     issue(name="theirs", organization=globex, expires_in_days=300)
 
     strict = send(
-        shown_limits="90 365 True 7 None None None suspend None None None None None False False"
+        shown_limits="90 365 True 7 None None None suspend None None None None None False False None 14 report"
     )
     lenient = send(
-        shown_limits="90 365 True 7 None None None suspend None None None None None False False",
+        shown_limits="90 365 True 7 None None None suspend None None None None None False False None 14 report",
         allow_non_expiring="on",
     )
 

@@ -67,6 +67,8 @@ def keys(issue, globex, alice):
         ({"notice_days": "5"}, 0, "No key ends within 5 days"),
         ({"require_description": "on"}, 7, "7 keys have no description"),
         ({"require_contact": "on"}, 0, "All current keys have an owner or a contact"),
+        ({"review_every_days": "90"}, 8, "8 keys are included if a review opens now"),
+        ({"unconfirmed_action": "suspend"}, 8, "each key is suspended unless an owner"),
         ({"listed_scopes": ["flows:delete"]}, 0, "have a list of allowed addresses"),
         ({"admin_scopes": ["flows:read", "runner:claim"]}, 0, "No current key has"),
     ],
@@ -138,6 +140,8 @@ def test_several_limits_have_a_preview_each(keys, send):
         ({"notice_days": "60"}, False),
         ({"listed_scopes": ["runner:claim"]}, True),
         ({"listed_scopes": ["flows:delete"]}, False),
+        ({"review_every_days": "30"}, False),
+        ({"review_every_days": "30", "unconfirmed_action": "suspend"}, True),
     ],
 )
 def test_a_preview_warns_of_keys_beyond_the_limit(keys, send, limits, is_warning):
@@ -156,7 +160,7 @@ def test_a_change_that_affects_no_key_is_reported(keys, send):
 def test_every_limit_of_keys_has_its_preview():
     concerned = {name for concern in CONCERNS for name in concern.limits}
     # Defaults of new keys and rotations, and limits of rows that are not keys.
-    others = {"default_lifetime_days", "max_overlap_days"}
+    others = {"default_lifetime_days", "max_overlap_days", "review_period_days"}
     others |= {"keep_captured_requests_days", "keep_executions_days"}
 
     assert concerned | others == set(policy.LIMITS)
@@ -207,6 +211,9 @@ def test_the_confirmed_change_is_the_one_that_was_shown(keys, send, client, url,
         ({"listed_scopes": ["flows:fly"]}, "listed_scopes"),
         ({"notice_days": "0"}, "notice_days"),
         ({"max_keys": "0"}, "max_keys"),
+        ({"review_every_days": "45"}, "review_every_days"),
+        ({"review_period_days": "31"}, "review_period_days"),
+        ({"unconfirmed_action": "revoke"}, "unconfirmed_action"),
     ],
 )
 def test_a_wrong_limit_loses_no_other(keys, send, acme, wrong, field):

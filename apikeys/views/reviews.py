@@ -1,0 +1,241 @@
+"""The pages of access reviews: list, start, confirm, sign off, report and its CSV file."""
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpResponseRedirect, StreamingHttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.views.generic import FormView, TemplateView, View
+
+from apikeys.audit.export import in_blocks
+from apikeys.audit.wording import count_in_words
+from apikeys.exceptions import StaleReview
+from apikeys.forms.reviews import (
+    ConfirmKeysForm,
+    ReviewForm,
+    ReviewListForm,
+    ReviewReportForm,
+    shown_value,
+)
+from apikeys.models import AccessReview, ReviewedKey, ScopeRecording, ScopeUse
+from apikeys.models.access_review import MAX_SETTLED, REVIEW
+from apikeys.models.scope_use import UNUSED_DAYS
+from apikeys.review_report import as_csv
+from apikeys.views.base import ActionFormMixin, ApiKeysMixin, add_refusal
+from apikeys.views.list import recording_notices
+from apikeys.views.pagination import KeysetPaginationMixin
+from apikeys.views.rotation import UNUSED
+from echopoint.core.refusals import Refused
+
+MAX_NUMBER = 2**31 - 1
+
+
+class ReviewsMixin(ApiKeysMixin):
+    """Base of all views. Members do not see reviews."""
+
+    permission = REVIEW
+    extra_context = {"tab": "reviews"}
+
+
+class ReviewListView(ReviewsMixin, KeysetPaginationMixin, TemplateView):
+    """The open review, and those that have ended."""
+
+    template_name = "apikeys/reviews.html"
+
+    def get_filters(self):
+        return ReviewListForm.read(self.request.GET)
+
+    def get_rows(self, filters):
+        return AccessReview.objects.for_org(self.organization)
+
+    def get_context_data(self, **kwargs):
+        context = super().get_context_data(**kwargs)
+        current = AccessReview.objects.current(self.organization)
+        return context | {
+            "current": current,
+            "ended": [review for review in context["listed"] if review.closed_at],
+        }
+
+
+class ReviewStartView(ActionFormMixin, ReviewsMixin, FormView):
+    """Open a review now."""
+
+    requires_recent_sign_in = True
+    form_class = forms.Form
+    template_name = "apikeys/review_start.html"
+
+    def get_context_data(self, **kwargs):
+        keys = self.organization.api_keys.not_ended()
+        return super().get_context_data(
+            count=keys.count(),
+            current=AccessReview.objects.current(self.organization),
+            **kwargs,
+        )
+
+    def get_success_url(self):
+        current = AccessReview.objects.current(self.organization)
+        if current:
+            return current.get_absolute_url()
+        return reverse("apikeys:reviews", args=[self.organization.pk])
+
+    def perform(self):
+        review = AccessReview.objects.open(self.organization, by=self.actor)
+        if review:
+            many = count_in_words(review.key_count, "key")
+            return f"{review} is open, with {many}."
+        if AccessReview.objects.current(self.organization):
+            return "A review is open already; nothing changed."
+        return "There is no key to review; nothing changed."
+
+
+class OneReviewMixin(ReviewsMixin):
+    """A view of one review of the organization."""
+
+    @cached_property
+    def review(self):
+        number = self.kwargs["number"]
+        reviews = AccessReview.objects.for_org(self.organization)
+        # A larger number is an error of PostgreSQL.
+        found = number <= MAX_NUMBER and reviews.filter(number=number).first()
+        if not found:
+            raise Http404
+        return found
+
+    def get_rows(self, filters):
+        return filters.apply(self.review.rows().with_keys(), timezone.now())
+
+
+class ReviewView(OneReviewMixin, KeysetPaginationMixin, FormView):
+    """Confirm the keys of an open review, or show the report of one that has ended."""
+
+    form_class = ConfirmKeysForm
+    stale = ()
+
+    @property
+    def requires_recent_sign_in(self):
+        """Only confirmations need a recent sign-in."""
+        return self.request.method == "POST"
+
+    @property
+    def is_open(self):
+        return self.review.closed_at is None
+
+    def get_template_names(self):
+        return [f"apikeys/{'review' if self.is_open else 'review_report'}.html"]
+
+    def get_success_url(self):
+        return self.review.get_absolute_url()
+
+    def get_filters(self):
+        form = ReviewForm if self.is_open else ReviewReportForm
+        return form.read(self.request.GET)
+
+    def get_context_data(self, **kwargs):
+        context = super().get_context_data(**kwargs)
+        rows = context["listed"]
+        keys = [row.key for row in rows]
+        uses = ScopeUse.objects.of_keys(self.organization, keys)
+        selected = self.selected(context["form"])
+        for row in rows:
+            row.uses, row.shown = uses[row.key_id], shown_value(row.key)
+            row.is_selected = row.key.public_id in selected
+        if self.is_open:
+            began_at = ScopeRecording.objects.began_at()
+            context["notices"] += recording_notices(began_at)
+        return context | {
+            "review": self.review,
+            "counts": self.review.counts(),
+            "is_accepting": self.review.accepts_at(),
+            "can_confirm": self.review.accepts_at()
+            and not context["filters"].cleaned_data.get("show"),
+            "unused_days": UNUSED_DAYS,
+            "without_unused": f"?without={UNUSED}",
+        }
+
+    def selected(self, form):
+        """Return the public ids of the ticked keys, without those that have changed."""
+        values = {*(form["key"].value() or []), form["only"].value()}
+        return values - {key.public_id for key in self.stale}
+
+    def post(self, request, *args, **kwargs):
+        if not self.is_open:
+            messages.error(request, f"{self.review} was closed. Nothing was confirmed.")
+            return HttpResponseRedirect(self.get_success_url())
+        return super().post(request, *args, **kwargs)
+
+    def form_valid(self, form):
+        shown, note = form.cleaned_data["confirmed"], form.cleaned_data["note"]
+        try:
+            count = self.review.confirm(shown, by=self.actor, note=note)
+        except StaleReview as refusal:
+            self.stale = refusal.keys
+            form.add_error(None, refusal.message)
+            return self.form_invalid(form)
+        except Refused as refusal:
+            add_refusal(form, refusal)
+            return self.form_invalid(form)
+        messages.success(self.request, confirmation_message(count, len(shown)))
+        return HttpResponseRedirect(self.get_success_url())
+
+
+def confirmation_message(count, chosen):
+    before = chosen - count
+    if not count:
+        return "These keys were confirmed already; nothing changed."
+    done = f"{count_in_words(count, 'key')} confirmed."
+    was = "was" if before == 1 else "were"
+    return f"{done} {before} {was} confirmed already." if before else done
+
+
+class ReviewSignOffView(ActionFormMixin, OneReviewMixin, FormView):
+    """Close the review before its period ends, and settle the unconfirmed keys.
+
+    For thousands of keys it settles some, and the next submission, or the next run of the
+    command, continues.
+    """
+
+    requires_recent_sign_in = True
+    form_class = forms.Form
+    template_name = "apikeys/review_sign_off.html"
+
+    def get_context_data(self, **kwargs):
+        at = timezone.now()
+        pending = self.review.rows().filter(outcome=ReviewedKey.Outcome.PENDING)
+        live = pending.with_live_key(at)
+        return super().get_context_data(
+            review=self.review,
+            counts=self.review.counts(),
+            pending=live.count(),
+            first=[row.key for row in live.with_keys().order_by("pk")[:5]],
+            **kwargs,
+        )
+
+    def get_success_url(self):
+        return self.review.get_absolute_url()
+
+    def perform(self):
+        closed = self.review.sign_off(by=self.actor)
+        suspended = self.review.settle(by=self.actor, limit=MAX_SETTLED)
+        many = count_in_words(suspended, "key")
+        done = f" {many} {'was' if suspended == 1 else 'were'} suspended."
+        if not closed and not suspended:
+            return f"{self.review} was closed already; nothing changed."
+        return f"{self.review} is signed off.{done if suspended else ''}"
+
+
+class ReviewExportView(OneReviewMixin, View):
+    """Export the review. Not audited: the page shows the same data."""
+
+    def get(self, request, *args, **kwargs):
+        filters = ReviewReportForm.read(request.GET)
+        # Otherwise the file would contain other keys than the URL requests.
+        if filters.ignored:
+            raise BadRequest
+        lines = as_csv(self.get_rows(filters), filters.order)
+        content_type = "text/csv; charset=utf-8"
+        response = StreamingHttpResponse(in_blocks(lines), content_type=content_type)
+        name = f"access-review-{self.organization.pk}-{self.review.number}.csv"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
