@@ -85,7 +85,8 @@ class WindowSearch:
             count  # matches in the largest of `WINDOWS`, judging by a smaller one
         )
         for size in self.windows:
-            is_probed = "few" in vars(self) or expected < count
+            is_large = size > WINDOWS[-1]
+            is_probed = "few" in vars(self) or expected < count or is_large
             if is_probed and self.few is not None:
                 return None
             ids = ids_of(self.matching(window(rows, size)), count)
