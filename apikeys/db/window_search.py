@@ -48,7 +48,8 @@ class WindowSearch:
     matching      function: rows → those that match all filters
     parts         querysets of the rows that a text matches, as in `index_probes`; None if no
                   index finds the text
-    is_indexed    whether an index finds the rows of some filter
+    is_indexed    whether an index finds the rows with the text. The planner has statistics for
+                  the other filters, and chooses by them
     windows       numbers of rows, ascending
     """
 
@@ -74,8 +75,8 @@ class WindowSearch:
         if self.few is not None:
             matching = with_ids(matching, self.few)
         if self.few is not None or self.is_indexed:
-            # Rows that match are far from where the page begins. All of them are found along
-            # the index of a filter, and sorted.
+            # Rows that match are far from where the page begins. All of them are found by
+            # their text, and sorted.
             matching = in_order(matching, "-" if descending else "")
         return ids_of(matching, count)
 

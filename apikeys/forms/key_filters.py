@@ -258,7 +258,7 @@ class KeyFilterForm(FilterForm):
             self.search = WindowSearch(
                 self.matching,
                 text_parts,
-                is_indexed=bool(probes or text_parts),
+                is_indexed=bool(text_parts),
                 windows=COVERED_WINDOWS if self.is_covered else WINDOWS,
             )
         return candidates

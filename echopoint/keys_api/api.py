@@ -210,7 +210,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
             self.window_search = WindowSearch(
                 lambda keys: keys.filter(*conditions),
                 text_parts(unordered, text),
-                is_indexed=len(conditions) > bool(has_text) or has_trigrams(text),
+                is_indexed=has_trigrams(text),
                 windows=WINDOWS_BY_NAME if by_name else WINDOWS,
             )
         return found
