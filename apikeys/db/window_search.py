@@ -21,7 +21,8 @@ WINDOWS = (500, 5000, 20_000)
 WINDOWS_BY_NAME = (500, 5000, 100_000)
 # The index of the order has the compared columns: reading all of it is quicker than reading
 # the many rows that match.
-COVERED_WINDOWS = (500, 5000, 2**31 - 1)
+ALL = 2**31 - 1
+COVERED_WINDOWS = (500, 5000, ALL)
 
 
 class FirstRows(BaseTable):
@@ -82,16 +83,17 @@ class WindowSearch:
 
     def ids_in_windows(self, rows, count):
         """Return the ids of the first rows if a window has enough, else None."""
-        expected = (
-            count  # matches in the largest of `WINDOWS`, judging by a smaller one
-        )
+        # Matches in the largest of `WINDOWS`, judging by a smaller one.
+        expected = count
         for size in self.windows:
             is_large = size > WINDOWS[-1]
             is_probed = "few" in vars(self) or expected < count or is_large
             if is_probed and self.few is not None:
                 return None
             ids = ids_of(self.matching(window(rows, size)), count)
-            if len(ids) == count or (size == self.windows[0] and is_all(rows, size)):
+            if len(ids) == count or size == ALL:
+                return ids
+            if size == self.windows[0] and is_all(rows, size):
                 return ids
             expected = len(ids) * WINDOWS[-1] // size
         return None

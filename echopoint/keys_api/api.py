@@ -298,7 +298,8 @@ def text_parts(keys, text):
     # which reads no rows.
     return [
         keys.filter(by_name).order_by("name_key", "pk"),
-        keys.filter(by_id).order_by("public_id", "pk"),
+        # Each key is in one part, because the parts are counted too.
+        keys.filter(by_id).exclude(by_name).order_by("public_id", "pk"),
     ]
 
 

@@ -19,7 +19,7 @@ SIZE = 6
 WINDOWS = {
     "WINDOWS": (3, 8, 20),
     "WINDOWS_BY_NAME": (3, 8, 30),
-    "COVERED_WINDOWS": (3, 8, 1000),
+    "COVERED_WINDOWS": (3, 8, window_search.ALL),
 }
 QUERIES = [
     *("q=web", "q=zebra", "q=10", "q=-", "q=nothing", "q=rare&status=all"),
