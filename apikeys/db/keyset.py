@@ -43,15 +43,10 @@ class Order(NamedTuple):
     # A function (sorted rows, count, descending=…) → ids of the first rows that it finds, and
     # perhaps of others. It applies filters that no index serves in this order.
     search: Callable | None = None
-    # Whether the index of the order also has the columns of the filters. Rows that do not
-    # match are then skipped in the index, and never read.
-    covers_filters: bool = False
 
     def unindexed(self):
         """Return this order with the index disabled, for rows selected by primary key."""
-        return self._replace(
-            value=Unindexed(self.value), index_conditions=(Q(),), covers_filters=False
-        )
+        return self._replace(value=Unindexed(self.value), index_conditions=(Q(),))
 
 
 class Cursor(NamedTuple):
@@ -182,17 +177,16 @@ def first_rows(rows, order, direction, count):
     the result is sorted. As one query the planner could use none of them.
     """
     rows = rows.order_by(f"{direction}sort_value", f"{direction}pk")
-    if order.search:
-        ids = order.search(rows, count, descending=direction == "-")
-        return in_order(with_ids(rows, ids), direction)[:count]
-    if len(order.index_conditions) > 1 or order.covers_filters:
-        ids = [
-            pk
-            for condition in order.index_conditions
-            for pk in rows.filter(condition).values_list("pk", flat=True)[:count]
-        ]
-        rows = rows.filter(pk__in=ids)
-    return rows[:count]
+    if not order.search and len(order.index_conditions) == 1:
+        return rows[:count]
+    ids = []
+    for condition in order.index_conditions:
+        part = rows.filter(condition)
+        if order.search:
+            ids += order.search(part, count, descending=direction == "-")
+        else:
+            ids += part.values_list("pk", flat=True)[:count]
+    return in_order(with_ids(rows, ids), direction)[:count]
 
 
 def in_order(rows, direction):

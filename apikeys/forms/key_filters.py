@@ -7,6 +7,7 @@ from django.db.models import F
 
 from apikeys.db import keyset
 from apikeys.db.index_probes import LIVE_OR_REVOKED, selective_ids, with_ids
+from apikeys.db.window_search import COVERED_WINDOWS, WINDOWS, WindowSearch
 from apikeys.forms.expiry_dates import ExpiryDates
 from apikeys.forms.filters import (
     INVALID_CHOICE,
@@ -199,7 +200,7 @@ class KeyFilterForm(FilterForm):
     )
     sort = Choice(label="Sort by", choices=SORTS)
 
-    has_few_matches = False  # set by `apply`
+    has_few_matches, search = False, None  # set by `listed`
 
     def __init__(self, data, *, organization, database=None):
         super().__init__(data)
@@ -258,8 +259,7 @@ class KeyFilterForm(FilterForm):
             return order.unindexed()
         if self.cleaned_data["status"] == ANY:
             order = order._replace(index_conditions=LIVE_OR_REVOKED)
-        searched = self.cleaned_data["q"] and sort.removeprefix("-") == "name"
-        return order._replace(covers_filters=bool(searched))
+        return order._replace(search=getattr(self.search, "first_ids", None))
 
     @property
     def is_about_unused_scopes(self):
@@ -273,20 +273,48 @@ class KeyFilterForm(FilterForm):
         return dict(SORTS)[self.cleaned_data["sort"]].lower()
 
     def apply(self, keys):
-        """Return the matching keys, selected by primary key if they are few.
+        """Return the matching keys."""
+        return self.matching(in_use_or_revoked(keys, self.cleaned_data["status"]))
 
-        Each filter is probed on its own index; if one has few matches, the planner gets
-        their ids and need not guess (see `index_probes`).
-        """
-        candidates = in_use_or_revoked(keys, self.cleaned_data["status"])
-        keys, probes = candidates, []
+    def matching(self, keys):
+        """Apply all filters but the exclusion of revoked keys."""
         for query, value in self.filters():
             keys, _ = query(keys, value)
+        return keys
+
+    def listed(self, keys):
+        """Return the keys to list in `order`, selected by primary key if they are few.
+
+        Each filter is probed on its own index; if one has few matches, the planner gets
+        their ids and need not guess (see `index_probes`). Otherwise, and for texts, the
+        search of the order finds the keys of a page.
+        """
+        candidates = in_use_or_revoked(keys, self.cleaned_data["status"])
+        probes, text_parts = [], None
+        for query, value in self.filters():
             _, parts = query(candidates, value)
-            probes += [parts] if parts else []
+            if query is with_text:
+                text_parts = parts
+            elif parts:
+                probes.append(parts)
         ids = selective_ids(probes)
         self.has_few_matches = ids is not None
-        return with_ids(keys, ids) if self.has_few_matches else keys
+        if self.has_few_matches:
+            return with_ids(self.matching(candidates), ids)
+        if any(self.filters()):
+            self.search = WindowSearch(
+                self.matching,
+                text_parts,
+                is_indexed=bool(text_parts),
+                windows=COVERED_WINDOWS if self.is_covered else WINDOWS,
+            )
+        return candidates
+
+    @property
+    def is_covered(self):
+        """Whether the index of the order has the columns of all filters."""
+        by_name = self.cleaned_data["sort"].removeprefix("-") == "name"
+        return by_name and [query for query, _ in self.filters()] == [with_text]
 
     def filters(self):
         """Yield (query, value) of each filter in use."""

@@ -191,6 +191,12 @@ class ApiKey(
                     (f"api_key_{kind}_idle_scope", SCOPE_IDLE_SINCE),
                 )
             ),
+            # The order by id of the API, which lists no revoked keys.
+            models.Index(
+                fields=["organization", "public_id", "id"],
+                condition=Q(revoked_at=None),
+                name="api_key_live_public_id",
+            ),
             # One for each filter. Those by name and by scope are GIN indexes of
             # PostgreSQL, created by a migration.
             models.Index(

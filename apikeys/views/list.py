@@ -67,7 +67,7 @@ class BaseKeyListView(KeysetPaginationMixin, ApiKeysMixin, TemplateView):
 
     def get_rows(self, filters):
         keys = ApiKey.objects.using(self.database).for_org(self.organization)
-        return filters.apply(keys.with_people(self.organization))
+        return filters.listed(keys.with_people(self.organization))
 
     def add_unused_scopes(self, keys):
         """Set `unused_scopes` of the keys of the page."""

@@ -161,9 +161,13 @@ class OrgScopedViewSet(ReplicaReads, ApiViewSet):
         search = self.body()
         rows = self.searched(self.get_queryset(), search)
         total = self.known_total(search, rows)
-        page, total = paginate(rows, search, self.large_columns, total)
+        page, total = self.page_of(rows, search, total)
         items = self.get_serializer(page, many=True).data
         return Response(page_envelope(items, total))
+
+    def page_of(self, rows, search, total):
+        """Return (rows of the page, number of all rows) for a search."""
+        return paginate(rows, search, self.large_columns, total)
 
     def known_total(self, search, rows):
         """Return the number of rows of a search or list if it is known, or None."""
@@ -171,8 +175,10 @@ class OrgScopedViewSet(ReplicaReads, ApiViewSet):
 
     def searched(self, queryset, search):
         """Apply a validated search: filter and sort."""
-        column = self.sort_columns.get(search["sort_by"], search["sort_by"])
-        return ordered(queryset, column, search["sort_direction"])
+        return ordered(queryset, self.sort_column(search), search["sort_direction"])
+
+    def sort_column(self, search):
+        return self.sort_columns.get(search["sort_by"], search["sort_by"])
 
     @transaction.atomic
     def create(self, request):

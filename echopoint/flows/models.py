@@ -65,7 +65,11 @@ class Flow(QuotaCounted, OrgOwned):
         indexes = [
             models.Index(
                 fields=["organization", "-created_at", "-id"], name="flow_list"
-            )
+            ),
+            models.Index(fields=["organization", "name", "id"], name="flow_by_name"),
+            models.Index(
+                fields=["organization", "updated_at", "id"], name="flow_by_update"
+            ),
         ]
 
     def __str__(self):

@@ -1,16 +1,21 @@
 """`/api-keys` and `/permissions`: API keys and their scopes."""
 
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import Http404
 from django.utils import timezone
 from rest_framework.response import Response
 
 from apikeys import policy
 from apikeys.actors import Actor
-from apikeys.db.index_probes import selective_ids, with_ids
+from apikeys.db import keyset
+from apikeys.db.index_probes import MAX_IDS, selective_ids, with_ids
+from apikeys.db.text_conditions import has_trigrams
+from apikeys.db.window_search import WINDOWS, WINDOWS_BY_NAME, WindowSearch
 from apikeys.dry_run import would_be_allowed
 from apikeys.models import ApiKey, KeyCount
 from apikeys.models.ownership import CREATOR, member_with_email
@@ -18,7 +23,7 @@ from apikeys.permissions import ANY_CALLER
 from apikeys.policy import DEFAULT
 from apikeys.scopes import PRESETS, SCOPES
 from echopoint.api.actions import Action, Many
-from echopoint.api.pagination import page_envelope
+from echopoint.api.pagination import DEFAULT_LIMIT, page_envelope
 from echopoint.api.viewsets import ApiViewSet, OrgScopedViewSet
 from echopoint.core.client_address import address
 from echopoint.keys_api.check import (
@@ -52,6 +57,7 @@ class ApiKeyViewSet(OrgScopedViewSet):
     queryset = ApiKey.objects.order_by("-created_at", "-pk")
     serializer_class = ApiKeySerializer
     sort_columns = {"id": "public_id", "name": "name_key"}
+    window_search = None  # set by `searched`
     api_actions = {
         "list": Action(id="listAPIKeys", scopes=["api_key:read"], many=Many.PAGED),
         "create": Action(
@@ -169,7 +175,14 @@ class ApiKeyViewSet(OrgScopedViewSet):
             return None
         # Read before the keys are counted: a later change has a later version.
         count = counts.of(self.organization)
-        return count.remembered(text, rows.count) if text else count.unrevoked
+        if not text:
+            return count.unrevoked
+        return count.remembered(text, lambda: self.count_with_text(rows))
+
+    def count_with_text(self, rows):
+        """Count the keys with the text, which the search of the page may have found already."""
+        few = self.window_search and self.window_search.few
+        return rows.count() if few is None else len(few)
 
     def use_filters(self, rules):
         """Return the conditions for the last use."""
@@ -181,33 +194,62 @@ class ApiKeyViewSet(OrgScopedViewSet):
         }
 
     def searched(self, queryset, search):
-        keys, rules = queryset, search.get("filter", {})
+        conditions = list(self.conditions(search.get("filter", {})))
+        text = search.get("full_text_search")
+        has_text = reduce(or_, text_conditions(text)) if text else None
+        # In no order, or the index of that order would be searched for the values.
+        unordered = queryset.order_by()
+        ids = selective_ids([unordered.filter(condition)] for condition in conditions)
+        if has_text:
+            conditions.append(has_text)
+        queryset = super().searched(queryset, search)
+        found = queryset.filter(*conditions)
+        if ids is not None:
+            return with_ids(found, ids)
+        if conditions:
+            by_name = search["sort_by"] == "name"
+            self.window_search = WindowSearch(
+                lambda keys: keys.filter(*conditions),
+                text_parts(unordered, text),
+                is_indexed=has_trigrams(text),
+                windows=WINDOWS_BY_NAME if by_name else WINDOWS,
+            )
+        return found
+
+    def conditions(self, rules):
+        """Yield a condition for each rule of a search, except its text."""
         if "ids" in rules:
             ids = [id.removeprefix("key_") for id in rules["ids"] if id[:4] == "key_"]
-            queryset = queryset.filter(public_id__in=ids)
+            yield Q(public_id__in=ids)
         if "names" in rules:
             # Also filter the folded name: the index is on that column.
             names = rules["names"]
-            queryset = queryset.filter(name__in=names, name_key__in=names)
-        probes = []
+            yield Q(name__in=names, name_key__in=names)
         if used := self.use_filters(rules):
-            queryset = queryset.filter(**used)
-            probes.append(keys.filter(**used).order_by("last_used_at", "pk"))
-        if text := search.get("full_text_search"):
-            # Ids match by prefix only, which the index supports.
-            by_id = Q(public_id__startswith=text.removeprefix("key_"))
-            has_text = Q(name_key__contains=text) | by_id
-            queryset = queryset.filter(has_text)
-            # In no order, or the index of that order would be searched for the text.
-            probes.append(keys.filter(has_text).order_by())
+            yield Q(**used)
         if "owner_emails" in rules:
-            owners = owners_with(rules["owner_emails"])
-            queryset = queryset.filter(owner__in=owners)
-            probes.append(keys.filter(owner__in=owners).order_by())
-        ids = selective_ids([probe] for probe in probes)
-        if ids is not None:
-            queryset = with_ids(queryset, ids)
-        return super().searched(queryset, search)
+            yield Q(owner__in=owners_with(rules["owner_emails"]))
+
+    def page_of(self, rows, search, total):
+        """Return a page like the list of keys in the console, unless it is far from the first."""
+        pagination = search.get("pagination") or {}
+        start = pagination.get("offset", 0)
+        end = start + pagination.get("limit", DEFAULT_LIMIT)
+        if self.window_search is None or end > MAX_IDS:
+            return super().page_of(rows, search, total)
+        order = keyset.Order(
+            F(self.sort_column(search)),
+            search["sort_direction"] == "DESC",
+            parse=None,  # there are no cursors
+            optional=search["sort_by"] == "last_used_at",
+            search=self.window_search.first_ids,
+        )
+        keys = self.get_queryset()
+        light = keys.only("pk").select_related(None).prefetch_related(None)
+        found = keyset.read_rows(light, order, end, None, backwards=False)[start:]
+        keys = keys.in_bulk([key.pk for key in found])
+        page = [keys[key.pk] for key in found if key.pk in keys]
+        return page, rows.count() if total is None else total
 
     def rotate(self, request, id):
         """Issue a successor; both keys work until the overlap ends.
@@ -241,6 +283,29 @@ class ApiKeyViewSet(OrgScopedViewSet):
         family = ApiKey.objects.of_family(self.get_object()).unrevoked()
         family.revoke(by=Actor.from_request(request, via="api"))
         return Response(status=204)
+
+
+def text_conditions(text):
+    """Return the conditions of which a key with the text meets one: its name, and its id."""
+    # Ids match by prefix only, which the index supports.
+    by_id = Q(public_id__startswith=text.removeprefix("key_"))
+    return Q(name_key__contains=text), by_id
+
+
+def text_parts(keys, text):
+    """Return the keys with the text, in parts as those of `index_probes`."""
+    if not text:
+        return None
+    by_name, by_id = text_conditions(text)
+    if has_trigrams(text):
+        return [keys.filter(by_name | by_id)]
+    # Without an index of its letters, the text is looked for in that of the names alone,
+    # which reads no rows.
+    return [
+        keys.filter(by_name).order_by("name_key", "pk"),
+        # Each key is in one part, because the parts are counted too.
+        keys.filter(by_id).exclude(by_name).order_by("public_id", "pk"),
+    ]
 
 
 def owners_with(emails):

@@ -141,7 +141,7 @@ def pages(organization, query, places):
         for name, place in places[sort].items():
 
             def page(place=place, filters=filters):
-                keyset.page(filters.apply(keys), filters.order, 50, **place)
+                keyset.page(filters.listed(keys), filters.order, 50, **place)
 
             yield milliseconds(page), f"{label}, {name} page"
 

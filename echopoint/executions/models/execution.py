@@ -142,6 +142,20 @@ class Execution(ExecutionInputs, Termination, QuotaCounted, OrgOwned):
             models.Index(
                 fields=["organization", "-started_at", "-id"], name="execution_list"
             ),
+            # Filters of the list. Its order would be walked to its end for a status or a
+            # trigger that few executions have, or none.
+            models.Index(
+                fields=["organization", "status", "-started_at", "-id"],
+                name="execution_by_status",
+            ),
+            models.Index(
+                fields=["organization", "trigger_type", "-started_at", "-id"],
+                name="execution_by_trigger",
+            ),
+            models.Index(
+                fields=["organization", "flow", "status", "-started_at", "-id"],
+                name="execution_of_flow_by_status",
+            ),
             models.Index(
                 fields=["organization", "stored_bytes"], name="execution_bytes"
             ),
