@@ -19,7 +19,7 @@ SETTINGS = {"sort"}
 TEXT = "some text"
 POLICIES = ["counted", "lifetime:80", "lifetime:80,must-expire", "ending:7", "working"]
 POLICIES += ["no-own-rate", "other-scopes:ci,flows:read", "unlisted:runner:claim"]
-POLICIES += ["no-description", "no-contact"]
+POLICIES += ["no-description", "no-contact", "reviewed"]
 
 
 @pytest.fixture
