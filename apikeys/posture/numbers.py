@@ -65,6 +65,12 @@ class Posture:
                 found.append(Task(measure, f"{count} {text}", advice))
         return found[:MAX_TASKS]
 
+    @property
+    def are_complete(self):
+        """Whether all numbers that could need action are known and exact."""
+        counts = [self.counts[measure.address] for measure, *_ in TASKS]
+        return self.warnings_are_known and all(c and c.is_exact for c in counts)
+
     def count_all(self, measures):
         """Return {address of a measure: its `Count`}; one statement."""
         ways = [(m, way) for m in measures for way in self.ways_to_count(m)]
@@ -109,7 +115,9 @@ class Posture:
         if measure.has(status="retired", use="retired"):
             parts = status_parts(candidates, ["retired"])
             refused = Q(was_refused_as_retired(self.now))
-            return [[Scan(part, refused) for part in parts]]
+            # Those that retired last first: these are the ones that clients may still use.
+            latest = [part.order_by("-retire_at") for part in parts]
+            return [[Scan(part, refused) for part in latest]]
         condition = self.condition(status)
         query = KeyFilterForm.base_fields[name].query
         if name not in BESIDES_REVOKED:

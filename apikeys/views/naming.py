@@ -54,9 +54,10 @@ class ApiKeyNamingView(KeyActionView):
         policy.locked(self.organization)
         if fingerprint(self.key.locked_unrevoked()) != shown:
             raise KeyChanged
+        # A new name locks the count of keys, which comes before the audit chain.
         changes = [
-            self.key.set_description(description, by=self.actor),
             self.key.rename(name, by=self.actor),
+            self.key.set_description(description, by=self.actor),
         ]
         return "Name and description are saved." if any(changes) else NOTHING_CHANGED
 

@@ -86,6 +86,7 @@ class PostureView(ReplicaPageMixin, ApiKeysMixin, TemplateView):
         return super().get_context_data(
             total=posture.numbers([TOTAL])[0],
             tasks=posture.tasks(),
+            are_complete=posture.are_complete,
             sections=numbers,
             has_bounds=any(c and not c.is_exact for c in posture.counts.values()),
             notices=notices(posture),

@@ -17,7 +17,7 @@ from apikeys.db.index_probes import MAX_IDS, selective_ids, with_ids
 from apikeys.db.text_conditions import has_trigrams
 from apikeys.db.window_search import WINDOWS, WINDOWS_BY_NAME, WindowSearch
 from apikeys.dry_run import would_be_allowed
-from apikeys.models import ApiKey, KeyCount
+from apikeys.models import ApiKey, KeyCount, NetworkRange
 from apikeys.models.ownership import CREATOR, member_with_email
 from apikeys.permissions import ANY_CALLER
 from apikeys.policy import DEFAULT
@@ -142,17 +142,21 @@ class ApiKeyViewSet(OrgScopedViewSet):
         by = Actor.from_request(request, via="api")
         people = {n: body[n] for n in ("owner_email", "contact_email") if n in body}
         with transaction.atomic():
-            # In lock order: the organization, the owner's membership, networks, the key.
+            # In lock order: the organization, the owner's membership, ranges, the key, the
+            # count of keys (by a new name), and then the audit chain.
             policy.locked(self.organization)
             member_with_email(self.organization, body.get("owner_email"))
+            NetworkRange.objects.resolve(
+                self.organization, body.get("allowed_networks")
+            )
+            if "name" in body:
+                key.rename(body["name"], by=by)
             if "allowed_networks" in body:
                 key.set_allowed_networks(body["allowed_networks"], by=by)
             if people:
                 key.set_ownership(**people, by=by)
             if "description" in body:
                 key.set_description(body["description"] or "", by=by)
-            if "name" in body:
-                key.rename(body["name"], by=by)
         return self.show(key)
 
     def check(self, request, id):

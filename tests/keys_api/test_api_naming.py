@@ -54,8 +54,8 @@ def test_name_and_description_change_and_other_fields_stay(person, patch, issue)
     assert patch(key, name=" CI ").json()["name"] == "CI"
     actions = AuditEvent.objects.filter(target_id=key.rest_id, actor_type="user")
     assert list(actions.order_by("sequence").values_list("action", flat=True)) == [
-        "api_key.description_changed",
         "api_key.renamed",
+        "api_key.description_changed",
         "api_key.description_changed",
         "api_key.renamed",
     ]

@@ -158,6 +158,18 @@ def test_many_revoked_keys_do_not_hide_the_others(
     assert str(counted(acme)[OWNERLESS.address]) == "2"
 
 
+def test_the_latest_retired_keys_are_read_first(acme, issue, monkeypatch):
+    now = timezone.now()
+    for days in (30, 20, 10, 1):
+        key, _ = issue()
+        ApiKey.objects.filter(pk=key.pk).update(retire_at=now - days * DAY)
+    Refusal.objects.record(key, "API_KEY_RETIRED", at=now)
+    Refusal.objects.flush()
+    monkeypatch.setattr(bounded_counts, "MAX_READ", 2)
+
+    assert str(counted(acme)["?status=retired&use=retired"]) == "1+"
+
+
 def test_what_is_not_recorded_for_long_enough_has_no_number(acme, issue):
     key, _ = issue()
     ApiKey.objects.filter(pk=key.pk).update(created_at=timezone.now() - 80 * DAY)

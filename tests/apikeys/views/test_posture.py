@@ -88,6 +88,14 @@ def test_what_to_do_first_links_to_the_keys(signed_in, url, issue, acme):
     assert first.index("?expiring=7") < first.index("owner=none")
 
 
+def test_incomplete_numbers_do_not_show_that_there_is_nothing_to_do(signed_in, url):
+    WarningRecording.objects.update(began_at=timezone.now() - DAY)
+
+    text = signed_in.get(url).text
+
+    assert "nothing that needs action now, but not all of them are complete" in text
+
+
 def test_an_organization_without_keys_has_nothing_to_do(signed_in, url):
     text = signed_in.get(url).text
 
