@@ -21,10 +21,12 @@ from django.template.loader import render_to_string  # noqa: E402
 from django.test import RequestFactory  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from apikeys import policy  # noqa: E402
 from apikeys.actors import Actor  # noqa: E402
 from apikeys.contact_mail import stop_url  # noqa: E402
 from apikeys.db.write_buffers import write_buffers  # noqa: E402
 from apikeys.models import (  # noqa: E402
+    AccessReview,
     ApiKey,
     AuditEvent,
     KeyPlace,
@@ -36,6 +38,7 @@ from apikeys.models import (  # noqa: E402
     ScopeUse,
     WarningRecording,
 )
+from apikeys.models.reviewed_key import fingerprint  # noqa: E402
 from apikeys.places import CLIENT, Place, client_name, pipeline  # noqa: E402
 from apikeys.scopes import PRESETS, SCOPES  # noqa: E402
 from echopoint.core.client_metadata import Client  # noqa: E402
@@ -319,6 +322,36 @@ def many(organization, people):
     story.tell()
 
 
+def reviewed(story):
+    """A closed review that suspends two keys, and an open one with a confirmed key."""
+    story.key("checkout", "Checkout tests", born=ago(days=60), days=365)
+    story.key("invoices", "Invoices export", born=ago(days=58), scopes=["flows:read"])
+    story.key("search", "Search tests", born=ago(days=57), who="alice")
+    story.key("storefront", LONG_NAME, born=ago(days=56))
+    story.key("temporary", "Temporary import", born=ago(days=55))
+    story.used("checkout", ago(hours=3), scopes=["flows:execute"])
+    story.did("search", "set_owner", ago(days=54), owner_email="alice@acme.example")
+    story.did("temporary", "revoke", ago(days=45))
+    story.tell()
+    organization, by = story.organization, story.by("alice")
+    policy.change(organization, by=story.by("olive"), unconfirmed_action="suspend")
+    first = open_review(story, ago(days=50))
+    confirm(story, first, "checkout", "search", note="Runs each night", at=ago(days=48))
+    first.sign_off(by=by, at=ago(days=40))
+    first.settle(by=by, at=ago(days=40))
+    confirm(story, open_review(story, ago(days=2)), "search", at=ago(days=1))
+
+
+def open_review(story, at):
+    return AccessReview.objects.open(story.organization, by=story.by("olive"), at=at)
+
+
+def confirm(story, review, *nicks, **options):
+    keys = [story.fresh(nick) for nick in nicks]
+    shown = {key.public_id: fingerprint(key) for key in keys}
+    review.confirm(shown, by=story.by("alice"), **options)
+
+
 def broken(organization, people):
     """Break the audit, as someone would who can write to the database."""
     story = Story(organization, people)
@@ -354,6 +387,7 @@ def main(password):
             "empty": "Acme Labs",
             "many": "Acme Retail",
             "broken": "Acme Archive",
+            "reviewed": "Acme Payments",
         }.items()
     }
     busy_one, roles = organizations["busy"], Membership.Role
@@ -365,6 +399,9 @@ def main(password):
     keys = busy(busy_one, people)
     busy_one.memberships.get(user=people["carol"]).end()
     many(organizations["many"], people)
+    payments = organizations["reviewed"]
+    payments.memberships.create(user=people["alice"], role=roles.ADMIN)
+    reviewed(Story(payments, people))
     broken(organizations["broken"], people)
     return {
         "password": password,

@@ -60,7 +60,7 @@ def organizations_with_a_past(page, site, sign_in):
 WALKS = {
     signed_out: 2,
     made_in_the_demo: 35,
-    keys_with_a_past: 65,
+    keys_with_a_past: 76,
     organizations_with_a_past: 35,
 }
 

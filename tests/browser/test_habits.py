@@ -215,6 +215,26 @@ def test_what_is_selected_is_counted_and_asked_about(open_page, site):
     expect(page.get_by_role("heading", name="Revoke 49 keys?")).to_be_visible()
 
 
+def test_keys_of_a_review_are_selected_with_a_finger_and_confirmed_with_enter(
+    open_page, site
+):
+    gallery = Gallery(open_page(viewport={"width": 320, "height": 900}), site)
+    page = gallery.page
+    gallery.enter("olive")
+    page.goto(gallery.path("reviewed", "reviews/2/"))
+
+    # A click fails if something else covers the checkbox.
+    page.get_by_label("Select Checkout tests").click()
+    page.get_by_label("Select Invoices export").click()
+    expect(page.get_by_text("2 selected.")).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.get_by_label("Select all keys on this page").check()
+    expect(page.get_by_text("3 selected.")).to_be_visible()
+    page.get_by_label("Note").press("Enter")
+
+    expect(page.get_by_text("3 keys confirmed.")).to_be_visible()
+
+
 def test_what_is_touched_is_large_enough(open_page, site):
     """WCAG 2.5.8: 24 pixels; ours are 44 on phones, but for links in a sentence."""
     gallery = Gallery(open_page(viewport={"width": 390, "height": 844}), site)

@@ -136,13 +136,14 @@ function pickScopes(form) {
 
 // Counts the selected keys and keeps the button visible.
 function countSelection(form) {
-  const boxes = [...all(`input[form="${form.id}"]`)];
   const every = document.querySelector("[data-select-all]");
+  const boxes = [...form.elements].filter((field) => field.type === "checkbox" && field !== every);
   const note = form.querySelector("[data-selected]");
+  const bar = note.closest(".selection");
 
   const update = () => {
     const count = boxes.filter((box) => box.checked).length;
-    form.classList.toggle("is-active", count > 0);
+    bar.classList.toggle("is-active", count > 0);
     note.textContent = count ? `${count} selected.` : "";
     every.checked = count > 0 && count === boxes.length;
     every.indeterminate = count > 0 && count < boxes.length;
