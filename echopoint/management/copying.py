@@ -25,6 +25,7 @@ MADE_BY_MIGRATE = {
     "auth_permission",
     "apikeys_pepperfingerprint",
     "apikeys_scoperecording",
+    "apikeys_warningrecording",
 }
 
 
