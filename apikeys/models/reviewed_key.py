@@ -172,10 +172,11 @@ class ReviewedKey(models.Model):
 
     def _settled(self, review, by, at):
         key = self.key
+        # A rotated key may have retired by now, or expired.
+        if not key.revoked_at and key.was_rotated_since(review.opened_at):
+            return self.Outcome.ROTATED
         if key.has_ended(at):
             return self.Outcome.ENDED
-        if key.was_rotated_since(review.opened_at):
-            return self.Outcome.ROTATED
         reason = f"Not confirmed in access review {review.number}."
         if review.suspends and key.suspend(by=by, reason=reason, at=at):
             return self.Outcome.SUSPENDED

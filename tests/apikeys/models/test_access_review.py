@@ -341,6 +341,25 @@ def test_a_signed_off_review_suspends_what_was_not_confirmed(issue, alice, start
     }
 
 
+@pytest.mark.parametrize(
+    ("is_revoked", "outcome"), [(False, "rotated"), (True, "ended")]
+)
+def test_a_rotated_key_that_has_retired_by_the_close_was_rotated(
+    issue, start, is_revoked, outcome
+):
+    key, _ = issue()
+    review = start()
+    key.rotate(by=SYSTEM, overlap=timedelta(days=7))
+    if is_revoked:
+        key.revoke(by=SYSTEM)
+
+    review.end_period(by=SYSTEM, at=review.ends_at)
+    review.settle(by=SYSTEM, at=review.ends_at)
+
+    assert key.has_ended(review.ends_at)
+    assert outcomes(review) == {key.name: outcome}
+
+
 def test_a_cancelled_rotation_does_not_save_a_key(issue, start):
     key, _ = issue()
     review = start()
