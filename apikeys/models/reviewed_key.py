@@ -15,9 +15,10 @@ ADDED = 1000  # rows of one INSERT
 
 
 def fingerprint(key):
-    """Return a digest of what a confirmation is about: the scopes and the owner."""
-    facts = json.dumps([sorted(key.scopes), key.owner_id])
-    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+    """Return a digest of what a person sees of the key and decides by."""
+    is_leaked, is_suspended = bool(key.leak_reported_at), bool(key.suspended_at)
+    facts = [key.name, sorted(key.scopes), key.owner_id, is_leaked, is_suspended]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 class ReviewedKeyQuerySet(OrgOwnedQuerySet):

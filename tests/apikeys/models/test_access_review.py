@@ -204,20 +204,29 @@ def test_confirming_twice_changes_nothing(issue, alice, olive, start):
     assert len(events(Action.CONFIRMED)) == 1
 
 
-@pytest.mark.parametrize("change", ["owner", "scopes", "revoke", "expire"])
+@pytest.mark.parametrize(
+    "change",
+    ["name", "owner", "scopes", "leak", "suspend", "resume", "revoke", "expire"],
+)
 def test_a_key_that_changed_since_it_was_shown_is_refused(
     issue, alice, bob, start, change
 ):
-    key, _ = issue(name="changed")
+    key, _ = issue(name="before" if change == "name" else "changed")
     other, _ = issue(name="other")
+    if change == "resume":
+        key.suspend(by=SYSTEM)
     review = start()
     seen, at = shown(key, other), None
-    if change == "owner":
+    if change == "name":
+        key.rename("changed", by=SYSTEM)
+    elif change == "owner":
         key.set_owner(bob.email, by=SYSTEM)
     elif change == "scopes":  # no verb changes them, but someone might in the database
         ApiKey.objects.filter(pk=key.pk).update(scopes=["flows:delete"])
-    elif change == "revoke":
-        key.revoke(by=SYSTEM)
+    elif change == "leak":  # alone; a report also suspends the key
+        ApiKey.objects.filter(pk=key.pk).update(leak_reported_at=timezone.now())
+    elif change in {"suspend", "resume", "revoke"}:
+        getattr(key, change)(by=SYSTEM)
     else:
         ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now() + DAY)
         at = timezone.now() + 2 * DAY
