@@ -174,7 +174,7 @@ class AccessReview(models.Model):
         if len(rows) != len(shown):
             raise KeyConflict("CONFLICT", "A key is not part of this review.")
         pending = [row for row in rows if row.outcome == Outcome.PENDING]
-        stale = [row.key for row in pending if row.is_stale(shown, at)]
+        stale = [row.key for row in pending if row.is_stale(self, shown, at)]
         if stale:
             raise StaleReview(stale)
         for row in pending:
@@ -266,7 +266,7 @@ class AccessReview(models.Model):
             at=at,
             confirmed=counts[Outcome.CONFIRMED],
             self_confirmed=counts["own"],
-            pending=counts[Outcome.PENDING],
+            pending=self.rows().still_to_confirm(at).count(),
         )
 
     @transaction.atomic

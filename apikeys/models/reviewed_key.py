@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from django.db import models
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from apikeys.models.audit import AuditEvent
 from apikeys.models.querysets import has_not_ended
@@ -27,10 +27,23 @@ class ReviewedKeyQuerySet(OrgOwnedQuerySet):
     def with_keys(self):
         return self.select_related("key__organization", "key__owner", "review")
 
-    def with_live_key(self, at, *, is_live=True):
-        """Only rows whose key has not ended, or only those whose key has."""
-        live = keys().filter(has_not_ended(at), pk=OuterRef("key"))
-        return self.filter(Exists(live) if is_live else ~Exists(live))
+    def still_to_confirm(self, at, *, is_needed=True):
+        """Only pending rows whose key has not ended and was not rotated during the review.
+
+        Without `is_needed`, only the other pending rows. The condition must match
+        `ReviewedKey.needs_none`.
+        """
+        own = keys().filter(organization=OuterRef("organization"))
+        live = own.filter(has_not_ended(at), pk=OuterRef("key"))
+        successors = own.filter(
+            rotated_from=OuterRef("key"),
+            revoked_at=None,
+            created_at__gte=OuterRef("review__opened_at"),
+        )
+        needed = Q(Exists(live), ~Exists(successors))
+        return self.filter(
+            needed if is_needed else ~needed, outcome=ReviewedKey.Outcome.PENDING
+        )
 
     def with_locked_keys(self, **conditions):
         """Return these rows with their keys, which are locked by primary key."""
@@ -132,10 +145,14 @@ class ReviewedKey(models.Model):
             return "its own owner"
         return "its own creator" if self.is_by_creator else ""
 
-    def is_stale(self, shown, at):
-        """Whether the key has changed since it was shown, or has ended."""
-        ended = self.key.has_ended(at)
-        return ended or fingerprint(self.key) != shown[self.key.public_id]
+    def is_stale(self, review, shown, at):
+        """Whether the key has changed since it was shown, or needs no confirmation."""
+        has_changed = fingerprint(self.key) != shown[self.key.public_id]
+        return has_changed or self.needs_none(review, at)
+
+    def needs_none(self, review, at):
+        """Whether the key needs no confirmation: it has ended or was rotated meanwhile."""
+        return self.key.has_ended(at) or self.key.was_rotated_since(review.opened_at)
 
     def confirm(self, review, *, by, note, at):
         """Store and record the confirmation. The caller has locked the review and the key."""
