@@ -100,6 +100,26 @@ def test_only_one_review_is_open(issue, start):
     assert AccessReview.objects.count() == 1
 
 
+def test_no_review_opens_while_the_last_one_has_keys_to_settle(
+    issue, acme, start, monkeypatch
+):
+    monkeypatch.setattr(module, "BATCH", 1)
+    now = timezone.now()
+    for _ in range(2):
+        issue(at=now - 100 * DAY, expires_in_days=300)
+    first = start(at=now - 90 * DAY)
+    policy.change(acme, by=SYSTEM, review_every_days=30)
+    first.sign_off(by=SYSTEM)
+    first.settle(by=SYSTEM, limit=1)
+
+    with pytest.raises(KeyConflict, match="Access review 1 is closed, but some of its"):
+        start()
+    assert AccessReview.objects.open(acme, by=SYSTEM, if_due=True) is None
+
+    assert first.settle(by=SYSTEM) == 1
+    assert start().number == 2
+
+
 def test_no_review_opens_without_a_key(start):
     assert start() is None
 
@@ -117,6 +137,7 @@ def test_a_review_is_due_so_many_days_after_the_one_before(
     if age is not None:
         before = start(at=now - age * DAY)
         before.sign_off(by=SYSTEM)
+        before.settle(by=SYSTEM)
 
     opened = AccessReview.objects.open(acme, by=SYSTEM, at=now, if_due=True)
 

@@ -282,6 +282,8 @@ def test_a_long_sign_off_is_continued(admin, opened, url, monkeypatch):
     assert "1 key is still to be processed" in page.text
     assert "some keys are still to be processed" in admin.get(url("reviews")).text
     assert "Finish Access review 1?" in admin.get(url("review_sign_off", 1)).text
+    refused = admin.post(url("review_start"))
+    assert "some of its keys are still to be processed. Open its" in refused.text
     admin.post(url("review_sign_off", 1))
     admin.post(url("review_sign_off", 1))
     assert AccessReview.objects.get().finished_at
