@@ -3,15 +3,13 @@
 import hashlib
 import json
 
-from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db import connections, models, router
+from django.db.models import Exists, F, OuterRef, Q, Value
 
 from apikeys.models.audit import AuditEvent
 from apikeys.models.querysets import has_not_ended
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet
-
-ADDED = 1000  # rows of one INSERT
 
 
 def fingerprint(key):
@@ -62,19 +60,29 @@ class ReviewedKeyManager(models.Manager.from_queryset(ReviewedKeyQuerySet)):
     """Add keys to a review."""
 
     def add(self, review, keys):
-        """Add the keys, ordered by name; return how many."""
-        ids = keys.order_by("name_key", "pk").values_list("pk", flat=True)
-        count, rows = 0, []
-        for pk in ids.iterator(chunk_size=ADDED):
-            rows.append(
-                self.model(
-                    organization_id=review.organization_id, review=review, key_id=pk
-                )
-            )
-            if len(rows) == ADDED:
-                count += len(self.bulk_create(rows))
-                rows = []
-        return count + len(self.bulk_create(rows))
+        """Add the keys, ordered by name; return how many.
+
+        One statement in the database, because the organization is locked meanwhile: with
+        100,000 keys, rows made in Python took 14 s.
+        """
+        row = self.model(organization_id=review.organization_id, review=review)
+        values = {
+            field: Value(value, field)
+            for field in self.model._meta.concrete_fields
+            if (value := getattr(row, field.attname)) is not None
+        }
+        values[self.model._meta.get_field("key")] = F("pk")
+        chosen = keys.order_by("name_key", "pk").values_list(*values.values())
+        connection = connections[router.db_for_write(self.model, instance=row)]
+        sql, params = chosen.query.get_compiler(connection=connection).as_sql()
+        quote = connection.ops.quote_name
+        columns = ", ".join(quote(field.column) for field in values)
+        table = quote(self.model._meta.db_table)
+        with connection.cursor() as cursor:
+            # The ids are in the order of the SELECT, as the lists of a review need them.
+            statement = f"INSERT INTO {table} ({columns}) {sql}"  # noqa: S608, our own names
+            cursor.execute(statement, params)
+            return cursor.rowcount
 
 
 class ReviewedKey(models.Model):

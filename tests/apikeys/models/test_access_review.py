@@ -80,8 +80,7 @@ def test_a_review_has_each_key_that_has_not_ended(issue, globex, start):
     assert review.ends_at == review.opened_at + 14 * DAY
 
 
-def test_the_keys_are_in_the_order_of_names(issue, start, monkeypatch):
-    monkeypatch.setattr("apikeys.models.reviewed_key.ADDED", 2)
+def test_the_keys_are_in_the_order_of_names(issue, start):
     for name in ("cherry", "Apple", "banana"):
         issue(name=name)
 
@@ -90,6 +89,22 @@ def test_the_keys_are_in_the_order_of_names(issue, start, monkeypatch):
     names = [row.key.name for row in review.rows().order_by("pk")]
     assert names == ["Apple", "banana", "cherry"]
     assert review.key_count == 3
+
+
+def test_one_statement_adds_all_keys(issue, acme, start, django_assert_num_queries):
+    for _ in range(3):
+        issue()
+    review = start()
+    review.rows().delete()
+
+    with django_assert_num_queries(1):
+        assert ReviewedKey.objects.add(review, acme.api_keys.all()) == 3
+
+    row = review.rows().first()
+    new = ReviewedKey(organization=acme, review=review, key_id=row.key_id)
+    for field in ReviewedKey._meta.concrete_fields:
+        if not field.primary_key:
+            assert getattr(row, field.attname) == getattr(new, field.attname)
 
 
 def test_only_one_review_is_open(issue, start):
