@@ -37,7 +37,7 @@ class ReviewForm(FilterForm):
         choices=[
             ("", "Still to confirm"),
             (Outcome.CONFIRMED, "Confirmed"),
-            (ENDED, "Ended since the review opened"),
+            (ENDED, "Ended or rotated since the review opened"),
         ],
     )
 
@@ -48,9 +48,7 @@ class ReviewForm(FilterForm):
         show = self.cleaned_data["show"]
         if show == Outcome.CONFIRMED:
             return rows.filter(outcome=show)
-        return rows.filter(outcome=Outcome.PENDING).with_live_key(
-            at, is_live=show != ENDED
-        )
+        return rows.still_to_confirm(at, is_needed=show != ENDED)
 
 
 class ReviewReportForm(FilterForm):

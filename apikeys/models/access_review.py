@@ -44,6 +44,8 @@ class AccessReviewManager(models.Manager.from_queryset(AccessReviewQuerySet)):
 
         Return None if one is open, if there is no key, or, with `if_due`, if the policy
         requires none at this moment. Keys that are issued later are not part of it.
+        Raise `KeyConflict`, or with `if_due` return None, while the last review has keys
+        to settle.
         """
         require_permission(organization, by)
         at = at or timezone.now()
@@ -53,6 +55,15 @@ class AccessReviewManager(models.Manager.from_queryset(AccessReviewQuerySet)):
         last = self.for_org(row).order_by("number").last()
         if last and not last.closed_at or (if_due and not is_due(row, last, at)):
             return None
+        # It may still suspend keys, which this review would present for confirmation.
+        if last and not last.finished_at:
+            if if_due:
+                return None
+            raise KeyConflict(
+                "CONFLICT",
+                f"{last} is closed, but some of its keys are still to be processed. Open its"
+                " report and continue there, then start another review.",
+            )
         keys = row.api_keys.not_ended(at)
         if not keys.exists():
             return None
@@ -174,7 +185,7 @@ class AccessReview(models.Model):
         if len(rows) != len(shown):
             raise KeyConflict("CONFLICT", "A key is not part of this review.")
         pending = [row for row in rows if row.outcome == Outcome.PENDING]
-        stale = [row.key for row in pending if row.is_stale(shown, at)]
+        stale = [row.key for row in pending if row.is_stale(self, shown, at)]
         if stale:
             raise StaleReview(stale)
         for row in pending:
@@ -266,7 +277,7 @@ class AccessReview(models.Model):
             at=at,
             confirmed=counts[Outcome.CONFIRMED],
             self_confirmed=counts["own"],
-            pending=counts[Outcome.PENDING],
+            pending=self.rows().still_to_confirm(at).count(),
         )
 
     @transaction.atomic

@@ -203,7 +203,7 @@ class ReviewSignOffView(ActionFormMixin, OneReviewMixin, FormView):
     def get_context_data(self, **kwargs):
         at = timezone.now()
         pending = self.review.rows().filter(outcome=ReviewedKey.Outcome.PENDING)
-        live = pending.with_live_key(at)
+        live = pending.still_to_confirm(at)
         return super().get_context_data(
             review=self.review,
             counts=self.review.counts(),

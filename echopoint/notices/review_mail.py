@@ -15,7 +15,7 @@ from django.urls import reverse
 from apikeys import timestamps
 from apikeys.audit.wording import count_in_words
 from apikeys.contact_mail import one_click
-from apikeys.models import AccessReview, ReviewedKey
+from apikeys.models import AccessReview
 from echopoint.core.client_metadata import one_line
 from echopoint.core.locks import for_change
 from echopoint.notices import unsubscribing
@@ -51,8 +51,7 @@ def send(pk, at):
         return 0
     setattr(review, due, at)
     review.save(update_fields=[due])
-    live = review.rows().filter(outcome=ReviewedKey.Outcome.PENDING).with_live_key(at)
-    pending = live.count()
+    pending = review.rows().still_to_confirm(at).count()
     if not pending:
         return 0
     users = User.objects.filter(pk__in=Audience.of(review.organization).managers)

@@ -82,6 +82,13 @@ def test_no_mail_once_every_key_is_confirmed_or_ended(review, acme, issue):
     assert recipients(review.opened_at) == []
 
 
+def test_the_mail_does_not_count_rotated_keys(review):
+    key = review.rows().get().key
+    key.rotate(by=SYSTEM)
+
+    assert recipients(timezone.now()) == []
+
+
 def test_no_mail_about_a_closed_review(review):
     review.sign_off(by=SYSTEM)
 

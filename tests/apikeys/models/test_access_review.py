@@ -80,8 +80,7 @@ def test_a_review_has_each_key_that_has_not_ended(issue, globex, start):
     assert review.ends_at == review.opened_at + 14 * DAY
 
 
-def test_the_keys_are_in_the_order_of_names(issue, start, monkeypatch):
-    monkeypatch.setattr("apikeys.models.reviewed_key.ADDED", 2)
+def test_the_keys_are_in_the_order_of_names(issue, start):
     for name in ("cherry", "Apple", "banana"):
         issue(name=name)
 
@@ -92,12 +91,48 @@ def test_the_keys_are_in_the_order_of_names(issue, start, monkeypatch):
     assert review.key_count == 3
 
 
+def test_one_statement_adds_all_keys(issue, acme, start, django_assert_num_queries):
+    for _ in range(3):
+        issue()
+    review = start()
+    review.rows().delete()
+
+    with django_assert_num_queries(1):
+        assert ReviewedKey.objects.add(review, acme.api_keys.all()) == 3
+
+    row = review.rows().first()
+    new = ReviewedKey(organization=acme, review=review, key_id=row.key_id)
+    for field in ReviewedKey._meta.concrete_fields:
+        if not field.primary_key:
+            assert getattr(row, field.attname) == getattr(new, field.attname)
+
+
 def test_only_one_review_is_open(issue, start):
     issue()
 
     assert start().number == 1
     assert start() is None
     assert AccessReview.objects.count() == 1
+
+
+def test_no_review_opens_while_the_last_one_has_keys_to_settle(
+    issue, acme, start, monkeypatch
+):
+    monkeypatch.setattr(module, "BATCH", 1)
+    now = timezone.now()
+    for _ in range(2):
+        issue(at=now - 100 * DAY, expires_in_days=300)
+    first = start(at=now - 90 * DAY)
+    policy.change(acme, by=SYSTEM, review_every_days=30)
+    first.sign_off(by=SYSTEM)
+    first.settle(by=SYSTEM, limit=1)
+
+    with pytest.raises(KeyConflict, match="Access review 1 is closed, but some of its"):
+        start()
+    assert AccessReview.objects.open(acme, by=SYSTEM, if_due=True) is None
+
+    assert first.settle(by=SYSTEM) == 1
+    assert start().number == 2
 
 
 def test_no_review_opens_without_a_key(start):
@@ -117,6 +152,7 @@ def test_a_review_is_due_so_many_days_after_the_one_before(
     if age is not None:
         before = start(at=now - age * DAY)
         before.sign_off(by=SYSTEM)
+        before.settle(by=SYSTEM)
 
     opened = AccessReview.objects.open(acme, by=SYSTEM, at=now, if_due=True)
 
@@ -204,20 +240,32 @@ def test_confirming_twice_changes_nothing(issue, alice, olive, start):
     assert len(events(Action.CONFIRMED)) == 1
 
 
-@pytest.mark.parametrize("change", ["owner", "scopes", "revoke", "expire"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("name", "owner", "scopes", "leak"),
+        *("suspend", "resume", "revoke", "rotate", "expire"),
+    ],
+)
 def test_a_key_that_changed_since_it_was_shown_is_refused(
     issue, alice, bob, start, change
 ):
-    key, _ = issue(name="changed")
+    key, _ = issue(name="before" if change == "name" else "changed")
     other, _ = issue(name="other")
+    if change == "resume":
+        key.suspend(by=SYSTEM)
     review = start()
     seen, at = shown(key, other), None
-    if change == "owner":
+    if change == "name":
+        key.rename("changed", by=SYSTEM)
+    elif change == "owner":
         key.set_owner(bob.email, by=SYSTEM)
     elif change == "scopes":  # no verb changes them, but someone might in the database
         ApiKey.objects.filter(pk=key.pk).update(scopes=["flows:delete"])
-    elif change == "revoke":
-        key.revoke(by=SYSTEM)
+    elif change == "leak":  # alone; a report also suspends the key
+        ApiKey.objects.filter(pk=key.pk).update(leak_reported_at=timezone.now())
+    elif change in {"suspend", "resume", "revoke", "rotate"}:
+        getattr(key, change)(by=SYSTEM)
     else:
         ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now() + DAY)
         at = timezone.now() + 2 * DAY
@@ -328,7 +376,7 @@ def test_a_signed_off_review_suspends_what_was_not_confirmed(issue, alice, start
     assert (closed["confirmed"], closed["self_confirmed"], closed["pending"]) == (
         1,
         0,
-        6,
+        4,
     )
     [finished] = events(Action.REVIEW_FINISHED)
     assert finished == {
@@ -339,6 +387,25 @@ def test_a_signed_off_review_suspends_what_was_not_confirmed(issue, alice, start
         "rotated": 1,
         "ended": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("is_revoked", "outcome"), [(False, "rotated"), (True, "ended")]
+)
+def test_a_rotated_key_that_has_retired_by_the_close_was_rotated(
+    issue, start, is_revoked, outcome
+):
+    key, _ = issue()
+    review = start()
+    key.rotate(by=SYSTEM, overlap=timedelta(days=7))
+    if is_revoked:
+        key.revoke(by=SYSTEM)
+
+    review.end_period(by=SYSTEM, at=review.ends_at)
+    review.settle(by=SYSTEM, at=review.ends_at)
+
+    assert key.has_ended(review.ends_at)
+    assert outcomes(review) == {key.name: outcome}
 
 
 def test_a_cancelled_rotation_does_not_save_a_key(issue, start):
@@ -425,21 +492,30 @@ def test_nothing_is_stored_without_its_event(issue, start, monkeypatch):
     assert AccessReview.objects.get().closed_at is None
 
 
-def test_a_live_key_is_the_same_in_python_and_in_queries(issue, start):
+def test_a_key_to_confirm_is_the_same_in_python_and_in_queries(issue, start):
     now = timezone.now()
-    for name in ("live", "revoked", "expiring"):
-        issue(name=name, expires_in_days=1 if name == "expiring" else 90, at=now)
+    names = ("live", "revoked", "expiring", "rotated", "cancelled", "before", "done")
+    keys = {}
+    for name in names:
+        days = 1 if name == "expiring" else 90
+        keys[name], _ = issue(name=name, expires_in_days=days, at=now - DAY / 2)
+    keys["before"].rotate(by=SYSTEM, at=now - DAY / 4)
     review = start(at=now)
-    ApiKey.objects.get(name="revoked").revoke(by=SYSTEM)
+    review.confirm(shown(keys["done"]), by=SYSTEM)
+    keys["revoked"].revoke(by=SYSTEM)
+    keys["rotated"].rotate(by=SYSTEM)
+    keys["cancelled"].rotate(by=SYSTEM)
+    keys["cancelled"].cancel_rotation(by=SYSTEM)
     later = now + 2 * DAY
 
-    live = review.rows().with_live_key(later)
-    ended = review.rows().with_live_key(later, is_live=False)
+    needed = review.rows().still_to_confirm(later)
+    others = review.rows().still_to_confirm(later, is_needed=False)
 
-    assert {row.key.name for row in live} == {"live"}
-    assert {row.key.name for row in ended} == {"revoked", "expiring"}
-    assert not any(row.key.has_ended(later) for row in live)
-    assert all(row.key.has_ended(later) for row in ended)
+    found = sorted(row.key.name for row in needed)
+    assert found == ["before", "before", "cancelled", "live"]
+    assert {row.key.name for row in others} == {"revoked", "expiring", "rotated"}
+    assert not any(row.needs_none(review, later) for row in needed)
+    assert all(row.needs_none(review, later) for row in others)
 
 
 def test_a_row_of_a_review_is_of_its_organization(issue, acme, globex, start):

@@ -88,7 +88,8 @@ def test_a_key_is_revoked_after_its_suspension_by_the_review(review, meanwhile):
     assert ApiKey.objects.get().status() == "revoked"
 
 
-def test_a_confirmation_during_a_revocation_is_refused(review, meanwhile):
+@pytest.mark.parametrize("verb", ["revoke", "rotate"])
+def test_a_confirmation_during_another_decision_is_refused(review, meanwhile, verb):
     key = ApiKey.objects.get()
     shown = {key.public_id: fingerprint(key)}
 
@@ -98,7 +99,7 @@ def test_a_confirmation_during_a_revocation_is_refused(review, meanwhile):
         except StaleReview as refusal:
             return refusal
 
-    answer = meanwhile(lambda: key.revoke(by=SYSTEM), attempt)
+    answer = meanwhile(lambda: getattr(key, verb)(by=SYSTEM), attempt)
 
     assert isinstance(answer, StaleReview)
     assert outcome() == "pending"

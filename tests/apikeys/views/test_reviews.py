@@ -229,12 +229,14 @@ def test_after_the_period_the_page_offers_no_confirmation(admin, opened, url):
     assert "The period of Access review 1 ended" in refused.text
 
 
-def test_ended_keys_are_apart(admin, opened, url):
-    opened("a", "b")
+def test_ended_and_rotated_keys_are_apart(admin, opened, url):
+    opened("a", "b", "c")
     key_named("b").revoke(by=SYSTEM)
+    key_named("c").rotate(by=SYSTEM)
 
     assert names_on(admin.get(url("review", 1))) == ["a"]
-    assert names_on(admin.get(url("review", 1) + "?show=ended")) == ["b"]
+    assert names_on(admin.get(url("review", 1) + "?show=ended")) == ["b", "c"]
+    assert admin.get(url("review_sign_off", 1)).context["pending"] == 1
 
 
 def test_pages_go_on_after_the_last_key(admin, opened, url, monkeypatch):
@@ -280,6 +282,8 @@ def test_a_long_sign_off_is_continued(admin, opened, url, monkeypatch):
     assert "1 key is still to be processed" in page.text
     assert "some keys are still to be processed" in admin.get(url("reviews")).text
     assert "Finish Access review 1?" in admin.get(url("review_sign_off", 1)).text
+    refused = admin.post(url("review_start"))
+    assert "some of its keys are still to be processed. Open its" in refused.text
     admin.post(url("review_sign_off", 1))
     admin.post(url("review_sign_off", 1))
     assert AccessReview.objects.get().finished_at
