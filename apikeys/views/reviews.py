@@ -1,6 +1,7 @@
 """The pages of access reviews: list, start, confirm, sign off, report and its CSV file."""
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponseRedirect, StreamingHttpResponse
@@ -71,6 +72,7 @@ class ReviewStartView(ActionFormMixin, ReviewsMixin, FormView):
         return super().get_context_data(
             count=keys.count(),
             current=AccessReview.objects.current(self.organization),
+            has_mail=bool(settings.EMAIL_URL),
             **kwargs,
         )
 

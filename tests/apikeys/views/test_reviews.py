@@ -74,6 +74,28 @@ def test_a_review_is_started_from_the_page(admin, issue, url):
     assert "Access review 1 is open" in admin.get(url("reviews")).text
 
 
+@pytest.mark.parametrize("email_url", ["smtp://mail.example.com", ""])
+def test_the_start_promises_emails_only_if_they_are_sent(
+    admin, issue, url, settings, email_url
+):
+    issue()
+    settings.EMAIL_URL = email_url
+
+    page = admin.get(url("review_start"))
+
+    said = "get an e-mail at the next run of <code>run_access_reviews</code>"
+    assert (said in page.text) == bool(email_url)
+
+
+def test_the_policy_names_the_command_that_opens_reviews(client, olive, acme):
+    sign_in(client, olive)
+
+    page = client.get(reverse("apikeys:policy", args=[acme.pk]))
+
+    assert "opens at the next run of the command run_access_reviews" in page.text
+    assert "within a day" not in page.text
+
+
 def test_a_second_start_changes_nothing(admin, opened, url):
     opened("a")
 
