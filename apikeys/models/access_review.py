@@ -279,7 +279,7 @@ class AccessReview(models.Model):
         batch = list(pending.order_by("pk").values_list("pk", flat=True)[:BATCH])
         rows = pending.with_locked_keys(pk__in=batch)
         outcomes = [row.settle(self, by=by, at=at) for row in rows]
-        if len(batch) < BATCH:
+        if not pending.exists():
             self._finish(by, at)
         return outcomes
 

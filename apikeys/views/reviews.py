@@ -211,6 +211,7 @@ class ReviewSignOffView(ActionFormMixin, OneReviewMixin, FormView):
             counts=self.review.counts(),
             pending=live.count(),
             first=[row.key for row in live.with_keys().order_by("pk")[:5]],
+            at_once=MAX_SETTLED,
             **kwargs,
         )
 
@@ -219,12 +220,25 @@ class ReviewSignOffView(ActionFormMixin, OneReviewMixin, FormView):
 
     def perform(self):
         closed = self.review.sign_off(by=self.actor)
+        if self.review.finished_at:
+            return f"{self.review} was finished already; nothing changed."
         suspended = self.review.settle(by=self.actor, limit=MAX_SETTLED)
-        many = count_in_words(suspended, "key")
-        done = f" {many} {'was' if suspended == 1 else 'were'} suspended."
-        if not closed and not suspended:
-            return f"{self.review} was closed already; nothing changed."
-        return f"{self.review} is signed off.{done if suspended else ''}"
+        return " ".join(sign_off_messages(self.review, closed, suspended))
+
+
+def sign_off_messages(review, closed, suspended):
+    """Yield what one submission did; `closed` is whether it signed the review off."""
+    if closed:
+        yield f"{review} is signed off."
+    elif review.finished_at:
+        yield f"{review} is finished."
+    if suspended:
+        was = "was" if suspended == 1 else "were"
+        yield f"{count_in_words(suspended, 'key')} {was} suspended."
+    if not review.finished_at:
+        pending = review.counts()["pending"]
+        verb = "is" if pending == 1 else "are"
+        yield f"{count_in_words(pending, 'key')} {verb} still to be processed."
 
 
 class ReviewExportView(OneReviewMixin, View):

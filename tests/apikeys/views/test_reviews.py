@@ -62,6 +62,12 @@ def names_on(page):
     return [row.key.name for row in page.context["listed"]]
 
 
+def said_on(page):
+    """Return the message that the page shows."""
+    [message] = page.context["messages"]
+    return str(message)
+
+
 def test_a_review_is_started_from_the_page(admin, issue, url):
     issue()
     assert "No review opens automatically" in admin.get(url("reviews")).text
@@ -288,24 +294,71 @@ def test_the_sign_off_names_the_keys_and_what_happens(admin, opened, url, action
     assert ("1 key was suspended." in response.text) == (action == "suspend")
     assert bool(key_named("forgotten").suspended_at) == (action == "suspend")
     again = admin.post(url("review_sign_off", 1), follow=True)
-    assert "Access review 1 was closed already; nothing changed." in again.text
+    assert "Access review 1 was finished already; nothing changed." in again.text
     assert "is finished" in admin.get(url("review_sign_off", 1)).text
 
 
-def test_a_long_sign_off_is_continued(admin, opened, url, monkeypatch):
+@pytest.fixture
+def one_at_a_time(monkeypatch):
+    """One submission of the sign-off settles one key."""
     monkeypatch.setattr("apikeys.models.access_review.BATCH", 1)
     monkeypatch.setattr(module, "MAX_SETTLED", 1)
-    opened("a", "b", action="suspend")
+
+
+@pytest.mark.parametrize(
+    ("action", "done"), [("report", ""), ("suspend", " 1 key was suspended.")]
+)
+@pytest.mark.usefixtures("one_at_a_time")
+def test_a_long_sign_off_is_continued(admin, opened, url, action, done):
+    opened("a", "b", "c", action=action)
+
+    first = admin.post(url("review_sign_off", 1), follow=True)
+
+    rest = f"{done} 2 keys are still to be processed."
+    assert said_on(first) == f"Access review 1 is signed off.{rest}"
+    assert "2 keys are still to be processed. The next run" in first.text
+    assert "some keys are still to be processed" in admin.get(url("reviews")).text
+    assert "Finish Access review 1?" in admin.get(url("review_sign_off", 1)).text
+    second = admin.post(url("review_sign_off", 1), follow=True)
+    assert said_on(second) == f"{done} 1 key is still to be processed.".strip()
+    third = admin.post(url("review_sign_off", 1), follow=True)
+    assert said_on(third) == f"Access review 1 is finished.{done}"
+    assert AccessReview.objects.get().finished_at
+    suspended = ApiKey.objects.exclude(suspended_at=None).count()
+    assert suspended == (3 if action == "suspend" else 0)
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+def test_a_full_last_batch_finishes_the_review(admin, opened, url):
+    opened("a", action="suspend")
 
     page = admin.post(url("review_sign_off", 1), follow=True)
 
-    assert "1 key is still to be processed" in page.text
-    assert "some keys are still to be processed" in admin.get(url("reviews")).text
-    assert "Finish Access review 1?" in admin.get(url("review_sign_off", 1)).text
-    admin.post(url("review_sign_off", 1))
-    admin.post(url("review_sign_off", 1))
+    assert said_on(page) == "Access review 1 is signed off. 1 key was suspended."
+    assert "still to be processed" not in page.text
     assert AccessReview.objects.get().finished_at
-    assert ApiKey.objects.filter(suspended_at=None).count() == 0
+
+
+def test_continuing_a_review_that_its_period_closed_is_no_sign_off(admin, opened, url):
+    review = opened("a", action="suspend")
+    review.end_period(by=SYSTEM, at=review.ends_at)
+
+    page = admin.post(url("review_sign_off", 1), follow=True)
+
+    assert said_on(page) == "Access review 1 is finished. 1 key was suspended."
+    assert not AccessReview.objects.get().is_signed_off
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+def test_the_sign_off_of_many_keys_says_that_the_others_wait(admin, opened, url):
+    opened("a", "b", action="suspend")
+
+    page = admin.get(url("review_sign_off", 1))
+
+    assert "up to 1 of them are suspended. The others are suspended when" in page.text
+    assert "From the moment you confirm" not in page.text
+    admin.post(url("review", 1), form("a"))
+    assert "From the moment you confirm" in admin.get(url("review_sign_off", 1)).text
 
 
 def test_the_report_marks_own_confirmations(admin, issue, acme, alice, url):
