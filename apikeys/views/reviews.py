@@ -176,6 +176,10 @@ class ReviewView(OneReviewMixin, KeysetPaginationMixin, FormView):
             form.add_error(None, refusal.message)
             return self.form_invalid(form)
         except Refused as refusal:
+            # The report of a closed review has no form that could show the message.
+            if not self.is_open:
+                messages.error(self.request, refusal.message)
+                return HttpResponseRedirect(self.get_success_url())
             add_refusal(form, refusal)
             return self.form_invalid(form)
         messages.success(self.request, confirmation_message(count, len(shown)))

@@ -245,6 +245,25 @@ def test_confirming_in_a_closed_review_is_explained(admin, opened, url):
     assert "Access review 1 was closed. Nothing was confirmed." in response.text
 
 
+def test_a_review_that_closes_while_a_confirmation_waits_is_explained(
+    admin, opened, url, monkeypatch
+):
+    review = opened("a")
+    sent = form("a")
+    confirm = AccessReview.confirm
+
+    def close_first(self, *args, **options):
+        review.sign_off(by=SYSTEM)
+        return confirm(self, *args, **options)
+
+    monkeypatch.setattr(AccessReview, "confirm", close_first)
+
+    response = admin.post(url("review", 1), sent, follow=True)
+
+    assert response.redirect_chain == [(url("review", 1), 302)]
+    assert said_on(response) == "Access review 1 was closed. Nothing was confirmed."
+
+
 def test_after_the_period_the_page_offers_no_confirmation(admin, opened, url):
     review = opened("a")
     AccessReview.objects.update(ends_at=review.opened_at)
