@@ -18,10 +18,11 @@ from apikeys.forms.reviews import (
     ReviewForm,
     ReviewListForm,
     ReviewReportForm,
+    StartReviewForm,
     shown_value,
 )
 from apikeys.models import AccessReview, ReviewedKey, ScopeRecording, ScopeUse
-from apikeys.models.access_review import MAX_SETTLED, REVIEW
+from apikeys.models.access_review import MAX_SETTLED, REVIEW, terms
 from apikeys.models.scope_use import UNUSED_DAYS
 from apikeys.review_report import as_csv
 from apikeys.views.base import ActionFormMixin, ApiKeysMixin, add_refusal
@@ -64,7 +65,7 @@ class ReviewStartView(ActionFormMixin, ReviewsMixin, FormView):
     """Open a review now."""
 
     requires_recent_sign_in = True
-    form_class = forms.Form
+    form_class = StartReviewForm
     template_name = "apikeys/review_start.html"
 
     def get_context_data(self, **kwargs):
@@ -73,6 +74,7 @@ class ReviewStartView(ActionFormMixin, ReviewsMixin, FormView):
             count=keys.count(),
             current=AccessReview.objects.current(self.organization),
             has_mail=bool(settings.EMAIL_URL),
+            shown=terms(self.organization),
             **kwargs,
         )
 
@@ -82,8 +84,15 @@ class ReviewStartView(ActionFormMixin, ReviewsMixin, FormView):
             return current.get_absolute_url()
         return reverse("apikeys:reviews", args=[self.organization.pk])
 
-    def perform(self):
-        review = AccessReview.objects.open(self.organization, by=self.actor)
+    def refuse(self, form, refusal):
+        # The policy was changed. The page shows the current one.
+        self.organization.refresh_from_db()
+        return super().refuse(form, refusal)
+
+    def perform(self, shown):
+        review = AccessReview.objects.open(
+            self.organization, by=self.actor, shown=shown or ""
+        )
         if review:
             many = count_in_words(review.key_count, "key")
             return f"{review} is open, with {many}."

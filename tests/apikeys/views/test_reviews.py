@@ -73,11 +73,47 @@ def test_a_review_is_started_from_the_page(admin, issue, url):
     assert "No review opens automatically" in admin.get(url("reviews")).text
     assert "all <strong>1 key</strong>" in admin.get(url("review_start")).text
 
-    response = admin.post(url("review_start"), follow=True)
+    response = admin.post(url("review_start"), {"shown": "report 14"}, follow=True)
 
     assert response.redirect_chain == [(url("review", 1), 302)]
     assert "Access review 1 is open, with 1 key." in response.text
     assert "Access review 1 is open" in admin.get(url("reviews")).text
+
+
+@pytest.mark.parametrize(
+    "change", [{"unconfirmed_action": "suspend"}, {"review_period_days": 30}]
+)
+def test_a_start_under_another_policy_than_the_shown_one_is_refused(
+    admin, issue, acme, url, change
+):
+    issue()
+    sent = {"shown": admin.get(url("review_start")).context["shown"]}
+    policy.change(acme, by=SYSTEM, **change)
+
+    refused = admin.post(url("review_start"), sent)
+
+    assert "The policy for reviews was changed since this page" in refused.text
+    assert not AccessReview.objects.exists()
+    sent = {"shown": refused.context["shown"]}
+    assert f'name="shown" value="{sent["shown"]}"' in refused.text
+    assert admin.post(url("review_start"), sent).status_code == 302
+    review = AccessReview.objects.get()
+    opened_with = {
+        "unconfirmed_action": review.unconfirmed_action,
+        "review_period_days": (review.ends_at - review.opened_at).days,
+    }
+    assert change.items() <= opened_with.items()
+
+
+@pytest.mark.parametrize("sent", [{}, {"shown": ""}, {"shown": "\x00"}])
+def test_a_start_without_the_shown_policy_is_refused(admin, issue, url, sent):
+    issue()
+
+    page = admin.post(url("review_start"), sent)
+
+    assert page.status_code == 200
+    assert "No review was started" in page.text
+    assert not AccessReview.objects.exists()
 
 
 @pytest.mark.parametrize("email_url", ["smtp://mail.example.com", ""])
