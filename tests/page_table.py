@@ -46,7 +46,7 @@ PAGES = {
     "apikeys:range_delete": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:posture": {"GET": (200, 200), "POST": (405, 405)},
     "apikeys:reviews": {"GET": (403, 200), "POST": (403, 405)},
-    "apikeys:review_start": {"GET": (403, 200), "POST": (403, 302)},
+    "apikeys:review_start": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:review": {"GET": (403, 200), "POST": (403, 200)},
     "apikeys:review_sign_off": {"GET": (403, 200), "POST": (403, 302)},
     "apikeys:review_export": {"GET": (403, 200), "POST": (403, 405)},

@@ -254,7 +254,7 @@ PAGES = SENT_BY_REST | {
         w.page("unfreeze"),
     )[-1],
     "apikeys:policy": lambda w: w.page("policy", **POLICY),
-    "apikeys:review_start": lambda w: w.page("review_start"),
+    "apikeys:review_start": lambda w: w.page("review_start", shown="report 14"),
     "apikeys:review": lambda w: w.confirm_keys(),
     "apikeys:review_sign_off": lambda w: w.review_page("review_sign_off"),
     "apikeys:audit_export": lambda w: w.page("audit_export", format="ndjson"),

@@ -110,8 +110,8 @@ class PolicyForm(forms.ModelForm):
             " verified, and may have stopped its e-mails. If an owner leaves, their keys stay"
             " without one.",
             "review_every_days": "In a review, owners and admins confirm each key that is still"
-            " needed. The first one opens within a day, later ones this long after the one"
-            " before.",
+            " needed. The first one opens at the next run of the command run_access_reviews,"
+            " later ones this long after the one before.",
             "review_period_days": f"1 to {MAX_REVIEW_PERIOD_DAYS}. Keys can be confirmed until"
             " the period ends or the review is signed off. Applies to reviews that open after"
             " the change.",

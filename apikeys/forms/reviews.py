@@ -84,6 +84,12 @@ class RepeatedField(forms.Field):
         super().__init__(required=False)
 
 
+class StartReviewForm(forms.Form):
+    """Start a review. `shown` is the policy, as `terms`, that the page showed."""
+
+    shown = forms.Field(required=False, widget=forms.HiddenInput)
+
+
 class ConfirmKeysForm(forms.Form):
     """The selected keys, what the page showed of each, and a note.
 

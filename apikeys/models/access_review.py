@@ -39,13 +39,14 @@ class AccessReviewManager(models.Manager.from_queryset(AccessReviewQuerySet)):
     """Open reviews, and find the open one."""
 
     @transaction.atomic
-    def open(self, organization, *, by, at=None, if_due=False):
+    def open(self, organization, *, by, at=None, if_due=False, shown=None):
         """Open a review of all keys that have not ended; return it.
 
         Return None if one is open, if there is no key, or, with `if_due`, if the policy
         requires none at this moment. Keys that are issued later are not part of it.
         Raise `KeyConflict`, or with `if_due` return None, while the last review has keys
         to settle.
+        Raise `KeyConflict` if `shown`, the `terms` on the page of the request, differ now.
         """
         require_permission(organization, by)
         at = at or timezone.now()
@@ -67,6 +68,13 @@ class AccessReviewManager(models.Manager.from_queryset(AccessReviewQuerySet)):
         keys = row.api_keys.not_ended(at)
         if not keys.exists():
             return None
+        if shown is not None and shown != terms(row):
+            raise KeyConflict(
+                "CONFLICT",
+                "The policy for reviews was changed since this page was shown. No review was"
+                " started. Check the period and what happens to keys that are not confirmed,"
+                " then start the review again.",
+            )
         review = self.create(
             organization=row,
             number=last.number + 1 if last else 1,
@@ -290,7 +298,7 @@ class AccessReview(models.Model):
         batch = list(pending.order_by("pk").values_list("pk", flat=True)[:BATCH])
         rows = pending.with_locked_keys(pk__in=batch)
         outcomes = [row.settle(self, by=by, at=at) for row in rows]
-        if len(batch) < BATCH:
+        if not pending.exists():
             self._finish(by, at)
         return outcomes
 
@@ -315,6 +323,11 @@ def require_permission(organization, by):
         raise ScopeDenied(
             "Your role cannot review keys.", required=[REVIEW], missing=[REVIEW]
         )
+
+
+def terms(organization):
+    """Return the policy that a review would have as one text, to detect a change."""
+    return f"{organization.unconfirmed_action} {organization.review_period_days}"
 
 
 def is_due(organization, last, at):

@@ -1,6 +1,7 @@
 """The pages of access reviews: list, start, confirm, sign off, report and its CSV file."""
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponseRedirect, StreamingHttpResponse
@@ -17,10 +18,11 @@ from apikeys.forms.reviews import (
     ReviewForm,
     ReviewListForm,
     ReviewReportForm,
+    StartReviewForm,
     shown_value,
 )
 from apikeys.models import AccessReview, ReviewedKey, ScopeRecording, ScopeUse
-from apikeys.models.access_review import MAX_SETTLED, REVIEW
+from apikeys.models.access_review import MAX_SETTLED, REVIEW, terms
 from apikeys.models.scope_use import UNUSED_DAYS
 from apikeys.review_report import as_csv
 from apikeys.views.base import ActionFormMixin, ApiKeysMixin, add_refusal
@@ -63,7 +65,7 @@ class ReviewStartView(ActionFormMixin, ReviewsMixin, FormView):
     """Open a review now."""
 
     requires_recent_sign_in = True
-    form_class = forms.Form
+    form_class = StartReviewForm
     template_name = "apikeys/review_start.html"
 
     def get_context_data(self, **kwargs):
@@ -71,6 +73,8 @@ class ReviewStartView(ActionFormMixin, ReviewsMixin, FormView):
         return super().get_context_data(
             count=keys.count(),
             current=AccessReview.objects.current(self.organization),
+            has_mail=bool(settings.EMAIL_URL),
+            shown=terms(self.organization),
             **kwargs,
         )
 
@@ -80,8 +84,15 @@ class ReviewStartView(ActionFormMixin, ReviewsMixin, FormView):
             return current.get_absolute_url()
         return reverse("apikeys:reviews", args=[self.organization.pk])
 
-    def perform(self):
-        review = AccessReview.objects.open(self.organization, by=self.actor)
+    def refuse(self, form, refusal):
+        # The policy was changed. The page shows the current one.
+        self.organization.refresh_from_db()
+        return super().refuse(form, refusal)
+
+    def perform(self, shown):
+        review = AccessReview.objects.open(
+            self.organization, by=self.actor, shown=shown or ""
+        )
         if review:
             many = count_in_words(review.key_count, "key")
             return f"{review} is open, with {many}."
@@ -174,6 +185,10 @@ class ReviewView(OneReviewMixin, KeysetPaginationMixin, FormView):
             form.add_error(None, refusal.message)
             return self.form_invalid(form)
         except Refused as refusal:
+            # The report of a closed review has no form that could show the message.
+            if not self.is_open:
+                messages.error(self.request, refusal.message)
+                return HttpResponseRedirect(self.get_success_url())
             add_refusal(form, refusal)
             return self.form_invalid(form)
         messages.success(self.request, confirmation_message(count, len(shown)))
@@ -209,6 +224,7 @@ class ReviewSignOffView(ActionFormMixin, OneReviewMixin, FormView):
             counts=self.review.counts(),
             pending=live.count(),
             first=[row.key for row in live.with_keys().order_by("pk")[:5]],
+            at_once=MAX_SETTLED,
             **kwargs,
         )
 
@@ -217,12 +233,25 @@ class ReviewSignOffView(ActionFormMixin, OneReviewMixin, FormView):
 
     def perform(self):
         closed = self.review.sign_off(by=self.actor)
+        if self.review.finished_at:
+            return f"{self.review} was finished already; nothing changed."
         suspended = self.review.settle(by=self.actor, limit=MAX_SETTLED)
-        many = count_in_words(suspended, "key")
-        done = f" {many} {'was' if suspended == 1 else 'were'} suspended."
-        if not closed and not suspended:
-            return f"{self.review} was closed already; nothing changed."
-        return f"{self.review} is signed off.{done if suspended else ''}"
+        return " ".join(sign_off_messages(self.review, closed, suspended))
+
+
+def sign_off_messages(review, closed, suspended):
+    """Yield what one submission did; `closed` is whether it signed the review off."""
+    if closed:
+        yield f"{review} is signed off."
+    elif review.finished_at:
+        yield f"{review} is finished."
+    if suspended:
+        was = "was" if suspended == 1 else "were"
+        yield f"{count_in_words(suspended, 'key')} {was} suspended."
+    if not review.finished_at:
+        pending = review.counts()["pending"]
+        verb = "is" if pending == 1 else "are"
+        yield f"{count_in_words(pending, 'key')} {verb} still to be processed."
 
 
 class ReviewExportView(OneReviewMixin, View):

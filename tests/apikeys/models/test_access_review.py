@@ -51,6 +51,20 @@ def events(action):
     return [e.details for e in AuditEvent.objects.filter(action=action).order_by("pk")]
 
 
+def test_a_review_opens_with_the_shown_terms_or_not_at_all(issue, acme, start):
+    issue()
+    seen = module.terms(acme)
+    policy.change(acme, by=SYSTEM, review_period_days=30)
+
+    # The stored policy counts, not that of the object.
+    acme.review_period_days = 14
+    with pytest.raises(KeyConflict, match="No review was started"):
+        start(action="report", shown=seen)
+
+    assert not AccessReview.objects.exists()
+    assert start(action="report", shown="report 30")
+
+
 def test_a_review_has_each_key_that_has_not_ended(issue, globex, start):
     issue(name="live")
     suspended, _ = issue(name="suspended")

@@ -62,16 +62,80 @@ def names_on(page):
     return [row.key.name for row in page.context["listed"]]
 
 
+def said_on(page):
+    """Return the message that the page shows."""
+    [message] = page.context["messages"]
+    return str(message)
+
+
 def test_a_review_is_started_from_the_page(admin, issue, url):
     issue()
     assert "No review opens automatically" in admin.get(url("reviews")).text
     assert "all <strong>1 key</strong>" in admin.get(url("review_start")).text
 
-    response = admin.post(url("review_start"), follow=True)
+    response = admin.post(url("review_start"), {"shown": "report 14"}, follow=True)
 
     assert response.redirect_chain == [(url("review", 1), 302)]
     assert "Access review 1 is open, with 1 key." in response.text
     assert "Access review 1 is open" in admin.get(url("reviews")).text
+
+
+@pytest.mark.parametrize(
+    "change", [{"unconfirmed_action": "suspend"}, {"review_period_days": 30}]
+)
+def test_a_start_under_another_policy_than_the_shown_one_is_refused(
+    admin, issue, acme, url, change
+):
+    issue()
+    sent = {"shown": admin.get(url("review_start")).context["shown"]}
+    policy.change(acme, by=SYSTEM, **change)
+
+    refused = admin.post(url("review_start"), sent)
+
+    assert "The policy for reviews was changed since this page" in refused.text
+    assert not AccessReview.objects.exists()
+    sent = {"shown": refused.context["shown"]}
+    assert f'name="shown" value="{sent["shown"]}"' in refused.text
+    assert admin.post(url("review_start"), sent).status_code == 302
+    review = AccessReview.objects.get()
+    opened_with = {
+        "unconfirmed_action": review.unconfirmed_action,
+        "review_period_days": (review.ends_at - review.opened_at).days,
+    }
+    assert change.items() <= opened_with.items()
+
+
+@pytest.mark.parametrize("sent", [{}, {"shown": ""}, {"shown": "\x00"}])
+def test_a_start_without_the_shown_policy_is_refused(admin, issue, url, sent):
+    issue()
+
+    page = admin.post(url("review_start"), sent)
+
+    assert page.status_code == 200
+    assert "No review was started" in page.text
+    assert not AccessReview.objects.exists()
+
+
+@pytest.mark.parametrize("email_url", ["smtp://mail.example.com", ""])
+def test_the_start_promises_emails_only_if_they_are_sent(
+    admin, issue, url, settings, email_url
+):
+    issue()
+    settings.EMAIL_URL = email_url
+
+    page = admin.get(url("review_start"))
+
+    said = "get an e-mail at the next run of <code>run_access_reviews</code>"
+    assert (said in page.text) == bool(email_url)
+
+
+def test_the_policy_names_the_command_that_opens_reviews(client, olive, acme):
+    sign_in(client, olive)
+
+    page = client.get(reverse("apikeys:policy", args=[acme.pk]))
+
+    assert "opens at the next run of the command run_access_reviews" in page.text
+    assert "within a day" not in page.text
 
 
 def test_a_second_start_changes_nothing(admin, opened, url):
@@ -217,6 +281,25 @@ def test_confirming_in_a_closed_review_is_explained(admin, opened, url):
     assert "Access review 1 was closed. Nothing was confirmed." in response.text
 
 
+def test_a_review_that_closes_while_a_confirmation_waits_is_explained(
+    admin, opened, url, monkeypatch
+):
+    review = opened("a")
+    sent = form("a")
+    confirm = AccessReview.confirm
+
+    def close_first(self, *args, **options):
+        review.sign_off(by=SYSTEM)
+        return confirm(self, *args, **options)
+
+    monkeypatch.setattr(AccessReview, "confirm", close_first)
+
+    response = admin.post(url("review", 1), sent, follow=True)
+
+    assert response.redirect_chain == [(url("review", 1), 302)]
+    assert said_on(response) == "Access review 1 was closed. Nothing was confirmed."
+
+
 def test_after_the_period_the_page_offers_no_confirmation(admin, opened, url):
     review = opened("a")
     AccessReview.objects.update(ends_at=review.opened_at)
@@ -268,26 +351,73 @@ def test_the_sign_off_names_the_keys_and_what_happens(admin, opened, url, action
     assert ("1 key was suspended." in response.text) == (action == "suspend")
     assert bool(key_named("forgotten").suspended_at) == (action == "suspend")
     again = admin.post(url("review_sign_off", 1), follow=True)
-    assert "Access review 1 was closed already; nothing changed." in again.text
+    assert "Access review 1 was finished already; nothing changed." in again.text
     assert "is finished" in admin.get(url("review_sign_off", 1)).text
 
 
-def test_a_long_sign_off_is_continued(admin, opened, url, monkeypatch):
+@pytest.fixture
+def one_at_a_time(monkeypatch):
+    """One submission of the sign-off settles one key."""
     monkeypatch.setattr("apikeys.models.access_review.BATCH", 1)
     monkeypatch.setattr(module, "MAX_SETTLED", 1)
-    opened("a", "b", action="suspend")
 
-    page = admin.post(url("review_sign_off", 1), follow=True)
 
-    assert "1 key is still to be processed" in page.text
+@pytest.mark.parametrize(
+    ("action", "done"), [("report", ""), ("suspend", " 1 key was suspended.")]
+)
+@pytest.mark.usefixtures("one_at_a_time")
+def test_a_long_sign_off_is_continued(admin, opened, url, action, done):
+    opened("a", "b", "c", action=action)
+
+    first = admin.post(url("review_sign_off", 1), follow=True)
+
+    rest = f"{done} 2 keys are still to be processed."
+    assert said_on(first) == f"Access review 1 is signed off.{rest}"
+    assert "2 keys are still to be processed. The next run" in first.text
     assert "some keys are still to be processed" in admin.get(url("reviews")).text
     assert "Finish Access review 1?" in admin.get(url("review_sign_off", 1)).text
     refused = admin.post(url("review_start"))
     assert "some of its keys are still to be processed. Open its" in refused.text
-    admin.post(url("review_sign_off", 1))
-    admin.post(url("review_sign_off", 1))
+    second = admin.post(url("review_sign_off", 1), follow=True)
+    assert said_on(second) == f"{done} 1 key is still to be processed.".strip()
+    third = admin.post(url("review_sign_off", 1), follow=True)
+    assert said_on(third) == f"Access review 1 is finished.{done}"
     assert AccessReview.objects.get().finished_at
-    assert ApiKey.objects.filter(suspended_at=None).count() == 0
+    suspended = ApiKey.objects.exclude(suspended_at=None).count()
+    assert suspended == (3 if action == "suspend" else 0)
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+def test_a_full_last_batch_finishes_the_review(admin, opened, url):
+    opened("a", action="suspend")
+
+    page = admin.post(url("review_sign_off", 1), follow=True)
+
+    assert said_on(page) == "Access review 1 is signed off. 1 key was suspended."
+    assert "still to be processed" not in page.text
+    assert AccessReview.objects.get().finished_at
+
+
+def test_continuing_a_review_that_its_period_closed_is_no_sign_off(admin, opened, url):
+    review = opened("a", action="suspend")
+    review.end_period(by=SYSTEM, at=review.ends_at)
+
+    page = admin.post(url("review_sign_off", 1), follow=True)
+
+    assert said_on(page) == "Access review 1 is finished. 1 key was suspended."
+    assert not AccessReview.objects.get().is_signed_off
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+def test_the_sign_off_of_many_keys_says_that_the_others_wait(admin, opened, url):
+    opened("a", "b", action="suspend")
+
+    page = admin.get(url("review_sign_off", 1))
+
+    assert "up to 1 of them are suspended. The others are suspended when" in page.text
+    assert "With this step, it is" not in page.text
+    admin.post(url("review", 1), form("a"))
+    assert "With this step, it is" in admin.get(url("review_sign_off", 1)).text
 
 
 def test_the_report_marks_own_confirmations(admin, issue, acme, alice, url):

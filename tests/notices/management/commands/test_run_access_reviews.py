@@ -56,11 +56,29 @@ def test_people_read_a_sentence(run, db, settings):
     assert run() == f"{said}EMAIL_URL is not set, so no e-mail is sent.\n"
 
 
-def test_links_need_the_address_of_the_site(run, db, settings):
-    settings.SITE_URL = ""
+def test_without_the_address_of_the_site_only_the_emails_wait(
+    run, issue, acme, alice, olive, settings, capsys
+):
+    issue()
+    policy.change(acme, by=SYSTEM, review_every_days=90)
+    site, settings.SITE_URL = settings.SITE_URL, ""
 
     with pytest.raises(CommandError, match="SITE_URL is not set"):
-        run()
+        run("--json")
+
+    assert json.loads(capsys.readouterr().out) == NOTHING | {"opened": 1}
+    settings.SITE_URL = site
+    assert json.loads(run("--json")) == NOTHING | {"emails": 2}
+
+
+def test_without_emails_the_address_of_the_site_is_not_needed(
+    run, issue, acme, settings
+):
+    issue()
+    policy.change(acme, by=SYSTEM, review_every_days=90)
+    settings.SITE_URL = settings.EMAIL_URL = ""
+
+    assert json.loads(run("--json")) == NOTHING | {"opened": 1}
 
 
 def test_a_failure_of_one_organization_does_not_stop_the_others(
