@@ -367,7 +367,10 @@ def test_the_command_line_names_presets_as_the_server_does():
     )
     types = set(PermissionQuerySerializer().fields["type"].choices)
     (option,) = [o for o in key_commands.permissions.params if o.name == "kind"]
-    assert set(option.type.choices) == types == {"custom", *key_commands.PRESETS}
+    assert set(option.type.choices) == types == {"custom", *key_commands.PRESETS}, (
+        "Name each preset of the command in the choices of --type in"
+        " echopoint/cli/commands/keys.py, and in PermissionQuerySerializer."
+    )
 
 
 def test_the_command_line_sends_and_reads_the_servers_headers():

@@ -14,7 +14,7 @@ from apikeys.models.audit import AuditEvent
 from echopoint.core.replica.reads import record_failure
 from echopoint.core.replica.servers import PRIMARY, REPLICA
 
-# OWASP, "CSV Injection": a spreadsheet runs a cell that starts so as a formula. Some strip
+# OWASP, "CSV Injection": a spreadsheet runs a cell that starts with one of these. Some strip
 # leading spaces, or convert full-width characters, before they look.
 FORMULA_STARTS = ("=", "+", "-", "@")
 CONTROL_STARTS = ("\t", "\r", "\n")
@@ -24,8 +24,8 @@ INVISIBLE = "\u200b\u2060\ufeff\x00"
 SEPARATORS = re.compile(r"([;|\t；｜]|(?<!^)[\r\n])")
 # Without it Excel reads the file in the local encoding.
 BYTE_ORDER_MARK = "\ufeff"
-# Most cells: they start with a letter or a sign that is harmless, and so does what comes
-# after a separator and, as in a user agent, a single space.
+# Most cells. They start with a letter or a harmless sign, and so does the text after each
+# separator, which a space may follow, as in a user agent.
 START = r'(?![=+\-@;|"])[!-~\w]'
 REST = r"[^;|\t；｜\r\n]*+"
 PLAIN = rf"(?:{START}{REST}(?:[;|] ?{START}{REST})*+)?"

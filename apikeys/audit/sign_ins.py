@@ -59,8 +59,8 @@ def account_of(credentials, request):
     return request.user if is_known else None
 
 
-# Signals of the row, not those of the library, which are sent after the commit: a failed
-# event could not undo the change then. pre_save and pre_delete, because chains are locked
+# These are Django's signals. Those of the library come after the commit, when a failed event
+# could no longer undo the change. pre_save and pre_delete, because chains are locked
 # before rows, and the library saves a passkey outside of a transaction: after the save, a
 # failed event would leave an unrecorded passkey.
 

@@ -17,7 +17,7 @@ from apikeys.db.keyset import in_order
 
 # Rows of the order that are compared with the filters, step by step.
 WINDOWS = (500, 5000, 20_000)
-# Names with a common text are often far from each other: those between start with another word.
+# In the order of names, keys with a common text can be far apart: a name need not begin with it.
 WINDOWS_BY_NAME = (500, 5000, 100_000)
 # The index of the order has the compared columns: reading all of it is quicker than reading
 # the many rows that match.

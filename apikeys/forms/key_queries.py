@@ -51,8 +51,8 @@ def in_use_or_revoked(keys, status):
 
 
 # Each query returns (matching keys, parts). The parts are querysets that together hold
-# all matching keys, each in the order of an index, so that the index can be probed. They
-# are None if no index serves the filter.
+# all matching keys. An index finds each of them; a part that needs the order of its index
+# for that has it. The parts are None if no index serves the filter.
 
 
 def in_status(keys, status):

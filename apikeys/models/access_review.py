@@ -45,8 +45,8 @@ class AccessReviewManager(models.Manager.from_queryset(AccessReviewQuerySet)):
         Return None if one is open, if there is no key, or, with `if_due`, if the policy
         requires none at this moment. Keys that are issued later are not part of it.
         Raise `KeyConflict`, or with `if_due` return None, while the last review has keys
-        to settle.
-        Raise `KeyConflict` if `shown`, the `terms` on the page of the request, differ now.
+        to settle. Raise `KeyConflict` if the policy's `terms` are no longer `shown`, those
+        on the page that sent the request.
         """
         require_permission(organization, by)
         at = at or timezone.now()
@@ -127,7 +127,7 @@ class AccessReview(models.Model):
     closed_by_label = models.CharField(max_length=255, blank=True)
     is_signed_off = models.BooleanField(default=False)
     finished_at = models.DateTimeField(null=True, blank=True)
-    # When the e-mails about the opening, and about the end, were queued.
+    # When the e-mail that the review opened, and the one that it ends soon, were queued.
     announced_at = models.DateTimeField(null=True, blank=True)
     reminded_at = models.DateTimeField(null=True, blank=True)
 
@@ -232,8 +232,8 @@ class AccessReview(models.Model):
 
         Return how many this call suspended. Each batch is a transaction, so that thousands
         of suspensions lock the audit chain for a moment only, and the next call continues
-        after an interruption. At most about `limit` keys; the review is finished when
-        `finished_at` is set.
+        after an interruption. It stops after the batch that reaches `limit` keys. The review
+        is finished when `finished_at` is set.
         """
         settled = suspended = 0
         while limit is None or settled < limit:

@@ -80,7 +80,8 @@ class AuditLabel(models.Model):
     objects = AuditLabelQuerySet.as_manager()
 
     class Meta:
-        # SQLite has no such table: `copy_to` and the tests leave it to the trigger.
+        # Only PostgreSQL has the table, and a trigger fills it. Unmanaged models are left
+        # out by `copy_to`, and by Django on SQLite.
         managed = False
         db_table = "apikeys_auditlabel"
 

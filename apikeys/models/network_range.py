@@ -162,9 +162,9 @@ class NetworkRange(models.Model):
     def change(self, networks, *, by, at=None):
         """Replace the networks, also for the keys that refer to the range.
 
-        Return whether anything changed. Networks that were not in the range before need a
-        recent sign-in. Raise `InvalidKeyRequest` for invalid networks, `KeyConflict` for
-        a range that was deleted.
+        Return whether anything changed. A change that adds addresses needs a recent
+        sign-in. Raise `InvalidKeyRequest` for invalid networks, `KeyConflict` for a range
+        that was deleted.
         """
         after = parse_entries(networks, field="networks")
         row = for_change(type(self).objects.filter(pk=self.pk)).first()

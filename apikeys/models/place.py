@@ -26,7 +26,8 @@ from echopoint.core.locks import for_change
 MOST_PLACES = 100  # rows per key
 OTHERS = Place(OTHER, "other places")
 SHOWN_FOR = timedelta(days=30)
-# A key is put to use in this time after its first place; later places are new to it.
+# Clients are expected to start using a key within this time of its first place. Places
+# that are first seen later count as new.
 SETTLING = timedelta(days=7)
 
 

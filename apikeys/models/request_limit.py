@@ -73,7 +73,10 @@ class RequestLimit(models.Model):
 
 
 def require_limit(requests_per_minute):
-    """Raise `InvalidKeyRequest` unless this can be a key's own limit; None is no limit."""
+    """Raise `InvalidKeyRequest` unless this can be a key's own limit.
+
+    None stands for the limit of the organization.
+    """
     most = settings.API_MAX_REQUESTS_PER_MINUTE
     if requests_per_minute is not None and not 1 <= requests_per_minute <= most:
         raise InvalidKeyRequest(

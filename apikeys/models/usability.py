@@ -27,7 +27,7 @@ class Usability(models.Model):
 
     @property
     def ends_at(self):
-        """Return the date at which the key stops, or None."""
+        """Return the time at which the key stops, or None."""
         return self.retire_at or self.expires_at
 
     def status(self, at=None):
@@ -53,7 +53,7 @@ class Usability(models.Model):
         return self.Status.RETIRING if self.retire_at else self.Status.ACTIVE
 
     def has_ended(self, at=None):
-        """Whether the key is revoked, expired or retired, suspended or not.
+        """Whether the key is revoked, expired or retired, also if it is suspended too.
 
         It must match `has_not_ended` of the querysets.
         """

@@ -25,7 +25,7 @@ class Number(NamedTuple):
 
     measure: Measure
     count: Count | None
-    bar: int = 0  # its length, of `WIDTH`
+    bar: int = 0  # its length, up to `WIDTH`
 
 
 class Task(NamedTuple):
@@ -47,7 +47,7 @@ class Posture:
         self.counts = self.count_all(measures)
 
     def numbers(self, measures):
-        """Return the `Number`s of these measures; the longest bar has the largest one."""
+        """Return the `Number`s of these measures; the largest has the longest bar."""
         counts = [self.counts[measure.address] for measure in measures]
         most = max((c.number for c in counts if c), default=0)
         return [
@@ -98,10 +98,10 @@ class Posture:
         return "scope_use" in measure.params and not self.scopes_are_known
 
     def ways_to_count(self, measure):
-        """Return one or more lists of `Scan`s, each of which finds the keys of the measure.
+        """Return one or more ways to count: lists of `Scan`s that together find the keys.
 
-        The scans read along an index, and at most `MAX_READ` rows each. If one way cannot
-        read all rows, another one may.
+        A scan reads along an index, and at most `MAX_READ` rows. If one way cannot read all
+        rows, another one may.
         """
         params = dict(measure.params)
         status = params.pop("status", "")

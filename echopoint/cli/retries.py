@@ -20,8 +20,9 @@ def pause_before(
 ) -> float | None:
     """Return the seconds to wait before the repetition, or None for no repetition.
 
-    A rate-limited request had no effect, so any request can be repeated. After a lost
-    response or a server error, only `Repeat.ONCE` is repeated.
+    A rate-limited request had no effect, so any request can be repeated. After 503,
+    reads are repeated too. After a lost response or another server error, only
+    `Repeat.ONCE` is repeated.
     """
     status = error.status if isinstance(error, ApiError) else None
     retry_after = error.retry_after if isinstance(error, ApiError) else None

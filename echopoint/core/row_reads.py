@@ -13,7 +13,8 @@ def read_row(connection, sql, params):
         return read_wrapped(connection, sql, params)
     connection.ensure_connection()
     with connection.wrap_database_errors:
-        # SQLite's placeholders are question marks; `CompiledLookup` has only one.
+        # SQLite's placeholders are question marks. The SQL of a `CompiledLookup` has one
+        # `%s`, and no other percent sign that `replace` could spoil.
         cursor = connection.connection.execute(sql.replace("%s", "?"), params)
         try:
             return cursor.fetchone()

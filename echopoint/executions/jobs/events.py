@@ -23,8 +23,8 @@ def mask_payload(payload, masker):
 
 
 def mask_field(name, value, masker):
-    # Structure is exempt only as a plain value. A runner may send an object in its
-    # place, which could contain anything.
+    # A field of `STRUCTURE` is stored unmasked only if its value is plain. A runner may
+    # send an object in its place, which could contain anything.
     if name in STRUCTURE and not isinstance(value, dict | list):
         return value
     if name == "result" and isinstance(value, dict):

@@ -58,7 +58,7 @@ def source_of(reference: str, ids: Collection[str]) -> tuple[str, str] | None:
 
 
 def _runs_before(source: str, node: dict, is_upstream: Callable) -> bool:
-    """Whether the source runs before the node. Nodes that always run come last."""
+    """Whether the source runs before the node; a `run_when: always` node runs after the others."""
     if runs_always(node):
         return source != node["id"]
     return is_upstream(source, node["id"])
