@@ -22,6 +22,7 @@ INVISIBLE = "\u200b\u2060\ufeff\x00"
 # Characters at which some spreadsheet starts a new cell. In many countries the separator
 # is a semicolon, and then the quotes around a whole cell are ignored.
 SEPARATORS = re.compile(r"([;|\t；｜]|(?<!^)[\r\n])")
+CSV = "text/csv; charset=utf-8"
 # Without it Excel reads the file in the local encoding.
 BYTE_ORDER_MARK = "\ufeff"
 # Most cells. They start with a letter or a harmless sign, and so does the text after each
@@ -190,6 +191,6 @@ def record_export(extent, organization, *, by, format, filters=None):
 
 
 FORMATS = {
-    "csv": (as_csv, "text/csv; charset=utf-8"),
+    "csv": (as_csv, CSV),
     "ndjson": (as_ndjson, "application/x-ndjson"),
 }

@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -10,11 +10,12 @@ from django.views.generic import TemplateView, View
 
 from apikeys.audit import report
 from apikeys.audit.events import choices
-from apikeys.audit.export import FORMATS, in_blocks, record_export
+from apikeys.audit.export import FORMATS, record_export
 from apikeys.audit.timeline import Entry, in_words
 from apikeys.forms.audit_filters import AuditFilterForm
 from apikeys.models import AuditChain, AuditEvent
 from apikeys.views.base import ApiKeysMixin, ReplicaPageMixin
+from apikeys.views.download import download
 from apikeys.views.pagination import KeysetPaginationMixin, PostOnlyMixin
 
 EXPORT = "api_key:create"
@@ -96,11 +97,8 @@ class AuditExportView(PostOnlyMixin, AuditMixin, View):
 
     def file_response(self, format, events):
         lines, content_type = FORMATS[format]
-        blocks = in_blocks(lines(events))
-        response = StreamingHttpResponse(blocks, content_type=content_type)
         name = f"audit-{self.organization.pk}-{timezone.now():%Y%m%dT%H%M%SZ}.{format}"
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+        return download(lines(events), content_type, name)
 
 
 class AuditVerifyView(PostOnlyMixin, AuditMixin, View):

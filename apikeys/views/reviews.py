@@ -4,13 +4,13 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import Http404, HttpResponseRedirect, StreamingHttpResponse
+from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.views.generic import FormView, TemplateView, View
 
-from apikeys.audit.export import in_blocks
+from apikeys.audit.export import CSV
 from apikeys.audit.wording import count_in_words
 from apikeys.exceptions import StaleReview
 from apikeys.forms.reviews import (
@@ -26,6 +26,7 @@ from apikeys.models.access_review import MAX_SETTLED, REVIEW, terms
 from apikeys.models.scope_use import UNUSED_DAYS
 from apikeys.review_report import as_csv
 from apikeys.views.base import ActionFormMixin, ApiKeysMixin, add_refusal
+from apikeys.views.download import download
 from apikeys.views.list import recording_notices
 from apikeys.views.pagination import KeysetPaginationMixin
 from apikeys.views.rotation import UNUSED
@@ -263,8 +264,5 @@ class ReviewExportView(OneReviewMixin, View):
         if filters.ignored:
             raise BadRequest
         lines = as_csv(self.get_rows(filters), filters.order)
-        content_type = "text/csv; charset=utf-8"
-        response = StreamingHttpResponse(in_blocks(lines), content_type=content_type)
         name = f"access-review-{self.organization.pk}-{self.review.number}.csv"
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+        return download(lines, CSV, name)

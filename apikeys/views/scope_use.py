@@ -1,16 +1,16 @@
 """The report on the use of scopes: page and CSV file."""
 
 from django.core.exceptions import BadRequest
-from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django.views.generic import TemplateView, View
 
-from apikeys.audit.export import in_blocks
+from apikeys.audit.export import CSV
 from apikeys.forms.scope_use import ScopeUseForm
 from apikeys.models import ApiKey, ScopeRecording, ScopeUse
 from apikeys.models.scope_use import UNUSED_DAYS
 from apikeys.scope_report import as_csv
 from apikeys.views.base import ApiKeysMixin
+from apikeys.views.download import download
 from apikeys.views.list import recording_notices
 from apikeys.views.pagination import KeysetPaginationMixin
 from apikeys.views.rotation import UNUSED
@@ -54,9 +54,5 @@ class ScopeUseExportView(ScopeUseMixin, View):
         if filters.ignored:
             raise BadRequest
         lines = as_csv(self.organization, self.get_rows(filters), filters.file_order)
-        content_type = "text/csv; charset=utf-8"
-        response = StreamingHttpResponse(in_blocks(lines), content_type=content_type)
         at = f"{timezone.now():%Y%m%dT%H%M%SZ}"
-        name = f"scope-use-{self.organization.pk}-{at}.csv"
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+        return download(lines, CSV, f"scope-use-{self.organization.pk}-{at}.csv")
