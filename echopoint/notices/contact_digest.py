@@ -9,7 +9,8 @@ from itertools import groupby
 from apikeys import contact_mail, timestamps
 from apikeys.audit.wording import count_in_words
 from apikeys.contact_mail import unlinked
-from echopoint.notices.digest_mail import effect, link, when
+from echopoint.notices.digest_mail import effect, when
+from echopoint.notices.member_mail import link
 
 MOST_KEYS = 50  # described in one mail; the others are counted
 

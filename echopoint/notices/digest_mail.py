@@ -2,23 +2,24 @@
 
 from itertools import groupby
 
-from django.conf import settings
-from django.core.mail import EmailMessage
-from django.urls import reverse
-
 from apikeys import timestamps
 from apikeys.audit.wording import count_in_words
-from apikeys.contact_mail import one_click, without_urls
+from apikeys.contact_mail import without_urls
 from apikeys.models import KeyPlace
 from apikeys.models.verdict import Verdict
 from echopoint.core.client_metadata import one_line
-from echopoint.notices import unsubscribing
+from echopoint.notices import member_mail
 from echopoint.notices.due_keys import days_left
+from echopoint.notices.member_mail import link
 from echopoint.notices.models.choice import MANAGES_KEYS
 
 MOST_KEYS = 50  # described in one mail; the others are counted
 MOST_PLACES = 5  # of one key
 KEYS_BY_EXPIRY = "?sort=expiry"
+REASON = (
+    "You get this because you created or own these keys, or because you are an owner or admin"
+    " of the organization."
+)
 
 
 def digest(user, memberships, keys, at):
@@ -26,14 +27,8 @@ def digest(user, memberships, keys, at):
 
     `memberships` is {organization id: the person's membership}.
     """
-    url = unsubscribing.url_for(user)
-    return EmailMessage(
-        subject(keys, at),
-        body(memberships, keys, url, at),
-        settings.DEFAULT_FROM_EMAIL,
-        [user.email],
-        headers=one_click(url),
-    )
+    parts = sections(memberships, keys, at)
+    return member_mail.message(user, subject(keys, at), parts, REASON)
 
 
 def subject(keys, at):
@@ -57,7 +52,8 @@ def when(key, at):
 WORDS = {-1: "yesterday", 0: "today", 1: "tomorrow"}
 
 
-def body(memberships, keys, unsubscribe_url, at):
+def sections(memberships, keys, at):
+    """Return the keys of each organization, and how many more there are."""
     shown = sorted(keys[:MOST_KEYS], key=lambda key: key.organization_id)
     parts = [
         section(memberships[id], list(group), at)
@@ -66,7 +62,7 @@ def body(memberships, keys, unsubscribe_url, at):
     if more := len(keys) - len(shown):
         verb = "ends" if more == 1 else "end"
         parts.append(f"Also {count_in_words(more, 'more key')}, which {verb} later.")
-    return "\n\n".join([*parts, footer(unsubscribe_url)]) + "\n"
+    return parts
 
 
 def section(membership, keys, at):
@@ -127,18 +123,3 @@ def advice(membership, key, at):
     return [
         f"Rotate it: {link('apikeys:rotate', membership.organization_id, key.public_id)}"
     ]
-
-
-def footer(unsubscribe_url):
-    return "\n".join(
-        [
-            "You get this because you created or own these keys, or because you are an owner"
-            " or admin of the organization.",
-            f"Choose what you get: {link('notices:choices')}",
-            f"Stop these e-mails: {unsubscribe_url}",
-        ]
-    )
-
-
-def link(name, *args):
-    return settings.SITE_URL + reverse(name, args=args)

@@ -8,23 +8,21 @@ import logging
 from datetime import timedelta
 
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import transaction
-from django.urls import reverse
 
 from apikeys import timestamps
 from apikeys.audit.wording import count_in_words
-from apikeys.contact_mail import one_click
 from apikeys.models import AccessReview
 from echopoint.core.client_metadata import one_line
 from echopoint.core.locks import for_change
-from echopoint.notices import unsubscribing
+from echopoint.notices import member_mail
 from echopoint.notices.audience import Audience
 from echopoint.organizations.models import User
 
 logger = logging.getLogger(__name__)
 
 REMINDED_BEFORE = timedelta(days=3)
+REASON = "You get this because you are an owner or admin of the organization."
 
 
 def send_due(at):
@@ -90,16 +88,10 @@ def message(user, review, pending, due):
         else "Keys that are not confirmed by then are reported and keep working."
     )
     many = f"{count_in_words(pending, 'key')} {'is' if pending == 1 else 'are'}"
-    url = unsubscribing.url_for(user)
-    body = (
-        f"{many} not confirmed yet in access review {review.number} of {name}.\n\n"
-        f"Confirm each key that is still needed, and revoke or rotate the others, until"
-        f" {end}. {then}\n\n"
-        f"{settings.SITE_URL}{review.get_absolute_url()}\n\n"
-        f"You get this because you are an owner or admin of the organization.\n"
-        f"Choose what you get: {settings.SITE_URL}{reverse('notices:choices')}\n"
-        f"Stop these e-mails: {url}\n"
-    )
-    return EmailMessage(
-        subject, body, settings.DEFAULT_FROM_EMAIL, [user.email], headers=one_click(url)
-    )
+    parts = [
+        f"{many} not confirmed yet in access review {review.number} of {name}.",
+        "Confirm each key that is still needed, and revoke or rotate the others, until"
+        f" {end}. {then}",
+        settings.SITE_URL + review.get_absolute_url(),
+    ]
+    return member_mail.message(user, subject, parts, REASON)
