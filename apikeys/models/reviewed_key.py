@@ -1,13 +1,11 @@
 """A key in an access review, and whether it was confirmed."""
 
-import hashlib
-import json
-
 from django.db import connections, models, router
 from django.db.models import Exists, F, OuterRef, Q, Value
 
 from apikeys.models.audit import AuditEvent
 from apikeys.models.querysets import has_not_ended
+from apikeys.stale_forms import digest_of
 from echopoint.core.locks import for_change
 from echopoint.organizations.models import Organization, OrgOwnedQuerySet
 
@@ -15,8 +13,9 @@ from echopoint.organizations.models import Organization, OrgOwnedQuerySet
 def fingerprint(key):
     """Return a digest of what a person sees of the key and decides by."""
     is_leaked, is_suspended = bool(key.leak_reported_at), bool(key.suspended_at)
-    facts = [key.name, sorted(key.scopes), key.owner_id, is_leaked, is_suspended]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    return digest_of(
+        key.name, sorted(key.scopes), key.owner_id, is_leaked, is_suspended
+    )
 
 
 class ReviewedKeyQuerySet(OrgOwnedQuerySet):

@@ -1,13 +1,11 @@
 """The page that changes a key's name and description."""
 
-import hashlib
-import json
-
 from django.db import transaction
 
 from apikeys import policy
 from apikeys.forms.naming import NamingForm
 from apikeys.models.usability import REVOKED
+from apikeys.stale_forms import digest_of
 from apikeys.views.key import KeyActionView
 
 NOTHING_CHANGED = "The key already has this name and description; nothing changed."
@@ -64,8 +62,7 @@ class ApiKeyNamingView(KeyActionView):
 
 def fingerprint(key):
     """Return a text that differs if the name or the description does."""
-    shown = json.dumps([key.name, key.description])
-    return hashlib.sha256(shown.encode()).hexdigest()
+    return digest_of(key.name, key.description)
 
 
 def changed_in_words(key):
