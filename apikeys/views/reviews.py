@@ -21,7 +21,7 @@ from apikeys.forms.reviews import (
     StartReviewForm,
     shown_value,
 )
-from apikeys.models import AccessReview, ReviewedKey, ScopeRecording, ScopeUse
+from apikeys.models import AccessReview, ScopeRecording, ScopeUse
 from apikeys.models.access_review import MAX_SETTLED, REVIEW, terms
 from apikeys.models.scope_use import UNUSED_DAYS
 from apikeys.review_report import as_csv
@@ -156,12 +156,13 @@ class ReviewView(OneReviewMixin, KeysetPaginationMixin, FormView):
         if self.is_open:
             began_at = ScopeRecording.objects.began_at()
             context["notices"] += recording_notices(began_at)
+        is_accepting = self.review.accepts_at()
+        is_filtered = bool(context["filters"].cleaned_data.get("show"))
         return context | {
             "review": self.review,
             "counts": self.review.counts(),
-            "is_accepting": self.review.accepts_at(),
-            "can_confirm": self.review.accepts_at()
-            and not context["filters"].cleaned_data.get("show"),
+            "is_accepting": is_accepting,
+            "can_confirm": is_accepting and not is_filtered,
             "unused_days": UNUSED_DAYS,
             "without_unused": f"?without={UNUSED}",
         }
@@ -217,9 +218,7 @@ class ReviewSignOffView(ActionFormMixin, OneReviewMixin, FormView):
     template_name = "apikeys/review_sign_off.html"
 
     def get_context_data(self, **kwargs):
-        at = timezone.now()
-        pending = self.review.rows().filter(outcome=ReviewedKey.Outcome.PENDING)
-        live = pending.still_to_confirm(at)
+        live = self.review.rows().still_to_confirm(timezone.now())
         return super().get_context_data(
             review=self.review,
             counts=self.review.counts(),
