@@ -10,7 +10,14 @@ from typing import NamedTuple
 from django.db.models import Q
 
 from apikeys.audit.wording import count_in_words
-from apikeys.forms.key_queries import CONTACT, DESCRIPTION, LACKING, lacking
+from apikeys.forms.key_queries import (
+    CONTACT,
+    CURRENT,
+    DESCRIPTION,
+    LACKING,
+    in_status,
+    lacking,
+)
 from apikeys.models.querysets import ENDS_AT
 from apikeys.policy import MAX_NOTICE_DAYS
 from apikeys.scopes import PRESETS, SCOPES
@@ -144,7 +151,7 @@ def reviewed(arguments):
     require_nothing(arguments)
     return Concerned(
         "Keys that have not ended, including suspended keys.",
-        lambda keys: (keys.not_ended(), None),
+        lambda keys: in_status(keys, CURRENT),
     )
 
 
