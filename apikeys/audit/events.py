@@ -94,7 +94,8 @@ NO_CHANGES = {
     Action.FIRST_USED,
     Action.RETIRED_USED,
 }
-# No longer recorded; none now. Filters do not offer them, but existing events stay readable.
+# Actions that are no longer recorded: filters do not offer them, but existing events stay
+# readable. Empty while every action is recorded.
 UNUSED = set()
 # By the first part of the action.
 GROUPS = {

@@ -148,7 +148,7 @@ TASKS = [
         EXPIRED,
         "expired key is not revoked.",
         "expired keys are not revoked.",
-        "Until it is, no other key can have its name.",
+        "Revoke them: until then no other key can have their names.",
     ),
 ]
 MAX_TASKS = 5
