@@ -232,7 +232,13 @@ def test_keys_of_a_review_are_selected_with_a_finger_and_confirmed_with_enter(
     expect(page.get_by_text("3 selected.")).to_be_visible()
     page.get_by_label("Note").press("Enter")
 
-    expect(page.get_by_text("3 keys confirmed.")).to_be_visible()
+    message = page.get_by_text("3 keys confirmed.")
+    expect(message).to_be_visible()
+    above, below = (
+        place.bounding_box()
+        for place in (message, page.get_by_role("navigation", name="Breadcrumb"))
+    )
+    assert below["y"] > above["y"] + above["height"], "The message touches the link."
 
 
 def test_what_is_touched_is_large_enough(open_page, site):
