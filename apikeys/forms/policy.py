@@ -104,9 +104,9 @@ class PolicyForm(forms.ModelForm):
             " rotated and its successor count as one, so that a rotation is always possible."
             " Empty: no maximum.",
             "require_description": "Refuse to create or rotate a key without a description,"
-            " and to remove one.",
-            "require_contact": "Refuse to create or rotate a key without both, and to remove"
-            " the last one. An owner is a member. A contact is any e-mail address: it is not"
+            " and to remove a description.",
+            "require_contact": "Refuse to create or rotate a key that has neither, and to"
+            " remove the last of them. An owner is a member. A contact is any e-mail address: it is not"
             " verified, and may have stopped its e-mails. If an owner leaves, their keys stay"
             " without one.",
             "review_every_days": "In a review, owners and admins confirm each key that is still"

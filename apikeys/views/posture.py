@@ -38,7 +38,7 @@ def sections(today):
         Section(
             "expiry",
             "Expiry",
-            "Keys that are not being rotated. The end of an overlap is planned.",
+            "Without keys that are being rotated, because the end of their overlap is planned.",
             EXPIRY,
         ),
         Section(
