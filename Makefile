@@ -16,7 +16,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env setup run test test-browser fuzz fuzz-engine faults scale-test screenshots lint bench bench-quick bench-memory lock
+.PHONY: help env setup run test test-all test-browser fuzz fuzz-engine faults scale-test screenshots lint bench bench-quick bench-memory lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -54,7 +54,10 @@ run: setup env ## Serve a demo organization on 127.0.0.1:$PORT (default 8000)
 	@PORT=$(PORT) $(MANAGE) demo
 	@DEMO=true $(BIN)/gunicorn echopoint.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 --log-level warning
 
-test: setup ## Run the tests, on SQLite unless DATABASE_URL names another database
+test: setup ## Run the fast tests, on SQLite unless DATABASE_URL names another database
+	$(PYTEST) --ignore tests/browser --ignore tests/faults -m "not slow"
+
+test-all: setup ## Run the slow tests too: servers, old databases, very many inputs
 	$(PYTEST) --ignore tests/browser --ignore tests/faults
 
 test-browser: setup ## Run the browser tests in Debian's Chromium

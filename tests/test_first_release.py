@@ -16,6 +16,8 @@ from django.db import connection
 
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 # By vendor: the organization id, and the secret of its key without an expiry.
 KEPT = {
     "sqlite": (

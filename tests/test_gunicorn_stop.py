@@ -10,7 +10,7 @@ import pytest
 from tests.faults.services import answers, until
 from tests.gunicorn_site import free_port, served
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ def scrape(site):
     return text, dict(re.findall(r"^(echopoint\S+(?: [^\s]*\S+)*?) (\S+)$", text, re.M))
 
 
+@pytest.mark.slow
 def test_requests_to_all_processes_add_up(site):
     for _ in range(40):
         assert site.get("/flows", site.demo["secret"])[0] == 200

@@ -173,6 +173,7 @@ def test_what_locks_nothing_is_allowed():
     assert broken_rules(['ALTER TABLE "u" VALIDATE CONSTRAINT "c";']) == set()
 
 
+@pytest.mark.slow
 def test_migrations_since_the_first_release_lock_no_table_in_use():
     found = statements_since_the_first_release()
     broken = {

@@ -21,6 +21,8 @@ from echopoint.core.refusals import Refused
 from tests.paths import ROOT
 from tests.prepared_sites import secrets_of_tests
 
+pytestmark = pytest.mark.slow
+
 KIND = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[connection.vendor]
 
 

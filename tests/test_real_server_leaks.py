@@ -13,6 +13,8 @@ from apikeys.scopes import SCOPES
 from echopoint.core.base62 import checksum
 from tests.raw_http import exchange
 
+pytestmark = pytest.mark.slow
+
 RENAME = "ALTER TABLE webhooks_capturedrequest RENAME TO elsewhere"
 KINDS = {
     "json": {"LOG_FORMAT": "json", "DEBUG": "true", "LOG_LEVEL": "debug"},

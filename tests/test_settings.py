@@ -115,6 +115,7 @@ def test_a_replica_is_a_database_of_its_own(project, monkeypatch):
     assert replica["TEST"] == {"MIRROR": "default"}
 
 
+@pytest.mark.slow
 def test_a_complete_environment_starts_and_the_deploy_check_finds_nothing(project):
     result = manage(
         project,
@@ -197,6 +198,7 @@ def variables(lines):
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
+@pytest.mark.slow
 def test_make_run_writes_an_env_that_starts(project, tmp_path):
     lines = made(project, tmp_path)
 
@@ -230,6 +232,7 @@ def old_database(tmp_path, migrated_database, manage_in_process):
 
 
 @pytest.mark.parametrize("command", ["migrate", "demo"])
+@pytest.mark.slow
 def test_secrets_made_again_beside_an_older_database_are_named(
     project, tmp_path, old_database, command
 ):
@@ -244,6 +247,7 @@ def test_secrets_made_again_beside_an_older_database_are_named(
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_make_run_does_not_serve_an_older_database_with_other_secrets(
     project, tmp_path, old_database
 ):

@@ -239,6 +239,7 @@ def test_createsuperuser_says_that_an_address_is_taken(sam):
 # The addresses of before
 
 
+@pytest.mark.slow
 def test_addresses_of_before_get_their_one_spelling(migrate, caplog):
     users = migrate([("organizations", "0003_visible_names")])
     users = users.get_model("organizations", "User").objects

@@ -12,6 +12,8 @@ import pytest
 
 from tests.action.action_files import ACTION, DOCUMENT, KEY, SHELL, outputs_of
 
+pytestmark = pytest.mark.slow
+
 NODE = {
     "id": "wait",
     "display_name": "Wait",

@@ -87,6 +87,7 @@ def test_it_is_generated_once(monkeypatch):
     assert get().status_code == 200
 
 
+@pytest.mark.slow
 def test_all_processes_have_the_same_etag():
     other = subprocess.run(
         [sys.executable, "-c", PRINT_ETAG],

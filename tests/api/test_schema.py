@@ -75,6 +75,7 @@ def test_the_document_is_openapi_3_1_and_valid(document):
     validate(document)
 
 
+@pytest.mark.slow
 def test_generating_it_warns_of_nothing(capsys):
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", "/dev/null")
 

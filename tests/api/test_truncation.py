@@ -25,6 +25,7 @@ def nested(depth):
 
 
 @given(VALUES)
+@pytest.mark.slow
 def test_a_body_that_fits_is_unchanged(value):
     assert read(json.dumps(value)) == value
 

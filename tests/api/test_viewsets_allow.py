@@ -11,6 +11,8 @@ from django.urls import get_resolver
 from tests.signing_in import sign_in
 from tests.url_paths import paths
 
+pytestmark = pytest.mark.slow
+
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.cli.delay_node import NODE
 from tests.cli.terminals import COMMAND, ROOT, buffered, run, terminal
 
+pytestmark = pytest.mark.slow
+
 READING = [
     ["whoami"],
     ["whoami", "-o", "json"],

@@ -6,6 +6,9 @@ import urllib.request
 from contextlib import closing, contextmanager
 
 import psycopg
+import pytest
+
+pytestmark = pytest.mark.slow
 
 USED = "SELECT count(*) FROM apikeys_apikey WHERE first_used_at IS NOT NULL"
 AT_ONCE = 10  # seconds; without the limit it would be 20 on SQLite, and no end else

@@ -56,6 +56,7 @@ def wait_for(file, text):
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_no_log_repeats_a_key(site, folder):
     answers = {name: send(site, text) for name, text in MALFORMED.items()}
     # A name and an address alone are as private as a whole key.

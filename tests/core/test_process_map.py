@@ -12,6 +12,8 @@ from django.db import connection, transaction
 from echopoint.core.process_map import AHEAD, is_shareable, process_map
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def test_results_come_in_order_from_other_processes():
     with process_map(2) as map_in_processes:

@@ -290,6 +290,7 @@ def test_few_secrets_are_missed_without_their_prefix():
     assert unnoticed < 20  # one in a thousand is expected
 
 
+@pytest.mark.slow
 def test_a_long_text_is_searched_fast():
     for part in (
         "a",

@@ -16,6 +16,8 @@ from echopoint.executions.result_masking import (
 from echopoint.masking.result_mask import MIN_PLAIN_LENGTH
 from tests.masking.writers import AROUND, SECRETS, TABLE, WAYS, from_base64
 
+pytestmark = pytest.mark.slow
+
 few = settings(
     max_examples=60,
     deadline=None,

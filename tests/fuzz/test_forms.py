@@ -31,6 +31,8 @@ from tests.signing_in import sign_in
 from tests.tenants import create_organization
 from tests.undone import undone
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 SEED = os.environ.get("FUZZ_SEED")
 FIELD = re.compile(r'name="([^"]+)"')

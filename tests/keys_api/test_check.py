@@ -87,6 +87,7 @@ def call(client, operation):
 
 
 @pytest.mark.parametrize("state", STATES)
+@pytest.mark.slow
 def test_the_answer_is_the_one_that_the_api_gives(
     api, issue, acme, check, settings, state
 ):

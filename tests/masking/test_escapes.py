@@ -17,6 +17,8 @@ from tests.masking.writers import (
     from_base64,
 )
 
+pytestmark = pytest.mark.slow
+
 few = settings(max_examples=50, deadline=None, database=None)
 
 

@@ -187,6 +187,7 @@ def test_the_repr_of_a_mask_contains_no_secret():
         ("abcdefgh", "JTYx\n" * 60_000),
     ],
 )
+@pytest.mark.slow
 def test_masking_is_linear_in_the_text(secret, text):
     began = time.monotonic()
 

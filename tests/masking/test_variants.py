@@ -105,6 +105,7 @@ FEW = '*ab41%&\\"#;'
     secrets=st.lists(st.text(FEW, min_size=1, max_size=6), max_size=4), data=st.data()
 )
 @settings(max_examples=1000, deadline=None, database=None)
+@pytest.mark.slow
 def test_to_mask_twice_is_to_mask_once(secrets, data):
     pieces = [*secrets, *FEW, "***", "%41", "&#4;", "\\\\", "YWJj"]
     text = "".join(data.draw(st.lists(st.sampled_from(pieces), max_size=12)))

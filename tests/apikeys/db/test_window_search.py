@@ -14,6 +14,8 @@ from apikeys.forms.key_filters import KeyFilterForm
 from apikeys.models import ApiKey, ScopeRecording
 from tests.api_client import ApiClient
 
+pytestmark = pytest.mark.slow
+
 KEYS = 42
 SIZE = 6
 WINDOWS = {

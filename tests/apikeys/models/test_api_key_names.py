@@ -184,6 +184,7 @@ def issued_before(old, *names, **values):
     return Organization.objects.get(pk=acme.pk)
 
 
+@pytest.mark.slow
 def test_names_that_become_one_go_on_side_by_side(migrate, monkeypatch):
     monkeypatch.setattr(import_module(FOLDING), "BATCH", 2)
     old = migrate(BEFORE)
@@ -208,6 +209,7 @@ def test_names_that_become_one_go_on_side_by_side(migrate, monkeypatch):
                 )
 
 
+@pytest.mark.slow
 def test_the_migrations_go_back_with_the_rows_that_there_are(migrate):
     issued_before(migrate(BEFORE), "École", "other")
     migrate()

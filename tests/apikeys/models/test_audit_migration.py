@@ -15,6 +15,8 @@ from echopoint.organizations.models import Organization
 from tests.stored_chains import ROWS, STORED
 from tests.temporary_databases import Databases, make_copyable
 
+pytestmark = pytest.mark.slow
+
 BEFORE = "0006_name_and_scope_indexes"
 append_only = import_module("apikeys.migrations.0002_audit_append_only")
 REFUSED = [

@@ -210,6 +210,7 @@ def test_a_database_that_does_not_answer_is_not_this_checks_to_report(peppers):
         assert changed() == []
 
 
+@pytest.mark.slow
 def test_a_database_from_before_trusts_its_first_migration(settings, migrated_database):
     url = migrated_database(connection.vendor, ("apikeys", "0008_overlap_ends_at"))
     settings.API_KEY_PEPPERS = f"1:{TWO}"

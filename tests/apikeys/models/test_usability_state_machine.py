@@ -239,6 +239,7 @@ def holds_the_name(key):
     return not key.is_revoked and key.retire_at is None
 
 
+@pytest.mark.slow
 def test_authenticate_says_what_the_model_says(acme, globex):
     Keys.organization, Keys.other = acme, globex
 

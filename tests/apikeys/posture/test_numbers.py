@@ -32,6 +32,8 @@ from apikeys.posture.measures import (
 )
 from apikeys.posture.numbers import Posture, bar
 
+pytestmark = pytest.mark.slow
+
 DAY = timedelta(days=1)
 MEASURES = [TOTAL, *AGE, *EXPIRY, *USE, *WARNINGS, *PROTECTION]
 ALLOW_LIST = '{"entries": ["::1"], "networks": ["::1"]}'

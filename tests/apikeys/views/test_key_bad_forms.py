@@ -8,6 +8,8 @@ from tests.apikeys.views.key_states import STATES
 from tests.signing_in import sign_in
 from tests.undone import undone
 
+pytestmark = pytest.mark.slow
+
 FORMS = [
     "revoke",
     "suspend",

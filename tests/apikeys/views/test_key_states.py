@@ -13,6 +13,8 @@ from tests.apikeys.views.key_states import STATES, SYSTEM
 from tests.signing_in import sign_in
 from tests.undone import undone
 
+pytestmark = pytest.mark.slow
+
 WORKING = {"active", "unused", "soon", "endless", "retiring", "arrived", "orphaned"}
 WORKING |= {"paused", "successor", "used successor"}
 SUCCESSORS = {"successor", "used successor", "paused successor"}

@@ -355,6 +355,7 @@ def walk(context_of):
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 50])
+@pytest.mark.slow
 def test_pages_forth_and_back_show_every_key_once_in_order(
     walk, issue, monkeypatch, sort, order, size
 ):
@@ -552,6 +553,7 @@ def test_a_key_that_is_selected_twice_is_revoked_once(signed_in, issue, selected
     assert AuditEvent.objects.filter(action="api_key.revoked").count() == 1
 
 
+@pytest.mark.slow
 def test_a_hundred_keys_are_revoked_together(signed_in, issue, selected):
     keys = [issue()[0] for _ in range(100)]
 
@@ -577,6 +579,7 @@ def test_an_odd_search_is_a_page_all_the_same(signed_in, acme, text):
     assert signed_in.post(find, {"q": text}, follow=True).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_place_in_another_order_or_organization_shows_only_ones_own(
     signed_in, url, issue, globex, mallory, client
 ):
@@ -724,6 +727,7 @@ def test_two_letters_match_the_start_of_words_and_a_notice_explains_it(
 
 @pytest.mark.parametrize("few", [0, 5000])
 @pytest.mark.parametrize("sort", ["", "created", "name", "-name", "-expiry", "used"])
+@pytest.mark.slow
 def test_few_keys_are_shown_as_many_are(walk, keys, monkeypatch, few, sort):
     monkeypatch.setattr("apikeys.db.index_probes.MAX_IDS", few)
     monkeypatch.setattr(list_views.BaseKeyListView, "page_size", 2)

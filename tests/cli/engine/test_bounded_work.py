@@ -16,6 +16,8 @@ from echopoint.cli.engine.threads import DaemonThreads
 from echopoint.masking.mask import Mask
 from tests.cli.engine.flows import assertion, node, request, run_node
 
+pytestmark = pytest.mark.slow
+
 # Quadratic: seconds of work, without a match that would end it early.
 SQUARE = "$[?$[?@ == -1]]"
 

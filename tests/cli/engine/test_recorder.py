@@ -1,6 +1,8 @@
 import base64
 import json
 
+import pytest
+
 from echopoint.cli.engine.recorder import Recorder
 from echopoint.flow_language.results import FIELDS
 from echopoint.masking.mask import Mask
@@ -130,6 +132,7 @@ def test_the_document_of_many_long_bodies_stays_below_the_limit(service):
     assert results["n59"]["response_status_code"] == 200
 
 
+@pytest.mark.slow
 def test_the_document_of_a_great_many_outputs_stays_below_the_limit():
     nodes = [
         variables(f"v{number}", **{f"k{key}": "{{long}}" for key in range(40)})
@@ -146,6 +149,7 @@ def test_the_document_of_a_great_many_outputs_stays_below_the_limit():
     assert results["v249"]["record_truncated"] is True
 
 
+@pytest.mark.slow
 def test_the_document_of_short_outputs_without_number_stays_below_the_limit():
     nodes = [
         variables(f"v{number}", **{f"k{key}": "{{long}}" for key in range(3000)})

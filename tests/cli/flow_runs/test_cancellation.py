@@ -17,6 +17,8 @@ from tests.cli.engine.flows import chain, node, request
 from tests.cli.runner_programs import SLEEPS
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 STUBBORN = ["import signal", "signal.signal(signal.SIGTERM, signal.SIG_IGN)", *SLEEPS]
 
 

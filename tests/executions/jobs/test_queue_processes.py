@@ -15,6 +15,8 @@ import pytest
 
 from tests.gunicorn_site import ROOT, free_port, served
 
+pytestmark = pytest.mark.slow
+
 LEASE, POLL, SLOTS = 3, 6, 2  # seconds, seconds, threads of each process
 JOBS = 30
 

@@ -204,6 +204,7 @@ def test_what_was_given_is_not_changed():
     assert json.dumps(given) == before
 
 
+@pytest.mark.slow
 def test_junk_at_any_place_is_left_to_the_checks():
     for field in fields(everything()):
         for junk in JUNK:

@@ -209,6 +209,7 @@ def test_a_problem_can_be_encoded_and_printed(letter):
         assert "".join(problem).isprintable()
 
 
+@pytest.mark.slow
 def test_junk_at_any_place_is_never_too_much():
     for field in fields(everything()):
         for junk in JUNK:
@@ -247,6 +248,7 @@ def test_a_body_nested_without_end_is_read_to_its_end():
     assert message.startswith('"last" of node "sse" is read here')
 
 
+@pytest.mark.slow
 def test_loops_nested_without_end_are_refused():
     deep = request("core")
     for _ in range(100_000):

@@ -25,6 +25,8 @@ from echopoint.organizations.models import Organization
 from tests.concurrency import triggers
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 # On PostgreSQL a copy reads committed rows, in a transaction of its own.
 committed = pytest.mark.usefixtures(
     "db" if connection.vendor == "sqlite" else "committing"
