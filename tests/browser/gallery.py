@@ -159,11 +159,14 @@ class Gallery:
 
     def states(self):
         """Yield the name of each state while the page is in it."""
+        yield from self.of_lists()
         yield from self.of_keys()
+        yield from self.of_forms_in_use()
         yield from self.of_the_organization()
 
-    def of_keys(self):
-        yield from self.of_the_owner()
+    def of_forms_in_use(self):
+        self.enter("olive")
+        yield from self.shown(ACCOUNT)
         yield from self.of_lists_in_use()
         yield from self.of_networks()
 
@@ -177,12 +180,15 @@ class Gallery:
         yield from self.of_a_second_factor()
         yield from self.of_no_one()
 
-    def of_the_owner(self):
+    def of_lists(self):
         self.enter("olive")
         for organization, pages in AS_OWNER.items():
             yield from self.shown(
                 {name: self.path(organization, path) for name, path in pages.items()}
             )
+
+    def of_keys(self):
+        self.enter("olive")
         yield from self.shown({name: self.key(nick) for name, nick in KEYS.items()})
         yield from self.shown(
             {
@@ -190,7 +196,6 @@ class Gallery:
                 for name, (nick, verb) in CONFIRMED.items()
             }
         )
-        yield from self.shown(ACCOUNT)
 
     def of_lists_in_use(self):
         page = self.page

@@ -48,8 +48,16 @@ def made_in_the_demo(page, site, sign_in):
     return Walk(page, site).states()
 
 
+def lists_with_a_past(page, site, sign_in):
+    return Gallery(page, site).of_lists()
+
+
 def keys_with_a_past(page, site, sign_in):
     return Gallery(page, site).of_keys()
+
+
+def forms_in_use(page, site, sign_in):
+    return Gallery(page, site).of_forms_in_use()
 
 
 def organizations_with_a_past(page, site, sign_in):
@@ -60,7 +68,9 @@ def organizations_with_a_past(page, site, sign_in):
 WALKS = {
     signed_out: 2,
     made_in_the_demo: 35,
-    keys_with_a_past: 76,
+    lists_with_a_past: 35,
+    keys_with_a_past: 35,
+    forms_in_use: 18,
     organizations_with_a_past: 35,
 }
 
